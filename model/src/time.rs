@@ -1,0 +1,195 @@
+//! Moments, spans and civil days: UTC milliseconds, half-open, in the station's zone.
+
+use std::{fmt, str::FromStr};
+
+use jiff::tz::TimeZone;
+
+/// A moment that an inspector may ask about: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// Between the years 1900 and 9999, so that it always prints as RFC 3339 and arithmetic on two of
+/// them never overflows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Why a moment was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// Outside the years 1900 to 9999.
+    #[error("{0} ms is not a moment between the years 1900 and 9999")]
+    OutOfRange(i64),
+    /// Not RFC 3339 with an offset.
+    #[error("`{0}` is not a moment; write it as 2026-11-22T08:00:00+08:00")]
+    Text(String),
+    /// Not a zone of the IANA database.
+    #[error("`{0}` is not a time zone; write it as Asia/Shanghai")]
+    Zone(String),
+}
+
+impl Timestamp {
+    /// 1900-01-01T00:00:00Z.
+    pub const MIN: Self = Self(-2_208_988_800_000);
+    /// 9999-12-30T22:00:00Z, the last hour that every zone can name.
+    pub const MAX: Self = Self(253_402_207_200_000);
+
+    /// From milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn from_ms(ms: i64) -> Result<Self, TimeError> {
+        if ms < Self::MIN.0 || ms > Self::MAX.0 {
+            return Err(TimeError::OutOfRange(ms));
+        }
+        Ok(Self(ms))
+    }
+
+    /// The nearest moment that exists to `ms`.
+    pub const fn clamped(ms: i64) -> Self {
+        if ms < Self::MIN.0 {
+            Self::MIN
+        } else if ms > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// This moment moved by `ms`, stopping at the ends of time.
+    #[must_use]
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self::clamped(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this moment; negative where `earlier` is later.
+    pub const fn ms_since(self, earlier: Self) -> i64 {
+        self.0 - earlier.0
+    }
+
+    /// This moment as civil time with its offset in `zone`, as people at the station read it.
+    pub fn in_zone(self, zone: &Zone) -> String {
+        let civil = self.to_jiff().to_zoned(zone.0.clone());
+        civil.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, with milliseconds only where there are any.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.to_jiff())
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    /// RFC 3339 with any offset; finer than a millisecond is cut off.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let moment: jiff::Timestamp =
+            text.parse().map_err(|_: jiff::Error| TimeError::Text(text.to_owned()))?;
+        let floored = moment.as_nanosecond().div_euclid(1_000_000);
+        i64::try_from(floored).map_or_else(|_| Err(TimeError::Text(text.to_owned())), Self::from_ms)
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A zone of the IANA database, in which a station's days begin and end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// The zone of this IANA name, such as `Asia/Shanghai`.
+    pub fn named(name: &str) -> Result<Self, TimeError> {
+        TimeZone::get(name).map(Self).map_err(|_unknown| TimeError::Zone(name.to_owned()))
+    }
+
+    /// The IANA name.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
+    /// Midnight that begins the civil day `date` here.
+    pub fn start_of_day(&self, date: jiff::civil::Date) -> Timestamp {
+        match date.to_zoned(self.0.clone()) {
+            Ok(midnight) => Timestamp::clamped(midnight.timestamp().as_millisecond()),
+            Err(_beyond_calendar) => Timestamp::MAX,
+        }
+    }
+
+    /// The civil day in which `at` falls here.
+    pub fn date_of(&self, at: Timestamp) -> jiff::civil::Date {
+        at.to_jiff().to_zoned(self.0.clone()).date()
+    }
+}
+
+/// A half-open stretch of time: `from` belongs to it, `to` does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first moment inside.
+    pub from: Timestamp,
+    /// The first moment after.
+    pub to: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_offset_is_read_and_utc_is_written() {
+        let at: Timestamp = "2026-11-22T08:00:00.250+08:00".parse().unwrap();
+        assert_eq!(at.to_string(), "2026-11-22T00:00:00.25Z");
+        assert_eq!(at.as_ms() % 1000, 250);
+    }
+
+    #[test]
+    fn finer_than_a_millisecond_is_cut_off_on_both_sides_of_1970() {
+        let after: Timestamp = "1970-01-01T00:00:00.0019Z".parse().unwrap();
+        let before: Timestamp = "1969-12-31T23:59:59.9989Z".parse().unwrap();
+        assert_eq!((after.as_ms(), before.as_ms()), (1, -2));
+    }
+
+    #[test]
+    fn a_moment_without_an_offset_is_refused() {
+        assert!("2026-11-22T08:00:00".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn the_ends_of_time_print_and_parse() {
+        for end in [Timestamp::MIN, Timestamp::MAX] {
+            assert_eq!(end.to_string().parse::<Timestamp>(), Ok(end));
+        }
+        assert!(Timestamp::from_ms(i64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_day_in_zhangye_begins_at_sixteen_utc() {
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        let midnight = zone.start_of_day(jiff::civil::date(2028, 2, 29));
+        assert_eq!(midnight.to_string(), "2028-02-28T16:00:00Z");
+        assert_eq!(zone.date_of(midnight), jiff::civil::date(2028, 2, 29));
+        assert_eq!(zone.date_of(midnight.plus_ms(-1)), jiff::civil::date(2028, 2, 28));
+    }
+}
