@@ -4,5 +4,12 @@
 //! time; both binaries and every test speak in these words.
 
 pub mod fault;
+pub mod ids;
+pub mod quality;
+pub mod quantity;
 pub mod time;
 pub mod tree;
+pub mod batch;
+pub mod reading;
+pub mod sample;
+pub mod wire;

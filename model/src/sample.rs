@@ -1,0 +1,82 @@
+//! Readings accepted: in the gauge's unit at its stored resolution, with every doubt about them.
+
+use std::borrow::Cow;
+
+use crate::{quality::Quality, quantity::Conversion, reading::Point, time::Timestamp};
+
+/// What the server's own quality control says of a sample, beside what the device said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct QcFlags(pub u8);
+
+impl QcFlags {
+    /// Nothing to say.
+    pub const NONE: Self = Self(0);
+    /// Outside the gauge's `range`.
+    pub const RANGE: Self = Self(1);
+}
+
+/// A reading accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// The meter's moment.
+    pub at: Timestamp,
+    /// In the gauge's stored resolution, where a value stands.
+    pub value: Option<i64>,
+    /// What the device said of it.
+    pub quality: Quality,
+    /// What the server says of it.
+    pub qc: QcFlags,
+}
+
+impl Sample {
+    /// Whether it counts as water: a value stands and neither device nor server doubts it.
+    pub fn is_good(self) -> bool {
+        self.quality == Quality::GOOD && self.qc == QcFlags::NONE
+    }
+
+    /// `good`, `suspect`, `bad` or `estimated`, and the reason where there is one to name.
+    pub fn quality_words(self) -> (&'static str, Option<Cow<'static, str>>) {
+        match self.quality {
+            Quality::GOOD if self.qc == QcFlags::NONE => ("good", None),
+            Quality::GOOD => ("suspect", Some(Cow::Borrowed("range"))),
+            Quality::SUSPECT => ("suspect", None),
+            Quality::BAD => ("bad", None),
+            Quality::ESTIMATED => ("estimated", None),
+            doubt if doubt.has_value() => ("suspect", Some(doubt.word())),
+            defect => ("bad", Some(defect.word())),
+        }
+    }
+}
+
+/// A point of a UTC column as a sample, unjudged; `None` where 64 bits do not hold its value.
+pub fn derive(point: Point, conversion: Conversion) -> Option<Sample> {
+    let value = match point.value() {
+        Some(value) => Some(conversion.apply(value)?),
+        None => None,
+    };
+    let at = Timestamp::from_ms(point.at_ms).ok()?;
+    Some(Sample { at, value, quality: point.quality, qc: QcFlags::NONE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_never_becomes_a_number() {
+        let at = Timestamp::from_ms(0).unwrap();
+        let sample =
+            Sample { at, value: None, quality: Quality::TIMEOUT, qc: QcFlags::NONE };
+        assert!(!sample.is_good());
+        assert_eq!(sample.quality_words(), ("bad", Some(Cow::Borrowed("timeout"))));
+    }
+
+    #[test]
+    fn either_doubt_is_enough() {
+        let at = Timestamp::from_ms(0).unwrap();
+        let good = Sample { at, value: Some(1), quality: Quality::GOOD, qc: QcFlags::NONE };
+        assert!(good.is_good());
+        assert!(!Sample { qc: QcFlags::RANGE, ..good }.is_good());
+        assert!(!Sample { quality: Quality::from_code(77), ..good }.is_good());
+    }
+}
