@@ -241,9 +241,12 @@ mod tests {
 
     #[test]
     fn what_is_not_written_takes_its_default() {
-        check("name = ''\nunit = 1", &expect![[r#"
+        check(
+            "name = ''\nunit = 1",
+            &expect![[r#"
             "" 1 true 1 None None None
-            [] None None mqtt://default None []"#]]);
+            [] None None mqtt://default None []"#]],
+        );
     }
 
     #[test]
@@ -293,15 +296,23 @@ mod tests {
     fn environment_values_are_text_and_yet_numbers() {
         let origin = Origin::Environment("BASEFLOW__UNIT".into());
         let document = "name = 'a'\nunit = '7'\nenabled = 'false'\nscale = '0.50'";
-        check_from(&origin, document, &expect![[r#"
+        check_from(
+            &origin,
+            document,
+            &expect![[r#"
             "a" 7 false 0.50 None None None
-            [] None None mqtt://default None []"#]]);
+            [] None None mqtt://default None []"#]],
+        );
         let document = "name = 'a'\nunit = '700'\nenabled = 'no'\nscale = 'x'\nstations = 'x,y'";
-        check_from(&origin, document, &expect![[r#"
+        check_from(
+            &origin,
+            document,
+            &expect![[r#"
             unit: 700 is not between 1 and 247 (environment BASEFLOW__UNIT)
             enabled: `no` is neither true nor false (environment BASEFLOW__UNIT)
             scale: `x` is not a decimal number; write it as 0.075 (environment BASEFLOW__UNIT)
-            stations: a string where a list belongs (environment BASEFLOW__UNIT)"#]]);
+            stations: a string where a list belongs (environment BASEFLOW__UNIT)"#]],
+        );
     }
 
     #[test]
