@@ -1,1 +1,12 @@
-//! stub
+//! MQTT messages authorised, decoded, judged and committed; only then acknowledged and answered.
+//!
+//! `intake` judges a message, with `derive` and `qc` for its columns; `answer` and `notices` are
+//! what its sender is told; `shell` moves all of it.
+
+pub mod answer;
+pub mod derive;
+pub mod intake;
+pub mod metrics;
+pub mod notices;
+pub mod qc;
+pub mod shell;

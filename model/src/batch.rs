@@ -165,7 +165,9 @@ impl CommitNotice {
         let mut ranges: Vec<(Sequence, Sequence)> = Vec::new();
         for sequence in sequences {
             match ranges.last_mut() {
-                Some((_, last)) if sequence <= last.saturating_add(1) => *last = sequence.max(*last),
+                Some((_, last)) if sequence <= last.saturating_add(1) => {
+                    *last = sequence.max(*last);
+                }
                 _ => ranges.push((sequence, sequence)),
             }
         }
@@ -181,6 +183,9 @@ mod tests {
     fn ranges_unite_neighbours_and_forget_repeats() {
         assert_eq!(CommitNotice::ranges_of(vec![5, 1, 2, 2, 3, 9]), [(1, 3), (5, 5), (9, 9)]);
         assert_eq!(CommitNotice::ranges_of(vec![]), []);
-        assert_eq!(CommitNotice::ranges_of(vec![u64::MAX, u64::MAX - 1]), [(u64::MAX - 1, u64::MAX)]);
+        assert_eq!(
+            CommitNotice::ranges_of(vec![u64::MAX, u64::MAX - 1]),
+            [(u64::MAX - 1, u64::MAX)]
+        );
     }
 }

@@ -26,7 +26,7 @@ pub enum CalendarError {
 /// A date in its one spelling, `2024-01-01`, between the years 1900 and 9998.
 pub fn parse_date(text: &str) -> Result<Date, CalendarError> {
     let refused = || CalendarError::Date(shortened(text));
-    let date: Date = text.parse().map_err(|_: jiff::Error| refused())?;
+    let date: Date = text.parse().map_err(|_unreadable: jiff::Error| refused())?;
     let has_one_spelling = date.to_string() == text;
     if has_one_spelling && (1900..=9998).contains(&date.year()) { Ok(date) } else { Err(refused()) }
 }
@@ -40,7 +40,7 @@ pub struct MonthDay {
 
 impl MonthDay {
     /// The day of the year that `date` is.
-    pub const fn of(date: Date) -> Self {
+    pub fn of(date: Date) -> Self {
         Self { month: date.month(), day: date.day() }
     }
 
@@ -60,7 +60,7 @@ impl FromStr for MonthDay {
     type Err = CalendarError;
 
     fn from_str(text: &str) -> Result<Self, CalendarError> {
-        let refused = |_: CalendarError| CalendarError::MonthDay(shortened(text));
+        let refused = |_unreadable| CalendarError::MonthDay(shortened(text));
         parse_date(&format!("2024-{text}")).map(Self::of).map_err(refused)
     }
 }
@@ -159,7 +159,7 @@ words! {
 
 impl Weekday {
     /// The day of the week that `date` is.
-    pub const fn of(date: Date) -> Self {
+    pub fn of(date: Date) -> Self {
         match date.weekday() {
             jiff::civil::Weekday::Monday => Self::Monday,
             jiff::civil::Weekday::Tuesday => Self::Tuesday,

@@ -75,10 +75,8 @@ mod tests {
 
     #[test]
     fn a_person_is_not_printed_by_accident() {
-        let reach = Reach {
-            channel: "sms".parse().unwrap(),
-            to: Personal::new("13800000001".to_owned()),
-        };
+        let reach =
+            Reach { channel: "sms".parse().unwrap(), to: Personal::new("13800000001".to_owned()) };
         assert!(!format!("{reach:?}").contains("138"));
     }
 }

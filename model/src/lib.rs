@@ -3,13 +3,28 @@
 //! Everything here is a value or a function of its arguments. Nothing waits, reads or asks the
 //! time; both binaries and every test speak in these words.
 
+pub mod alarm_rule;
+pub mod batch;
+pub mod calendar;
+pub mod contact;
 pub mod fault;
+pub mod flow;
+pub mod formula;
 pub mod ids;
+pub mod ladder;
+pub mod mandate;
+pub mod outlet;
+pub mod port;
 pub mod quality;
 pub mod quantity;
+pub mod reading;
+pub mod registry;
+pub mod rota;
+pub mod rule;
+pub mod rule_test;
+pub mod sample;
+pub mod station;
 pub mod time;
 pub mod tree;
-pub mod batch;
-pub mod reading;
-pub mod sample;
 pub mod wire;
+mod words;

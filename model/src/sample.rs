@@ -65,8 +65,7 @@ mod tests {
     #[test]
     fn a_defect_never_becomes_a_number() {
         let at = Timestamp::from_ms(0).unwrap();
-        let sample =
-            Sample { at, value: None, quality: Quality::TIMEOUT, qc: QcFlags::NONE };
+        let sample = Sample { at, value: None, quality: Quality::TIMEOUT, qc: QcFlags::NONE };
         assert!(!sample.is_good());
         assert_eq!(sample.quality_words(), ("bad", Some(Cow::Borrowed("timeout"))));
     }

@@ -96,7 +96,7 @@ impl FromStr for Timestamp {
     /// RFC 3339 with any offset; finer than a millisecond is cut off.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let moment: jiff::Timestamp =
-            text.parse().map_err(|_: jiff::Error| TimeError::Text(text.to_owned()))?;
+            text.parse().map_err(|_cause: jiff::Error| TimeError::Text(text.to_owned()))?;
         let floored = moment.as_nanosecond().div_euclid(1_000_000);
         i64::try_from(floored).map_or_else(|_| Err(TimeError::Text(text.to_owned())), Self::from_ms)
     }

@@ -117,8 +117,9 @@ fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
     if declared > MAX_PLAIN {
         return Err(too_large);
     }
-    zstd::bulk::decompress(frame, declared)
-        .map_err(|error| if declared == MAX_PLAIN { too_large } else { malformed(format!("zstd: {error}")) })
+    zstd::bulk::decompress(frame, declared).map_err(|error| {
+        if declared == MAX_PLAIN { too_large } else { malformed(format!("zstd: {error}")) }
+    })
 }
 
 fn decode_plain(plain: &[u8]) -> Result<Batch, DecodeError> {
@@ -175,7 +176,8 @@ fn for_each_field(
         let (tag, wire_type) =
             decode_key(&mut rest).map_err(|error| malformed(error.to_string()))?;
         if wire_type == WireType::LengthDelimited {
-            let length = runs::varint(&mut rest).map_err(|_: runs::Malformed| malformed("a length"))?;
+            let length = runs::varint(&mut rest)
+                .map_err(|_malformed: runs::Malformed| malformed("a length"))?;
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let (content, after) =
                 rest.split_at_checked(length).ok_or_else(|| malformed("a length past the end"))?;
@@ -387,8 +389,10 @@ impl Raw {
         }
         let mut gauges: Vec<&GaugeId> = columns.iter().map(|column| &column.gauge).collect();
         gauges.sort_unstable();
-        if let Some([gauge, _]) =
-            gauges.windows(2).find(|pair| matches!(pair, [a, b] if a == b)).and_then(|p| p.first_chunk())
+        if let Some([gauge, _]) = gauges
+            .windows(2)
+            .find(|pair| matches!(pair, [a, b] if a == b))
+            .and_then(|p| p.first_chunk())
         {
             return Err(malformed(format!("gauge `{gauge}` twice")));
         }
@@ -401,7 +405,11 @@ impl Raw {
             }),
             columns,
             gaps: self.gaps.into_iter().map(RawGap::into_gap).collect::<Result<_, _>>()?,
-            anchors: self.anchors.into_iter().map(RawAnchor::into_anchor).collect::<Result<_, _>>()?,
+            anchors: self
+                .anchors
+                .into_iter()
+                .map(RawAnchor::into_anchor)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -428,10 +436,10 @@ impl RawColumn {
         if self.unit.len() > MAX_UNIT {
             return Err(DecodeError::TooLarge { what: "bytes of a unit", limit: MAX_UNIT });
         }
-        let decimals = u8::try_from(self.decimals)
-            .ok()
-            .filter(|_| self.decimals <= MAX_DECIMALS)
-            .ok_or_else(|| malformed(format!("`{gauge}`: more than {MAX_DECIMALS} decimals")))?;
+        let decimals =
+            u8::try_from(self.decimals).ok().filter(|_| self.decimals <= MAX_DECIMALS).ok_or_else(
+                || malformed(format!("`{gauge}`: more than {MAX_DECIMALS} decimals")),
+            )?;
         let points = self.points(budget).map_err(|error| match error {
             DecodeError::Malformed(what) => malformed(format!("`{gauge}`: {what}")),
             DecodeError::TooLarge { .. } | DecodeError::Version(_) => error,
@@ -462,7 +470,8 @@ impl RawColumn {
             if !points.is_empty() {
                 at_ms = next_moment(&mut times, at_ms, self.start)?;
             }
-            let difference = runs::varint(&mut values).map_err(|_: runs::Malformed| malformed("a value"))?;
+            let difference = runs::varint(&mut values)
+                .map_err(|_malformed: runs::Malformed| malformed("a value"))?;
             let quality = self.next_quality(&mut codes)?;
             if !quality.has_value() && difference != 0 {
                 return Err(malformed("a value where none stands"));
@@ -484,18 +493,23 @@ impl RawColumn {
         if self.quality.is_empty() {
             return Ok(Quality::GOOD);
         }
-        let code = codes.next_item().ok().flatten().ok_or_else(|| malformed("fewer codes than values"))?;
+        let code =
+            codes.next_item().ok().flatten().ok_or_else(|| malformed("fewer codes than values"))?;
         u8::try_from(code)
             .map(Quality::from_code)
-            .map_err(|_: std::num::TryFromIntError| malformed(format!("quality code {code}")))
+            .map_err(|_large: std::num::TryFromIntError| malformed(format!("quality code {code}")))
     }
 }
 
 fn next_moment(times: &mut Runs<'_>, at_ms: i64, start: i64) -> Result<i64, DecodeError> {
-    let step = times.next_item().ok().flatten().ok_or_else(|| malformed("fewer moments than values"))?;
-    let next = i64::try_from(step).ok().filter(|step| *step > 0).and_then(|step| at_ms.checked_add(step));
+    let step =
+        times.next_item().ok().flatten().ok_or_else(|| malformed("fewer moments than values"))?;
+    let next =
+        i64::try_from(step).ok().filter(|step| *step > 0).and_then(|step| at_ms.checked_add(step));
     match next {
-        Some(next) if next.checked_sub(start).is_some_and(|length| length <= MAX_COLUMN_MS) => Ok(next),
+        Some(next) if next.checked_sub(start).is_some_and(|length| length <= MAX_COLUMN_MS) => {
+            Ok(next)
+        }
         Some(_) => Err(malformed("longer than 24 hours")),
         None => Err(malformed("moments that do not ascend")),
     }

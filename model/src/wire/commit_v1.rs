@@ -40,7 +40,11 @@ pub fn encode(notice: &CommitNotice) -> Vec<u8> {
         store_id: notice.store_id.0.to_be_bytes().to_vec(),
         agent: notice.agent.to_string(),
         epoch: notice.epoch.0,
-        ranges: notice.ranges.iter().map(|(first, last)| RawRange { first: *first, last: *last }).collect(),
+        ranges: notice
+            .ranges
+            .iter()
+            .map(|(first, last)| RawRange { first: *first, last: *last })
+            .collect(),
     }
     .encode_to_vec()
 }
@@ -55,8 +59,10 @@ pub fn decode(bytes: &[u8]) -> Result<CommitNotice, String> {
         return Err(format!("commit notice version {} is not known", raw.version));
     }
     let store_id = raw.store_id.first_chunk::<16>().filter(|_| raw.store_id.len() == 16);
-    let ranges: Vec<(u64, u64)> = raw.ranges.iter().map(|range| (range.first, range.last)).collect();
-    let ascends = ranges.windows(2).all(|pair| matches!(pair, [(_, last), (first, _)] if last < first));
+    let ranges: Vec<(u64, u64)> =
+        raw.ranges.iter().map(|range| (range.first, range.last)).collect();
+    let ascends =
+        ranges.windows(2).all(|pair| matches!(pair, [(_, last), (first, _)] if last < first));
     if ranges.len() > MAX_RANGES || !ascends || ranges.iter().any(|(first, last)| first > last) {
         return Err("ranges that do not ascend, or too many of them".to_owned());
     }

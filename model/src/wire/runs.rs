@@ -66,7 +66,7 @@ impl<'a> Runs<'a> {
 
 /// The next varint of `bytes`.
 pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
-    decode_varint(bytes).map_err(|_: prost::DecodeError| Malformed)
+    decode_varint(bytes).map_err(|_cause: prost::DecodeError| Malformed)
 }
 
 #[cfg(test)]

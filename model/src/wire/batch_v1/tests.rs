@@ -86,8 +86,8 @@ fn point() -> impl Strategy<Value = (i64, i64, u8)> {
 }
 
 fn column(index: usize) -> impl Strategy<Value = Column> {
-    (vec(point(), 1..40), -4_000_000_000_000_i64..4_000_000_000_000, 0_u8..=9, any::<u32>()).prop_map(
-        move |(points, start, decimals, period_ms)| {
+    (vec(point(), 1..40), -4_000_000_000_000_i64..4_000_000_000_000, 0_u8..=9, any::<u32>())
+        .prop_map(move |(points, start, decimals, period_ms)| {
             let mut at_ms = start;
             let points = points.into_iter().map(|(step, value, code)| {
                 at_ms += step;
@@ -105,8 +105,7 @@ fn column(index: usize) -> impl Strategy<Value = Column> {
                 period_ms,
                 points: points.collect(),
             }
-        },
-    )
+        })
 }
 
 prop_compose! {
@@ -188,13 +187,17 @@ fn a_count_without_bytes_behind_it_allocates_nothing() {
     let mut lie = vec![0x08, 0x01];
     lie.extend([0x3a, 0x00].repeat(MAX_COLUMNS + 1));
     assert_eq!(decode(&lie).unwrap_err().reason(), "too_large");
-    let run = Column { points: vec![Point::good(0, 1), Point::good(1, 1)], ..golden().columns[0].clone() };
+    let run = Column {
+        points: vec![Point::good(0, 1), Point::good(1, 1)],
+        ..golden().columns[0].clone()
+    };
     let mut raw = Raw::from(&Batch { columns: vec![run], ..golden() });
     raw.columns[0].times = vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f];
     assert_eq!(decode(&raw.encode_to_vec()).unwrap_err().reason(), "undecodable");
 }
 
 #[test]
+#[expect(clippy::cognitive_complexity, reason = "one line a limit")]
 fn limits_hold() {
     let with = |change: &dyn Fn(&mut Raw)| {
         let mut raw = Raw::from(&golden());

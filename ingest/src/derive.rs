@@ -1,0 +1,134 @@
+//! A column of points into the gauge's unit at its stored resolution, each point judged by QC.
+//!
+//! The store keeps the points as they were received and derives them again at every reading, by
+//! the same conversion; what is kept beside them is where they lie and what QC says.
+
+use model::{
+    batch::Column,
+    ids::GaugeName,
+    quantity::{Resolution, Unit},
+    reading::Point,
+    sample::derive,
+    station::Gauge,
+    time::Timestamp,
+    wire::{json_v1::JsonReading, refused_v1::Reason},
+};
+
+use crate::qc;
+
+/// The first moment that anything can have been measured at: the year 2000.
+pub const EARLIEST_MS: i64 = 946_684_800_000;
+/// How far ahead of the server's clock a meter's moment may be.
+pub const AHEAD_MS: i64 = 120_000;
+
+/// What a column becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// Moment of the first point.
+    pub from: Timestamp,
+    /// Moment of the last point.
+    pub to: Timestamp,
+    /// How many points.
+    pub points: u32,
+    /// QC's flags in the store's form; `None` where nothing is flagged.
+    pub qc: Option<Vec<u8>>,
+}
+
+/// Why a column is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The word for it.
+    pub reason: Reason,
+    /// What stood against what, and what to do.
+    pub detail: String,
+}
+
+/// The column as samples of `gauge`, or what stands in the way.
+pub fn column(column: &Column, gauge: &Gauge, now: Timestamp) -> Result<Derived, Obstacle> {
+    let conversion = Unit::named(&column.unit)
+        .and_then(|unit| gauge.resolution.conversion_from(unit, column.decimals))
+        .ok_or_else(|| Obstacle {
+            reason: Reason::Unit,
+            detail: format!(
+                "`{}`: the agent sends `{}`, which cannot become `{}`; correct the register's unit or the registry",
+                column.gauge,
+                column.unit,
+                gauge.resolution.unit.name()
+            ),
+        })?;
+    let points = column.points.iter().copied();
+    in_time(points.clone(), &gauge.name, now)?;
+    let mut flags = Vec::with_capacity(column.points.len());
+    for point in points.clone() {
+        let sample =
+            derive(point, conversion).ok_or_else(|| too_large(&gauge.name, gauge.resolution))?;
+        flags.push(qc::flags(sample.value, gauge.range));
+    }
+    span(points, qc::encode(&flags)).ok_or_else(|| Obstacle {
+        reason: Reason::Time,
+        detail: format!("`{}`: no points", gauge.name),
+    })
+}
+
+/// Readings of one gauge out of a JSON document, in ascending moments, as the store will read them
+/// back: what does not fit the gauge is no reading, and of equal moments the first stands.
+pub fn readings(readings: &[JsonReading<'_>], gauge: &Gauge) -> Result<Derived, Obstacle> {
+    let mut points: Vec<Point> = readings
+        .iter()
+        .filter_map(|reading| {
+            let value = reading.value(gauge.resolution.decimals).ok()?;
+            Some(Point { at_ms: reading.at.as_ms(), value, quality: reading.quality })
+        })
+        .collect();
+    points.sort_by_key(|point| point.at_ms);
+    points.dedup_by_key(|point| point.at_ms);
+    let flags: Vec<_> = points.iter().map(|point| qc::flags(point.value(), gauge.range)).collect();
+    span(points.iter().copied(), qc::encode(&flags)).ok_or_else(|| Obstacle {
+        reason: Reason::Range,
+        detail: format!("`{}`: no reading that fits it", gauge.name),
+    })
+}
+
+fn too_large(gauge: &GaugeName, resolution: Resolution) -> Obstacle {
+    Obstacle {
+        reason: Reason::Range,
+        detail: format!(
+            "`{gauge}`: a value that 64 bits do not hold with {} decimals of `{}`",
+            resolution.decimals,
+            resolution.unit.name()
+        ),
+    }
+}
+
+fn in_time(
+    mut points: impl Iterator<Item = Point>,
+    gauge: &GaugeName,
+    now: Timestamp,
+) -> Result<(), Obstacle> {
+    let latest = now.as_ms() + AHEAD_MS;
+    let Some(point) = points.find(|point| point.at_ms < EARLIEST_MS || point.at_ms > latest) else {
+        return Ok(());
+    };
+    Err(Obstacle {
+        reason: Reason::Time,
+        detail: format!(
+            "`{gauge}`: a moment of {}, while the server's clock says {now}; correct the agent's clock",
+            Timestamp::clamped(point.at_ms)
+        ),
+    })
+}
+
+fn span(points: impl Iterator<Item = Point>, qc: Option<Vec<u8>>) -> Option<Derived> {
+    let (mut from, mut to, mut count) = (None, None, 0_u32);
+    for point in points {
+        from = from.or(Some(point.at_ms));
+        to = Some(point.at_ms);
+        count += 1;
+    }
+    Some(Derived {
+        from: Timestamp::clamped(from?),
+        to: Timestamp::clamped(to?),
+        points: count,
+        qc,
+    })
+}

@@ -1,0 +1,5 @@
+//! What waits and performs: the service on MQTT, and the second judgement of what is quarantined.
+
+pub mod replay;
+pub mod service;
+pub mod settle;

@@ -1,0 +1,41 @@
+//! What one part of the server asks of another that it may not name: `baseflow` hands it in.
+
+use std::{fmt, future::Future, pin::Pin};
+
+/// An answer that takes a while.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Judges again what was quarantined; ingest implements it, the API asks for it.
+pub trait Replay: fmt::Debug + Send + Sync {
+    /// Judges the item again under the registry in force, and admits what it now allows. `by` is
+    /// whoever asked, for the journal.
+    fn replay(&self, id: i64, by: String) -> Answer<'_, Result<Replayed, ReplayError>>;
+}
+
+/// What came of judging again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// Something was admitted.
+    Admitted {
+        /// The gauges that were.
+        gauges: Vec<String>,
+        /// What is still refused, each with its reason in words.
+        still_refused: Vec<String>,
+    },
+    /// The registry refuses all of it as before.
+    StillRefused(Vec<String>),
+    /// There is no such item.
+    Unknown,
+    /// It was replayed or discarded before, or its original has gone.
+    NotHeld,
+}
+
+/// Why an item could not be judged again.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot replay quarantined item {id}")]
+pub struct ReplayError {
+    /// Which.
+    pub id: i64,
+    /// What the store says.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
