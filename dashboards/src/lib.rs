@@ -1,1 +1,17 @@
-//! stub
+//! The HTTP API: what the store holds, shown to whoever may see it, and what an operator decides.
+//!
+//! | module | has |
+//! |---|---|
+//! | [`access`] | the roles of tokens, and what each route asks for |
+//! | [`problem`] | every error as RFC 9457 has it |
+//! | [`query`] | parameters of a request, checked all at once |
+//! | [`number`] | exact values as JSON numbers |
+//! | [`view`] | stored facts in the shape of an answer |
+//! | [`shell`] | the routes and the server |
+
+pub mod access;
+pub mod number;
+pub mod problem;
+pub mod query;
+pub mod shell;
+pub mod view;

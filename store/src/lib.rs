@@ -1,1 +1,37 @@
-//! stub
+//! Samples and journal on one machine: two SQLite files, the feed between the services, and the
+//! registry.
+//!
+//! A typed write is answered once it is synced to disk; the writes that wait together are
+//! committed together. A read is a function of one snapshot. What the files hold is decided in
+//! `docs/formats.md` §8 to §11.
+
+mod admission;
+mod audit;
+mod chain;
+mod facts;
+mod metrics;
+mod page;
+pub mod points;
+mod refusals;
+pub mod registry;
+mod shell;
+mod token;
+
+pub use admission::{
+    Admission, Admit, Admitted, AdmittedColumn, Discard, Discarded, Key, Kind, Quarantine,
+    Quarantined, Replay, ReplayVerdict, Replayed, SetAside, SetStatus,
+};
+pub use audit::{Finding, Report};
+pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash};
+pub use facts::{
+    AgentRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original, QuarantineItem,
+    QuarantinePage, QuarantineQuery, QuarantineRow, QuarantineState, StoredBatch,
+};
+pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
+pub use refusals::Refusals;
+pub use shell::{
+    AddToken, Append, Import, ImportRegistry, Journal, JournalReader, JournalState, Limits,
+    OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader, SetConsumer,
+    Store, StoreError, TokenAdded, verify,
+};
+pub use token::{TokenRow, TokenText};

@@ -173,6 +173,12 @@ proptest! {
 }
 
 #[test]
+fn a_frame_that_is_broken_and_tells_no_size_is_not_called_too_large() {
+    let broken = [0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3];
+    assert_eq!(decode(&broken).unwrap_err().reason(), "undecodable");
+}
+
+#[test]
 fn a_frame_that_would_unfold_without_end_is_refused() {
     let bomb = zstd::bulk::compress(&vec![0_u8; 64 * 1024 * 1024], 3).unwrap();
     assert!(bomb.len() < 10_000);

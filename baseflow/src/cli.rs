@@ -1,0 +1,245 @@
+//! The command line: every command with its options and an example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dashboards::access::Role;
+use model::{ids::StationId, time::Timestamp};
+
+/// Watches whether hydropower stations release the base flow that they owe the river.
+#[derive(Debug, Parser)]
+#[command(name = "baseflow", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server until SIGTERM; SIGHUP reads registry and log level again
+    #[command(after_help = "Example:\n  baseflow run --config /etc/baseflow/baseflow.toml")]
+    Run(Settings),
+    /// Validate settings and registry, and print what is in force and who wrote it
+    #[command(after_help = "Example:\n  baseflow check --config /etc/baseflow/baseflow.toml")]
+    Check(Settings),
+    /// Stations, gauges, mandates, rules and people
+    #[command(subcommand)]
+    Registry(Registry),
+    /// Tokens for the HTTP API
+    #[command(subcommand)]
+    Token(Token),
+    /// Take history in
+    #[command(subcommand)]
+    Import(Import),
+    /// Give data out
+    #[command(subcommand)]
+    Export(Export),
+    /// Walk digests and the hash chain of both databases
+    #[command(after_help = "Example:\n  baseflow verify --config /etc/baseflow/baseflow.toml\n\n\
+        Prints what it finds and exits with 1 if that is anything.")]
+    Verify(Settings),
+}
+
+/// Where the settings are.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// What to do with the registry.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registry {
+    /// Put a registry file in force; a file with any fault changes nothing
+    #[command(
+        after_help = "Example:\n  baseflow registry import registry.toml --dry-run --config /etc/baseflow/baseflow.toml\n\n\
+        May run beside the server, which takes it up within a second. Faults end it with 78."
+    )]
+    Import {
+        /// The registry file
+        file: PathBuf,
+        /// Only print what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print the registry in force as a file; importing that changes nothing
+    #[command(
+        after_help = "Example:\n  baseflow registry export --config /etc/baseflow/baseflow.toml > registry.toml"
+    )]
+    Export(Settings),
+    /// Print what a registry file would change
+    #[command(
+        after_help = "Example:\n  baseflow registry diff registry.toml --config /etc/baseflow/baseflow.toml"
+    )]
+    Diff {
+        /// The registry file
+        file: PathBuf,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print it, alone and once
+    #[command(
+        after_help = "Example:\n  baseflow token add --name me --role viewer --config /etc/baseflow/baseflow.toml > token"
+    )]
+    Add {
+        /// What to call it; the journal keeps that name for ever
+        #[arg(long, value_parser = token_name)]
+        name: String,
+        /// viewer (reads), duty (sees people's data too) or admin (decides about the quarantine too)
+        #[arg(long)]
+        role: Role,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// List every token ever made
+    #[command(after_help = "Example:\n  baseflow token list --config /etc/baseflow/baseflow.toml")]
+    List(Settings),
+    /// Make a token useless
+    #[command(
+        after_help = "Example:\n  baseflow token revoke me --config /etc/baseflow/baseflow.toml"
+    )]
+    Revoke {
+        /// Its name
+        #[arg(required_unless_present = "name")]
+        token: Option<String>,
+        /// Its name, as `token add` spells it
+        #[arg(long, conflicts_with = "token")]
+        name: Option<String>,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// What to take in.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Samples from a CSV file: station,gauge,at,value[,unit,quality,reason]
+    #[command(
+        after_help = "Example:\n  baseflow import samples history.csv --dry-run --config /etc/baseflow/baseflow.toml\n\n\
+        Importing a file again changes nothing. Refused lines are told on standard error and end it with 1."
+    )]
+    Samples {
+        /// The file, UTF-8 with a header line
+        file: PathBuf,
+        /// Judge every line and store none
+        #[arg(long)]
+        dry_run: bool,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// What to give out.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Every sample with its exact value, defects too
+    #[command(
+        after_help = "Example:\n  baseflow export samples --station BF-620721-04 --from 2026-10-01T00:00:00+08:00 --format csv \\\n    --config /etc/baseflow/baseflow.toml > samples.csv"
+    )]
+    Samples(ExportSamples),
+}
+
+/// Which samples to give out.
+#[derive(Debug, Args)]
+pub(crate) struct ExportSamples {
+    /// Only of this station
+    #[arg(long, value_name = "ID")]
+    pub station: Option<StationId>,
+    /// Only of this gauge: its id, or STATION/GAUGE
+    #[arg(long)]
+    pub gauge: Option<String>,
+    /// From this moment on, RFC 3339 with an offset
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+    /// Up to this moment, which is left out
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Timestamp>,
+    /// The form
+    #[arg(long, value_enum, default_value_t = Form::Csv)]
+    pub format: Form,
+    /// Where the settings are.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// The form of a file that is given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// docs/formats.md §13.
+    Csv,
+}
+
+/// A name that a list and a log line can hold.
+fn token_name(text: &str) -> Result<String, String> {
+    let is_sound = (1..=64).contains(&text.chars().count())
+        && !text.contains(char::is_control)
+        && text.trim() == text;
+    if is_sound {
+        Ok(text.to_owned())
+    } else {
+        Err("a name has 1 to 64 characters, no control character and no space at its ends"
+            .to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_shows_an_example() {
+        Cli::command().debug_assert();
+        let mut pending = vec![Cli::command()];
+        while let Some(command) = pending.pop() {
+            let below: Vec<_> =
+                command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned().collect();
+            if below.is_empty() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example:\n  baseflow "), "{}", command.get_name());
+                let has_config = command.get_arguments().any(|arg| arg.get_id() == "config");
+                assert!(has_config, "{}", command.get_name());
+            }
+            pending.extend(below);
+        }
+    }
+
+    #[test]
+    fn settings_may_be_named_before_or_after_the_file() {
+        for line in [
+            "baseflow registry import r.toml --config c.toml",
+            "baseflow registry import --config c.toml r.toml --dry-run",
+            "baseflow token add --name a --role admin --config c.toml",
+            "baseflow token revoke --name a --config c.toml",
+            "baseflow token revoke a --config c.toml",
+            "baseflow export samples --format csv --config c.toml --from 2026-11-22T08:00:00+08:00",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in [
+            "baseflow run",
+            "baseflow token add --name a --role root --config c.toml",
+            "baseflow token revoke --config c.toml",
+            "baseflow export samples --format xlsx --config c.toml",
+            "baseflow export samples --from yesterday --config c.toml",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The commands: each opens what it needs, does one thing, and tells what came of it.
+
+mod check;
+mod export;
+mod import;
+mod registry;
+mod token;
+mod verify;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use model::time::Timestamp;
+use runtime::{
+    clock::{Clock as _, SystemClock},
+    telemetry,
+};
+use store::{By, ByKind, Options, Role, Store};
+
+use crate::{
+    cli::{Command, Export, Import, Registry, Token},
+    failure::Ended,
+    output, run,
+    settings::{Config, settings},
+};
+
+/// The software's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Does what the command line asks for.
+pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
+    match command {
+        Command::Run(at) => run::run(&at.config),
+        Command::Check(at) => check::check(&at.config),
+        Command::Registry(Registry::Import { file, dry_run, settings }) => {
+            registry::import(&settings.config, &file, dry_run)
+        }
+        Command::Registry(Registry::Export(at)) => registry::export(&at.config),
+        Command::Registry(Registry::Diff { file, settings }) => {
+            registry::diff(&settings.config, &file)
+        }
+        Command::Token(Token::Add { name, role, settings }) => {
+            token::add(&settings.config, &name, role)
+        }
+        Command::Token(Token::List(at)) => token::list(&at.config),
+        Command::Token(Token::Revoke { token, name, settings }) => {
+            token::revoke(&settings.config, &token.or(name).unwrap_or_default())
+        }
+        Command::Import(Import::Samples { file, dry_run, settings }) => {
+            import::samples(&settings.config, &file, dry_run)
+        }
+        Command::Export(Export::Samples(asked)) => export::samples(&asked),
+        Command::Verify(at) => verify::verify(&at.config),
+    }
+}
+
+/// What a command that works on the store has in hand.
+struct Opened {
+    config: Config,
+    store: Store,
+    now: Timestamp,
+}
+
+/// Reads the settings and opens the store beside a server that may be running.
+fn open(config: &Path) -> anyhow::Result<Opened> {
+    let config = settings(config)?.config;
+    // What a command has to say it prints; only warnings of the parts below are logged.
+    let level = "warn".parse().map_err(anyhow::Error::msg)?;
+    telemetry::start(telemetry::Format::Text, &level)?;
+    let now = SystemClock.now();
+    let options = Options { now, version: VERSION.to_owned(), role: Role::Command };
+    let store = Store::open(&config.data_dir, &options, &prometheus::Registry::new())
+        .context("cannot open the store")?;
+    Ok(Opened { config, store, now })
+}
+
+/// Whoever runs this command, as the journal names them.
+fn by() -> By {
+    let uid = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    By { kind: ByKind::Command, name: name.unwrap_or_else(|| format!("uid {uid}")) }
+}
+
+/// Warnings, each on a line of standard error.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        output::complain(&format!("warning: {warning}"));
+    }
+}

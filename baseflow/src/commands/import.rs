@@ -1,0 +1,109 @@
+//! `import samples`: the bulk door for history, judged as everything else that comes in.
+//!
+//! The file is read twice: once for its digest, which names the batches, and once line by line.
+//! What may be held at a time is bounded: so many rows in open days, so many batches on their way
+//! to the disk.
+
+mod days;
+mod report;
+mod writing;
+
+use std::{
+    fs::File,
+    io::{BufReader, Read as _},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use days::{Days, Judge};
+use model::ids::Epoch;
+use report::Report;
+use sha2::{Digest as _, Sha256};
+use store::{Append, Body};
+use writing::Door;
+
+use super::{by, open};
+use crate::{
+    csv_file::{Columns, Parsed},
+    failure::Ended,
+    output::say,
+    stored,
+};
+
+/// Imports a file, or with `dry_run` only judges it.
+pub(super) fn samples(config: &Path, file: &Path, dry_run: bool) -> anyhow::Result<Ended> {
+    let (digest, length) = digest(file)?;
+    let opened = open(config)?;
+    let in_force = stored::registry(opened.store.journal())?;
+    let judge = Arc::new(Judge::new(in_force.registry, opened.now)?);
+    let epoch = digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+    let mut days = Days::new(Epoch(epoch), Arc::clone(&judge));
+    let mut report = Report::new(length);
+    let mut door = Door::new(opened.store.samples().clone(), judge, dry_run)?;
+    read(file, &mut days, &mut report, &mut door)?;
+    for batch in days.finish(&mut report) {
+        door.write(batch, &mut report)?;
+    }
+    door.finish(&mut report)?;
+    if report.admitted_batches() > 0 {
+        let body = Body::SamplesImported {
+            file: file
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            file_digest: hex::encode(digest),
+            rows: report.rows(),
+            refused: report.refused(),
+        };
+        let entry = Append { at: opened.now, by: by(), body };
+        opened
+            .store
+            .journal()
+            .write_blocking(entry)
+            .context("the samples are stored, but the journal could not be written")?;
+    }
+    opened.store.close();
+    say(&report.finish(dry_run))?;
+    Ok(if report.refused() == 0 { Ended::Done } else { Ended::Incomplete })
+}
+
+/// The file's SHA-256 and its length.
+fn digest(file: &Path) -> anyhow::Result<([u8; 32], u64)> {
+    let attempt = || format!("cannot read `{}`", file.display());
+    let mut opened = File::open(file).with_context(attempt)?;
+    let (mut hash, mut length) = (Sha256::new(), 0_u64);
+    let mut buffer = vec![0_u8; 1 << 16];
+    loop {
+        let count = opened.read(&mut buffer).with_context(attempt)?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+        hash.update(bytes);
+        length += u64::try_from(count).unwrap_or(0);
+    }
+    Ok((hash.finalize().into(), length))
+}
+
+fn read(file: &Path, days: &mut Days, report: &mut Report, door: &mut Door) -> anyhow::Result<()> {
+    let attempt = || format!("cannot read `{}`", file.display());
+    let opened = File::open(file).with_context(attempt)?;
+    let mut lines = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(BufReader::with_capacity(1 << 16, opened));
+    let header = lines.byte_headers().with_context(attempt)?.clone();
+    let names: Result<Vec<&str>, _> = header.iter().map(std::str::from_utf8).collect();
+    let names =
+        names.with_context(|| format!("the header of `{}` is not UTF-8", file.display()))?;
+    let columns = Columns::of(&names)
+        .map_err(|problem| anyhow::anyhow!("`{}`: {problem}", file.display()))?;
+    let mut record = csv::ByteRecord::new();
+    while lines.read_byte_record(&mut record).with_context(attempt)? {
+        let (line, byte) = record.position().map_or((0, 0), |place| (place.line(), place.byte()));
+        report.at(byte);
+        let parsed = columns.fields(&record).and_then(Parsed::of);
+        match parsed.and_then(|row| days.take(line, row, report)) {
+            Ok(None) => {}
+            Ok(Some(full)) => door.write(full, report)?,
+            Err(problem) => report.refuse(line, &problem),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The registry file: read, checked, compared with what is in force, and imported.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use model::{
+    fault::Chain,
+    ids::ChannelId,
+    registry::Registry,
+    time::Timestamp,
+    tree::{Faults, Origin},
+};
+use sha2::{Digest as _, Sha256};
+use store::{By, Import, ImportRegistry, Journal, Samples};
+
+use crate::{failure::Refused, stored};
+
+/// The largest registry file.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// A registry file without a fault of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistryFile {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub digest: [u8; 32],
+    /// What it says.
+    pub registry: Registry,
+}
+
+impl RegistryFile {
+    /// Reads and checks the file at `path`; `None` where there is none.
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>, Refused> {
+        let length = match std::fs::metadata(path) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(path, &error)),
+        };
+        if length > MAX_BYTES {
+            return Err(Refused::one(format!(
+                "registry file `{}` has over {MAX_BYTES} bytes",
+                path.display()
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let origin = Origin::File(path.display().to_string().into());
+        let registry = store::registry::parse(&text, &origin).map_err(Refused::faults)?;
+        let digest = Sha256::digest(text.as_bytes()).into();
+        Ok(Some(Self { path: path.to_owned(), digest, registry }))
+    }
+
+    /// The file at `path`, which must be there.
+    pub(crate) fn read(path: &Path) -> Result<Self, Refused> {
+        Self::find(path)?.ok_or_else(|| {
+            Refused::one(format!("registry file `{}` does not exist", path.display()))
+        })
+    }
+
+    /// Its name without its folder, as the journal keeps it.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// What is odd about it without being a fault: contacts that no channel can reach.
+    pub(crate) fn warnings(&self, channels: &BTreeSet<ChannelId>) -> Vec<String> {
+        let unknown = store::registry::unknown_channels(&self.registry, channels);
+        unknown.iter().map(ToString::to_string).collect()
+    }
+
+    /// Puts it in force, or with `dry_run` says what that would change.
+    pub(crate) fn import(
+        &self,
+        (samples, journal): (&Samples, &Journal),
+        at: Timestamp,
+        by: By,
+        dry_run: bool,
+    ) -> anyhow::Result<Imported> {
+        let stations = stored::stations(samples)?;
+        let import = ImportRegistry {
+            at,
+            by,
+            file: self.name(),
+            file_digest: self.digest,
+            registry: self.registry.clone(),
+            stations_with_data: stations,
+            dry_run,
+        };
+        let answer = journal.write_blocking(import);
+        match answer.with_context(|| format!("cannot import registry `{}`", self.path.display()))? {
+            Import::Done { position, changes } => Ok(Imported { position, changes }),
+            Import::Unchanged => Ok(Imported { position: None, changes: Vec::new() }),
+            Import::Refused(faults) => Err(Refused::faults(Faults(faults)).into()),
+        }
+    }
+}
+
+/// What an import changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Imported {
+    /// The journal entry, where there is one.
+    pub position: Option<i64>,
+    /// In plain words, one line a change; empty where nothing changed.
+    pub changes: Vec<String>,
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Refused {
+    Refused::one(format!("cannot read registry file `{}`: {}", path.display(), Chain(error)))
+}

@@ -1,0 +1,183 @@
+//! `run`: the parts put together, started, watched, and stopped in the order of the stream.
+
+mod reload;
+mod start;
+mod watch;
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use dashboards::shell::{parts::Parts as ApiParts, server};
+use ingest::shell::{
+    replay::Replayer,
+    service::{self, Parts as IngestParts},
+    settle::Settler,
+};
+use model::port::Replay;
+use prometheus::Registry as MetricsRegistry;
+use runtime::{
+    admin::{Admin, Readiness},
+    clock::{Clock, SystemClock},
+    mqtt,
+    signals::{Signal, Signals},
+    tasks::{Stage, Tasks},
+    telemetry,
+};
+use store::{Options, Role, Store};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::{
+    commands::VERSION,
+    failure::Ended,
+    output::say,
+    registry_file::RegistryFile,
+    settings::{Config, Part, Settings, settings},
+};
+use reload::Reloader;
+
+/// What each stage has for stopping; all of them together have 10 s.
+const INGEST_LIMIT: Duration = Duration::from_secs(6);
+const API_LIMIT: Duration = Duration::from_millis(3_500);
+const ADMIN_LIMIT: Duration = Duration::from_millis(500);
+
+/// Runs the server until it is asked to stop, or until a part of it fails.
+pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
+    let settings = settings(file)?;
+    let found = RegistryFile::find(&settings.config.registry.file)?;
+    let log = telemetry::start(settings.config.log.format, &settings.config.log.level)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = MetricsRegistry::new();
+    runtime::metrics::register(&metrics, VERSION)?;
+    let options = Options { now: clock.now(), version: VERSION.to_owned(), role: Role::Server };
+    let store = Store::open(&settings.config.data_dir, &options, &metrics)
+        .context("cannot open the store")?;
+    let imported = start::registry(&store, &settings.config, found.as_ref(), clock.now())?;
+    start::warn_without_token(&store, file)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());
+    let server = Server { settings, clock, metrics, store: &store };
+    let ended = runtime.block_on(server.serve(imported, reloader));
+    drop(runtime); // whatever would not stop ends here, before the store does
+    store.close();
+    info!("stopped");
+    ended.map(|()| Ended::Done)
+}
+
+/// What the tasks are made of.
+struct Server<'s> {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    metrics: MetricsRegistry,
+    store: &'s Store,
+}
+
+impl Server<'_> {
+    async fn serve(self, imported: Option<i64>, reloader: Reloader) -> anyhow::Result<()> {
+        let config = &self.settings.config;
+        let mut signals = Signals::install().context("cannot catch signals")?;
+        start::until_known(self.store, imported).await;
+        let readiness = Readiness::default();
+        let mut tasks = Tasks::new();
+        let ingest = tasks.stage("ingest", INGEST_LIMIT);
+        let api = tasks.stage("api", API_LIMIT);
+        let admin = tasks.stage("admin", ADMIN_LIMIT);
+
+        let admin_address = self.start_admin(&admin, &readiness).await?;
+        watch::start(&admin, self.store, &readiness);
+        let api_address = if config.roles.contains(&Part::Dashboards) {
+            Some(self.start_api(&api).await?)
+        } else {
+            None
+        };
+        if config.roles.contains(&Part::Ingest) {
+            self.start_ingest(&ingest, &readiness)?;
+        }
+        say(&greeting(config, api_address, admin_address))?;
+
+        let asked = async move {
+            let mut reloader = reloader;
+            while signals.next().await == Signal::Reload {
+                reloader = reloader.again().await;
+            }
+            info!("asked to stop");
+        };
+        tasks.run_until(asked).await.context("the server stopped by itself")
+    }
+
+    async fn start_admin(
+        &self,
+        stage: &Stage,
+        readiness: &Readiness,
+    ) -> anyhow::Result<SocketAddr> {
+        let listener = listen("admin.listen", self.settings.config.admin_listen).await?;
+        let address = listener.local_addr()?;
+        let admin = Admin::new(self.metrics.clone(), readiness.clone());
+        stage.spawn("admin", admin.serve(listener, stage.stopping()));
+        Ok(address)
+    }
+
+    async fn start_api(&self, stage: &Stage) -> anyhow::Result<SocketAddr> {
+        let listener = listen("http.listen", self.settings.config.http.listen).await?;
+        let address = listener.local_addr()?;
+        let samples = self.store.samples().clone();
+        let journal = self.store.journal().clone();
+        let clock = Arc::clone(&self.clock);
+        let is_ingesting = self.settings.config.roles.contains(&Part::Ingest);
+        let replay = is_ingesting.then(|| {
+            let (samples, journal) = (samples.clone(), journal.clone());
+            let replayer: Arc<dyn Replay> =
+                Arc::new(Replayer { samples, journal, clock: Arc::clone(&clock) });
+            replayer
+        });
+        let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
+        let parts = Arc::new(ApiParts { samples, journal, replay, clock, metrics });
+        stage.spawn("api", server::serve(listener, parts, stage.stopping()));
+        Ok(address)
+    }
+
+    fn start_ingest(&self, stage: &Stage, readiness: &Readiness) -> anyhow::Result<()> {
+        let settler = Settler {
+            samples: self.store.samples().clone(),
+            journal: self.store.journal().clone(),
+            metrics: ingest::metrics::Metrics::new(&self.metrics)?,
+        };
+        let parts = IngestParts {
+            settler,
+            store_id: self.store.id(),
+            mqtt: mqtt_options(&self.settings.config),
+            version: VERSION.to_owned(),
+            clock: Arc::clone(&self.clock),
+            readiness: readiness.condition("broker"),
+        };
+        stage.spawn("ingest", service::run(parts, stage.clone()));
+        Ok(())
+    }
+}
+
+fn mqtt_options(config: &Config) -> mqtt::Options {
+    let asked = &config.mqtt;
+    let mut options = mqtt::Options::new(asked.broker.clone(), asked.client_id.clone());
+    options.version = asked.version;
+    options.login.clone_from(&asked.login);
+    options.keep_alive = asked.keep_alive;
+    options
+}
+
+async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener
+        .with_context(|| format!("{key}: cannot listen on {address}; free it or choose another"))
+}
+
+/// Where everything is, in one line.
+fn greeting(config: &Config, api: Option<SocketAddr>, admin: SocketAddr) -> String {
+    let api = api.map_or_else(|| "no API".to_owned(), |api| format!("API http://{api}/api/v1"));
+    let broker = if config.roles.contains(&Part::Ingest) {
+        format!("broker {}", config.mqtt.broker)
+    } else {
+        "no ingest".to_owned()
+    };
+    let data = config.data_dir.display();
+    format!("baseflow {VERSION} is running: {api}, admin http://{admin}, {broker}, data in {data}")
+}

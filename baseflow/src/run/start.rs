@@ -1,0 +1,93 @@
+//! What happens once at the start: the registry file is taken, and what is missing is said.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
+use model::time::Timestamp;
+use store::{By, ByKind, Journal, Store, StoreError};
+use tracing::{info, warn};
+
+use crate::{
+    registry_file::RegistryFile,
+    settings::{Config, Part},
+    stored,
+};
+
+/// How long the start waits until everybody sees a registry that it has just imported.
+const KNOWN_LIMIT: Duration = Duration::from_secs(2);
+
+/// Imports the registry file unless this very file was imported before; gives the journal entry.
+pub(super) fn registry(
+    store: &Store,
+    config: &Config,
+    found: Option<&RegistryFile>,
+    now: Timestamp,
+) -> anyhow::Result<Option<i64>> {
+    for part in config.roles.iter().filter(|part: &&Part| !part.is_built()) {
+        info!(role = part.word(), "role is not built yet and does nothing");
+    }
+    if !config.channels.is_empty() {
+        warn!(channels = ?config.channels, "alerting is not built yet: nobody is told anything");
+    }
+    let Some(found) = found else {
+        warn!(path = %config.registry.file.display(), "no registry file");
+        return Ok(None);
+    };
+    for warning in found.warnings(&config.channels) {
+        warn!(warning, "registry names a channel that is not there");
+    }
+    if was_imported(store.journal(), found).context("cannot read the journal")? {
+        warn_if_superseded(store.journal(), found);
+        return Ok(None);
+    }
+    let imported = found.import((store.samples(), store.journal()), now, by(), false)?;
+    info!(path = %found.path.display(), changes = imported.changes.len(), "registry imported");
+    Ok(imported.position)
+}
+
+/// The server itself.
+pub(super) fn by() -> By {
+    By { kind: ByKind::Server, name: "server".to_owned() }
+}
+
+/// Whether this very file was ever imported.
+fn was_imported(journal: &Journal, found: &RegistryFile) -> Result<bool, StoreError> {
+    Ok(journal.read_blocking(|reader| reader.import_of(&found.digest))?.is_some())
+}
+
+/// Names both registries where another one than the file is in force.
+pub(super) fn warn_if_superseded(journal: &Journal, found: &RegistryFile) {
+    let state = journal.watch();
+    let state = state.borrow();
+    if let Some(known) = state.registry.as_ref().filter(|known| known.file_digest != found.digest) {
+        warn!(
+            file = %found.path.display(),
+            file_sha256 = hex::encode(found.digest),
+            in_force_sha256 = hex::encode(known.file_digest),
+            in_force_entry = known.entry,
+            "another registry was imported since this file was: it stays in force; `baseflow registry import` puts the file in force again"
+        );
+    }
+}
+
+/// Ends once everybody sees the registry of this entry, so that nothing is judged by the one before.
+pub(super) async fn until_known(store: &Store, entry: Option<i64>) {
+    let Some(entry) = entry else { return };
+    let mut state = store.journal().watch();
+    let is_known = state
+        .wait_for(|state| state.registry.as_ref().is_some_and(|registry| registry.entry >= entry));
+    if tokio::time::timeout(KNOWN_LIMIT, is_known).await.is_err() {
+        warn!(entry, "imported registry is not seen yet");
+    }
+}
+
+/// Says how to make a token where nobody can use the API for want of one.
+pub(super) fn warn_without_token(store: &Store, file: &Path) -> anyhow::Result<()> {
+    let tokens = stored::tokens(store.journal())?;
+    if tokens.iter().all(|token| token.revoked_at.is_some()) {
+        let line =
+            format!("baseflow token add --config {} --name me --role viewer", file.display());
+        warn!(command = line, "nobody has an API token yet");
+    }
+    Ok(())
+}

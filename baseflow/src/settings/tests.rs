@@ -1,0 +1,157 @@
+//! What settings are taken, and how faults are told.
+
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use runtime::settings::{effective, load};
+
+use super::*;
+
+/// Reads the defaults below `document` and shows what counts, or every fault.
+fn check(document: &str, expected: &Expect) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("baseflow.toml");
+    std::fs::write(&file, document).unwrap();
+    std::fs::write(folder.path().join("secret"), "hush\n").unwrap();
+    let tree = load(DEFAULTS, Some(&file), []).unwrap();
+    let shown = match config(&tree, Path::new("/etc/baseflow/baseflow.toml")) {
+        Ok(config) => format!(
+            "{} {:?} {} {} {} {:?} {} {} {:?}",
+            config.data_dir.display(),
+            config.roles,
+            config.http.listen,
+            config.admin_listen,
+            config.mqtt.broker,
+            config.mqtt.version,
+            config.mqtt.login.map_or("anonymous".to_owned(), |login| login.username),
+            config.registry.file.display(),
+            config.channels,
+        ),
+        Err(refused) => refused.to_string(),
+    };
+    let folder = folder.path().display().to_string();
+    expected.assert_eq(&shown.replace(&folder, "…"));
+}
+
+#[test]
+fn the_defaults_alone_are_settings() {
+    check(
+        "",
+        &expect![
+            "/var/lib/baseflow {Ingest, Compliance, Alerting, Dashboards} 127.0.0.1:8080 127.0.0.1:9464 mqtt://127.0.0.1:1883 V5 anonymous /etc/baseflow/registry.toml {}"
+        ],
+    );
+}
+
+#[test]
+fn what_this_version_cannot_do_is_refused_by_its_key() {
+    check(
+        r#"
+        [roles]
+        broker = true
+        [http]
+        tls_cert = "a"
+        [mqtt]
+        url = "mqtts://h:8883"
+        share = "g"
+        ca = "ca.pem"
+        username = "u"
+        [samples]
+        backend = "influxdb2"
+        influxdb2 = { url = "8086", org = "o" }
+        [journal]
+        backend = "postgres"
+        url_file = "/no/such"
+        [[channel]]
+        name = "sms"
+        kind = "kannel"
+        url = "http://127.0.0.1:13013/cgi-bin/sendsms"
+        [[channel]]
+        name = "sms"
+        kind = "aliyun"
+        sign = "x"
+        "#,
+        &expect![[r#"
+            roles.broker: the embedded broker is not built yet; write false and set up a broker as deploy/mosquitto shows (file …/baseflow.toml)
+            http.tls_cert: TLS is not built yet; put a reverse proxy before http.listen (file …/baseflow.toml)
+            mqtt.url: TLS is not built yet; use mqtt:// on loopback or through a tunnel (file …/baseflow.toml)
+            mqtt.share: several ingest processes need samples in InfluxDB and a journal in PostgreSQL, which are not built yet; leave it empty (file …/baseflow.toml)
+            mqtt.password_file: missing, though `username` is written (default)
+            mqtt.ca: TLS is not built yet; use mqtt:// on loopback or through a tunnel (file …/baseflow.toml)
+            samples.backend: samples in InfluxDB 2 are not built yet; write "embedded" (file …/baseflow.toml)
+            samples.influxdb2.url: `8086` is no address; write http://host:port or https://host (file …/baseflow.toml)
+            samples.influxdb2.bucket: missing (file …/baseflow.toml)
+            samples.influxdb2.token_file: missing (file …/baseflow.toml)
+            journal.backend: a journal in PostgreSQL is not built yet; write "embedded" (file …/baseflow.toml)
+            journal.url_file: cannot read secret file `/no/such`: No such file or directory (os error 2) (file …/baseflow.toml)
+            channel[0].username: missing (file …/baseflow.toml)
+            channel[0].password_file: missing; or write `password` (file …/baseflow.toml)
+            channel[1].kind: this kind of channel is not built yet; only kannel is known (file …/baseflow.toml)
+            channel[1].name: another channel is called `sms` (file …/baseflow.toml)"#]],
+    );
+}
+
+#[test]
+fn every_fault_is_told_with_its_full_key() {
+    check(
+        r#"
+        data_dir = ""
+        registery = 1
+        [roles]
+        ingest = "yes"
+        [http]
+        listen = "localhost:8080"
+        public_url = "127.0.0.1"
+        [admin]
+        listen = "127.0.0.1:9464"
+        [mqtt]
+        version = 3
+        client_id = ""
+        password_file = "/no/such/secret"
+        keep_alive = "1s"
+        [registry]
+        near = 0.9
+        [log]
+        level = "loud=very"
+        format = "xml"
+        "#,
+        &expect![[r#"
+            data_dir: is empty; write a path (file …/baseflow.toml)
+            roles.ingest: a string where true or false belongs (file …/baseflow.toml)
+            http.listen: invalid socket address syntax (file …/baseflow.toml)
+            http.public_url: `127.0.0.1` is no address; write http://host:port or https://host (file …/baseflow.toml)
+            mqtt.version: 3 is not between 4 and 5 (file …/baseflow.toml)
+            mqtt.client_id: must have 1 to 128 bytes, none of them a control character (file …/baseflow.toml)
+            mqtt.password_file: cannot read secret file `/no/such/secret`: No such file or directory (os error 2) (file …/baseflow.toml)
+            mqtt.username: missing, though `password_file` is written (default)
+            mqtt.keep_alive: 1s is not between 5s and 3600s (file …/baseflow.toml)
+            registry.near: 0.9 is not between 1 and 10 (file …/baseflow.toml)
+            log.level: `loud=very` is not a level; write info, or info,runtime=debug (file …/baseflow.toml)
+            log.format: `xml` is none of auto, json, text (file …/baseflow.toml)
+            registery: unknown key (file …/baseflow.toml)"#]],
+    );
+}
+
+#[test]
+fn api_and_admin_port_do_not_share_an_address() {
+    check(
+        "http.listen = '127.0.0.1:9464'",
+        &expect!["admin: listen is that of [http] too: 127.0.0.1:9464; choose another (default)"],
+    );
+}
+
+#[test]
+fn a_change_is_named_by_its_key_and_a_secret_is_not_printed() {
+    let tree = |document: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("baseflow.toml");
+        std::fs::write(&file, document).unwrap();
+        load(DEFAULTS, Some(&file), []).unwrap()
+    };
+    let old = tree("log.level = 'info'\nhttp.listen = '127.0.0.1:1'");
+    let new = tree("log.level = 'debug'\n[[channel]]\npassword = 'hush'");
+    let keys: Vec<_> = changed(&old, &new).into_iter().collect();
+    assert_eq!(keys, ["channel", "http.listen", "log.level"]);
+    assert!(is_written(&new, "log.level") && !is_written(&new, "http.listen"));
+    assert!(!effective(&new, SECRET_KEYS).contains("hush"));
+}

@@ -1,0 +1,144 @@
+//! Who may do what: the roles of tokens, and what each route asks for.
+
+use std::{fmt, str::FromStr};
+
+/// What a token allows; each role may do whatever the one before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Sees.
+    Viewer,
+    /// On duty: sees people's names and numbers as well, and will handle alarms.
+    Duty,
+    /// Decides what becomes of refused input.
+    Admin,
+}
+
+/// Why a word is no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no role; it is one of viewer, duty, admin")]
+pub struct RoleError(String);
+
+impl Role {
+    /// Every role, the least one first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Duty, Self::Admin];
+
+    /// As commands, the store and answers spell it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Duty => "duty",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Whether names and telephone numbers of people are shown.
+    pub fn sees_personal_data(self) -> bool {
+        self >= Self::Duty
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Role {
+    type Err = RoleError;
+
+    fn from_str(word: &str) -> Result<Self, RoleError> {
+        let known = Self::ALL.into_iter().find(|role| role.word() == word);
+        known.ok_or_else(|| RoleError(word.chars().take(48).collect()))
+    }
+}
+
+/// What a route asks of whoever calls it. There is no route without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Nothing: it tells nothing of the water and nothing of people.
+    Public,
+    /// A token of this role or a higher one.
+    AtLeast(Role),
+}
+
+/// Somebody whose token is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The token's name, which the journal keeps.
+    pub name: String,
+    /// What the token allows.
+    pub role: Role,
+}
+
+/// Why a caller is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// No `Authorization` header.
+    NoToken,
+    /// One of another form than `Bearer TOKEN`.
+    NotBearer,
+    /// No such token, or a revoked one.
+    Unknown,
+    /// A token of a lower role than the route asks for.
+    TooLow(Role),
+    /// A token whose role this version does not know.
+    UnknownRole,
+}
+
+/// The token in an `Authorization` header.
+pub fn bearer(header: Option<&[u8]>) -> Result<&str, Denied> {
+    let header = header.ok_or(Denied::NoToken)?;
+    let text = std::str::from_utf8(header).map_err(|_not_text| Denied::NotBearer)?;
+    let (scheme, token) = text.trim().split_once(' ').ok_or(Denied::NotBearer)?;
+    let token = token.trim_start();
+    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if scheme.eq_ignore_ascii_case("bearer") && is_token {
+        Ok(token)
+    } else {
+        Err(Denied::NotBearer)
+    }
+}
+
+/// Whether a good token of this name and role may use a route of `rule`.
+pub fn admit(rule: Rule, name: &str, role: &str) -> Result<Caller, Denied> {
+    let role: Role = role.parse().map_err(|_unknown: RoleError| Denied::UnknownRole)?;
+    let caller = Caller { name: name.to_owned(), role };
+    match rule {
+        Rule::Public => Ok(caller),
+        Rule::AtLeast(least) if role >= least => Ok(caller),
+        Rule::AtLeast(least) => Err(Denied::TooLow(least)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_higher_role_may_do_what_a_lower_one_may() {
+        for (at, least) in Role::ALL.into_iter().enumerate() {
+            for (of, role) in Role::ALL.into_iter().enumerate() {
+                let admitted = admit(Rule::AtLeast(least), "t", role.word());
+                assert_eq!(admitted.is_ok(), of >= at, "{role} where {least} is asked for");
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_of_a_later_version_opens_nothing() {
+        assert_eq!(admit(Rule::AtLeast(Role::Viewer), "t", "auditor"), Err(Denied::UnknownRole));
+        assert_eq!(admit(Rule::AtLeast(Role::Viewer), "t", ""), Err(Denied::UnknownRole));
+    }
+
+    #[test]
+    fn only_a_bearer_token_is_one() {
+        assert_eq!(bearer(Some(b"Bearer bf_1")), Ok("bf_1"));
+        assert_eq!(bearer(Some(b"bearer   bf_1 ")), Ok("bf_1"));
+        assert_eq!(bearer(None), Err(Denied::NoToken));
+        for header in ["", "Bearer", "Bearer ", "Basic dTpw", "bf_1", "Bearer a b", "Bearer \u{e9}"]
+        {
+            assert_eq!(bearer(Some(header.as_bytes())), Err(Denied::NotBearer), "{header:?}");
+        }
+        assert_eq!(bearer(Some(b"Bearer \xff")), Err(Denied::NotBearer));
+    }
+}

@@ -1,0 +1,273 @@
+//! Parameters of a request: as they were written, and what they say once all are checked.
+
+use std::{fmt, str::FromStr};
+
+use model::{
+    ids::{AgentId, GaugeId, StationId},
+    time::Timestamp,
+    wire::refused_v1::Kept,
+};
+use serde::Deserialize;
+use store::{Cursor, QuarantineQuery, QuarantineState, SamplesQuery};
+use utoipa::IntoParams;
+
+use crate::problem::{Fault, Problem};
+
+/// The most items that a page may have.
+pub const MAX_LIMIT: usize = 10_000;
+/// How many it has where nobody says.
+pub const DEFAULT_LIMIT: usize = 1_000;
+
+/// A page of any list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageParameters {
+    /// The most items of a page, 1 to 10,000; 1,000 where it is not said.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, example = 1000)]
+    pub limit: Option<String>,
+    /// `next` of the page before; nothing for the first one.
+    pub cursor: Option<String>,
+}
+
+/// A page of samples.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SamplesParameters {
+    /// The first moment, RFC 3339 with any offset; from the beginning where it is not said.
+    #[param(format = DateTime, example = "2026-11-22T08:00:00+08:00")]
+    pub from: Option<String>,
+    /// The first moment after; to the end where it is not said.
+    #[param(format = DateTime, example = "2026-11-23T08:00:00+08:00")]
+    pub to: Option<String>,
+    /// The most samples of a page, 1 to 10,000; 1,000 where it is not said.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, example = 1000)]
+    pub limit: Option<String>,
+    /// `next` of the page before, asked with the same `from` and `to`. All pages show the store as
+    /// it was at the first one; what arrives meanwhile belongs to the next listing.
+    pub cursor: Option<String>,
+}
+
+/// A page of the quarantine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct QuarantineParameters {
+    /// `parked` or `garbage`; both where it is not said.
+    pub kind: Option<String>,
+    /// `held`, `replayed`, `discarded` or `all`; `held` where it is not said.
+    pub state: Option<String>,
+    /// The most items of a page, 1 to 10,000; 1,000 where it is not said.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, example = 1000)]
+    pub limit: Option<String>,
+    /// `next` of the page before; nothing for the first one.
+    pub cursor: Option<String>,
+}
+
+/// A page of a list that is sorted by its ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPage<I> {
+    /// How many items.
+    pub limit: usize,
+    /// The last id of the page before.
+    pub after: Option<I>,
+}
+
+impl PageParameters {
+    /// The page of stations that is asked for.
+    pub fn stations(&self) -> Result<IdPage<StationId>, Problem> {
+        self.by_id()
+    }
+
+    /// The page of agents that is asked for.
+    pub fn agents(&self) -> Result<IdPage<AgentId>, Problem> {
+        self.by_id()
+    }
+
+    fn by_id<I: FromStr<Err: fmt::Display>>(&self) -> Result<IdPage<I>, Problem> {
+        let mut faults = Faults::default();
+        let limit = faults.limit(self.limit.as_deref());
+        let after = faults.parsed("cursor", self.cursor.as_deref());
+        faults.none()?;
+        Ok(IdPage { limit, after })
+    }
+}
+
+impl SamplesParameters {
+    /// The page of `gauge`'s samples that is asked for.
+    pub fn of(&self, gauge: GaugeId) -> Result<SamplesQuery, Problem> {
+        let mut faults = Faults::default();
+        let from = faults.moment("from", self.from.as_deref()).unwrap_or(Timestamp::MIN);
+        let to = faults.moment("to", self.to.as_deref()).unwrap_or(Timestamp::MAX);
+        if from > to {
+            faults.note("to", "is before `from`");
+        }
+        let limit = faults.limit(self.limit.as_deref());
+        let cursor = faults.parsed::<Cursor>("cursor", self.cursor.as_deref());
+        faults.none()?;
+        Ok(SamplesQuery { gauge, from, to, cursor, limit })
+    }
+}
+
+impl QuarantineParameters {
+    /// The page that is asked for.
+    pub fn page(&self) -> Result<QuarantineQuery, Problem> {
+        let mut faults = Faults::default();
+        let kinds = [("parked", Some(Kept::Parked)), ("garbage", Some(Kept::Garbage))];
+        let kind = faults.one_of("kind", self.kind.as_deref(), &kinds).flatten();
+        let states = [
+            ("held", Some(QuarantineState::Held)),
+            ("replayed", Some(QuarantineState::Replayed)),
+            ("discarded", Some(QuarantineState::Discarded)),
+            ("all", None),
+        ];
+        let state = faults.one_of("state", self.state.as_deref(), &states);
+        let limit = faults.limit(self.limit.as_deref());
+        let before = faults.parsed("cursor", self.cursor.as_deref());
+        faults.none()?;
+        let state = state.unwrap_or(Some(QuarantineState::Held));
+        Ok(QuarantineQuery { kind, state, before, limit })
+    }
+}
+
+/// A number of the quarantine, as the address names it.
+pub fn quarantine_id(text: &str) -> Result<i64, Problem> {
+    let id = text.parse().ok().filter(|id| *id > 0);
+    id.ok_or_else(|| {
+        Problem::not_found(format!("`{}` is no item of the quarantine", shortened(text)))
+    })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn note(&mut self, key: &str, problem: impl fmt::Display) {
+        self.0.push(Fault { key: key.to_owned(), problem: problem.to_string() });
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &str,
+        text: Option<&str>,
+    ) -> Option<T> {
+        match text?.parse() {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.note(key, problem);
+                None
+            }
+        }
+    }
+
+    /// A `+` that nobody encoded arrives as a space; no moment has one where an offset begins.
+    fn moment(&mut self, key: &str, text: Option<&str>) -> Option<Timestamp> {
+        self.parsed(key, text.map(|text| text.replace(' ', "+")).as_deref())
+    }
+
+    fn limit(&mut self, text: Option<&str>) -> usize {
+        let Some(text) = text else { return DEFAULT_LIMIT };
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        limit.unwrap_or_else(|| {
+            self.note(
+                "limit",
+                format!("`{}` is not a number from 1 to {MAX_LIMIT}", shortened(text)),
+            );
+            DEFAULT_LIMIT
+        })
+    }
+
+    fn one_of<T: Copy>(&mut self, key: &str, text: Option<&str>, words: &[(&str, T)]) -> Option<T> {
+        let text = text?;
+        let known = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        if known.is_none() {
+            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.note(key, format!("`{}` is none of {}", shortened(text), all.join(", ")));
+        }
+        known
+    }
+
+    fn none(self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::bad_parameters(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(from: &str, to: &str, limit: &str, cursor: &str, expected: &Expect) {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let parameters = SamplesParameters {
+            from: some(from),
+            to: some(to),
+            limit: some(limit),
+            cursor: some(cursor),
+        };
+        let shown = match parameters.of("A/b".parse().unwrap()) {
+            Ok(query) => {
+                format!("{} {} {} {:?}", query.from, query.to, query.limit, query.cursor.is_some())
+            }
+            Err(problem) => format!("{} {}", problem.status, problem.detail),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn any_offset_is_taken_even_with_a_plus_that_nobody_encoded() {
+        check(
+            "2026-11-22T08:00:00 08:00",
+            "2026-11-22T08:00:00+08:00",
+            "10000",
+            "7_0",
+            &expect!["2026-11-22T00:00:00Z 2026-11-22T00:00:00Z 10000 true"],
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_everything_a_thousand_at_a_time() {
+        check("", "", "", "", &expect!["1900-01-01T00:00:00Z 9999-12-30T22:00:00Z 1000 false"]);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        check(
+            "yesterday",
+            "2026-11-22T08:00:00",
+            "10001",
+            "x",
+            &expect![
+                "400 from: `yesterday` is not a moment; write it as 2026-11-22T08:00:00+08:00; to: `2026-11-22T08:00:00` is not a moment; write it as 2026-11-22T08:00:00+08:00; limit: `10001` is not a number from 1 to 10000; cursor: `x` is not a cursor; use `next` of the page before"
+            ],
+        );
+        check(
+            "2026-11-22T08:00:00Z",
+            "2026-11-21T08:00:00Z",
+            "0",
+            "",
+            &expect!["400 to: is before `from`; limit: `0` is not a number from 1 to 10000"],
+        );
+    }
+
+    #[test]
+    fn the_quarantine_shows_what_is_held_unless_asked() {
+        let page = QuarantineParameters::default().page().unwrap();
+        assert_eq!((page.kind, page.state), (None, Some(QuarantineState::Held)));
+        let all = QuarantineParameters { state: Some("all".to_owned()), ..Default::default() };
+        assert_eq!(all.page().unwrap().state, None);
+        let bad = QuarantineParameters {
+            kind: Some("none".to_owned()),
+            state: Some("lost".to_owned()),
+            cursor: Some("-".to_owned()),
+            limit: Some("many".to_owned()),
+        };
+        assert_eq!(bad.page().unwrap_err().faults.len(), 4);
+    }
+}

@@ -1,0 +1,13 @@
+//! What waits and performs: the calls, who may make them, and the server that takes them.
+
+pub mod answer;
+pub mod auth;
+pub mod calls;
+pub mod limits;
+pub mod metrics;
+pub(crate) mod nothing;
+pub mod parts;
+pub mod routes;
+pub mod server;
+#[cfg(test)]
+mod tests;

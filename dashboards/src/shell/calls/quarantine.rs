@@ -1,0 +1,119 @@
+//! `GET /quarantine`, and the decisions about its items.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+};
+use model::fault::Chain;
+use store::{Append, Body, By, ByKind, Decision, Discard, Discarded, QuarantineState};
+use tracing::error;
+
+use crate::{
+    access::Caller,
+    problem::Problem,
+    query::{self, QuarantineParameters},
+    shell::{
+        answer::{Json, store_problem},
+        nothing::Nothing,
+        parts::Parts,
+    },
+    view::quarantine::{DecisionView, QuarantinePageView, not_held, unknown},
+};
+
+/// What was refused, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/quarantine",
+    operation_id = "list_quarantine",
+    tag = "quarantine",
+    params(QuarantineParameters),
+    responses((status = 200, description = "A page of the quarantine.", body = QuarantinePageView)),
+)]
+pub(crate) async fn list(
+    State(parts): State<Arc<Parts>>,
+    Query(parameters): Query<QuarantineParameters>,
+) -> Result<Json<QuarantinePageView>, Problem> {
+    let query = parameters.page()?;
+    let page = parts.samples.read(move |reader| reader.quarantine(&query)).await;
+    let page = page.map_err(|failure| store_problem(&failure))?;
+    Ok(Json(QuarantinePageView::of(&page)))
+}
+
+/// Judges an item again by the registry in force, and admits what that now allows.
+#[utoipa::path(
+    post,
+    path = "/api/v1/quarantine/{id}/replay",
+    operation_id = "replay_quarantined",
+    tag = "quarantine",
+    params(("id" = i64, Path, description = "The item's number.", example = 7)),
+    responses(
+        (status = 200, description = "At least a part of it is admitted.", body = DecisionView),
+        (status = 404, description = "There is no such item."),
+        (status = 409, description = "It is refused as before, or not held any more."),
+        (status = 503, description = "The store is busy, or this server runs without ingest."),
+    ),
+)]
+pub(crate) async fn replay(
+    State(parts): State<Arc<Parts>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    _nothing: Nothing,
+) -> Result<Json<DecisionView>, Problem> {
+    let id = query::quarantine_id(&id)?;
+    let Some(replay) = &parts.replay else {
+        return Err(Problem::unavailable(
+            "this server runs without ingest, which alone can judge; ask one whose [roles] ingest is true",
+        ));
+    };
+    let replayed = replay.replay(id, caller.name).await.map_err(|failure| {
+        error!(error = %Chain(&failure), "cannot judge a quarantined item again");
+        Problem::unavailable("the item could not be judged again; the server's log has the cause")
+    })?;
+    DecisionView::replayed(id, replayed).map(Json)
+}
+
+/// Sets an item aside for good; its readings are never admitted.
+#[utoipa::path(
+    post,
+    path = "/api/v1/quarantine/{id}/discard",
+    operation_id = "discard_quarantined",
+    tag = "quarantine",
+    params(("id" = i64, Path, description = "The item's number.", example = 7)),
+    responses(
+        (status = 200, description = "It is discarded.", body = DecisionView),
+        (status = 404, description = "There is no such item."),
+        (status = 409, description = "It is not held any more."),
+    ),
+)]
+pub(crate) async fn discard(
+    State(parts): State<Arc<Parts>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    _nothing: Nothing,
+) -> Result<Json<DecisionView>, Problem> {
+    let id = query::quarantine_id(&id)?;
+    let item = parts.samples.read(move |reader| reader.quarantine_item(id)).await;
+    let item = item.map_err(|failure| store_problem(&failure))?.ok_or_else(|| unknown(id))?;
+    if item.row.state != QuarantineState::Held {
+        return Err(not_held(id));
+    }
+    // The entry comes first: nothing vanishes without one. If the server dies in between, the item
+    // is still held, and its second decision makes a second entry.
+    let entry = Append {
+        at: parts.clock.now(),
+        by: By { kind: ByKind::Token, name: caller.name },
+        body: Body::QuarantineDecided {
+            id,
+            decision: Decision::Discarded,
+            gauges: item.row.gauges,
+        },
+    };
+    parts.journal.write(entry).await.map_err(|failure| store_problem(&failure))?;
+    match parts.samples.write(Discard { id }).await {
+        Ok(Discarded::Done) => Ok(Json(DecisionView::discarded(id))),
+        Ok(Discarded::NotHeld) => Err(not_held(id)),
+        Err(failure) => Err(store_problem(&failure)),
+    }
+}

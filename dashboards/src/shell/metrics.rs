@@ -1,0 +1,52 @@
+//! What the API counts: calls by route and class of status, and the seconds they took.
+
+use std::time::Duration;
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Counts calls; clones share the counters.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    pub(crate) connections: IntGauge,
+}
+
+impl Metrics {
+    /// Registers the metrics of this crate.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let requests = IntCounterVec::new(
+            Opts::new(
+                "baseflow_dashboards_requests_total",
+                "Calls of the HTTP API by route and class of status",
+            ),
+            &["route", "class"],
+        )?;
+        let buckets = vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+        let seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "baseflow_dashboards_request_seconds",
+                "Seconds from a call's head to its answer's head, by route",
+            )
+            .buckets(buckets),
+            &["route"],
+        )?;
+        let connections =
+            IntGauge::new("baseflow_dashboards_connections", "Open connections to the HTTP API")?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(connections.clone()))?;
+        Ok(Self { requests, seconds, connections })
+    }
+
+    /// `route` is one of the table or `none`, so that the labels are countable.
+    pub(crate) fn note(&self, route: &str, status: u16, took: Duration) {
+        let class = match status {
+            ..400 => "ok",
+            400..500 => "refused",
+            500.. => "failed",
+        };
+        self.requests.with_label_values(&[route, class]).inc();
+        self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+}

@@ -1,0 +1,33 @@
+//! What the calls work with, handed in by whoever composes the server.
+
+use std::sync::Arc;
+
+use model::{port::Replay, registry::Registry};
+use runtime::clock::Clock;
+use store::{Journal, Samples};
+
+use super::metrics::Metrics;
+
+/// Everything that a call may need.
+#[derive(Debug)]
+pub struct Parts {
+    /// Samples, agents and the quarantine.
+    pub samples: Samples,
+    /// Registry, tokens and decisions.
+    pub journal: Journal,
+    /// Who judges refused input again; `None` in a server without ingest.
+    pub replay: Option<Arc<dyn Replay>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Parts {
+    /// The registry in force, an empty one before the first import.
+    pub fn registry(&self) -> Arc<Registry> {
+        let state = self.journal.watch();
+        let state = state.borrow();
+        state.registry.as_ref().map_or_else(Arc::default, |known| Arc::clone(&known.registry))
+    }
+}

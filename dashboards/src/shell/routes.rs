@@ -1,0 +1,181 @@
+//! Every route with its rule: there is no way to add one without the other.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+use utoipa::{
+    OpenApi,
+    openapi::{
+        Content, Info, License, OpenApi as Description, OpenApiBuilder, Ref, RefOr,
+        ResponseBuilder,
+        path::Operation,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouter},
+    routes,
+};
+
+use super::{answer::Json, auth, calls, limits, parts::Parts};
+use crate::{
+    access::{Role, Rule},
+    problem::{Fault, MEDIA_TYPE, Problem, in_words},
+};
+
+/// Where the description of the API stands.
+pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
+
+/// The largest body of a request.
+pub const MAX_BODY_BYTES: usize = 64 << 10;
+
+/// One route of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteRow {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// With parameters in braces.
+    pub path: String,
+    /// What it asks for.
+    pub rule: Rule,
+}
+
+/// The routes while they are gathered.
+struct Table {
+    router: OpenApiRouter<Arc<Parts>>,
+    rows: Vec<RouteRow>,
+    parts: Arc<Parts>,
+}
+
+impl Table {
+    fn add(
+        mut self,
+        rule: Rule,
+        (schemas, mut paths, method): UtoipaMethodRouter<Arc<Parts>>,
+    ) -> Self {
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in [("GET", &mut item.get), ("POST", &mut item.post)] {
+                let Some(operation) = operation else { continue };
+                describe(operation, rule);
+                self.rows.push(RouteRow { method, path: path.clone(), rule });
+            }
+        }
+        let guard = auth::Guard { rule, parts: Arc::clone(&self.parts) };
+        let guarded = method.route_layer(middleware::from_fn_with_state(guard, auth::guard));
+        Self { router: self.router.routes((schemas, paths, guarded)), ..self }
+    }
+}
+
+fn table(parts: &Arc<Parts>) -> Table {
+    let viewer = Rule::AtLeast(Role::Viewer);
+    let admin = Rule::AtLeast(Role::Admin);
+    let empty = OpenApiRouter::with_openapi(description());
+    Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) }
+        .add(viewer, routes!(calls::stations::list))
+        .add(viewer, routes!(calls::stations::one))
+        .add(viewer, routes!(calls::samples::list))
+        .add(viewer, routes!(calls::agents::list))
+        .add(viewer, routes!(calls::quarantine::list))
+        .add(admin, routes!(calls::quarantine::replay))
+        .add(admin, routes!(calls::quarantine::discard))
+}
+
+/// Every route with its rule, the description of the API too.
+pub fn rows(parts: &Arc<Parts>) -> Vec<RouteRow> {
+    let mut rows = table(parts).rows;
+    rows.push(RouteRow { method: "GET", path: OPENAPI_PATH.to_owned(), rule: Rule::Public });
+    rows
+}
+
+/// The description of the API, made from the calls themselves.
+pub fn openapi(parts: &Arc<Parts>) -> Description {
+    table(parts).router.into_openapi()
+}
+
+/// The whole API within its bounds: every answer of it, errors too, is JSON.
+pub fn router(parts: &Arc<Parts>) -> Router {
+    let (router, openapi) = table(parts).router.split_for_parts();
+    let openapi = Arc::new(openapi);
+    let described = router.route(
+        OPENAPI_PATH,
+        get(move || {
+            let openapi = Arc::clone(&openapi);
+            async move { Json((*openapi).clone()) }
+        }),
+    );
+    described
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .with_state(Arc::clone(parts))
+        .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(limits::in_time))
+        .layer(middleware::from_fn_with_state(limits::Slots::default(), limits::in_turn))
+        .layer(CatchPanicLayer::custom(limits::after_panic))
+        .layer(middleware::from_fn_with_state(parts.metrics.clone(), limits::in_our_words))
+}
+
+async fn no_route() -> Problem {
+    Problem::of_status(404, "")
+}
+
+async fn no_method() -> Response {
+    StatusCode::METHOD_NOT_ALLOWED.into_response()
+}
+
+/// What every description begins with.
+fn description() -> Description {
+    let mut info = Info::new("Baseflow", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "Values are exact: read them as decimal numbers, not as binary fractions. \
+         Times are RFC 3339, taken with any offset and given in UTC. \
+         A list has at most `limit` items and `next`, which is the `cursor` of the page after it. \
+         Every error is `application/problem+json`; 400 and 503 may answer any call."
+            .to_owned(),
+    );
+    info.license = Some(License::new("MIT OR Apache-2.0"));
+    let mut components = Shared::openapi().components.unwrap_or_default();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    components.add_security_scheme("token", bearer);
+    OpenApiBuilder::new().info(info).components(Some(components)).build()
+}
+
+/// Says in the description of a call what its rule asks for, and how it refuses.
+fn describe(operation: &mut Operation, rule: Rule) {
+    let words = in_words(rule);
+    let said = operation.description.take().unwrap_or_default();
+    operation.description = Some(format!("{said}\n\n{words}").trim().to_owned());
+    if rule == Rule::Public {
+        return;
+    }
+    operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    for (status, words) in [
+        ("400", "A parameter or the body cannot be read."),
+        ("401", "No token, or one that is unknown or revoked."),
+        ("403", "The token's role is too low."),
+        ("503", "The store is busy; try again later."),
+    ] {
+        let response = ResponseBuilder::new().description(words);
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(response.build()));
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let (RefOr::T(response), true) = (response, status.as_str() >= "4") {
+            let content = Content::new(Some(Ref::from_schema_name("Problem")));
+            response.content.insert(MEDIA_TYPE.to_owned(), RefOr::T(content));
+        }
+    }
+}
+
+/// What answers of every call refer to.
+#[derive(OpenApi)]
+#[openapi(components(schemas(Problem, Fault)))]
+struct Shared;

@@ -1,0 +1,101 @@
+//! The server: takes connections within its bounds and ends them when it is told to stop.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | open connections | 512 | more wait in the kernel's backlog |
+//! | seconds until a request's head has come | 10 | the connection ends |
+//! | bytes of a head | 32 KiB, 64 headers | 431 |
+//! | seconds of a connection's life | 300 | it ends after the call in hand, at the latest 40 s later |
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use model::fault::Chain;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    pin,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{parts::Parts, routes};
+
+const CONNECTIONS: usize = 512;
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+const MAX_HEAD_BYTES: usize = 32 << 10;
+const MAX_HEADERS: usize = 64;
+const CONNECTION_LIMIT: Duration = Duration::from_mins(5);
+/// What a call in hand may still take once its connection is to end: a call's limit and a bit.
+const LAST_CALL_LIMIT: Duration = Duration::from_secs(40);
+/// The same when the process stops.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// Serves the API on `listener` until `stop`; calls in hand then have 3 s to end.
+pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationToken) {
+    let router = routes::router(&parts);
+    let mut connections = JoinSet::new();
+    loop {
+        parts.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(_ended) = connections.join_next() => continue,
+            accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted,
+        };
+        match accepted {
+            Ok((stream, _peer)) => {
+                connections.spawn(connection(stream, router.clone(), stop.clone()));
+            }
+            Err(failure) => {
+                warn!(error = %Chain(&failure), "cannot accept a connection");
+                sleep(Duration::from_secs(1)).await; // out of files, most likely: it lasts
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    parts.metrics.connections.set(0);
+}
+
+async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+    if let Err(failure) = stream.set_nodelay(true) {
+        debug!(error = %Chain(&failure), "cannot switch off delay");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    pin!(connection);
+    let limit = tokio::select! {
+        biased;
+        ended = connection.as_mut() => return log(ended),
+        () = stop.cancelled() => STOP_LIMIT,
+        () = sleep(CONNECTION_LIMIT) => LAST_CALL_LIMIT,
+    };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        ended = timeout(limit, connection.as_mut()) => match ended {
+            Ok(ended) => log(ended),
+            Err(_elapsed) => debug!("connection took too long to end"),
+        },
+        () = async { stop.cancelled().await; sleep(STOP_LIMIT).await } => {
+            debug!("connection did not end in time");
+        }
+    }
+}
+
+fn log(ended: Result<(), hyper::Error>) {
+    if let Err(failure) = ended {
+        debug!(error = %Chain(&failure), "connection broke");
+    }
+}

@@ -1,0 +1,418 @@
+//! The API as a caller sees it, over a real store in a folder of its own.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Method, Request, header},
+};
+use expect_test::{Expect, expect, expect_file};
+use model::{
+    batch::{Batch, BatchClock, Column},
+    ids::{BatchId, Epoch},
+    port::{Answer, Replay, ReplayError, Replayed},
+    quality::Quality,
+    quantity::Unit,
+    reading::Point,
+    time::Timestamp,
+    tree::Origin,
+    wire::{batch_v1, refused_v1::Reason},
+};
+use runtime::clock::ManualClock;
+use store::{
+    AddToken, Admit, AdmittedColumn, By, ByKind, ImportRegistry, Key, Kind, Options, Quarantine,
+    Role as OpenedBy, SetStatus, Store, TokenAdded,
+};
+use tower::ServiceExt as _;
+
+use super::{metrics::Metrics, parts::Parts, routes};
+use crate::{
+    access::{Role, Rule},
+    problem::MEDIA_TYPE,
+};
+
+const NOW: &str = "2026-11-22T00:00:00Z";
+
+const REGISTRY: &str = r#"
+[[station]]
+id = "S-1"
+name = "鹿鸣滩(示例)"
+kind = "hydropower"
+location = [99.80, 38.88]
+agent = "gw-1"
+owner = "张三"
+  [[station.gauge]]
+  id = "flow"
+  quantity = "flow"
+  unit = "m3/s"
+  decimals = 3
+  interval = "5s"
+  range = [0.0, 5.0]
+  [[station.outlet]]
+  id = "pipe"
+  flow = { gauge = "flow" }
+  [[station.mandate]]
+  document = "示例文号 1"
+  from = "2024-01-01"
+  seasons = [ { from = "04-01", flow = 1.20 }, { from = "10-01", flow = 0.75 } ]
+  rule = "hourly"
+[[station]]
+id = "S-2"
+name = "two"
+kind = "air"
+[[rule]]
+id = "hourly"
+statistic = "hourly_mean"
+"#;
+
+/// Answers as the item's number asks for.
+#[derive(Debug)]
+struct Replays;
+
+impl Replay for Replays {
+    fn replay(&self, id: i64, _by: String) -> Answer<'_, Result<Replayed, ReplayError>> {
+        assert!(id != 13, "an unlucky number");
+        let answer = match id {
+            1 => Replayed::Admitted {
+                gauges: vec!["S-1/flow".to_owned()],
+                still_refused: Vec::new(),
+            },
+            2 => Replayed::StillRefused(vec!["station `X` is not in the registry".to_owned()]),
+            3 => Replayed::NotHeld,
+            _ => Replayed::Unknown,
+        };
+        Box::pin(std::future::ready(Ok(answer)))
+    }
+}
+
+struct World {
+    router: Router,
+    parts: Arc<Parts>,
+    store: Store,
+    tokens: Vec<(Role, String)>,
+    _folder: tempfile::TempDir,
+}
+
+struct Said {
+    status: u16,
+    media_type: String,
+    text: String,
+    headers: header::HeaderMap,
+}
+
+impl World {
+    fn new() -> Self {
+        let now: Timestamp = NOW.parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { now, version: "0".to_owned(), role: OpenedBy::Command };
+        let registry = prometheus::Registry::new();
+        let store = Store::open(&folder.path().join("data"), &options, &registry).unwrap();
+        let by = By { kind: ByKind::Command, name: "tests".to_owned() };
+        let import = ImportRegistry {
+            at: now,
+            by: by.clone(),
+            file: "registry.toml".to_owned(),
+            file_digest: [7; 32],
+            registry: store::registry::parse(REGISTRY, &Origin::Default).unwrap(),
+            stations_with_data: BTreeSet::new(),
+            dry_run: false,
+        };
+        store.journal().write_blocking(import).unwrap();
+        let tokens = Role::ALL.map(|role| {
+            let (name, word) = (role.word().to_owned(), role.word().to_owned());
+            let token = AddToken { at: now, by: by.clone(), name, role: word };
+            match store.journal().write_blocking(token).unwrap() {
+                TokenAdded::Done { text } => (role, text.as_str().to_owned()),
+                TokenAdded::NameTaken => panic!("a new store has no tokens"),
+            }
+        });
+        let parts = Arc::new(Parts {
+            samples: store.samples().clone(),
+            journal: store.journal().clone(),
+            replay: Some(Arc::new(Replays)),
+            clock: Arc::new(ManualClock::at(now)),
+            metrics: Metrics::new(&registry).unwrap(),
+        });
+        let router = routes::router(&parts);
+        Self { router, parts, store, tokens: tokens.to_vec(), _folder: folder }
+    }
+
+    /// Until the registry is seen, which takes the journal's watch a moment.
+    async fn ready(&self) {
+        let mut state = self.store.journal().watch();
+        state.wait_for(|state| state.registry.is_some()).await.unwrap();
+    }
+
+    fn token(&self, role: Role) -> &str {
+        &self.tokens.iter().find(|(known, _)| *known == role).unwrap().1
+    }
+
+    async fn ask(&self, method: &Method, path: &str, token: Option<&str>, body: &str) -> Said {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_LENGTH, body.len());
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        Said {
+            status: head.status.as_u16(),
+            media_type: head.headers[header::CONTENT_TYPE].to_str().unwrap().to_owned(),
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            headers: head.headers,
+        }
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let said = self.ask(&Method::GET, path, Some(self.token(Role::Viewer)), "").await;
+        format!("{} {}", said.status, said.text)
+    }
+
+    /// Stores three points of S-1/flow in l/s, one of them a defect.
+    fn measure(&self) {
+        let now: Timestamp = NOW.parse().unwrap();
+        let points = vec![
+            Point::good(now.as_ms() - 10_000, 499_860),
+            Point::defect(now.as_ms() - 5_000, Quality::TIMEOUT),
+            Point::good(now.as_ms(), 612_000),
+        ];
+        let gauge: model::ids::GaugeId = "S-1/flow".parse().unwrap();
+        let column = Column {
+            gauge: gauge.clone(),
+            unit: "l/s".into(),
+            decimals: 3,
+            period_ms: 5_000,
+            points,
+        };
+        let agent: model::ids::AgentId = "gw-1".parse().unwrap();
+        let id = BatchId { agent: agent.clone(), epoch: Epoch(1), sequence: 1 };
+        let batch = Batch {
+            id,
+            clock: BatchClock::Utc { uncertainty_ms: 0 },
+            previous: None,
+            columns: vec![column],
+            gaps: Vec::new(),
+            anchors: Vec::new(),
+        };
+        let bytes = batch_v1::encode(&batch);
+        let key = Key::Batch { epoch: Epoch(1), sequence: 1, digest: batch_v1::digest(&bytes) };
+        let admit = Admit {
+            kind: Kind::Batch,
+            key,
+            agent: agent.clone(),
+            topic: "baseflow/v1/gw-1/batch".to_owned(),
+            received_at: now,
+            bytes,
+            columns: vec![AdmittedColumn {
+                gauge,
+                unit: Unit::named("m3/s").unwrap(),
+                decimals: 6,
+                from: now.plus_ms(-10_000),
+                to: now,
+                points: 3,
+                qc: None,
+            }],
+            set_aside: Vec::new(),
+            gaps: Vec::new(),
+            previous: None,
+        };
+        self.store.samples().write_blocking(admit).unwrap();
+        let json = r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned();
+        self.store.samples().write_blocking(SetStatus { agent, received_at: now, json }).unwrap();
+    }
+
+    fn refuse(&self) {
+        let quarantine = Quarantine {
+            agent: "gw-9".parse().unwrap(),
+            topic: "baseflow/v1/gw-9/batch".to_owned(),
+            received_at: NOW.parse().unwrap(),
+            payload: b"junk".to_vec(),
+            reason: Reason::Undecodable,
+            detail: "not a batch".to_owned(),
+            key: None,
+        };
+        self.store.samples().write_blocking(quarantine).unwrap();
+    }
+}
+
+fn method(of: &str) -> Method {
+    of.parse().unwrap()
+}
+
+/// Runs a test in its own world; opening and writing wait, so they happen outside of the runtime.
+fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
+    let world = Arc::new(World::new());
+    world.measure();
+    world.refuse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        world.ready().await;
+        test(Arc::clone(&world)).await;
+    });
+}
+
+#[test]
+fn every_route_asks_for_its_role_and_for_a_good_token() {
+    in_world(|world| async move {
+        let rows = routes::rows(&world.parts);
+        assert_eq!(rows.len(), 8);
+        for row in rows {
+            let path = row
+                .path
+                .replace("{id}", "S-1")
+                .replace("{station}", "S-1")
+                .replace("{gauge}", "flow");
+            let method = method(row.method);
+            for token in [None, Some("bf_0"), Some(format!("bf_{}", "0".repeat(64)).as_str())] {
+                let said = world.ask(&method, &path, token, "").await;
+                let is_public = row.rule == Rule::Public;
+                assert_eq!(said.status == 401, !is_public, "{} {path} {token:?}", row.method);
+                assert_eq!(said.headers.contains_key(header::WWW_AUTHENTICATE), !is_public);
+                assert_eq!(said.media_type == MEDIA_TYPE, !is_public);
+            }
+            for (role, token) in &world.tokens {
+                let said = world.ask(&method, &path, Some(token), "").await;
+                let may = match row.rule {
+                    Rule::Public => true,
+                    Rule::AtLeast(least) => *role >= least,
+                };
+                assert_eq!(
+                    said.status == 403,
+                    !may,
+                    "{} {path} as {role}: {}",
+                    row.method,
+                    said.text
+                );
+                assert_ne!(said.status, 401);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_revoked_token_opens_nothing() {
+    in_world(|world| async move {
+        let by = By { kind: ByKind::Command, name: "tests".to_owned() };
+        let revoke = store::RevokeToken { at: NOW.parse().unwrap(), by, name: "viewer".to_owned() };
+        assert!(world.store.journal().write(revoke).await.unwrap());
+        assert!(world.get("/api/v1/stations").await.starts_with("401 "));
+    });
+}
+
+#[test]
+fn every_error_is_a_problem() {
+    in_world(|world| async move {
+        let admin = world.token(Role::Admin);
+        let large = "x".repeat(65 << 10);
+        let cases = [
+            ("GET", "/", "", 404),
+            ("GET", "/api/v1/nothing", "", 404),
+            ("DELETE", "/api/v1/stations", "", 405),
+            ("GET", "/api/v1/quarantine/1/replay", "", 405),
+            ("GET", "/api/v1/stations?limit=0", "", 400),
+            ("GET", "/api/v1/stations?limt=1", "", 400),
+            ("GET", "/api/v1/stations?limit=1&limit=2", "", 400),
+            ("GET", "/api/v1/stations/nobody", "", 404),
+            ("GET", "/api/v1/stations/%ff", "", 400),
+            ("GET", "/api/v1/gauges/S-1/nothing/samples", "", 404),
+            ("GET", "/api/v1/gauges/S-1/flow/samples?from=yesterday&limit=x", "", 400),
+            ("POST", "/api/v1/quarantine/x/discard", "", 404),
+            ("POST", "/api/v1/quarantine/99/discard", "", 404),
+            ("POST", "/api/v1/quarantine/99/replay", "", 404),
+            ("POST", "/api/v1/quarantine/2/replay", "", 409),
+            ("POST", "/api/v1/quarantine/3/replay", "", 409),
+            ("POST", "/api/v1/quarantine/1/replay", "{", 400),
+            ("POST", "/api/v1/quarantine/1/replay", large.as_str(), 413),
+            ("POST", "/api/v1/quarantine/13/replay", "", 500),
+        ];
+        for (method_word, path, body, status) in cases {
+            let said = world.ask(&method(method_word), path, Some(admin), body).await;
+            assert_eq!(said.status, status, "{method_word} {path}: {}", said.text);
+            assert_eq!(said.media_type, MEDIA_TYPE, "{method_word} {path}");
+            let problem: serde_json::Value = serde_json::from_str(&said.text).unwrap();
+            assert_eq!(problem["status"], status);
+            for member in ["type", "title", "detail"] {
+                assert!(
+                    problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                    "{}",
+                    said.text
+                );
+            }
+            assert_eq!(
+                said.headers.contains_key(header::ALLOW),
+                status == 405,
+                "{method_word} {path}"
+            );
+        }
+    });
+}
+
+async fn check(world: &World, path: &str, expected: &Expect) {
+    let said = world.get(path).await;
+    expected.assert_eq(&said);
+}
+
+#[test]
+fn samples_are_exact_and_paged() {
+    in_world(|world| async move {
+        let path = "/api/v1/gauges/S-1/flow/samples";
+        check(&world, path, &expect![[r#"200 {"gauge":"S-1/flow","unit":"m3/s","samples":[{"at":"2026-11-21T23:59:50Z","value":0.49986,"quality":"good"},{"at":"2026-11-21T23:59:55Z","value":null,"quality":"bad","reason":"timeout"},{"at":"2026-11-22T00:00:00Z","value":0.612,"quality":"good"}],"next":null}"#]]).await;
+        check(&world, &format!("{path}?limit=2"), &expect![[r#"200 {"gauge":"S-1/flow","unit":"m3/s","samples":[{"at":"2026-11-21T23:59:50Z","value":0.49986,"quality":"good"},{"at":"2026-11-21T23:59:55Z","value":null,"quality":"bad","reason":"timeout"}],"next":"1_1795305600000"}"#]]).await;
+        check(&world, &format!("{path}?limit=2&cursor=1_1795305600000"), &expect![[r#"200 {"gauge":"S-1/flow","unit":"m3/s","samples":[{"at":"2026-11-22T00:00:00Z","value":0.612,"quality":"good"}],"next":null}"#]]).await;
+        let span = "from=2026-11-22T07:59:55+08:00&to=2026-11-22T08:00:00+08:00";
+        check(&world, &format!("{path}?{span}"), &expect![[r#"200 {"gauge":"S-1/flow","unit":"m3/s","samples":[{"at":"2026-11-21T23:59:55Z","value":null,"quality":"bad","reason":"timeout"}],"next":null}"#]]).await;
+    });
+}
+
+#[test]
+fn stations_show_what_the_registry_says() {
+    in_world(|world| async move {
+        check(&world, "/api/v1/stations/S-1", &expect![[r#"200 {"id":"S-1","name":"鹿鸣滩(示例)","kind":"hydropower","status":"retained","county":null,"river":null,"river_order":null,"location":[99.8,38.88],"agent":"gw-1","owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"sections":[{"id":"dam","released":null,"required":{"value":0.75,"document":"示例文号 1"},"outlets":[{"id":"pipe","formula":null,"gauges":["flow"]}]}],"gauges":[{"id":"flow","quantity":"flow","unit":"m3/s","decimals":3,"interval_ms":5000,"range":[0,5],"latest":{"at":"2026-11-22T00:00:00Z","value":0.612,"quality":"good"}}]}"#]]).await;
+        check(&world, "/api/v1/stations?limit=1", &expect![[r#"200 {"stations":[{"id":"S-1","name":"鹿鸣滩(示例)","kind":"hydropower","status":"retained","county":null,"river":null,"river_order":null,"location":[99.8,38.88],"agent":"gw-1","owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"sections":[{"id":"dam","released":null,"required":{"value":0.75,"document":"示例文号 1"},"outlets":[{"id":"pipe","formula":null,"gauges":["flow"]}]}]}],"next":"S-1"}"#]]).await;
+        check(&world, "/api/v1/stations?limit=1&cursor=S-1", &expect![[r#"200 {"stations":[{"id":"S-2","name":"two","kind":"air","status":"retained","county":null,"river":null,"river_order":null,"location":null,"agent":null,"owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":null,"sections":[]}],"next":null}"#]]).await;
+        let duty = world.token(Role::Duty);
+        let said = world.ask(&Method::GET, "/api/v1/stations/S-1", Some(duty), "").await;
+        assert!(said.text.contains("张三"), "{}", said.text);
+    });
+}
+
+#[test]
+fn agents_and_quarantine_are_listed() {
+    in_world(|world| async move {
+        check(&world, "/api/v1/agents", &expect![[r#"200 {"agents":[{"id":"gw-1","stations":["S-1"],"online":true,"status":{"format":1,"online":true,"version":"0.1.0"},"status_at":"2026-11-22T00:00:00Z","seen_at":"2026-11-22T00:00:00Z","epochs":[{"epoch":"0000000000000001","first_at":"2026-11-22T00:00:00Z","last_at":"2026-11-22T00:00:00Z","first_sequence":1,"last_sequence":1,"batches":1,"holes":0,"holes_are":"none"}]}],"next":null}"#]]).await;
+        check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","bytes":4,"kind":"garbage","state":"held","reason":"undecodable","detail":"not a batch","gauges":[],"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+        let admin = world.token(Role::Admin);
+        let post = |path: &'static str| world.ask(&Method::POST, path, Some(admin), "");
+        let said = post("/api/v1/quarantine/1/replay").await;
+        expect![[r#"{"id":1,"decision":"replayed","admitted":["S-1/flow"],"still_refused":[]}"#]]
+            .assert_eq(&said.text);
+        let said = post("/api/v1/quarantine/1/discard").await;
+        expect![[r#"{"id":1,"decision":"discarded","admitted":[],"still_refused":[]}"#]]
+            .assert_eq(&said.text);
+        assert_eq!(post("/api/v1/quarantine/1/discard").await.status, 409);
+        check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[],"next":null}"#]])
+            .await;
+        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","bytes":4,"kind":"garbage","state":"discarded","reason":"undecodable","detail":"not a batch","gauges":[],"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+    });
+}
+
+/// `UPDATE_EXPECT=1 cargo test -p dashboards` writes the file again.
+#[test]
+fn the_description_of_the_api_is_the_one_that_was_agreed_on() {
+    in_world(|world| async move {
+        let said = world.ask(&Method::GET, routes::OPENAPI_PATH, None, "").await;
+        let described: serde_json::Value = serde_json::from_str(&said.text).unwrap();
+        let pretty = serde_json::to_string_pretty(&described).unwrap();
+        expect_file!["../../openapi.json"].assert_eq(&format!("{pretty}\n"));
+        for row in routes::rows(&world.parts) {
+            let operation = &described["paths"][&row.path][row.method.to_lowercase()];
+            assert!(row.rule == Rule::Public || operation["security"].is_array(), "{row:?}");
+        }
+    });
+}

@@ -1,0 +1,6 @@
+//! Stored facts in the shape of an answer; nothing here is computed that the store does not hold.
+
+pub mod agent;
+pub mod quarantine;
+pub mod sample;
+pub mod station;

@@ -1,0 +1,213 @@
+//! An agent as the API shows it: what it last said, and what of its batches has come.
+
+use std::collections::BTreeMap;
+
+use model::{
+    ids::{AgentId, Epoch, Sequence, StationId},
+    registry::Registry,
+    time::Timestamp,
+    wire::status_v1::Status,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use store::{AgentRow, EpochRow};
+use utoipa::ToSchema;
+
+/// An agent that the registry names or that has been heard of.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Agent)]
+pub struct AgentView {
+    /// Its name at the broker.
+    #[schema(value_type = String, example = "gw-luming")]
+    pub id: AgentId,
+    /// The stations that it speaks for.
+    #[schema(value_type = Vec<String>)]
+    pub stations: Vec<StationId>,
+    /// Whether its last word was that it is online; null where it never said anything.
+    pub online: Option<bool>,
+    /// Its last status document as it wrote it (docs/formats.md §4); null where there is none.
+    #[schema(value_type = Option<Object>)]
+    pub status: Option<Box<RawValue>>,
+    /// When that came.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub status_at: Option<Timestamp>,
+    /// When anything of it last came.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub seen_at: Option<Timestamp>,
+    /// The lives of its spool, in the order in which they were first heard of.
+    pub epochs: Vec<EpochView>,
+}
+
+/// What has come of one life of an agent's spool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Epoch)]
+pub struct EpochView {
+    /// Which.
+    #[schema(value_type = String, example = "0123456789abcdef")]
+    pub epoch: Epoch,
+    /// When its first batch came.
+    #[schema(value_type = String, format = DateTime)]
+    pub first_at: Timestamp,
+    /// When its latest batch came.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_at: Timestamp,
+    /// The lowest sequence that came.
+    #[schema(value_type = u64)]
+    pub first_sequence: Sequence,
+    /// The highest sequence that came.
+    #[schema(value_type = u64)]
+    pub last_sequence: Sequence,
+    /// How many batches came.
+    pub batches: u64,
+    /// How many between the lowest and the highest did not.
+    pub holes: u64,
+    /// Whether what did not come is `queued` at the agent or `lost`: `none` without holes,
+    /// `partly_lost` where both, `unknown` where the agent's last status does not tell.
+    #[schema(value_type = String)]
+    pub holes_are: &'static str,
+}
+
+/// A page of agents by id.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Agents)]
+pub struct AgentsView {
+    /// The agents.
+    pub agents: Vec<AgentView>,
+    /// `cursor` of the next page; null at the end.
+    #[schema(required = true)]
+    pub next: Option<String>,
+}
+
+/// Every agent of the registry or the store, by id.
+pub fn agents(rows: Vec<AgentRow>, registry: &Registry) -> Vec<AgentView> {
+    let mut views: BTreeMap<AgentId, AgentView> =
+        registry.agents().map(|agent| (agent.clone(), unheard(agent, registry))).collect();
+    for row in rows {
+        views.insert(row.agent.clone(), heard(row, registry));
+    }
+    views.into_values().collect()
+}
+
+fn unheard(agent: &AgentId, registry: &Registry) -> AgentView {
+    AgentView {
+        id: agent.clone(),
+        stations: registry.stations_of(agent.as_str()).map(|station| station.id.clone()).collect(),
+        online: None,
+        status: None,
+        status_at: None,
+        seen_at: None,
+        epochs: Vec::new(),
+    }
+}
+
+fn heard(row: AgentRow, registry: &Registry) -> AgentView {
+    let status = row.status.as_ref().and_then(|json| Status::decode(json.as_bytes()).ok());
+    let heard = status.as_ref().zip(row.status_at);
+    let epochs = row.epochs.iter().map(|epoch| EpochView::of(epoch, heard)).collect();
+    AgentView {
+        online: status.as_ref().map(|status| status.online),
+        status: row.status.and_then(|json| RawValue::from_string(json).ok()),
+        status_at: row.status_at,
+        seen_at: row.seen_at,
+        epochs,
+        ..unheard(&row.agent, registry)
+    }
+}
+
+impl EpochView {
+    fn of(row: &EpochRow, heard: Option<(&Status, Timestamp)>) -> Self {
+        Self {
+            epoch: row.epoch,
+            first_at: row.first_at,
+            last_at: row.last_at,
+            first_sequence: row.first_sequence,
+            last_sequence: row.last_sequence,
+            batches: row.batches,
+            holes: row.holes(),
+            holes_are: holes_are(row, heard),
+        }
+    }
+}
+
+/// The agent drops its oldest first: below its oldest queued sequence a hole is lost, from there
+/// on it is queued. Where it has nothing queued, that speaks for what it had made by then, so for
+/// every hole only if nothing has come since.
+fn holes_are(row: &EpochRow, heard: Option<(&Status, Timestamp)>) -> &'static str {
+    if row.holes() == 0 {
+        return "none";
+    }
+    let Some((status, at)) = heard else { return "unknown" };
+    let Some(spool) = &status.spool else { return "unknown" };
+    let is_own = status.epoch == Some(row.epoch);
+    match spool.oldest_queued.filter(|_| is_own) {
+        None if (is_own || spool.queued == 0) && at >= row.last_at => "lost",
+        None => "unknown",
+        Some(oldest) if oldest > row.last_sequence => "lost",
+        Some(oldest) if oldest <= row.first_sequence => "queued",
+        // From `oldest` on there is room for so many holes; if there are more, some are lost.
+        Some(oldest) if row.holes() > row.last_sequence - oldest + 1 => "partly_lost",
+        Some(_) => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::wire::status_v1::SpoolStatus;
+
+    use super::*;
+
+    /// An epoch of batches 5 to 14, `batches` of which came, and a status of `queued` batches.
+    fn check(batches: u64, own: bool, queued: u64, oldest: Option<u64>, expected: &str) {
+        let at = |ms| Timestamp::from_ms(ms).unwrap();
+        let row = EpochRow {
+            epoch: Epoch(1),
+            first_at: at(0),
+            last_at: at(1_000),
+            first_sequence: 5,
+            last_sequence: 14,
+            batches,
+            previous: None,
+        };
+        let status = Status {
+            epoch: Some(Epoch(if own { 1 } else { 2 })),
+            spool: Some(SpoolStatus {
+                bytes: 0,
+                hours_left: 1.0,
+                queued,
+                oldest_queued: oldest,
+                queued_from: None,
+                overwritten: 0,
+            }),
+            ..Status::offline("0")
+        };
+        assert_eq!(holes_are(&row, Some((&status, at(2_000)))), expected);
+        if oldest.is_none() && expected == "lost" {
+            assert_eq!(holes_are(&row, Some((&status, at(999)))), "unknown", "too early a word");
+        }
+    }
+
+    #[test]
+    fn a_hole_is_queued_or_lost_and_never_guessed() {
+        check(10, true, 0, None, "none");
+        check(7, true, 0, None, "lost");
+        check(7, true, 3, Some(5), "queued");
+        check(7, true, 3, Some(15), "lost");
+        check(2, true, 3, Some(12), "partly_lost");
+        check(7, true, 3, Some(12), "unknown");
+        check(7, false, 3, Some(1), "unknown");
+        check(7, false, 0, None, "lost");
+    }
+
+    #[test]
+    fn an_agent_that_never_spoke_is_neither_online_nor_offline() {
+        let row = AgentRow {
+            agent: "gw-1".parse().unwrap(),
+            status: None,
+            status_at: None,
+            seen_at: None,
+            epochs: Vec::new(),
+        };
+        let views = agents(vec![row], &Registry::default());
+        assert_eq!(views.first().and_then(|view| view.online), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! A station as the API shows it: what the registry says, and the newest sample of each gauge.
+
+use std::collections::BTreeMap;
+
+use model::{
+    contact::Personal,
+    ids::{AgentId, GaugeName, OutletId, SectionId, StationId},
+    outlet::{Outlet, OutletFlow},
+    station::{Gauge, Station},
+    time::Timestamp,
+};
+use serde::Serialize;
+use store::StoredSample;
+use utoipa::ToSchema;
+
+use super::sample::SampleView;
+use crate::{access::Role, number::Exact};
+
+/// Facts of a station. Its first section's `released` and `required` stand at the top as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Station)]
+pub struct StationView {
+    /// Its id.
+    #[schema(value_type = String, example = "BF-620721-04")]
+    pub id: StationId,
+    /// What people call it.
+    pub name: String,
+    /// `hydropower`, `air`, `dust`, `surface_water`, `groundwater`, `drinking_water` or `soil`.
+    #[schema(value_type = String)]
+    pub kind: &'static str,
+    /// `retained`, `rectifying` or `exited`.
+    #[schema(value_type = String)]
+    pub status: &'static str,
+    /// The county's six-digit code.
+    pub county: Option<String>,
+    /// The river.
+    pub river: Option<String>,
+    /// Its place along the river, growing from source to mouth.
+    pub river_order: Option<u32>,
+    /// Degrees east and north, WGS 84 or CGCS2000.
+    #[schema(value_type = Option<[f64; 2]>)]
+    pub location: Option<[Exact; 2]>,
+    /// The only agent that may speak for it.
+    #[schema(value_type = Option<String>)]
+    pub agent: Option<AgentId>,
+    /// Who runs it; null for a token of the role `viewer`.
+    pub owner: Option<String>,
+    /// The owner's telephone; null for a token of the role `viewer`.
+    pub phone: Option<String>,
+    /// What the registers of `mwr`, `nea` and `mee` call it.
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub codes: BTreeMap<&'static str, String>,
+    /// The zone in which its days begin and end.
+    #[schema(example = "Asia/Shanghai")]
+    pub zone: String,
+    /// `ok`, `near`, `breach`, `exempt`, `stale` or `out_of_service`; null as long as this version
+    /// judges nothing.
+    #[schema(value_type = Option<String>)]
+    pub state: Option<&'static str>,
+    /// Of the first section; null without sections, and as long as this version derives none.
+    pub released: Option<ReleasedView>,
+    /// Of the first section; null without a mandate in force today.
+    pub required: Option<RequiredView>,
+    /// Its river reaches: `dam` first, the others by id.
+    pub sections: Vec<SectionView>,
+    /// Its gauges by id; missing in a list of stations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gauges: Option<Vec<GaugeView>>,
+}
+
+/// What a section releases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Released)]
+pub struct ReleasedView {
+    /// In m³/s.
+    #[schema(value_type = f64)]
+    pub value: Exact,
+    /// Since when it holds.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// `good`, `suspect`, `bad` or `estimated`.
+    #[schema(value_type = String)]
+    pub quality: &'static str,
+    /// `lower` where an outlet is missing, so that at least this much was released; else null.
+    #[schema(value_type = Option<String>)]
+    pub bound: Option<&'static str>,
+}
+
+/// What a section owes today, by the station's zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Required)]
+pub struct RequiredView {
+    /// In m³/s.
+    #[schema(value_type = f64, example = 0.75)]
+    pub value: Exact,
+    /// The document that demands it.
+    pub document: String,
+}
+
+/// A river reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Section)]
+pub struct SectionView {
+    /// `dam`, `tail` or another.
+    #[schema(value_type = String, example = "dam")]
+    pub id: SectionId,
+    /// Null as long as this version derives none.
+    pub released: Option<ReleasedView>,
+    /// Null without a mandate in force today.
+    pub required: Option<RequiredView>,
+    /// The ways by which water reaches it today, by id.
+    pub outlets: Vec<OutletView>,
+}
+
+/// A way water leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Outlet)]
+pub struct OutletView {
+    /// Its id.
+    #[schema(value_type = String, example = "pipe")]
+    pub id: OutletId,
+    /// The formula that computes its flow; null where a gauge measures it.
+    #[schema(value_type = Option<String>)]
+    pub formula: Option<&'static str>,
+    /// The gauges from which its flow is known.
+    #[schema(value_type = Vec<String>)]
+    pub gauges: Vec<GaugeName>,
+}
+
+/// A gauge with its newest sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Gauge)]
+pub struct GaugeView {
+    /// Its name within the station.
+    #[schema(value_type = String, example = "release-meter")]
+    pub id: GaugeName,
+    /// What it measures.
+    #[schema(value_type = String, example = "flow")]
+    pub quantity: &'static str,
+    /// The unit of its values.
+    #[schema(value_type = String, example = "m3/s")]
+    pub unit: &'static str,
+    /// How many decimals pages show; values here have as many as are stored.
+    pub decimals: u8,
+    /// How often a value is expected, in milliseconds.
+    pub interval_ms: i64,
+    /// The lowest and the highest value that it can reach.
+    #[schema(value_type = Option<[f64; 2]>)]
+    pub range: Option<[Exact; 2]>,
+    /// Its newest sample, defects too; null where nothing is stored.
+    pub latest: Option<SampleView>,
+}
+
+/// The newest sample of each gauge that has any.
+pub type Latest = BTreeMap<GaugeName, StoredSample>;
+
+impl StationView {
+    /// A station as `role` may see it at `now`, without its gauges.
+    pub fn of(station: &Station, role: Role, now: Timestamp) -> Self {
+        let personal = |text: &Option<Personal>| {
+            text.as_ref().filter(|_| role.sees_personal_data()).map(|text| text.as_str().to_owned())
+        };
+        let sections = sections(station, now);
+        let codes = station.codes.iter().map(|(scheme, code)| (scheme.word(), code.clone()));
+        Self {
+            id: station.id.clone(),
+            name: station.name.clone(),
+            kind: station.kind.word(),
+            status: station.status.word(),
+            county: station.county.as_ref().map(ToString::to_string),
+            river: station.river.clone(),
+            river_order: station.river_order,
+            location: station
+                .location
+                .map(|place| [Exact::new(place.longitude), Exact::new(place.latitude)]),
+            agent: station.agent.clone(),
+            owner: personal(&station.owner),
+            phone: personal(&station.phone),
+            codes: codes.collect(),
+            zone: station.zone.name().to_owned(),
+            state: None,
+            released: sections.first().and_then(|section| section.released.clone()),
+            required: sections.first().and_then(|section| section.required.clone()),
+            sections,
+            gauges: None,
+        }
+    }
+
+    /// The same with the gauges of `station` and their newest samples.
+    #[must_use]
+    pub fn with_gauges(self, station: &Station, latest: &Latest) -> Self {
+        let gauges = station.gauges.values();
+        let gauges = gauges.map(|gauge| GaugeView::of(gauge, latest.get(&gauge.name)));
+        Self { gauges: Some(gauges.collect()), ..self }
+    }
+}
+
+/// The section that stands first wherever a station has it.
+const FIRST_SECTION: &str = "dam";
+
+fn sections(station: &Station, now: Timestamp) -> Vec<SectionView> {
+    let today = station.zone.date_of(now);
+    let mut ids: Vec<_> = station.sections().into_iter().collect();
+    ids.sort_by_key(|id| id.as_str() != FIRST_SECTION); // stable: the others stay by id
+    let section = |id: &SectionId| SectionView {
+        id: id.clone(),
+        released: None,
+        required: station.mandate_at(id, today).map(|mandate| RequiredView {
+            value: Exact::new(mandate.seasons.flow_on(today).decimal()),
+            document: mandate.document.clone(),
+        }),
+        outlets: station.outlets_at(id, today).map(OutletView::of).collect(),
+    };
+    ids.into_iter().map(section).collect()
+}
+
+impl OutletView {
+    fn of(outlet: &Outlet) -> Self {
+        let formula = match &outlet.flow {
+            OutletFlow::Gauge(_) => None,
+            OutletFlow::Formula(formula) => Some(formula.kind.word()),
+        };
+        Self {
+            id: outlet.id.clone(),
+            formula,
+            gauges: outlet.gauges().into_iter().cloned().collect(),
+        }
+    }
+}
+
+impl GaugeView {
+    fn of(gauge: &Gauge, latest: Option<&StoredSample>) -> Self {
+        let exact = |units| Exact::new(gauge.resolution.decimal(units));
+        Self {
+            id: gauge.name.clone(),
+            quantity: gauge.quantity.name(),
+            unit: gauge.unit.name(),
+            decimals: gauge.decimals,
+            interval_ms: gauge.interval_ms,
+            range: gauge.range.map(|range| [exact(range.low), exact(range.high)]),
+            latest: latest.map(SampleView::of),
+        }
+    }
+}
+
+/// A page of stations by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Stations)]
+pub struct StationsView {
+    /// The stations.
+    pub stations: Vec<StationView>,
+    /// `cursor` of the next page; null at the end.
+    #[schema(required = true)]
+    pub next: Option<String>,
+}

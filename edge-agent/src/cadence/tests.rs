@@ -1,0 +1,373 @@
+//! The rhythm of a line against devices that answer, refuse, babble or die.
+
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+
+const START: i64 = 1_000_000_020_000;
+
+/// A line whose devices answer as a script says.
+struct Line {
+    cadence: Cadence,
+    now: i64,
+    timeout: i64,
+    latency: i64,
+    /// Gives what a request hears, by device, request and milliseconds since the start.
+    script: Box<dyn Fn(usize, usize, i64) -> Heard>,
+    /// Milliseconds since the start, and what was done then.
+    done: Vec<(i64, Effect)>,
+}
+
+impl Line {
+    fn new(
+        periods: &[(i64, usize)],
+        retries: u8,
+        script: impl Fn(usize, usize, i64) -> Heard + 'static,
+    ) -> Self {
+        let paces = periods.iter().map(|(period_ms, requests)| Pace {
+            period_ms: *period_ms,
+            phase_ms: 0,
+            requests: *requests,
+        });
+        let cadence = Cadence::new(paces.collect(), retries, Timestamp::clamped(START - 1));
+        let script = Box::new(script);
+        Self { cadence, now: START, timeout: 1_000, latency: 10, script, done: Vec::new() }
+    }
+
+    fn run(mut self, until: i64) -> Self {
+        let mut event = Event::Tick;
+        while self.now < START + until {
+            let effects = self.cadence.step(event, Timestamp::clamped(self.now));
+            let at = self.now - START;
+            self.done.extend(effects.iter().map(|effect| (at, *effect)));
+            event = if let Some(Effect::Ask { device, request, attempts, .. }) = effects.last() {
+                assert_eq!(
+                    self.cadence.deadline(),
+                    None,
+                    "a deadline while a request is in flight"
+                );
+                let tick = self.cadence.step(Event::Tick, Timestamp::clamped(self.now + 5));
+                assert_eq!(tick, [], "something to do while a request is in flight");
+                let heard = (self.script)(*device, *request, at);
+                self.now += match heard {
+                    Heard::Silence(_) => self.timeout * i64::from(*attempts),
+                    Heard::NoLine => self.timeout,
+                    Heard::Reply | Heard::Refusal(_) | Heard::Nonsense(_) => self.latency,
+                };
+                Event::Heard(heard)
+            } else {
+                self.now = self.cadence.deadline().expect("an idle line has a deadline").as_ms();
+                Event::Tick
+            };
+        }
+        self
+    }
+
+    fn shown(&self) -> String {
+        let mut shown = String::new();
+        for (at, effect) in &self.done {
+            if shown.is_empty() || shown.ends_with('\n') {
+                write!(shown, "{at:>6}").unwrap();
+            }
+            match effect {
+                Effect::Ask { device, request, attempts, is_probe } => {
+                    let how = if *is_probe { "probe" } else { "ask" };
+                    write!(shown, " {how} {device}.{request} x{attempts},")
+                }
+                Effect::Give { device, request, at: moment, given } => {
+                    let moment = moment.as_ms() - START;
+                    match given {
+                        Given::Reply => write!(shown, " {device}.{request} reply at {moment},"),
+                        Given::Defect(defect) => {
+                            write!(shown, " {device}.{request} {defect:?} at {moment},")
+                        }
+                    }
+                }
+                Effect::Close { skipped: 0, .. } => writeln!(shown, " close"),
+                Effect::Close { skipped, .. } => writeln!(shown, " close, {skipped} skipped"),
+            }
+            .unwrap();
+        }
+        shown
+    }
+}
+
+const DEAD: Heard = Heard::Silence(Quality::TIMEOUT);
+
+fn check(
+    periods: &[(i64, usize)],
+    until: i64,
+    script: impl Fn(usize, usize, i64) -> Heard + 'static,
+    expected: &Expect,
+) {
+    expected.assert_eq(&Line::new(periods, 2, script).run(until).shown());
+}
+
+#[test]
+fn a_device_is_read_at_its_slots() {
+    check(
+        &[(1_000, 2)],
+        3_000,
+        |_, _, _| Heard::Reply,
+        &expect![[r#"
+             0 ask 0.0 x3, 0.0 reply at 0, ask 0.1 x3, 0.1 reply at 0, close
+          1000 ask 0.0 x3, 0.0 reply at 1000, ask 0.1 x3, 0.1 reply at 1000, close
+          2000 ask 0.0 x3, 0.0 reply at 2000, ask 0.1 x3, 0.1 reply at 2000, close
+    "#]],
+    );
+}
+
+#[test]
+fn a_dead_device_rests_longer_and_longer_and_its_gap_is_visible() {
+    check(
+        &[(1_000, 2)],
+        20_000,
+        |_, _, _| DEAD,
+        &expect![[r#"
+             0 ask 0.0 x3, 0.0 timeout at 0, 0.1 timeout at 0, close
+          3000 0.0 back_off at 3000, 0.1 back_off at 3000, close, 2 skipped
+          4000 probe 0.1 x1, 0.1 timeout at 4000, 0.0 timeout at 4000, close
+          5000 0.0 back_off at 5000, 0.1 back_off at 5000, close
+          6000 0.0 back_off at 6000, 0.1 back_off at 6000, close
+          7000 probe 0.0 x1, 0.0 timeout at 7000, 0.1 timeout at 7000, close
+          8000 0.0 back_off at 8000, 0.1 back_off at 8000, close
+          9000 0.0 back_off at 9000, 0.1 back_off at 9000, close
+         10000 0.0 back_off at 10000, 0.1 back_off at 10000, close
+         11000 0.0 back_off at 11000, 0.1 back_off at 11000, close
+         12000 probe 0.1 x1, 0.1 timeout at 12000, 0.0 timeout at 12000, close
+         13000 0.0 back_off at 13000, 0.1 back_off at 13000, close
+         14000 0.0 back_off at 14000, 0.1 back_off at 14000, close
+         15000 0.0 back_off at 15000, 0.1 back_off at 15000, close
+         16000 0.0 back_off at 16000, 0.1 back_off at 16000, close
+         17000 0.0 back_off at 17000, 0.1 back_off at 17000, close
+         18000 0.0 back_off at 18000, 0.1 back_off at 18000, close
+         19000 0.0 back_off at 19000, 0.1 back_off at 19000, close
+    "#]],
+    );
+}
+
+#[test]
+fn a_device_that_comes_back_is_read_whole_at_once() {
+    let back = |_, _, at| if at > 8_000 { Heard::Reply } else { DEAD };
+    check(
+        &[(5_000, 3)],
+        21_000,
+        back,
+        &expect![[r#"
+             0 ask 0.0 x3, 0.0 timeout at 0, 0.2 timeout at 0, 0.1 timeout at 0, close
+          5000 probe 0.1 x1, 0.1 timeout at 5000, 0.0 timeout at 5000, 0.2 timeout at 5000, close
+         10000 probe 0.2 x1, 0.2 reply at 10000, probe 0.0 x1, 0.0 reply at 10000, probe 0.1 x1, 0.1 reply at 10000, close
+         15000 ask 0.0 x3, 0.0 reply at 15000, ask 0.1 x3, 0.1 reply at 15000, ask 0.2 x3, 0.2 reply at 15000, close
+         20000 ask 0.0 x3, 0.0 reply at 20000, ask 0.1 x3, 0.1 reply at 20000, ask 0.2 x3, 0.2 reply at 20000, close
+    "#]],
+    );
+}
+
+#[test]
+fn a_request_that_a_device_ignores_does_not_hide_the_others() {
+    let deaf = |_, request, _| if request == 0 { DEAD } else { Heard::Reply };
+    check(
+        &[(5_000, 3)],
+        40_000,
+        deaf,
+        &expect![[r#"
+             0 ask 0.0 x3, 0.0 timeout at 0, 0.2 timeout at 0, 0.1 timeout at 0, close
+          5000 probe 0.1 x1, 0.1 reply at 5000, probe 0.2 x1, 0.2 reply at 5000, probe 0.0 x1, 0.0 timeout at 5000, close
+         10000 ask 0.1 x3, 0.1 reply at 10000, ask 0.2 x3, 0.2 reply at 10000, probe 0.0 x1, 0.0 timeout at 10000, close
+         15000 0.0 back_off at 15000, ask 0.1 x3, 0.1 reply at 15000, ask 0.2 x3, 0.2 reply at 15000, close
+         20000 ask 0.1 x3, 0.1 reply at 20000, ask 0.2 x3, 0.2 reply at 20000, probe 0.0 x1, 0.0 timeout at 20000, close
+         25000 0.0 back_off at 25000, ask 0.1 x3, 0.1 reply at 25000, ask 0.2 x3, 0.2 reply at 25000, close
+         30000 ask 0.1 x3, 0.1 reply at 30000, ask 0.2 x3, 0.2 reply at 30000, probe 0.0 x1, 0.0 timeout at 30000, close
+         35000 0.0 back_off at 35000, ask 0.1 x3, 0.1 reply at 35000, ask 0.2 x3, 0.2 reply at 35000, close
+    "#]],
+    );
+}
+
+#[test]
+fn an_exception_is_an_answer_and_nonsense_is_none() {
+    let mixed = |_, request, _| match request {
+        0 => Heard::Refusal(Quality::exception(2)),
+        1 => Heard::Nonsense(Quality::SHORT),
+        _ => Heard::Reply,
+    };
+    check(
+        &[(2_000, 3)],
+        5_000,
+        mixed,
+        &expect![[r#"
+             0 ask 0.0 x3, 0.0 exception_2 at 0, ask 0.1 x3, 0.1 short at 0, ask 0.2 x1, 0.2 reply at 0, close
+          2000 ask 0.0 x3, 0.0 exception_2 at 2000, ask 0.2 x3, 0.2 reply at 2000, probe 0.1 x1, 0.1 short at 2000, close
+          4000 0.1 back_off at 4000, ask 0.0 x3, 0.0 exception_2 at 4000, ask 0.2 x3, 0.2 reply at 4000, close
+    "#]],
+    );
+}
+
+#[test]
+fn a_line_that_cannot_be_opened_is_tried_for_all_together() {
+    let down = |_, _, at| if at < 4_000 { Heard::NoLine } else { Heard::Reply };
+    check(
+        &[(1_000, 1), (1_000, 1)],
+        7_000,
+        down,
+        &expect![[r#"
+             0 ask 0.0 x3, 0.0 unreachable at 0, close
+          1000 1.0 unreachable at 1000, close, 1 skipped
+          1000 0.0 unreachable at 1000, close
+          2000 ask 0.0 x3, 0.0 unreachable at 2000, close
+          3000 1.0 unreachable at 3000, close, 1 skipped
+          3000 0.0 unreachable at 3000, close
+          4000 0.0 unreachable at 4000, close
+          4000 1.0 unreachable at 4000, close
+          5000 ask 0.0 x3, 0.0 reply at 5000, close
+          5010 ask 1.0 x3, 1.0 reply at 5000, close
+          6000 ask 0.0 x3, 0.0 reply at 6000, close
+          6010 ask 1.0 x3, 1.0 reply at 6000, close
+    "#]],
+    );
+}
+
+#[test]
+fn a_late_poll_skips_slots_and_carries_its_own_time() {
+    let mut line = Line::new(&[(500, 1)], 0, |_, _, at| {
+        if (500..1_000).contains(&at) {
+            Heard::Refusal(Quality::exception(4))
+        } else {
+            Heard::Reply
+        }
+    });
+    line.latency = 1_300;
+    expect![[r#"
+             0 ask 0.0 x1, 0.0 reply at 1300, close, 2 skipped
+          1500 ask 0.0 x1, 0.0 reply at 2800, close, 2 skipped
+          3000 ask 0.0 x1,"#]]
+    .assert_eq(&line.run(4_000).shown());
+}
+
+#[test]
+fn a_clock_that_is_set_delays_nothing_by_more_than_a_period() {
+    let pace = Pace { period_ms: 5_000, phase_ms: 1_234, requests: 1 };
+    let mut cadence = Cadence::new(vec![pace], 2, Timestamp::clamped(START));
+    for set in [-86_400_000, 0, 86_400_000] {
+        let now = Timestamp::clamped(START + set);
+        if let [.., Effect::Ask { .. }] = cadence.step(Event::Tick, now)[..] {
+            let effects = cadence.step(Event::Heard(DEAD), now);
+            assert!(
+                effects.iter().any(|effect| matches!(effect, Effect::Close { skipped: 0, .. }))
+            );
+        }
+        let wait = cadence.deadline().unwrap().ms_since(now);
+        assert!((0..=5_000).contains(&wait), "{wait}");
+        let rest = cadence.devices[0].requests[0];
+        assert!(!rest.is_on(now.as_ms()) || rest.until - now.as_ms() <= LONGEST_REST_MS);
+    }
+}
+
+#[test]
+fn devices_of_a_bus_do_not_fall_together() {
+    let device = |name: &str| crate::config::Device {
+        name: name.into(),
+        unit: 1,
+        period: std::time::Duration::from_secs(1),
+        addressing: crate::config::Addressing::ZeroBased,
+        max_registers: 120,
+        max_bits: 2_000,
+        max_gap: 8,
+        registers: Vec::new(),
+    };
+    let bus = Bus {
+        name: "meters".into(),
+        line: "tcp://h".parse().unwrap(),
+        timeout: std::time::Duration::from_secs(1),
+        retries: 2,
+        gap: std::time::Duration::ZERO,
+        devices: ["a", "b", "c", "d"].map(device).to_vec(),
+    };
+    let paces = paces(&bus, &[const { Vec::new() }; 4]);
+    let phases: Vec<_> = paces.iter().map(|pace| pace.phase_ms).collect();
+    expect!["[139, 389, 639, 889]"].assert_eq(&format!("{phases:?}"));
+}
+
+/// Devices with their periods and requests, and what each hears in each tenth of a second, for ever
+/// again.
+fn some_line() -> impl Strategy<Value = (Vec<(i64, usize)>, u8, i64, Vec<Heard>)> {
+    let device = (prop::sample::select(vec![100, 250, 1_000, 5_000, 60_000]), 1_usize..4);
+    let heard = prop_oneof![
+        4 => Just(Heard::Reply),
+        1 => Just(Heard::Refusal(Quality::exception(2))),
+        1 => Just(Heard::Nonsense(Quality::MALFORMED)),
+        2 => Just(DEAD),
+        1 => Just(Heard::NoLine),
+    ];
+    let all = (prop::collection::vec(device, 1..5), 0_u8..3, 1_i64..400);
+    (all, prop::collection::vec(heard, 1..40)).prop_map(|((a, b, c), d)| (a, b, c, d))
+}
+
+proptest! {
+    #[test]
+    fn every_slot_is_given_or_counted_and_time_never_goes_back(
+        (periods, retries, latency, moods) in some_line(),
+    ) {
+        let mood = move |device: usize, request: usize, at: i64| {
+            let tenth = usize::try_from(at / 100).unwrap() / 7;
+            moods[(device * 13 + request * 5 + tenth) % moods.len()]
+        };
+        let mut line = Line::new(&periods, retries, mood);
+        line.latency = latency;
+        let line = line.run(120_000); // asserts that never two requests are in flight
+        for (index, (period, requests)) in periods.iter().enumerate() {
+            let mut given = Vec::new();
+            let (mut slots, mut last) = (0, i64::MIN);
+            for (done_at, effect) in &line.done {
+                match effect {
+                    Effect::Give { device, request, at, .. } if *device == index => {
+                        let at = at.as_ms() - START;
+                        prop_assert!(at > last || !given.is_empty(), "time goes back");
+                        prop_assert!(at <= *done_at, "a moment in the future");
+                        given.push((*request, at));
+                    }
+                    Effect::Close { device, skipped } if *device == index => {
+                        let mut asked: Vec<_> = given.iter().map(|(request, _)| *request).collect();
+                        asked.sort_unstable();
+                        prop_assert_eq!(asked, (0..*requests).collect::<Vec<_>>());
+                        last = given.iter().map(|(_, at)| *at).max().unwrap();
+                        slots += 1 + skipped;
+                        // all slots up to the one that comes next are accounted for
+                        let next = slots * period;
+                        prop_assert!(last < next, "drift: {} is not before {}", last, next);
+                        given.clear();
+                    }
+                    Effect::Ask { .. } | Effect::Give { .. } | Effect::Close { .. } => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_dead_neighbour_delays_a_reading_by_one_time_out_at_most(
+        periods in prop::collection::vec((prop::sample::select(vec![1_000_i64, 2_000, 5_000]), 1_usize..3), 1..4),
+        dead in 1_usize..5, timeout in 100_i64..900,
+    ) {
+        let mut all = vec![(1_000, dead)];
+        all.extend(&periods);
+        let mut line = Line::new(&all, 2, |device, _, _| if device == 0 { DEAD } else { Heard::Reply });
+        line.timeout = timeout;
+        let line = line.run(200_000);
+        let first_poll = 3 * timeout + 100;
+        let probes: Vec<_> = line.done.iter().filter_map(|(at, effect)| match effect {
+            Effect::Ask { device: 0, attempts, .. } => Some((*at, *attempts)),
+            Effect::Ask { .. } | Effect::Give { .. } | Effect::Close { .. } => None,
+        }).collect();
+        prop_assert!(probes.iter().skip(1).all(|(_, attempts)| *attempts == 1));
+        prop_assert!(probes.len() <= 10, "{} probes in 200 s", probes.len());
+        let service: i64 = periods.iter().map(|(_, requests)| 10 * i64::try_from(*requests).unwrap()).sum();
+        for (done_at, effect) in line.done.iter().filter(|(at, _)| *at > first_poll + 1_000) {
+            if let Effect::Give { device: 1.., at, given: Given::Reply, .. } = effect {
+                let slot = (at.as_ms() - START) / 1_000 * 1_000;
+                prop_assert!(done_at - slot <= timeout + service, "{} of {}", done_at, slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Everything of the agent that waits, reads, writes or asks the time.
+
+pub mod agent;
+pub mod bus;
+pub mod mqtt;
+pub mod probe;
+pub mod spool;

@@ -1,0 +1,353 @@
+//! The agent as a whole: which tasks there are, how they are joined, and in what order they stop.
+//!
+//! ```text
+//! bus … ─cycles→ collector ─commands→ spool ─happenings→ courier ⇄ broker
+//!                                       ↑────wishes─────────┘
+//! ```
+//!
+//! | queue | bound | at the bound |
+//! |---|---|---|
+//! | cycles | 256 readings, one cycle at least | polling waits; slots missed are counted |
+//! | commands, wishes | 8 together | the collector waits; the courier never does |
+//! | happenings | 32 | the spool waits for the courier |
+//!
+//! Stopping goes downstream: polling ends, the open batch is closed and synced, the courier waits
+//! up to 5 s for the last notices, tells that it goes, and disconnects; then the spool ends.
+
+mod collector;
+mod courier;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use model::{
+    fault::{Chain, Fault},
+    ids::BootId,
+    time::Timestamp,
+    tree::{Faults, Node},
+    wire::status_v1::Status,
+};
+use prometheus::Registry;
+use runtime::{
+    admin::{Admin, Page, Pages, Readiness},
+    clock::{Clock, SystemClock, Wait, boot_id},
+    settings::{self, SettingsError},
+    signals::{Signal, Signals},
+    tasks::{Failed, Stage, Tasks},
+    telemetry::{Repeats, Telemetry},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
+use tracing::{error, info, warn};
+
+use self::{
+    collector::{Collector, Latest},
+    courier::{Board, Courier, Identity, Outlook},
+};
+use crate::{
+    batcher::Batcher,
+    clock_trust::{ClockTrust, moment_ms},
+    config::{Config, DEFAULTS, Trust},
+    cycle::Sources,
+    metrics::Metrics,
+    shell::{
+        bus,
+        mqtt::Link,
+        spool::{self, HAPPENINGS, Moment, QUEUE, Spool, SpoolError, Stats},
+    },
+    status::{
+        Pace,
+        page::{View, html},
+    },
+    uplink::{Strays, Uplink},
+};
+
+/// This program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why the agent does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Something that works or not on every machine.
+    #[error("cannot {attempt}")]
+    Start {
+        /// What was tried.
+        attempt: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Two metrics of one name.
+    #[error("cannot register metrics")]
+    Metrics(#[source] prometheus::Error),
+    /// There is no place to keep readings.
+    #[error("cannot use the spool")]
+    Spool(#[source] SpoolError),
+    /// A task could not go on.
+    #[error(transparent)]
+    Failed(Failed),
+}
+
+impl AgentError {
+    /// What would help.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Start { .. } => Fault::Permanent,
+            Self::Spool(error) => error.fault(),
+            Self::Metrics(_) | Self::Failed(_) => Fault::Bug,
+        }
+    }
+}
+
+/// Why settings are none.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// They cannot be read or merged.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// They are read, and wrong.
+    #[error(transparent)]
+    Faults(Faults),
+}
+
+/// Settings as merged and as understood.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Every value with its origin.
+    pub tree: Node,
+    /// The same, checked.
+    pub config: Config,
+}
+
+/// Reads the settings: defaults, the file, the environment.
+pub fn load(file: &Path) -> Result<Loaded, LoadError> {
+    let tree = settings::load(DEFAULTS, Some(file), settings::process_variables())
+        .map_err(LoadError::Settings)?;
+    let config = Config::read(&tree).map_err(LoadError::Faults)?;
+    Ok(Loaded { tree, config })
+}
+
+/// Runs until a signal asks it to stop, or a task fails.
+pub async fn run(loaded: Loaded, file: PathBuf, telemetry: Telemetry) -> Result<(), AgentError> {
+    let start = |attempt| move |source| AgentError::Start { attempt, source };
+    let mut signals = Signals::install().map_err(start("catch signals"))?;
+    let mut tasks = Tasks::new();
+    build(&loaded.config, &mut tasks).await?;
+    let reload = async {
+        let mut tree = loaded.tree;
+        loop {
+            match signals.next().await {
+                Signal::Stop => return,
+                Signal::Reload => reload(&file, &mut tree, &telemetry),
+            }
+        }
+    };
+    tasks.run_until(reload).await.map_err(AgentError::Failed)
+}
+
+/// Makes every task. Stages stop in the order in which they are made.
+async fn build(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let registry = Registry::new();
+    runtime::metrics::register(&registry, VERSION).map_err(AgentError::Metrics)?;
+    let metrics = Metrics::new(&registry).map_err(AgentError::Metrics)?;
+    let bus_metrics = bus::Metrics::new(&registry).map_err(AgentError::Metrics)?;
+    let readiness = Readiness::default();
+    let (sources, boot_id) = (config.sources(), this_boot());
+    let store = open_spool(config, &sources, boot_id, &metrics, clock.as_ref())?;
+    let trust = ClockTrust::new(boot_id, store.is_anchor_owed());
+    let uplink = Uplink::new(store.store_id(), getrandom::u64().unwrap_or(0));
+
+    let seconds = Duration::from_secs;
+    let acquisition = tasks.stage("acquisition", seconds(2));
+    let batching = tasks.stage("batching", Duration::from_millis(1_500));
+    let sending = tasks.stage("sending", seconds(6));
+    let keeping = tasks.stage("spool", seconds(2));
+    let telling = tasks.stage("page", Duration::from_millis(200));
+
+    let (commands, queue) = mpsc::channel(QUEUE);
+    let (happens, happenings) = mpsc::channel(HAPPENINGS);
+    let (stats, watched) = watch::channel(Stats::default());
+    let keeper = Arc::clone(&clock);
+    let serve = move || spool::serve(store, &keeper, queue, &happens, &stats);
+    keeping
+        .spawn_thread("spool", serve)
+        .map_err(|source| AgentError::Start { attempt: "start the spool's thread", source })?;
+
+    let (cycles, polled) = bus::queue(config);
+    let measuring: Arc<dyn Clock> = Arc::new(Measuring(Arc::clone(&clock)));
+    let health = bus::spawn(config, &acquisition, &measuring, &bus_metrics, &cycles);
+    drop(cycles);
+    let max_age_ms = i64::try_from(config.batch.max_age.as_millis()).unwrap_or(i64::MAX);
+    let latest = Latest::new(sources.len());
+    let collector = Collector {
+        batcher: Batcher::new(Arc::clone(&sources), boot_id, max_age_ms),
+        trust,
+        latest: latest.clone(),
+        clock: Arc::clone(&clock),
+        cycles: polled,
+        spool: commands.clone(),
+    };
+    batching.spawn("collector", collector.run(batching.stopping()));
+
+    let outlook = Outlook {
+        broker: Err("starting".to_owned()),
+        server: None,
+        status: Status::offline(VERSION),
+    };
+    let board: Board = Arc::new(Mutex::new(outlook));
+    let courier = Courier {
+        uplink,
+        link: Link::new(config.agent.clone(), &config.mqtt, VERSION, sending.clone()),
+        clock,
+        spool: commands,
+        happenings,
+        stats: watched,
+        health,
+        board: Arc::clone(&board),
+        metrics,
+        readiness: readiness.condition("mqtt"),
+        identity: Identity { version: VERSION, boot_id, trust: trust_word(config.clock.trust) },
+        wishes: VecDeque::new(),
+        fresh: BTreeMap::new(),
+        pace: Pace::default(),
+        counted: (Strays::default(), 0),
+        missing: Repeats::default(),
+    };
+    sending.spawn("courier", courier.run(sending.stopping()));
+
+    let pages = pages(config.agent.to_string(), sources, latest, board);
+    let admin = Admin::new(registry, readiness).with_pages(pages);
+    listen(config, &telling, admin).await;
+    let registers: usize =
+        config.buses.iter().flat_map(|bus| &bus.devices).map(|device| device.registers.len()).sum();
+    info!(agent = %config.agent, version = VERSION, broker = %config.mqtt.broker, registers, "runs");
+    Ok(())
+}
+
+fn open_spool(
+    config: &Config,
+    sources: &Sources,
+    boot_id: BootId,
+    metrics: &Metrics,
+    clock: &dyn Clock,
+) -> Result<Spool, AgentError> {
+    let settings = spool::Settings {
+        path: config.spool.path.clone(),
+        agent: config.agent.clone(),
+        hours: config.spool.hours,
+        max_bytes: config.spool.max_bytes,
+        is_compressed: config.batch.is_compressed,
+        boot_id,
+        gauges: sources.iter().map(|source| source.gauge.clone()).collect(),
+    };
+    Spool::open(settings, metrics.clone(), Moment::of(clock)).map_err(AgentError::Spool)
+}
+
+/// The page is a help; where its port is taken, the agent does its work without.
+async fn listen(config: &Config, stage: &Stage, admin: Admin) {
+    let address = config.local.listen;
+    match TcpListener::bind(address).await {
+        Ok(listener) => stage.spawn("page", admin.serve(listener, stage.stopping())),
+        Err(error) => {
+            error!(%address, error = %Chain(&error), "cannot listen, the agent goes on without its page");
+        }
+    }
+}
+
+fn pages(agent: String, sources: Sources, latest: Latest, board: Board) -> Pages {
+    Box::new(move |path| {
+        if path != "/" {
+            return None;
+        }
+        let outlook = board.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let view = View {
+            agent: &agent,
+            status: &outlook.status,
+            broker: outlook.broker.as_ref().map(|()| ()).map_err(String::as_str),
+            server: outlook.server,
+            sources: &sources,
+            latest: &latest.points(),
+        };
+        Some(Page::ok("text/html; charset=utf-8", html(&view)))
+    })
+}
+
+/// Reads the settings again: the log level counts from here on, other changes at the next start.
+fn reload(file: &Path, tree: &mut Node, telemetry: &Telemetry) {
+    let loaded = match load(file) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            error!(error = %Chain(&error), "settings are wrong, the old ones stay in force");
+            return;
+        }
+    };
+    match telemetry.set_level(&loaded.config.log.level) {
+        Ok(()) => info!("settings read again, the log level is in force"),
+        Err(error) => error!(error = %Chain(&error), "cannot change the log level"),
+    }
+    for key in changed(tree, &loaded.tree).iter().filter(|key| *key != "log.level") {
+        warn!(key, "a changed setting needs a restart");
+    }
+}
+
+/// The keys whose values differ.
+fn changed(before: &Node, after: &Node) -> BTreeSet<String> {
+    let lines = |tree: &Node| -> BTreeSet<String> {
+        let all = settings::effective(tree, &[]);
+        let values = all.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
+        values.map(str::to_owned).collect()
+    };
+    let (before, after) = (lines(before), lines(after));
+    let differing = before.symmetric_difference(&after);
+    differing.filter_map(|line| line.split_once(" = ")).map(|(key, _)| key.to_owned()).collect()
+}
+
+/// This start of the gateway; a random one where the kernel does not name it.
+fn this_boot() -> BootId {
+    let named = boot_id().ok().and_then(|text| text.replace('-', "").parse().ok());
+    named.unwrap_or_else(|| {
+        let half = || u128::from(getrandom::u64().unwrap_or(0));
+        BootId(half() << 64 | half())
+    })
+}
+
+const fn trust_word(trust: Trust) -> &'static str {
+    match trust {
+        Trust::System => "system",
+        Trust::Auto => "auto",
+    }
+}
+
+/// The clock that slots and readings count on: UTC where it is trusted, else the time since boot.
+#[derive(Debug)]
+struct Measuring(Arc<dyn Clock>);
+
+impl Clock for Measuring {
+    fn now(&self) -> Timestamp {
+        Timestamp::clamped(moment_ms(self.0.now(), self.0.boot_ms()))
+    }
+
+    fn boot_ms(&self) -> i64 {
+        self.0.boot_ms()
+    }
+
+    fn wait_until(&self, deadline: Option<Timestamp>) -> Wait<'_> {
+        Box::pin(async move {
+            let Some(deadline) = deadline else { return std::future::pending().await };
+            loop {
+                let left_ms = u64::try_from(deadline.ms_since(self.now())).unwrap_or(0);
+                if left_ms == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(left_ms.min(1_000))).await;
+            }
+        })
+    }
+}

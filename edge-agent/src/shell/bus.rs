@@ -1,0 +1,262 @@
+//! The task of one bus: what its rules decide is asked of the line, and what is heard is handed on.
+
+mod link;
+mod metrics;
+mod wire;
+
+use std::sync::Arc;
+
+use model::{fault::Chain, quality::Quality, reading::Point, time::Timestamp};
+use runtime::{clock::Clock, tasks::Stage, telemetry::Repeats};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use link::{Answer, Asked, Link, LinkError};
+pub use metrics::{BusMetrics, Metrics};
+
+use crate::{
+    cadence::{Cadence, Effect, Event, Given, Heard, paces},
+    config::{Bus, Config},
+    cycle::{Cycle, Reading},
+    decode::{Decoded, Reply, decode},
+    health::{self, BusHealth, Change},
+    plan::{Limits, Request, plan},
+};
+
+/// Readings that may wait for batching; beyond them polling waits too, and skips slots.
+pub const WAITING_READINGS: usize = 256;
+
+/// The queue from all buses to batching: as many polls as hold [`WAITING_READINGS`], at least one.
+/// At the bound polling waits, and slots that pass meanwhile are skipped and counted.
+pub fn queue(config: &Config) -> (mpsc::Sender<Cycle>, mpsc::Receiver<Cycle>) {
+    let devices = config.buses.iter().flat_map(|bus| &bus.devices);
+    let largest = devices.map(|device| device.registers.len()).max().unwrap_or_default();
+    mpsc::channel(WAITING_READINGS.checked_div(largest).unwrap_or_default().max(1))
+}
+
+/// Starts a task for each bus. Its health comes with the bus's index in the settings; a change of
+/// state wakes whoever waits for it, a mere new `last_answer_at` does not.
+pub fn spawn(
+    config: &Config,
+    stage: &Stage,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    cycles: &mpsc::Sender<Cycle>,
+) -> Vec<watch::Receiver<BusHealth>> {
+    let each = config.buses.iter().map(|bus| {
+        let (health, watched) = watch::channel(BusHealth::new(bus));
+        let poller = Poller::new(
+            bus.clone(),
+            Arc::clone(clock),
+            metrics.of(&bus.name),
+            cycles.clone(),
+            health,
+        );
+        stage.spawn(format!("bus/{}", bus.name), poller.run(stage.stopping()));
+        watched
+    });
+    each.collect()
+}
+
+/// One bus, polled.
+#[derive(Debug)]
+pub struct Poller {
+    bus: Bus,
+    plans: Vec<Vec<Request>>,
+    clock: Arc<dyn Clock>,
+    metrics: BusMetrics,
+    cycles: mpsc::Sender<Cycle>,
+    health: watch::Sender<BusHealth>,
+    cadence: Cadence,
+    link: Link,
+    reply: Option<Reply>,
+    error: Option<LinkError>,
+    poll: Poll,
+    told: Repeats<(usize, Change)>,
+}
+
+/// What the poll in hand has brought so far.
+#[derive(Debug, Default)]
+struct Poll {
+    readings: Vec<Reading>,
+    outcome: health::Poll,
+    begun_at: Option<Instant>,
+}
+
+impl Poller {
+    /// A bus whose polling begins at the first slots after this moment of the clock.
+    ///
+    /// The clock's `now` is what slots and readings count from: UTC, or time since boot as long as
+    /// UTC is not to be trusted. It may change from one to the other at any time.
+    pub fn new(
+        bus: Bus,
+        clock: Arc<dyn Clock>,
+        metrics: BusMetrics,
+        cycles: mpsc::Sender<Cycle>,
+        health: watch::Sender<BusHealth>,
+    ) -> Self {
+        let planned = bus.devices.iter().map(|device| plan(&device.registers, Limits::of(device)));
+        let plans: Vec<_> = planned.collect();
+        let cadence = Cadence::new(paces(&bus, &plans), bus.retries, clock.now());
+        Self {
+            link: Link::new(&bus),
+            cadence,
+            plans,
+            clock,
+            metrics,
+            cycles,
+            health,
+            reply: None,
+            error: None,
+            poll: Poll::default(),
+            told: Repeats::default(),
+            bus,
+        }
+    }
+
+    /// Polls until told to stop, or until nobody takes readings any more. What the poll in hand had
+    /// read by then is still handed on.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut event = Event::Tick;
+        while let Some(next) = self.turn(event, &stop).await {
+            event = next;
+        }
+        let readings = std::mem::take(&mut self.poll.readings);
+        let count = readings.len();
+        if count > 0 && self.cycles.send(Cycle { readings }).await.is_err() {
+            warn!(bus = %self.bus.name, count, "readings of the last poll dropped");
+        }
+    }
+
+    /// Steps once and does what that asks for; the event that ends the wait, none at the end.
+    async fn turn(&mut self, event: Event, stop: &CancellationToken) -> Option<Event> {
+        for effect in self.cadence.step(event, self.clock.now()) {
+            match effect {
+                Effect::Ask { device, request, attempts, is_probe } => {
+                    let heard = self.ask(device, request, attempts, is_probe);
+                    return stop.run_until_cancelled(heard).await.map(Event::Heard);
+                }
+                Effect::Give { device, request, at, given } => {
+                    self.give(device, request, at, given);
+                }
+                Effect::Close { device, skipped } => {
+                    self.close(device, skipped);
+                    let room = self.cycles.reserve();
+                    let room = stop.run_until_cancelled(room).await?.ok()?;
+                    room.send(Cycle { readings: std::mem::take(&mut self.poll.readings) });
+                }
+            }
+        }
+        let due = self.clock.wait_until(self.cadence.deadline());
+        stop.run_until_cancelled(due).await.map(|()| Event::Tick)
+    }
+
+    async fn ask(&mut self, device: usize, request: usize, attempts: u8, is_probe: bool) -> Heard {
+        self.poll.begun_at.get_or_insert_with(Instant::now);
+        let planned = self.plans.get(device).and_then(|plan| plan.get(request));
+        let (Some(device), Some(request)) = (self.bus.devices.get(device), planned) else {
+            return Heard::Silence(Quality::UNREACHABLE); // the rhythm was made from this plan
+        };
+        let asked = Asked { unit: device.unit, request, attempts, is_probe };
+        match self.link.ask(asked).await {
+            Answer::Reply(reply) => {
+                self.reply = Some(reply);
+                Heard::Reply
+            }
+            Answer::Refusal(defect) => Heard::Refusal(defect),
+            Answer::Nonsense(defect) => Heard::Nonsense(defect),
+            Answer::Silence(defect) => Heard::Silence(defect),
+            Answer::NoLine(error) => {
+                self.error = Some(error);
+                self.poll.outcome.is_without_line = true;
+                Heard::NoLine
+            }
+        }
+    }
+
+    fn give(&mut self, device: usize, request: usize, at: Timestamp, given: Given) {
+        let planned = self.plans.get(device).and_then(|plan| plan.get(request));
+        let (Some(device), Some(request)) = (self.bus.devices.get(device), planned) else { return };
+        match (given, self.reply.take()) {
+            (Given::Reply, Some(reply)) => {
+                self.poll.outcome.answered_at = Some(at);
+                for (index, decoded) in decode(request, &device.registers, &reply) {
+                    let source = device.registers.get(index).map(|register| register.source);
+                    self.poll.take(&self.metrics, source, at, decoded);
+                }
+            }
+            (Given::Defect(defect), _) => {
+                self.poll.outcome.is_without_line |=
+                    defect == Quality::UNREACHABLE && self.poll.begun_at.is_none();
+                for index in &request.registers {
+                    let source = device.registers.get(*index).map(|register| register.source);
+                    self.poll.take(&self.metrics, source, at, Err(defect));
+                }
+            }
+            (Given::Reply, None) => {} // a reply is given right after it was heard
+        }
+    }
+
+    fn close(&mut self, device: usize, skipped: i64) {
+        self.metrics.skipped.inc_by(u64::try_from(skipped).unwrap_or_default());
+        if let Some(begun_at) = self.poll.begun_at.take() {
+            self.metrics.poll.observe(begun_at.elapsed().as_secs_f64());
+        }
+        let outcome = std::mem::take(&mut self.poll.outcome);
+        let mut change = None;
+        self.health.send_if_modified(|health| {
+            change = health.polled(device, outcome);
+            change.is_some()
+        });
+        if let Some(change) = change {
+            self.tell(device, change, outcome.reason);
+        }
+    }
+
+    /// Writes a change into the log, unless the same one was written within the minute.
+    fn tell(&mut self, index: usize, change: Change, reason: Option<Quality>) {
+        let Some(held_back) = self.told.note((index, change), self.clock.now()) else { return };
+        let (bus, devices) = (&self.bus.name, &self.bus.devices);
+        let device = devices.get(index).map(|device| &*device.name).unwrap_or_default();
+        let reason = reason.map(Quality::word).unwrap_or_default();
+        match change {
+            Change::LineLost => {
+                let error = self.error.take().map(|error| Chain(&error).to_string());
+                warn!(%bus, error, held_back, "line cannot be opened");
+            }
+            Change::LineOpen => info!(%bus, held_back, "line is open"),
+            Change::Silent => warn!(%bus, device, %reason, held_back, "device does not answer"),
+            Change::Answers => info!(%bus, device, held_back, "device answers"),
+            Change::Reason => warn!(%bus, device, %reason, held_back, "registers without a value"),
+        }
+    }
+}
+
+impl Poll {
+    fn take(
+        &mut self,
+        metrics: &BusMetrics,
+        source: Option<usize>,
+        at: Timestamp,
+        decoded: Decoded,
+    ) {
+        let Some(source) = source else { return };
+        let at_ms = at.as_ms();
+        let point = match decoded {
+            Ok(value) => {
+                metrics.taken.inc();
+                Point::good(at_ms, value)
+            }
+            Err(defect) => {
+                metrics.failed(defect);
+                self.outcome.reason = Some(defect);
+                Point::defect(at_ms, defect)
+            }
+        };
+        self.readings.push(Reading { source, point });
+    }
+}

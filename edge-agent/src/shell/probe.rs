@@ -1,0 +1,192 @@
+//! `probe`: each device is read once, and what it says is printed in every way it could be meant.
+
+use model::{
+    fault::{Chain, Fault},
+    quality::Quality,
+    quantity::Decimal,
+};
+use tokio::time::Instant;
+
+use super::bus::{Answer, Asked, Link};
+use crate::{
+    config::{Bus, Config, Device},
+    decode::{Decoded, Number, Reply, decode, number},
+    plan::{Limits, Request, plan},
+    register::{Order, Register},
+};
+
+/// What the devices said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// For a terminal.
+    pub text: String,
+    /// Requests without an answer, and registers without a value.
+    pub failures: usize,
+}
+
+/// Why nothing was probed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The settings name no such device.
+    #[error("no device is called `{name}`; there are {known}")]
+    Unknown {
+        /// As asked for.
+        name: String,
+        /// What could have been asked for.
+        known: String,
+    },
+}
+
+impl ProbeError {
+    /// It stays unknown.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Unknown { .. } => Fault::Permanent,
+        }
+    }
+}
+
+/// Reads every device, or those of this name, once: one bus after the other.
+pub async fn probe(config: &Config, device: Option<&str>) -> Result<Probed, ProbeError> {
+    let devices = || config.buses.iter().flat_map(|bus| &bus.devices);
+    if let Some(name) = device
+        && devices().all(|known| *known.name != *name)
+    {
+        let known: Vec<_> = devices().map(|device| &*device.name).collect();
+        return Err(ProbeError::Unknown { name: name.to_owned(), known: known.join(", ") });
+    }
+    let mut report = Report { text: String::new(), failures: 0 };
+    for bus in &config.buses {
+        let mut link = Link::new(bus);
+        for of_bus in &bus.devices {
+            if device.is_none_or(|name| *of_bus.name == *name) {
+                report.device(bus, of_bus, &mut link).await;
+            }
+        }
+    }
+    Ok(Probed { text: report.text, failures: report.failures })
+}
+
+struct Report {
+    text: String,
+    failures: usize,
+}
+
+impl Report {
+    async fn device(&mut self, bus: &Bus, device: &Device, link: &mut Link) {
+        self.line(&format!("{} unit {} on {} ({})", device.name, device.unit, bus.name, bus.line));
+        for request in &plan(&device.registers, Limits::of(device)) {
+            let attempts = bus.retries.saturating_add(1);
+            let begun_at = Instant::now();
+            let asked = Asked { unit: device.unit, request, attempts, is_probe: false };
+            let answer = link.ask(asked).await;
+            let took = begun_at.elapsed().as_millis();
+            let Request { table, address, count, .. } = request;
+            let asked = format!("  {} from {address} on the wire, {count}", table.name());
+            match answer {
+                Answer::Reply(reply) => {
+                    self.line(&format!("{asked}: answered in {took} ms"));
+                    self.registers(device, request, &reply);
+                }
+                Answer::Refusal(defect) | Answer::Nonsense(defect) | Answer::Silence(defect) => {
+                    self.failures += 1;
+                    self.line(&format!("{asked}: {} after {took} ms", explained(defect)));
+                }
+                Answer::NoLine(error) => {
+                    self.failures += 1;
+                    self.line(&format!("{asked}: unreachable: {}", Chain(&error)));
+                }
+            }
+        }
+    }
+
+    fn registers(&mut self, device: &Device, request: &Request, reply: &Reply) {
+        for (index, decoded) in decode(request, &device.registers, reply) {
+            let Some(register) = device.registers.get(index) else { continue };
+            let raw = raw(request, register, reply);
+            let words: Vec<_> = raw.iter().map(|word| format!("{word:04x}")).collect();
+            let words = words.join(" ");
+            let Register { gauge, address, kind, .. } = register;
+            self.failures += usize::from(decoded.is_err());
+            let value = value(register, decoded);
+            self.line(&format!("    {gauge} at {address} {kind}: {words} = {value}"));
+            if kind.width() > 1 {
+                self.orders(register, &raw);
+            }
+        }
+    }
+
+    /// The number in the words for each order, before scale and offset.
+    fn orders(&mut self, register: &Register, raw: &[u16]) {
+        let numbers = Order::ALL.map(|order| (order, number(register.kind, order, raw)));
+        let likely = likely(&numbers);
+        for (order, number) in numbers {
+            let is_set = if order == register.order { " (set)" } else { "" };
+            let is_likely = if Some(order) == likely { " (looks likely)" } else { "" };
+            let name = order.name(register.kind.width());
+            let number = match number {
+                Ok(Number::Integer(number)) => number.to_string(),
+                Ok(Number::Float(number)) if is_everyday(number) => format!("{number:.6}"),
+                Ok(Number::Float(number)) => format!("{number:.3e}"),
+                Err(defect) => defect.word().into_owned(),
+            };
+            self.line(&format!("      {name} {number}{is_set}{is_likely}"));
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
+
+/// The register's own words, a coil as 0 or 1.
+fn raw(request: &Request, register: &Register, reply: &Reply) -> Vec<u16> {
+    let skipped = usize::from(register.address.saturating_sub(request.address));
+    let width = usize::from(register.kind.width());
+    match reply {
+        Reply::Words(words) => words.iter().skip(skipped).take(width).copied().collect(),
+        Reply::Bits(bits) => bits.iter().skip(skipped).take(width).map(|b| u16::from(*b)).collect(),
+    }
+}
+
+fn value(register: &Register, decoded: Decoded) -> String {
+    match decoded {
+        Ok(units) => {
+            format!("{} {}", Decimal { units, decimals: register.decimals }, register.unit)
+        }
+        Err(defect) => explained(defect),
+    }
+}
+
+/// The one order that gives a number of everyday size, where all others do not.
+fn likely(numbers: &[(Order, Result<Number, Quality>)]) -> Option<Order> {
+    let mut everyday = numbers.iter().filter(|(_, number)| match number {
+        Ok(Number::Float(number)) => is_everyday(*number),
+        Ok(Number::Integer(number)) => number.unsigned_abs() < 10_000_000,
+        Err(_) => false,
+    });
+    let first = everyday.next()?;
+    if everyday.next().is_none() { Some(first.0) } else { None }
+}
+
+fn is_everyday(number: f64) -> bool {
+    number == 0.0 || (1e-4..1e8).contains(&number.abs())
+}
+
+/// The word of a defect and what it usually comes from.
+fn explained(defect: Quality) -> String {
+    let hint = match defect {
+        Quality::TIMEOUT => "no answer: wrong unit, speed or wiring, or `timeout` is too short",
+        Quality::MALFORMED => "not Modbus: wrong parity or speed, or RTU where TCP is spoken",
+        Quality::MISMATCHED => "an answer to somebody else: two masters on one line?",
+        Quality::SHORT => "another number of registers than asked for: lower `max_registers`",
+        Quality::UNREACHABLE => "the connection was closed: another client may hold it",
+        Quality::NOT_A_NUMBER | Quality::INVALID_BCD => "check `type` and `order`",
+        _ if defect == Quality::exception(1) => "it does not know this function: check `table`",
+        _ if defect == Quality::exception(2) => "no such address: check `address`, `max_gap = 0`",
+        _ if defect == Quality::exception(11) => "the gateway hears nothing from this unit",
+        _ => return defect.word().into_owned(),
+    };
+    format!("{} ({hint})", defect.word())
+}

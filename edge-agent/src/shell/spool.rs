@@ -1,0 +1,306 @@
+//! The agent's durable queue: readings before they are sent, batches until a notice names them.
+//!
+//! # Promises
+//!
+//! - What [`Spool::append`] or [`Spool::close`] has taken with success is synced to disk (SQLite,
+//!   WAL, `synchronous=FULL`). Nothing is sent before that.
+//! - A batch keeps its identity and its bytes until it goes, whatever happens in between.
+//! - A batch goes when there is no room for it, by the hours or bytes of the settings or on the
+//!   disk; first those that a notice named, oldest first, then the oldest of the others. Of the
+//!   latter a gap remains, written in the same transaction, with the count of readings.
+//! - Hours are hours of running, so that a step of the clock ages nothing.
+//! - Neither a full disk nor a damaged file stops the agent. What does not decode is stepped over,
+//!   kept aside and counted; a file that SQLite calls damaged is renamed and a new one begun.
+//!
+//! # Layout
+//!
+//! `docs/formats.md` §12. Rows of `reading` are the open batch. `gap` holds what waits for the next
+//! batch to carry it: gaps and clock anchors. `PATH.lock` is held locked by the agent and names it.
+//!
+//! # Who calls
+//!
+//! SQLite waits for the disk, so the spool lives on a thread of its own ([`serve`]). Readings and
+//! wishes come through a queue of [`QUEUE`] commands; at the bound the batcher waits, and so, in
+//! the end, does polling. What happens goes to the uplink, which never waits for the spool.
+
+mod answers;
+mod file;
+mod opening;
+mod room;
+mod stats;
+mod writer;
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use model::{
+    batch::ClockAnchor,
+    fault::{Chain, Fault},
+    ids::{Epoch, StoreId},
+    time::Timestamp,
+    wire::batch_v1::Digest,
+};
+use runtime::clock::Clock;
+use rusqlite::ErrorCode;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{debug, error, warn};
+
+pub use self::{
+    stats::{Stats, look},
+    writer::{Settings, Spool},
+};
+use crate::{
+    batcher::Draft,
+    ledger::{Key, Range},
+};
+
+/// Commands that may wait for the disk.
+pub const QUEUE: usize = 8;
+/// Happenings that may wait for the uplink; at the bound the spool waits.
+pub const HAPPENINGS: usize = 32;
+
+/// Why the spool did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The file cannot be made or opened.
+    #[error("cannot create spool `{}`; its folder must exist and be writable", .path.display())]
+    Create {
+        /// As in the settings.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is no usable database.
+    #[error("cannot open spool `{}`", .path.display())]
+    Open {
+        /// As in the settings.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The lock file cannot be used.
+    #[error("cannot lock `{}`", .path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another agent has it.
+    #[error("spool `{}` is in use by {holder}; a spool serves one agent", .path.display())]
+    InUse {
+        /// As in the settings.
+        path: PathBuf,
+        /// As it wrote into the lock file.
+        holder: String,
+    },
+    /// Another agent's readings are in it.
+    #[error("spool `{}` belongs to agent `{owner}`; give this agent a path of its own", .path.display())]
+    Foreign {
+        /// As in the settings.
+        path: PathBuf,
+        /// Whose.
+        owner: String,
+    },
+    /// A later program made it.
+    #[error("spool `{}` has version {found}, this program reads 1; use the newer program", .path.display())]
+    Version {
+        /// As in the settings.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// A database of something else.
+    #[error("`{}` is no spool but another database; correct `spool.path`", .path.display())]
+    NotASpool {
+        /// As in the settings.
+        path: PathBuf,
+    },
+    /// A damaged file could not be renamed.
+    #[error("cannot set the damaged spool `{}` aside", .path.display())]
+    SetAside {
+        /// As in the settings.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no random numbers.
+    #[error("cannot draw an epoch")]
+    Random {
+        /// What the system said.
+        source: getrandom::Error,
+    },
+    /// A change or a look failed.
+    #[error("cannot {attempt}")]
+    Work {
+        /// What was tried.
+        attempt: &'static str,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Even after dropping as much as one change may.
+    #[error("cannot {attempt}: no room on the disk")]
+    NoRoom {
+        /// What was tried.
+        attempt: &'static str,
+    },
+}
+
+impl SpoolError {
+    /// A full or busy disk may recover; anything else needs a person.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NoRoom { .. } => Fault::Transient,
+            Self::Work { source, .. } | Self::Open { source, .. } => match source.sqlite_error_code() {
+                Some(
+                    ErrorCode::DiskFull
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::SystemIoFailure,
+                ) => Fault::Transient,
+                Some(_) | None => Fault::Permanent,
+            },
+            Self::Create { .. }
+            | Self::Lock { .. }
+            | Self::InUse { .. }
+            | Self::Foreign { .. }
+            | Self::Version { .. }
+            | Self::NotASpool { .. }
+            | Self::SetAside { .. }
+            | Self::Random { .. } => Fault::Permanent,
+        }
+    }
+
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Work { source, .. } | Self::Open { source, .. } => file::is_damage(source),
+            Self::NoRoom { .. }
+            | Self::Create { .. }
+            | Self::Lock { .. }
+            | Self::InUse { .. }
+            | Self::Foreign { .. }
+            | Self::Version { .. }
+            | Self::NotASpool { .. }
+            | Self::SetAside { .. }
+            | Self::Random { .. } => false,
+        }
+    }
+}
+
+/// When something is done: for people, and for counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Since boot.
+    pub boot_ms: i64,
+}
+
+impl Moment {
+    /// This moment of a clock.
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), boot_ms: clock.boot_ms() }
+    }
+}
+
+/// What the batcher and the uplink want of the spool.
+#[derive(Debug)]
+pub enum Command {
+    /// Sync readings of the open batch.
+    Append(Draft),
+    /// Close the open batch.
+    Close(Draft),
+    /// Let an anchor travel with the next batch.
+    Anchor(ClockAnchor),
+    /// Tell the payload of a batch.
+    Load(Key),
+    /// Mark batches as committed.
+    Commit(Epoch, Vec<Range>),
+    /// Another store counts.
+    Adopt(StoreId),
+    /// Give a batch another identity, if it has this digest.
+    Renew(Key, Digest),
+    /// Say when everything before is done.
+    Sync(oneshot::Sender<()>),
+}
+
+/// What the spool tells the uplink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// All that is queued, oldest epoch first.
+    Held(Vec<(Epoch, Vec<Range>)>),
+    /// A batch is closed; its payload.
+    Closed(Key, Vec<u8>),
+    /// Batches left the spool.
+    Gone(Epoch, Range),
+    /// What was asked for, `None` where it is gone.
+    Loaded(Key, Option<Vec<u8>>),
+}
+
+/// Serves commands until their queue ends; on the thread that it is called on.
+pub fn serve(
+    mut spool: Spool,
+    clock: &Arc<dyn Clock>,
+    mut commands: mpsc::Receiver<Command>,
+    happenings: &mpsc::Sender<Happening>,
+    stats: &watch::Sender<Stats>,
+) {
+    loop {
+        stats.send_replace(spool.stats(Moment::of(clock.as_ref())));
+        for happening in spool.take_happenings() {
+            if happenings.blocking_send(happening).is_err() {
+                debug!("the uplink has ended, the spool goes on");
+            }
+        }
+        let Some(command) = commands.blocking_recv() else { break };
+        let now = Moment::of(clock.as_ref());
+        if let Err(error) = perform(&mut spool, command, now, happenings) {
+            spool.metrics.spool_failures.inc();
+            match error.fault() {
+                Fault::Transient => warn!(error = %Chain(&error), "spool is held up"),
+                Fault::Permanent | Fault::Bug => error!(error = %Chain(&error), "spool failed"),
+            }
+        }
+    }
+    let now = Moment::of(clock.as_ref());
+    spool.settle(now);
+    stats.send_replace(spool.stats(now));
+}
+
+fn perform(
+    spool: &mut Spool,
+    command: Command,
+    now: Moment,
+    happenings: &mpsc::Sender<Happening>,
+) -> Result<(), SpoolError> {
+    match command {
+        Command::Append(row) => {
+            spool.settle(now);
+            spool.append(&row, now)
+        }
+        Command::Close(draft) => {
+            spool.close(draft, now);
+            Ok(())
+        }
+        Command::Anchor(anchor) => spool.anchor(anchor, now),
+        Command::Load(key) => {
+            let loaded = spool.load(key, now);
+            let payload = loaded.as_ref().ok().cloned().flatten();
+            if happenings.blocking_send(Happening::Loaded(key, payload)).is_err() {
+                debug!("the uplink has ended, the spool goes on");
+            }
+            loaded.map(drop)
+        }
+        Command::Commit(epoch, ranges) => spool.commit(epoch, &ranges, now),
+        Command::Adopt(store_id) => spool.adopt(store_id, now),
+        Command::Renew(key, digest) => spool.renew(key, &digest, now),
+        Command::Sync(done) => {
+            if done.send(()).is_err() {
+                debug!("nobody waits for the sync");
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! How the spool makes room: committed batches go first, then the oldest queued ones, each with a
+//! gap that says what is gone.
+
+use model::{
+    batch::{Batch, Gap, GapReason},
+    ids::{AgentId, BatchId, Epoch, GaugeId, Sequence},
+    wire::batch_v1,
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::ledger::{Key, Sequences};
+
+/// The most batches that go in one transaction, so that none takes long.
+const DROPS: usize = 32;
+/// A disk with less than this left is as good as full: the log must still be able to grow.
+const TIGHT_BYTES: u64 = 1024 * 1024;
+const PAGE_BYTES: u64 = 4_096;
+/// The most anchors of a batch.
+const ANCHORS: usize = 16;
+
+/// One epoch's batches on disk.
+#[derive(Debug, Clone)]
+pub(super) struct Life {
+    pub(super) epoch: Epoch,
+    pub(super) held: Sequences,
+    /// Those that no notice has named.
+    pub(super) queued: Sequences,
+}
+
+impl Life {
+    /// Without batches yet.
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self { epoch, held: Sequences::default(), queued: Sequences::default() }
+    }
+}
+
+/// What the file may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) max_bytes: u64,
+    pub(super) max_ran_ms: i64,
+    /// What the disk has left, where that is known.
+    pub(super) free_bytes: Option<u64>,
+}
+
+/// What left the spool.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dropped {
+    /// All of them.
+    pub(super) keys: Vec<Key>,
+    /// Readings in those that no notice had named.
+    pub(super) lost_readings: u64,
+}
+
+/// Room for `need_bytes` more, by the settings and by the disk. `lives` loses what is dropped.
+pub(super) fn make(
+    database: &Connection,
+    lives: &mut [Life],
+    limits: &Limits,
+    need_bytes: u64,
+    ran_ms: i64,
+) -> rusqlite::Result<Dropped> {
+    let mut dropped = Dropped::default();
+    while dropped.keys.len() < DROPS {
+        let (all, free) = (pages(database, "page_count")?, pages(database, "freelist_count")?);
+        let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
+        let is_tight = limits.free_bytes.is_some_and(|left| left < TIGHT_BYTES)
+            && free.saturating_mul(PAGE_BYTES) < need_bytes;
+        let oldest = oldest_committed(lives).or_else(|| oldest_queued(lives));
+        let Some(key) = oldest else { break };
+        let reason = if is_over || is_old(database, key, ran_ms, limits)? {
+            GapReason::Overwritten
+        } else if is_tight {
+            GapReason::DiskFull
+        } else {
+            break;
+        };
+        drop_batch(database, lives, key, reason, &mut dropped)?;
+    }
+    Ok(dropped)
+}
+
+/// Some room, since the disk is full: a few committed batches, or else the oldest queued one.
+pub(super) fn free(database: &Connection, lives: &mut [Life]) -> rusqlite::Result<Dropped> {
+    let mut dropped = Dropped::default();
+    while dropped.keys.len() < DROPS / 4 {
+        let Some(key) = oldest_committed(lives) else { break };
+        drop_batch(database, lives, key, GapReason::DiskFull, &mut dropped)?;
+    }
+    if let (true, Some(key)) = (dropped.keys.is_empty(), oldest_queued(lives)) {
+        drop_batch(database, lives, key, GapReason::DiskFull, &mut dropped)?;
+    }
+    Ok(dropped)
+}
+
+/// Takes one batch out. What a queued one held becomes a gap, and its own gaps and anchors wait
+/// for the next batch again.
+pub(super) fn drop_batch(
+    database: &Connection,
+    lives: &mut [Life],
+    key: Key,
+    reason: GapReason,
+    dropped: &mut Dropped,
+) -> rusqlite::Result<()> {
+    let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
+    let is_queued = lives.iter().any(|life| life.epoch == key.epoch && life.queued.contains(key.sequence));
+    if is_queued {
+        let sql = "SELECT from_ms, to_ms, points, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
+        let row = database.prepare_cached(sql)?.query_row(params![epoch, sequence], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, Vec<u8>>(3)?))
+        });
+        if let Some((from_ms, to_ms, points, bytes)) = row.optional()? {
+            let count = points.cast_unsigned();
+            let batch = batch_v1::decode(&bytes).ok().map(|(batch, _)| batch);
+            let columns = batch.iter().flat_map(|batch| &batch.columns);
+            let gauges = columns.map(|column| column.gauge.clone()).collect();
+            if let Some(batch) = batch {
+                keep_for_next(database, &batch)?;
+            }
+            add_gap(database, Gap {
+                epoch: key.epoch,
+                first_sequence: key.sequence,
+                last_sequence: key.sequence,
+                gauges,
+                from_ms,
+                to_ms,
+                reason,
+                count,
+            })?;
+            dropped.lost_readings += count;
+        }
+    }
+    let sql = "DELETE FROM batch WHERE epoch = ?1 AND sequence = ?2";
+    database.prepare_cached(sql)?.execute(params![epoch, sequence])?;
+    for life in lives.iter_mut().filter(|life| life.epoch == key.epoch) {
+        life.held.remove((key.sequence, key.sequence));
+        life.queued.remove((key.sequence, key.sequence));
+    }
+    dropped.keys.push(key);
+    Ok(())
+}
+
+/// Lets a gap wait for the next batch, united with the last one where it goes on from there.
+pub(super) fn add_gap(database: &Connection, gap: Gap) -> rusqlite::Result<()> {
+    let sql = "SELECT id, bytes FROM gap ORDER BY id DESC LIMIT 1";
+    let last = database.prepare_cached(sql)?.query_row([], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+    });
+    if let Some((id, bytes)) = last.optional()?
+        && let Ok((mut batch, _)) = batch_v1::decode(&bytes)
+        && let [last] = batch.gaps.as_mut_slice()
+        && unite(last, &gap)
+    {
+        let sql = "UPDATE gap SET bytes = ?2 WHERE id = ?1";
+        return database.prepare_cached(sql)?.execute(params![id, batch_v1::encode(&batch)]).map(drop);
+    }
+    let carrier = Batch { gaps: vec![gap], ..carrier() };
+    insert_carrier(database, &carrier)
+}
+
+/// Makes one gap of two where `next` goes on where `gap` ends.
+pub(super) fn unite(gap: &mut Gap, next: &Gap) -> bool {
+    let goes_on = (gap.epoch, gap.reason) == (next.epoch, next.reason)
+        && gap.last_sequence.checked_add(1) == Some(next.first_sequence);
+    if goes_on {
+        gap.last_sequence = next.last_sequence;
+        gap.from_ms = gap.from_ms.min(next.from_ms);
+        gap.to_ms = gap.to_ms.max(next.to_ms);
+        gap.count = gap.count.saturating_add(next.count);
+        let known: Vec<GaugeId> = std::mem::take(&mut gap.gauges);
+        gap.gauges = known.into_iter().chain(next.gauges.iter().cloned()).collect();
+        gap.gauges.sort_unstable();
+        gap.gauges.dedup();
+    }
+    goes_on
+}
+
+/// Lets the gaps and anchors of a batch wait for the next one.
+pub(super) fn keep_for_next(database: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    for gap in &batch.gaps {
+        insert_carrier(database, &Batch { gaps: vec![gap.clone()], ..carrier() })?;
+    }
+    for anchor in &batch.anchors {
+        insert_carrier(database, &Batch { anchors: vec![*anchor], ..carrier() })?;
+    }
+    Ok(())
+}
+
+/// What waits for the next batch, at most as much as the format lets one carry; with the rows.
+pub(super) fn waiting_for_next(database: &Connection) -> rusqlite::Result<(Vec<i64>, Batch)> {
+    let sql = "SELECT id, bytes FROM gap ORDER BY id LIMIT 1000";
+    let mut statement = database.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let (mut ids, mut all, mut gauges) = (Vec::new(), carrier(), 0_usize);
+    while let Some(row) = rows.next()? {
+        let (id, bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        // what does not decode is a row of nobody: it goes with the next batch's closing
+        if let Ok((one, _)) = batch_v1::decode(&bytes) {
+            gauges += one.gaps.iter().map(|gap| gap.gauges.len()).sum::<usize>();
+            let is_full = all.anchors.len() + one.anchors.len() > ANCHORS;
+            if is_full || (gauges > batch_v1::MAX_GAP_GAUGES && !ids.is_empty()) {
+                break;
+            }
+            all.gaps.extend(one.gaps);
+            all.anchors.extend(one.anchors);
+        }
+        ids.push(id);
+    }
+    Ok((ids, all))
+}
+
+/// How many of `lost` one batch can carry beside `gaps`.
+pub(super) fn fitting(gaps: &[Gap], lost: &[Gap]) -> usize {
+    let mut gauges: usize = gaps.iter().map(|gap| gap.gauges.len()).sum();
+    let fits = |gap: &&Gap| {
+        gauges += gap.gauges.len();
+        gauges <= batch_v1::MAX_GAP_GAUGES
+    };
+    lost.iter().take(batch_v1::MAX_GAPS - gaps.len()).take_while(fits).count()
+}
+
+/// The oldest batch that a notice has named.
+fn oldest_committed(lives: &[Life]) -> Option<Key> {
+    lives.iter().find_map(|life| {
+        let sequence = life.held.first_without(&life.queued)?;
+        Some(Key { epoch: life.epoch, sequence })
+    })
+}
+
+/// The oldest batch that none has.
+pub(super) fn oldest_queued(lives: &[Life]) -> Option<Key> {
+    lives.iter().find_map(|life| Some(Key { epoch: life.epoch, sequence: life.queued.first()? }))
+}
+
+fn is_old(database: &Connection, key: Key, ran_ms: i64, limits: &Limits) -> rusqlite::Result<bool> {
+    let sql = "SELECT ran_ms FROM batch WHERE epoch = ?1 AND sequence = ?2";
+    let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
+    let closed = database.prepare_cached(sql)?.query_row(params![epoch, sequence], |row| row.get(0));
+    let closed: Option<i64> = closed.optional()?;
+    Ok(closed.is_none_or(|closed_ms| ran_ms.saturating_sub(closed_ms) > limits.max_ran_ms))
+}
+
+/// Nothing, under an identity that no batch has; carries gaps and anchors between batches.
+pub(super) fn carrier() -> Batch {
+    #[expect(clippy::expect_used, reason = "a letter is an id")]
+    let agent: AgentId = "x".parse().expect("a letter is an id");
+    let sequence: Sequence = 1;
+    Batch {
+        id: BatchId { agent, epoch: Epoch(0), sequence },
+        clock: model::batch::BatchClock::Utc { uncertainty_ms: 0 },
+        previous: None,
+        columns: Vec::new(),
+        gaps: Vec::new(),
+        anchors: Vec::new(),
+    }
+}
+
+fn insert_carrier(database: &Connection, carrier: &Batch) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO gap (bytes) VALUES (?1)";
+    database.prepare_cached(sql)?.execute([batch_v1::encode(carrier)]).map(drop)
+}
+
+/// Pages of the file, of this sort.
+pub(super) fn pages(database: &Connection, pragma: &str) -> rusqlite::Result<u64> {
+    database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+}

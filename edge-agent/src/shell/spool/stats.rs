@@ -1,0 +1,174 @@
+//! How the spool stands, for the status, the page, the metrics, and for `spool` beside an agent.
+
+use std::{fmt, path::Path};
+
+use model::{
+    ids::{Epoch, Sequence},
+    time::Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{Moment, SpoolError, file, room, writer::Spool};
+use crate::{clock_trust::is_trusted, ledger::Key};
+
+const HOUR_MS: i64 = 3_600_000;
+const PAGE_BYTES: u64 = 4_096;
+
+/// How a spool stands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stats {
+    /// The current one.
+    pub epoch: Option<Epoch>,
+    /// Used in the file, committed batches included.
+    pub bytes: u64,
+    /// Batches in it.
+    pub held: u64,
+    /// Those that no notice has named.
+    pub queued: u64,
+    /// The lowest of them in the current epoch.
+    pub oldest_queued: Option<Sequence>,
+    /// Moment of its first reading, where that is UTC.
+    pub queued_from: Option<Timestamp>,
+    /// Until the oldest queued batch would be overwritten, at the rate of what is held.
+    pub hours_left: f64,
+    /// Readings ever dropped for want of room.
+    pub overwritten: u64,
+}
+
+impl fmt::Display for Stats {
+    /// For a terminal, a line each.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, bytes, held, queued, oldest_queued, queued_from, hours_left, overwritten } = self;
+        let epoch = epoch.map_or("none".to_owned(), |epoch| epoch.to_string());
+        writeln!(f, "epoch        {epoch}")?;
+        writeln!(f, "queued       {queued} of {held} batches held")?;
+        let oldest = oldest_queued.map_or("none".to_owned(), |sequence| sequence.to_string());
+        let from = queued_from.map_or(String::new(), |from| format!(", from {from}"));
+        writeln!(f, "oldest       {oldest}{from}")?;
+        writeln!(f, "bytes        {bytes}")?;
+        writeln!(f, "hours left   {hours_left:.1}")?;
+        writeln!(f, "overwritten  {overwritten} readings")
+    }
+}
+
+pub(super) fn of(spool: &Spool, now: Moment) -> Stats {
+    let current = spool.lives.iter().find(|life| life.epoch == spool.epoch);
+    let oldest_queued = current.and_then(|life| life.queued.first());
+    let oldest = oldest_queued.map(|sequence| Key { epoch: spool.epoch, sequence });
+    let oldest_at = oldest.and_then(|key| column(&spool.database, "from_ms", key));
+    let held: u64 = spool.lives.iter().map(|life| life.held.count()).sum();
+    let queued: u64 = spool.lives.iter().map(|life| life.queued.count()).sum();
+    let bytes = used(&spool.database).unwrap_or(0);
+    let first = spool.lives.iter().find_map(|life| {
+        Some(Key { epoch: life.epoch, sequence: life.held.first()? })
+    });
+    let ran_of = |key: Key| column(&spool.database, "ran_ms", key);
+    let ran_ms = spool.ran_ms(now);
+    let life = Life {
+        bytes,
+        held,
+        queued,
+        span_ms: first.and_then(ran_of).map_or(0, |first_ms| ran_ms - first_ms),
+        queued_ms: room::oldest_queued(&spool.lives).and_then(ran_of).map_or(0, |ms| ran_ms - ms),
+    };
+    Stats {
+        epoch: Some(spool.epoch),
+        bytes,
+        held,
+        queued,
+        oldest_queued,
+        queued_from: oldest_at.and_then(utc),
+        hours_left: life.hours_left(i64::from(spool.settings.hours), spool.settings.max_bytes),
+        overwritten: spool.overwritten,
+    }
+}
+
+/// How a spool stands beside its agent, and all its queued batches by epoch: count and first moment.
+pub fn look(path: &Path, hours: u32, max_bytes: u64) -> Result<Stats, SpoolError> {
+    let database = file::open_to_read(path)?;
+    read(&database, hours, max_bytes)
+        .map_err(|source| SpoolError::Work { attempt: "read the spool", source })
+}
+
+fn read(database: &Connection, hours: u32, max_bytes: u64) -> rusqlite::Result<Stats> {
+    // one moment of the file, whatever its agent does meanwhile
+    let moment = database.unchecked_transaction()?;
+    let epoch: Option<Epoch> = file::meta(&moment, "epoch")?.and_then(|text| text.parse().ok());
+    let store_id = file::meta(&moment, "store_id")?.unwrap_or_default();
+    let count = |sql: &str| moment.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let held = count("SELECT count(*) FROM batch")?;
+    let sql = "SELECT count(*) FROM batch WHERE committed = ?1";
+    let committed: i64 = moment.query_row(sql, [&store_id], |row| row.get(0))?;
+    let sql = "SELECT sequence, from_ms FROM batch
+               WHERE epoch = ?1 AND committed IS NOT ?2 ORDER BY sequence LIMIT 1";
+    let key = epoch.map_or(0, |epoch| epoch.0.cast_signed());
+    let oldest: Option<(i64, i64)> = moment
+        .query_row(sql, params![key, store_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let ran = |sql: &str| moment.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional();
+    let newest_ms = ran("SELECT ran_ms FROM batch ORDER BY rowid DESC LIMIT 1")?.flatten();
+    let first_ms = ran("SELECT ran_ms FROM batch ORDER BY rowid LIMIT 1")?.flatten();
+    let sql = "SELECT ran_ms FROM batch WHERE committed IS NOT ?1 ORDER BY rowid LIMIT 1";
+    let queued_ms: Option<i64> = moment.query_row(sql, [&store_id], |row| row.get(0)).optional()?;
+    let since = |ms: Option<i64>| newest_ms.zip(ms).map_or(0, |(newest, ms)| newest - ms);
+    let bytes = used(&moment)?;
+    let (held, queued) = (held.cast_unsigned(), (held - committed).cast_unsigned());
+    let life =
+        Life { bytes, held, queued, span_ms: since(first_ms), queued_ms: since(queued_ms) };
+    let overwritten = file::meta(&moment, "overwritten")?.and_then(|text| text.parse().ok());
+    Ok(Stats {
+        epoch,
+        bytes,
+        held,
+        queued,
+        oldest_queued: oldest.map(|(sequence, _)| sequence.cast_unsigned()),
+        queued_from: oldest.and_then(|(_, from_ms)| utc(from_ms)),
+        hours_left: life.hours_left(i64::from(hours), max_bytes),
+        overwritten: overwritten.unwrap_or(0),
+    })
+}
+
+/// What room and time the batches take.
+struct Life {
+    bytes: u64,
+    held: u64,
+    queued: u64,
+    /// From the closing of the first to now.
+    span_ms: i64,
+    /// From the closing of the oldest queued one to now.
+    queued_ms: i64,
+}
+
+impl Life {
+    /// By hours or by bytes, whichever comes first; to a tenth.
+    fn hours_left(&self, hours: i64, max_bytes: u64) -> f64 {
+        let by_hours_ms = hours * HOUR_MS - self.queued_ms;
+        let by_bytes_ms = if self.held > 1 && self.span_ms > 0 {
+            let batch_bytes = (self.bytes / self.held).max(1);
+            let fit = max_bytes / batch_bytes;
+            let free = i64::try_from(fit.saturating_sub(self.queued)).unwrap_or(i64::MAX);
+            let batches = i64::try_from(self.held - 1).unwrap_or(i64::MAX);
+            free.saturating_mul(self.span_ms / batches.max(1))
+        } else {
+            i64::MAX
+        };
+        let tenths = by_hours_ms.min(by_bytes_ms).max(0) / (HOUR_MS / 10);
+        i32::try_from(tenths).map_or(0.0, |tenths| f64::from(tenths) / 10.0)
+    }
+}
+
+/// A moment that counts from boot is none that anyone could read.
+fn utc(moment_ms: i64) -> Option<Timestamp> {
+    Some(Timestamp::clamped(moment_ms)).filter(|moment| is_trusted(*moment))
+}
+
+fn column(database: &Connection, name: &str, key: Key) -> Option<i64> {
+    let sql = format!("SELECT {name} FROM batch WHERE epoch = ?1 AND sequence = ?2");
+    let values = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
+    database.prepare_cached(&sql).ok()?.query_row(values, |row| row.get(0)).ok()
+}
+
+fn used(database: &Connection) -> rusqlite::Result<u64> {
+    let (all, free) = (room::pages(database, "page_count")?, room::pages(database, "freelist_count")?);
+    Ok((all - free).saturating_mul(PAGE_BYTES))
+}

@@ -1,0 +1,670 @@
+//! What the spool promises: tried on real files, by a copy at every step, by a full disk and by
+//! broken bytes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::FileExt as _,
+    path::Path,
+};
+
+use expect_test::{Expect, expect};
+use model::{
+    batch::{Batch, BatchClock, Column, GapReason},
+    ids::BootId,
+    reading::Point,
+    wire::batch_v1,
+};
+use prometheus::Registry;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{clock_trust::BUILT_AT, metrics::Metrics};
+
+const STORE: StoreId = StoreId(1);
+
+/// A spool in a folder of its own, and everything that went into it.
+struct World {
+    folder: TempDir,
+    spool: Option<Spool>,
+    settings: Settings,
+    now: Moment,
+    /// Readings ever taken; each has a value of its own.
+    taken: i64,
+    /// Of the open batch, as the batcher has it.
+    open: Vec<Point>,
+    /// How many of those are rows.
+    saved: usize,
+    queued: BTreeSet<Key>,
+    /// What the server has: values, and gaps by batch.
+    stored: BTreeSet<i64>,
+    told_gaps: BTreeMap<Key, u64>,
+}
+
+/// What a spool's file holds.
+#[derive(Debug, Default)]
+struct Census {
+    values: BTreeSet<i64>,
+    /// Readings counted by gaps that wait, and by the gaps of each batch.
+    waiting_gaps: u64,
+    gaps: BTreeMap<Key, u64>,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: folder.path().join("spool.db"),
+            agent: "gw".parse().unwrap(),
+            hours: 1_000,
+            max_bytes: 1 << 30,
+            is_compressed: true,
+            boot_id: BootId(7),
+            gauges: vec!["S/a".parse().unwrap()],
+        };
+        let mut world = Self {
+            folder,
+            spool: None,
+            settings,
+            now: Moment { wall: BUILT_AT.plus_ms(1_000_000), boot_ms: 1_000_000 },
+            taken: 0,
+            open: Vec::new(),
+            saved: 0,
+            queued: BTreeSet::new(),
+            stored: BTreeSet::new(),
+            told_gaps: BTreeMap::new(),
+        };
+        world.start();
+        world
+    }
+
+    fn start(&mut self) {
+        let metrics = Metrics::new(&Registry::new()).unwrap();
+        self.spool = Some(Spool::open(self.settings.clone(), metrics, self.now).unwrap());
+        self.hear();
+    }
+
+    fn spool(&mut self) -> &mut Spool {
+        self.spool.as_mut().unwrap()
+    }
+
+    fn hear(&mut self) -> Vec<Happening> {
+        let happenings = self.spool().take_happenings();
+        for happening in &happenings {
+            match happening {
+                Happening::Held(queued) => {
+                    let keys = queued.iter().flat_map(|(epoch, ranges)| {
+                        let all = ranges.iter().flat_map(|(first, last)| *first..=*last);
+                        all.map(|sequence| Key { epoch: *epoch, sequence })
+                    });
+                    self.queued = keys.collect();
+                }
+                Happening::Closed(key, _) => drop(self.queued.insert(*key)),
+                Happening::Gone(epoch, (first, last)) => self
+                    .queued
+                    .retain(|key| key.epoch != *epoch || !(*first..=*last).contains(&key.sequence)),
+                Happening::Loaded(..) => panic!("nobody asked"),
+            }
+        }
+        happenings
+    }
+
+    fn pass(&mut self, ms: i64) {
+        self.now = Moment { wall: self.now.wall.plus_ms(ms), boot_ms: self.now.boot_ms + ms };
+    }
+
+    fn draft(points: Vec<Point>) -> Draft {
+        let column = Column {
+            gauge: "S/a".parse().unwrap(),
+            unit: "m".into(),
+            decimals: 0,
+            period_ms: 1_000,
+            points,
+        };
+        Draft { clock: BatchClock::Utc { uncertainty_ms: 0 }, columns: vec![column] }
+    }
+
+    /// Takes readings and saves them as a row.
+    fn append(&mut self, count: i64) -> Result<(), SpoolError> {
+        self.pass(1_000);
+        for _ in 0..count {
+            self.taken += 1;
+            // no two differences alike, so that nothing compresses to nothing
+            let value = self.taken;
+            let at_ms = BUILT_AT.as_ms() + self.taken * 1_000 + (self.taken * 7_919) % 997;
+            self.open.push(Point::good(at_ms, value));
+        }
+        let row = Self::draft(self.open[self.saved..].to_vec());
+        let now = self.now;
+        self.spool().append(&row, now)?;
+        self.saved = self.open.len();
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.pass(1_000);
+        if !self.open.is_empty() {
+            let draft = Self::draft(std::mem::take(&mut self.open));
+            self.saved = 0;
+            let now = self.now;
+            self.spool().close(draft, now);
+            self.hear();
+        }
+    }
+
+    /// Takes readings and closes them at once.
+    fn batch(&mut self, count: i64) {
+        // whether the rows could be saved or not, the batch has them
+        drop(self.append(count));
+        self.close();
+    }
+
+    /// The server stores these and says so.
+    fn commit(&mut self, keys: &[Key]) {
+        let now = self.now;
+        for key in keys {
+            let Some(payload) = self.spool().load(*key, now).unwrap() else { continue };
+            let (batch, _) = batch_v1::decode(&payload).unwrap();
+            self.stored.extend(values(&batch));
+            self.told_gaps.insert(*key, gap_count(&batch));
+            self.spool().commit(key.epoch, &[(key.sequence, key.sequence)], now).unwrap();
+            self.queued.remove(key);
+        }
+        self.hear();
+    }
+
+    /// A copy of the files as they are, as a loss of power would leave them.
+    fn copy(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["spool.db", "spool.db-wal"] {
+            let from = self.folder.path().join(name);
+            if from.try_exists().unwrap() {
+                fs::copy(from, copy.path().join(name)).unwrap();
+            }
+        }
+        copy
+    }
+
+    /// What another start on the same files would find.
+    fn census(&self) -> Census {
+        let copy = self.copy();
+        let settings = Settings { path: copy.path().join("spool.db"), ..self.settings.clone() };
+        let metrics = Metrics::new(&Registry::new()).unwrap();
+        let spool = Spool::open(settings, metrics, self.now).unwrap();
+        census(&spool)
+    }
+
+    /// Every reading is on disk, at the server, in a gap's count, or still in memory.
+    fn reconcile(&self) {
+        let census = self.census();
+        let spool = self.spool.as_ref().unwrap();
+        let unsaved = self.open.len() - self.saved;
+        let in_memory: u64 = u64::try_from(unsaved + spool.waiting_points()).unwrap();
+        let known: BTreeSet<i64> = census.values.union(&self.stored).copied().collect();
+        let gaps = census.gaps.iter().filter(|(key, _)| !self.told_gaps.contains_key(key));
+        let in_gaps: u64 = gaps.map(|(_, count)| count).sum::<u64>()
+            + census.waiting_gaps
+            + self.told_gaps.values().sum::<u64>()
+            + spool.lost_readings();
+        let known = u64::try_from(known.len()).unwrap();
+        let taken = u64::try_from(self.taken).unwrap();
+        // rows of a batch that waits in memory are on disk too, so both may count it
+        assert!(known + in_gaps + in_memory >= taken, "{known} + {in_gaps} + {in_memory} of {taken}");
+        if in_memory == 0 {
+            assert_eq!(known + in_gaps, taken, "{known} known, {in_gaps} in gaps");
+        }
+    }
+}
+
+fn values(batch: &Batch) -> impl Iterator<Item = i64> {
+    batch.columns.iter().flat_map(|column| column.points.iter().map(|point| point.value))
+}
+
+fn gap_count(batch: &Batch) -> u64 {
+    batch.gaps.iter().map(|gap| gap.count).sum()
+}
+
+fn census(spool: &Spool) -> Census {
+    let mut census = Census::default();
+    let mut batches = spool.database.prepare("SELECT epoch, sequence, bytes FROM batch").unwrap();
+    let mut rows = batches.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let (batch, _) = batch_v1::decode(&row.get::<_, Vec<u8>>(2).unwrap()).unwrap();
+        let key = Key { epoch: batch.id.epoch, sequence: batch.id.sequence };
+        for value in values(&batch) {
+            assert!(census.values.insert(value), "{value} twice");
+        }
+        census.gaps.insert(key, gap_count(&batch));
+    }
+    let mut gaps = spool.database.prepare("SELECT bytes FROM gap").unwrap();
+    let mut rows = gaps.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let (batch, _) = batch_v1::decode(&row.get::<_, Vec<u8>>(0).unwrap()).unwrap();
+        census.waiting_gaps += gap_count(&batch);
+    }
+    let open: i64 = spool.database.query_row("SELECT count(*) FROM reading", [], |row| row.get(0)).unwrap();
+    assert_eq!(open, 0, "a start closes what a crash left open");
+    census
+}
+
+#[test]
+fn the_schema_is_that_of_the_formats() {
+    let mut world = World::new();
+    let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid";
+    let database = &world.spool().database;
+    let mut statement = database.prepare(sql).unwrap();
+    let tables = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let tables: Vec<String> = tables.map(Result::unwrap).collect();
+    let pragmas = ["application_id", "user_version", "auto_vacuum", "page_size", "synchronous"];
+    let pragmas = pragmas.map(|name| {
+        let value: i64 = database.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+        format!("{name} {value}")
+    });
+    let journal: String = database.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    let shown = format!("{}\n{}\n{journal}", tables.join("\n"), pragmas.join("\n"));
+    expect![[r#"
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+        CREATE TABLE reading (id INTEGER PRIMARY KEY, columns BLOB NOT NULL)
+        CREATE TABLE batch (epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+          digest BLOB NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, points INTEGER NOT NULL,
+          closed_at INTEGER NOT NULL, ran_ms INTEGER NOT NULL,
+          committed TEXT,
+          bytes BLOB NOT NULL,
+          PRIMARY KEY (epoch, sequence))
+        CREATE INDEX batch_committed ON batch (committed, epoch, sequence)
+        CREATE TABLE gap (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)
+        CREATE TABLE set_aside (id INTEGER PRIMARY KEY, source TEXT NOT NULL, bytes BLOB NOT NULL)
+        application_id 1111904305
+        user_version 1
+        auto_vacuum 2
+        page_size 4096
+        synchronous 2
+        wal"#]].assert_eq(&shown);
+    assert!(rusqlite::version_number() >= 3_051_003, "older ones corrupt a WAL");
+}
+
+#[test]
+fn a_second_agent_on_a_spool_is_refused_by_the_name_of_the_first() {
+    let world = World::new();
+    let metrics = Metrics::new(&Registry::new()).unwrap();
+    let error = Spool::open(world.settings.clone(), metrics, world.now).unwrap_err().to_string();
+    let process = std::process::id();
+    assert!(error.contains(&format!("agent gw, process {process}")), "{error}");
+}
+
+#[test]
+fn a_spool_of_another_agent_or_program_is_refused_and_untouched() {
+    fn check(break_it: impl FnOnce(&Path, &mut Settings), expected: &Expect) {
+        let mut world = World::new();
+        world.batch(1);
+        world.spool = None;
+        let mut settings = world.settings.clone();
+        break_it(&world.settings.path, &mut settings);
+        let before = fs::read(&settings.path).unwrap();
+        let metrics = Metrics::new(&Registry::new()).unwrap();
+        let error = Spool::open(settings.clone(), metrics, world.now).unwrap_err();
+        let shown = error.to_string().replace(&world.folder.path().display().to_string(), "");
+        expected.assert_eq(&shown);
+        let after = fs::read(&settings.path).unwrap();
+        let differing = before.iter().zip(&after).position(|(before, after)| before != after);
+        assert_eq!((differing, after.len()), (None, before.len()));
+    }
+    let pragma = |path: &Path, sql: &str| {
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.execute_batch(sql).unwrap();
+    };
+    check(|_, settings| settings.agent = "other".parse().unwrap(), &expect!["spool `/spool.db` belongs to agent `gw`; give this agent a path of its own"]);
+    check(|path, _| pragma(path, "PRAGMA user_version = 2"), &expect!["spool `/spool.db` has version 2, this program reads 1; use the newer program"]);
+    check(|path, _| pragma(path, "PRAGMA application_id = 5"), &expect!["`/spool.db` is no spool but another database; correct `spool.path`"]);
+}
+
+#[test]
+fn after_a_crash_the_open_batch_goes_on_under_its_sequence() {
+    let mut world = World::new();
+    world.batch(2);
+    world.append(3).unwrap();
+    world.append(3).unwrap();
+    let copy = world.copy();
+    let settings = Settings { path: copy.path().join("spool.db"), ..world.settings.clone() };
+    let metrics = Metrics::new(&Registry::new()).unwrap();
+    let mut again = Spool::open(settings, metrics, world.now).unwrap();
+    let epoch = world.spool().epoch;
+    assert_eq!(again.take_happenings(), [Happening::Held(vec![(epoch, vec![(1, 2)])])]);
+    let payload = again.load(Key { epoch, sequence: 2 }, world.now).unwrap().unwrap();
+    let (batch, _) = batch_v1::decode(&payload).unwrap();
+    assert_eq!(values(&batch).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn committed_batches_go_first_and_then_the_oldest_with_a_gap() {
+    let mut world = World::new();
+    world.settings.max_bytes = 200 * 1_024;
+    world.spool = None;
+    world.start();
+    let epoch = world.spool().epoch;
+    let now = world.now;
+    world.spool().adopt(STORE, now).unwrap();
+    let key = |sequence| Key { epoch, sequence };
+    for _ in 0..20 {
+        world.batch(1_500);
+    }
+    world.commit(&[key(3), key(7)]);
+    let mut first_lost = 0;
+    while first_lost == 0 {
+        world.batch(1_500);
+        first_lost = world.spool().overwritten;
+    }
+    world.reconcile();
+    let held = world.spool().lives[0].held.clone();
+    assert!(!held.contains(1), "the oldest is lost: {held:?}");
+    assert!(!held.contains(3) && !held.contains(7), "what the server has went before: {held:?}");
+    world.batch(1_500);
+    let newest = key(world.spool().next_sequence - 1);
+    let payload = world.spool().load(newest, now).unwrap().unwrap();
+    let (batch, _) = batch_v1::decode(&payload).unwrap();
+    assert_eq!(gap_count(&batch), first_lost);
+    assert_eq!(batch.gaps[0].first_sequence, 1);
+    for gap in &batch.gaps {
+        assert_eq!(gap.reason, GapReason::Overwritten);
+        assert_eq!(gap.gauges, world.settings.gauges);
+        assert!(![3, 7].iter().any(|sequence| (gap.first_sequence..=gap.last_sequence).contains(sequence)));
+    }
+}
+
+#[test]
+fn hours_are_hours_of_running_and_no_step_of_the_clock_ages_anything() {
+    let mut world = World::new();
+    world.settings.hours = 1;
+    world.spool = None;
+    world.start();
+    world.batch(1);
+    world.now.wall = world.now.wall.plus_ms(365 * 86_400_000);
+    world.batch(1);
+    assert_eq!(world.spool().overwritten, 0, "only the clock was set");
+    // a restart after a month in the drawer
+    world.spool = None;
+    world.now.boot_ms = 5_000;
+    world.start();
+    world.batch(1);
+    assert_eq!(world.spool().overwritten, 0, "nobody ran");
+    world.pass(3_597_000);
+    world.batch(1);
+    assert_eq!(world.spool().overwritten, 2, "an hour of running");
+    world.reconcile();
+}
+
+#[test]
+fn another_store_is_offered_everything_that_is_held() {
+    let mut world = World::new();
+    let (epoch, now) = (world.spool().epoch, world.now);
+    world.spool().adopt(STORE, now).unwrap();
+    for _ in 0..3 {
+        world.batch(1);
+    }
+    world.commit(&[Key { epoch, sequence: 2 }]);
+    let queued = |world: &World| world.queued.iter().map(|key| key.sequence).collect::<Vec<_>>();
+    assert_eq!(queued(&world), [1, 3]);
+    world.spool = None;
+    world.start();
+    assert_eq!(queued(&world), [1, 3], "marks are on disk");
+    world.spool().adopt(StoreId(2), now).unwrap();
+    world.hear();
+    assert_eq!(queued(&world), [1, 2, 3]);
+    world.spool = None;
+    world.start();
+    assert_eq!(queued(&world), [1, 2, 3]);
+}
+
+#[test]
+fn a_forked_batch_is_sent_again_in_a_new_epoch_and_another_ones_is_not() {
+    let mut world = World::new();
+    let (old, now) = (world.spool().epoch, world.now);
+    for _ in 0..3 {
+        world.batch(2);
+    }
+    let digest_of = |world: &mut World, sequence| {
+        let payload = world.spool().load(Key { epoch: old, sequence }, now).unwrap().unwrap();
+        batch_v1::decode(&payload).unwrap().1
+    };
+    world.spool().renew(Key { epoch: old, sequence: 2 }, &[0; 32], now).unwrap();
+    assert_eq!(world.spool().epoch, old, "somebody else's batch");
+    for sequence in [2, 1] {
+        let digest = digest_of(&mut world, sequence);
+        world.spool().renew(Key { epoch: old, sequence }, &digest, now).unwrap();
+        world.hear();
+    }
+    let new = world.spool().epoch;
+    assert_ne!(new, old);
+    let keys: Vec<(bool, u64)> =
+        world.queued.iter().map(|key| (key.epoch == new, key.sequence)).collect();
+    assert_eq!(BTreeSet::from_iter(keys), BTreeSet::from([(false, 3), (true, 1), (true, 2)]));
+    let payload = world.spool().load(Key { epoch: new, sequence: 1 }, now).unwrap().unwrap();
+    let (batch, _) = batch_v1::decode(&payload).unwrap();
+    assert_eq!(batch.previous.unwrap().epoch, old);
+    assert_eq!(batch.previous.unwrap().last_sequence, 3);
+    world.reconcile();
+    world.batch(1);
+    assert!(world.queued.contains(&Key { epoch: new, sequence: 3 }));
+}
+
+#[test]
+fn an_anchor_is_owed_until_it_is_on_disk_and_travels_with_the_next_batch() {
+    let mut world = World::new();
+    let now = world.now;
+    let mut draft = World::draft(vec![Point::good(5_000, 1)]);
+    draft.clock = BatchClock::Boot { boot_id: world.settings.boot_id };
+    world.spool().append(&draft, now).unwrap();
+    world.spool().close(draft, now);
+    world.spool = None;
+    world.start();
+    assert!(world.spool().is_anchor_owed());
+    let anchor = ClockAnchor {
+        boot_id: world.settings.boot_id,
+        utc_at_boot_ms: 9,
+        uncertainty_ms: 2,
+        source: 1,
+    };
+    world.spool().anchor(anchor, now).unwrap();
+    world.spool = None;
+    world.start();
+    assert!(!world.spool().is_anchor_owed());
+    world.batch(1);
+    let key = *world.queued.last().unwrap();
+    let payload = world.spool().load(key, now).unwrap().unwrap();
+    assert_eq!(batch_v1::decode(&payload).unwrap().0.anchors, [anchor]);
+}
+
+#[test]
+fn rows_that_do_not_decode_are_stepped_over_and_kept_aside() {
+    let mut world = World::new();
+    let (epoch, now) = (world.spool().epoch, world.now);
+    world.batch(3);
+    world.batch(3);
+    world.append(2).unwrap();
+    world.append(2).unwrap();
+    let database = &world.spool().database;
+    database.execute("UPDATE reading SET columns = x'0badc0de' WHERE id % 2 = 1", []).unwrap();
+    database.execute("UPDATE batch SET bytes = x'0badc0de' WHERE sequence = 1", []).unwrap();
+    world.spool = None;
+    world.start();
+    assert_eq!(world.spool().load(Key { epoch, sequence: 1 }, now).unwrap(), None);
+    world.batch(1);
+    let kept: i64 = world
+        .spool()
+        .database
+        .query_row("SELECT count(*) FROM set_aside", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 2);
+    let batches = [3, 4].map(|sequence| {
+        let payload = world.spool().load(Key { epoch, sequence }, now).unwrap().unwrap();
+        batch_v1::decode(&payload).unwrap().0
+    });
+    assert_eq!(values(&batches[0]).count(), 2, "the good row of the open batch");
+    let gaps: Vec<_> = batches.iter().flat_map(|batch| &batch.gaps).collect();
+    let gaps: Vec<_> = gaps.iter().map(|gap| (gap.reason, gap.first_sequence, gap.count)).collect();
+    assert_eq!(gaps, [(GapReason::Damaged, 3, 0), (GapReason::Damaged, 1, 3)]);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_a_new_epoch_begins_with_a_gap() {
+    for (name, damage) in [("header", 0), ("root of meta", 8_192)] {
+        let mut world = World::new();
+        let old = world.spool().epoch;
+        world.batch(3);
+        world.batch(3);
+        world.spool = None;
+        let file = fs::OpenOptions::new().write(true).open(&world.settings.path).unwrap();
+        file.write_all_at(&[0x55; 4_096], damage).unwrap();
+        world.start();
+        let new = world.spool().epoch;
+        assert_ne!(new, old, "{name}");
+        let aside = world.folder.path().join("spool.db.damaged-1");
+        assert!(aside.try_exists().unwrap(), "{name}");
+        world.batch(2);
+        let now = world.now;
+        let payload = world.spool().load(Key { epoch: new, sequence: 1 }, now).unwrap().unwrap();
+        let (batch, _) = batch_v1::decode(&payload).unwrap();
+        assert_eq!(batch.gaps.len(), 1, "{name}");
+        assert_eq!(batch.gaps[0].reason, GapReason::Damaged, "{name}");
+        assert_eq!(batch.gaps[0].gauges, world.settings.gauges, "{name}");
+    }
+}
+
+#[test]
+fn damage_met_while_running_costs_no_reading_of_the_open_batch() {
+    let mut world = World::new();
+    let old = world.spool().epoch;
+    for _ in 0..40 {
+        world.batch(1_500);
+    }
+    world.append(2).unwrap();
+    // a checkpoint, so that pages are read from the file again, and then garbage in it
+    let database = &world.spool().database;
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    database.execute_batch("PRAGMA shrink_memory").unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&world.settings.path).unwrap();
+    let pages = file.metadata().unwrap().len() / 4_096;
+    for page in 1..pages {
+        file.write_all_at(&[0x55; 4_096], page * 4_096).unwrap();
+    }
+    world.batch(2);
+    let (new, now) = (world.spool().epoch, world.now);
+    assert_ne!(new, old);
+    assert_eq!(world.queued, BTreeSet::from([Key { epoch: new, sequence: 1 }]));
+    let payload = world.spool().load(Key { epoch: new, sequence: 1 }, now).unwrap().unwrap();
+    let (batch, _) = batch_v1::decode(&payload).unwrap();
+    assert_eq!(values(&batch).count(), 4);
+    assert_eq!((batch.gaps[0].first_sequence, batch.gaps[0].last_sequence), (1, 40));
+    assert_eq!(batch.previous.unwrap().last_sequence, 40);
+}
+
+#[test]
+fn a_full_disk_drops_committed_batches_then_the_oldest_and_then_counts() {
+    let mut world = World::new();
+    let (epoch, now) = (world.spool().epoch, world.now);
+    world.spool().adopt(STORE, now).unwrap();
+    world.hear();
+    for _ in 0..12 {
+        world.batch(1_500);
+    }
+    let full = |world: &mut World, spare: i64| {
+        let database = &world.spool().database;
+        let pages: i64 = database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        database
+            .pragma_update_and_check(None, "max_page_count", pages + spare, |_| Ok(()))
+            .unwrap();
+    };
+    world.commit(&[Key { epoch, sequence: 5 }, Key { epoch, sequence: 6 }]);
+    full(&mut world, 0);
+    world.batch(1_500);
+    assert_eq!(world.spool().overwritten, 0, "two committed ones made room");
+    world.reconcile();
+    for _ in 0..30 {
+        world.batch(1_500);
+        world.reconcile();
+    }
+    assert!(world.spool().overwritten >= 1_500 * 20, "{}", world.spool().overwritten);
+    // a batch larger than all there is: it waits, and is counted in the end
+    for _ in 0..3 {
+        world.batch(20_000);
+        world.reconcile();
+    }
+    full(&mut world, 10_000);
+    world.batch(1);
+    world.batch(1);
+    world.reconcile();
+    assert_eq!(world.spool().waiting_points(), 0);
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Append(i64),
+    Close,
+    Commit(usize),
+    Adopt(u128),
+    Fill(i64),
+    Kill,
+}
+
+fn an_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1_i64..600).prop_map(Act::Append),
+        4 => Just(Act::Close),
+        3 => (0_usize..100).prop_map(Act::Commit),
+        1 => (1_u128..3).prop_map(Act::Adopt),
+        1 => (0_i64..20).prop_map(Act::Fill),
+        1 => Just(Act::Kill),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_reading_is_in_a_batch_in_a_row_or_in_a_gap_after_any_step(
+        acts in proptest::collection::vec(an_act(), 1..40),
+        max_kib in 64_u64..400,
+    ) {
+        let mut world = World::new();
+        world.settings.max_bytes = max_kib * 1_024;
+        world.spool = None;
+        world.start();
+        let now = world.now;
+        world.spool().adopt(STORE, now).unwrap();
+        for act in acts {
+            let now = world.now;
+            match act {
+                Act::Append(count) => drop(world.append(count)),
+                Act::Close => world.close(),
+                Act::Commit(index) => {
+                    if let Some(key) = world.queued.iter().nth(index % world.queued.len().max(1)).copied() {
+                        world.commit(&[key]);
+                    }
+                }
+                Act::Adopt(store) => {
+                    world.spool().adopt(StoreId(store), now).unwrap();
+                    world.hear();
+                }
+                Act::Fill(spare) => {
+                    let database = &world.spool().database;
+                    let pages: i64 = database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+                    database.pragma_update_and_check(None, "max_page_count", pages + spare, |_| Ok(())).unwrap();
+                }
+                Act::Kill => {
+                    // only what no row had is gone, and nobody can count it
+                    let waiting = world.spool().waiting_points();
+                    if waiting == 0 && world.spool().lost_readings() == 0 {
+                        let unsaved = world.open.len() - world.saved;
+                        world.spool = None;
+                        world.start();
+                        world.open.clear();
+                        world.saved = 0;
+                        world.taken -= i64::try_from(unsaved).unwrap();
+                    }
+                }
+            }
+            world.reconcile();
+        }
+    }
+}

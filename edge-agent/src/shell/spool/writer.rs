@@ -1,0 +1,355 @@
+//! The spool as its one writer has it: every change is one synced transaction, and memory follows
+//! the disk only after it.
+
+use std::{collections::VecDeque, path::PathBuf};
+
+use model::{
+    batch::{Batch, BatchClock, ClockAnchor, Gap, GapReason, Previous},
+    fault::Chain,
+    ids::{AgentId, BatchId, BootId, Epoch, GaugeId, Sequence, StoreId},
+    wire::batch_v1::{self, Digest},
+};
+use rusqlite::{Connection, ErrorCode, params};
+use rustix::fs::statvfs;
+use tracing::{error, warn};
+
+use super::{
+    Happening, Moment, SpoolError, Stats,
+    file::{Lock, set_meta},
+    room::{self, Dropped, Life, Limits},
+    stats,
+};
+use crate::{batcher::Draft, ledger::Key, metrics::Metrics};
+
+/// How often room is made for one change before it is given up.
+const ATTEMPTS: usize = 64;
+/// Readings of closed batches that may wait in memory for the disk to have room.
+const WAITING_POINTS: usize = 32_768;
+/// Bytes of a batch's row beside the batch, at most.
+const ROW_BYTES: usize = 8_192;
+
+/// What a spool is opened with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file.
+    pub path: PathBuf,
+    /// Whose spool it is.
+    pub agent: AgentId,
+    /// Readings are kept for so many hours of running.
+    pub hours: u32,
+    /// The file's room.
+    pub max_bytes: u64,
+    /// Whether batches become zstd frames where that is shorter.
+    pub is_compressed: bool,
+    /// This start of the gateway.
+    pub boot_id: BootId,
+    /// Whose readings a damaged spool held, as far as anyone knows.
+    pub gauges: Vec<GaugeId>,
+}
+
+/// An open spool.
+#[derive(Debug)]
+pub struct Spool {
+    pub(super) settings: Settings,
+    pub(super) database: Connection,
+    pub(super) _lock: Lock,
+    pub(super) metrics: Metrics,
+    pub(super) epoch: Epoch,
+    pub(super) next_sequence: Sequence,
+    pub(super) previous: Option<Previous>,
+    pub(super) store_id: Option<StoreId>,
+    /// Oldest epoch first.
+    pub(super) lives: Vec<Life>,
+    pub(super) last_row: i64,
+    /// What `ran_ms` is before the milliseconds since boot are added.
+    pub(super) ran_base_ms: i64,
+    /// Closed batches that the disk had no room for, oldest first.
+    pub(super) waiting: VecDeque<Waiting>,
+    /// Gaps that the disk had no room for.
+    pub(super) lost: Vec<Gap>,
+    pub(super) overwritten: u64,
+    pub(super) is_anchor_owed: bool,
+    pub(super) happenings: Vec<Happening>,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) draft: Draft,
+    /// Its last row.
+    pub(super) last_row: i64,
+}
+
+impl Spool {
+    /// Syncs readings of the open batch to disk, as a row that closing will fold.
+    pub fn append(&mut self, row: &Draft, now: Moment) -> Result<(), SpoolError> {
+        let id = self.last_row + 1;
+        let bytes = batch_v1::encode(&row.batch(self.identity()));
+        let owes_anchor = !self.is_anchor_owed && matches!(row.clock, BatchClock::Boot { .. });
+        let boot_id = self.settings.boot_id.to_string();
+        self.attempt("save readings", now, |spool| {
+            let transaction = spool.database.unchecked_transaction()?;
+            let sql = "INSERT INTO reading VALUES (?1, ?2)";
+            transaction.prepare_cached(sql)?.execute(params![id, bytes])?;
+            if owes_anchor {
+                set_meta(&transaction, "unanchored", &boot_id)?;
+            }
+            transaction.commit()
+        })?;
+        self.last_row = id;
+        self.is_anchor_owed |= owes_anchor;
+        Ok(())
+    }
+
+    /// Closes the open batch under the next sequence. Where the disk has no room at all it waits
+    /// in memory, and in the end becomes a gap.
+    pub fn close(&mut self, draft: Draft, now: Moment) {
+        self.waiting.push_back(Waiting { draft, last_row: self.last_row });
+        self.settle(now);
+    }
+
+    /// Lets an anchor travel with the next batch.
+    pub fn anchor(&mut self, anchor: ClockAnchor, now: Moment) -> Result<(), SpoolError> {
+        self.attempt("save a clock anchor", now, |spool| {
+            let transaction = spool.database.unchecked_transaction()?;
+            let carrier = Batch { anchors: vec![anchor], ..room::carrier() };
+            room::keep_for_next(&transaction, &carrier)?;
+            transaction.execute("DELETE FROM meta WHERE key = 'unanchored'", [])?;
+            transaction.commit()
+        })?;
+        self.is_anchor_owed = false;
+        Ok(())
+    }
+
+    /// The store whose notices are marked.
+    pub const fn store_id(&self) -> Option<StoreId> {
+        self.store_id
+    }
+
+    /// Whether readings of this boot wait for an anchor.
+    pub const fn is_anchor_owed(&self) -> bool {
+        self.is_anchor_owed
+    }
+
+    /// What happened since it was asked last, in order.
+    pub fn take_happenings(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.happenings)
+    }
+
+    /// How it stands.
+    pub fn stats(&self, now: Moment) -> Stats {
+        stats::of(self, now)
+    }
+
+    /// Writes what waits, and loses the oldest of it where it cannot wait any longer.
+    pub fn settle(&mut self, now: Moment) {
+        while let Some(waiting) = self.waiting.pop_front() {
+            let written = self.attempt("close a batch", now, |spool| spool.write(&waiting, now));
+            match written {
+                Ok(()) => {}
+                Err(error) => {
+                    warn!(error = %Chain(&error), "closed batch waits for the disk");
+                    self.waiting.push_front(waiting);
+                    break;
+                }
+            }
+        }
+        let points = |waiting: &VecDeque<Waiting>| -> usize {
+            waiting.iter().map(|waiting| waiting.draft.points()).sum()
+        };
+        while points(&self.waiting) > WAITING_POINTS {
+            let Some(waiting) = self.waiting.pop_front() else { return };
+            self.lose(&waiting.draft);
+        }
+    }
+
+    /// Readings that gaps count which the disk has no room for yet.
+    #[cfg(test)]
+    pub(super) fn lost_readings(&self) -> u64 {
+        self.lost.iter().map(|gap| gap.count).sum()
+    }
+
+    /// Readings of closed batches that the disk has no room for yet.
+    pub fn waiting_points(&self) -> usize {
+        self.waiting.iter().map(|waiting| waiting.draft.points()).sum()
+    }
+
+    /// One transaction: room, the batch with what waits for it, no rows of it, the next sequence.
+    fn write(&mut self, waiting: &Waiting, now: Moment) -> rusqlite::Result<()> {
+        let transaction = self.database.unchecked_transaction()?;
+        let (gap_rows, carried) = room::waiting_for_next(&transaction)?;
+        let carried_lost = room::fitting(&carried.gaps, &self.lost);
+        let (draft, sequence) = (&waiting.draft, self.next_sequence);
+        let batch = Batch {
+            previous: if sequence == 1 { self.previous } else { None },
+            gaps: carried.gaps.into_iter().chain(self.lost.iter().take(carried_lost).cloned()).collect(),
+            anchors: carried.anchors,
+            ..draft.batch(self.identity())
+        };
+        let (digest, bytes) = self.encode(&batch);
+        let mut lives = self.lives.clone();
+        let ran_ms = self.ran_ms(now);
+        let need_bytes = u64::try_from(bytes.len() + ROW_BYTES).unwrap_or(u64::MAX);
+        let dropped = room::make(&transaction, &mut lives, &self.limits(), need_bytes, ran_ms)?;
+        let (from_ms, to_ms) = draft.span_ms();
+        let sql = "INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9)";
+        transaction.prepare_cached(sql)?.execute(params![
+            self.epoch.0.cast_signed(),
+            sequence.cast_signed(),
+            digest,
+            from_ms,
+            to_ms,
+            i64::try_from(draft.points()).unwrap_or(i64::MAX),
+            now.wall.as_ms(),
+            ran_ms,
+            bytes
+        ])?;
+        transaction.prepare_cached("DELETE FROM reading WHERE id <= ?1")?.execute([waiting.last_row])?;
+        for id in &gap_rows {
+            transaction.prepare_cached("DELETE FROM gap WHERE id = ?1")?.execute([id])?;
+        }
+        set_meta(&transaction, "next_sequence", &(sequence + 1).to_string())?;
+        let overwritten = self.overwritten + dropped.lost_readings;
+        set_meta(&transaction, "overwritten", &overwritten.to_string())?;
+        let owes_anchor = !self.is_anchor_owed && matches!(draft.clock, BatchClock::Boot { .. });
+        if owes_anchor {
+            set_meta(&transaction, "unanchored", &self.settings.boot_id.to_string())?;
+        }
+        transaction.commit()?;
+        self.is_anchor_owed |= owes_anchor;
+        self.lives = lives;
+        self.overwritten = overwritten;
+        self.lost.drain(..carried_lost);
+        self.tell_gone(&dropped);
+        self.count_in(bytes);
+        Ok(())
+    }
+
+    /// A closed batch has no place on disk: its sequence is skipped, and a gap names it.
+    fn lose(&mut self, draft: &Draft) {
+        let (from_ms, to_ms) = draft.span_ms();
+        let count = u64::try_from(draft.points()).unwrap_or(u64::MAX);
+        let gap = Gap {
+            epoch: self.epoch,
+            first_sequence: self.next_sequence,
+            last_sequence: self.next_sequence,
+            gauges: draft.columns.iter().map(|column| column.gauge.clone()).collect(),
+            from_ms,
+            to_ms,
+            reason: GapReason::DiskFull,
+            count,
+        };
+        error!(sequence = self.next_sequence, lost = count, "readings lost, the disk is full");
+        self.next_sequence += 1;
+        self.overwritten += count;
+        self.metrics.spool_overwritten.inc_by(count);
+        if !self.lost.last_mut().is_some_and(|last| room::unite(last, &gap)) {
+            self.lost.push(gap);
+        }
+    }
+
+    /// Does `work`, and makes room for it where the disk is full; on a damaged file it goes on
+    /// with a new one.
+    pub(super) fn attempt<T>(
+        &mut self,
+        attempt: &'static str,
+        now: Moment,
+        mut work: impl FnMut(&mut Self) -> rusqlite::Result<T>,
+    ) -> Result<T, SpoolError> {
+        let mut is_replaced = false;
+        for _ in 0..ATTEMPTS {
+            let source = match work(self) {
+                Ok(done) => return Ok(done),
+                Err(source) => source,
+            };
+            let is_full = source.sqlite_error_code() == Some(ErrorCode::DiskFull);
+            let error = SpoolError::Work { attempt, source };
+            if error.is_damage() && !is_replaced {
+                is_replaced = true;
+                self.begin_anew(&error, now)?;
+            } else if !is_full || !self.free(now)? {
+                return Err(error);
+            }
+        }
+        Err(SpoolError::NoRoom { attempt })
+    }
+
+    /// Whether something could be dropped.
+    fn free(&mut self, _now: Moment) -> Result<bool, SpoolError> {
+        let fail = |source| SpoolError::Work { attempt: "make room", source };
+        let mut lives = self.lives.clone();
+        let freed = (|| {
+            let transaction = self.database.unchecked_transaction()?;
+            let dropped = room::free(&transaction, &mut lives)?;
+            let overwritten = self.overwritten + dropped.lost_readings;
+            if dropped.lost_readings > 0 {
+                set_meta(&transaction, "overwritten", &overwritten.to_string())?;
+            }
+            transaction.commit()?;
+            Ok((dropped, overwritten))
+        })();
+        match freed {
+            Ok((dropped, overwritten)) => {
+                self.lives = lives;
+                self.overwritten = overwritten;
+                self.tell_gone(&dropped);
+                Ok(!dropped.keys.is_empty())
+            }
+            // not even that: the log cannot grow, so only others can help
+            Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == ErrorCode::DiskFull => Ok(false),
+            Err(source) => Err(fail(source)),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let disk = statvfs(&self.settings.path).ok();
+        Limits {
+            max_bytes: self.settings.max_bytes,
+            max_ran_ms: i64::from(self.settings.hours) * 3_600_000,
+            free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        }
+    }
+
+    pub(super) fn tell_gone(&mut self, dropped: &Dropped) {
+        if dropped.lost_readings > 0 {
+            error!(lost = dropped.lost_readings, "readings overwritten in spool");
+            self.metrics.spool_overwritten.inc_by(dropped.lost_readings);
+        }
+        let gone = dropped.keys.iter().map(|key| Happening::Gone(key.epoch, (key.sequence, key.sequence)));
+        self.happenings.extend(gone);
+    }
+
+    /// The batch with the next sequence is on disk.
+    pub(super) fn count_in(&mut self, payload: Vec<u8>) {
+        let key = Key { epoch: self.epoch, sequence: self.next_sequence };
+        self.next_sequence += 1;
+        if self.lives.last().is_none_or(|life| life.epoch != key.epoch) {
+            self.lives.push(Life::new(key.epoch));
+        }
+        if let Some(life) = self.lives.last_mut() {
+            life.held.insert((key.sequence, key.sequence));
+            life.queued.insert((key.sequence, key.sequence));
+        }
+        self.metrics.batches_closed.inc();
+        self.happenings.push(Happening::Closed(key, payload));
+    }
+
+    /// The identity of the next batch.
+    pub(super) fn identity(&self) -> BatchId {
+        BatchId {
+            agent: self.settings.agent.clone(),
+            epoch: self.epoch,
+            sequence: self.next_sequence,
+        }
+    }
+
+    pub(super) fn encode(&self, batch: &Batch) -> (Digest, Vec<u8>) {
+        let plain = batch_v1::encode(batch);
+        let digest = batch_v1::digest(&plain);
+        (digest, if self.settings.is_compressed { batch_v1::compress(plain) } else { plain })
+    }
+
+    /// How long agents ran on this spool.
+    pub(super) fn ran_ms(&self, now: Moment) -> i64 {
+        self.ran_base_ms.saturating_add(now.boot_ms)
+    }
+}

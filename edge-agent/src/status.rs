@@ -1,0 +1,170 @@
+//! What the agent says of itself, and when it says it again.
+
+pub mod page;
+
+use model::{
+    ids::{BootId, Epoch, Sequence},
+    time::Timestamp,
+    wire::status_v1::{BusStatus, ClockStatus, SpoolStatus, Status},
+};
+
+/// A status is told at once when something changed in it that people wait for, but not more often.
+const CHANGE_MS: i64 = 1_000;
+/// It is told after so long when anything changed.
+const BUSY_MS: i64 = 30_000;
+/// And after so long in any case.
+const QUIET_MS: i64 = 60_000;
+
+/// How the spool stands, as far as a status tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Queue {
+    /// The spool's.
+    pub epoch: Option<Epoch>,
+    /// On flash, committed batches included.
+    pub bytes: u64,
+    /// Until the oldest queued batch would be overwritten.
+    pub hours_left: f64,
+    /// Batches that no notice has named.
+    pub queued: u64,
+    /// The lowest of them in the current epoch.
+    pub oldest_queued: Option<Sequence>,
+    /// Moment of its first reading.
+    pub queued_from: Option<Timestamp>,
+    /// Readings ever dropped for want of room.
+    pub overwritten: u64,
+}
+
+/// The status document of an agent that is there.
+#[derive(Debug, Clone)]
+pub struct Online<'a> {
+    /// The agent's software.
+    pub version: &'a str,
+    /// This start of the gateway.
+    pub boot_id: BootId,
+    /// The word of the setting.
+    pub trust: &'a str,
+    /// Whether moments are UTC.
+    pub is_trusted: bool,
+    /// The queue.
+    pub queue: Queue,
+    /// The lines and devices.
+    pub buses: Vec<BusStatus>,
+}
+
+impl Online<'_> {
+    /// As it stands at `at`.
+    pub fn status(self, at: Timestamp) -> Status {
+        let Queue { epoch, bytes, hours_left, queued, oldest_queued, queued_from, overwritten } =
+            self.queue;
+        Status {
+            online: true,
+            at: Some(at),
+            boot_id: Some(self.boot_id),
+            epoch,
+            clock: Some(ClockStatus {
+                trust: self.trust.to_owned(),
+                trusted: self.is_trusted,
+                offset_ms: None,
+            }),
+            spool: Some(SpoolStatus {
+                bytes,
+                hours_left,
+                queued,
+                oldest_queued,
+                queued_from,
+                overwritten,
+            }),
+            buses: self.buses,
+            ..Status::offline(self.version)
+        }
+    }
+}
+
+/// Decides when the status is told: at each connection, when a state changes, and now and then.
+#[derive(Debug, Default)]
+pub struct Pace {
+    told: Option<(i64, Status)>,
+}
+
+impl Pace {
+    /// The broker has no status of this connection.
+    pub fn forget(&mut self) {
+        self.told = None;
+    }
+
+    /// Whether `status` should be told now.
+    pub fn is_due(&self, status: &Status, now_ms: i64) -> bool {
+        let Some((told_at_ms, told)) = &self.told else { return true };
+        let since_ms = now_ms - told_at_ms;
+        let limit_ms = if states(status) != states(told) {
+            CHANGE_MS
+        } else if queue(status) == queue(told) {
+            QUIET_MS
+        } else {
+            BUSY_MS
+        };
+        since_ms >= limit_ms
+    }
+
+    /// It was told.
+    pub fn told(&mut self, status: Status, now_ms: i64) {
+        self.told = Some((now_ms, status));
+    }
+}
+
+/// What people wait for: which states there are, not when or how much.
+fn states(status: &Status) -> (Option<bool>, Option<Epoch>, Vec<BusStatus>, Option<u64>) {
+    let mut buses = status.buses.clone();
+    for device in buses.iter_mut().flat_map(|bus| &mut bus.devices) {
+        device.last_answer_at = None;
+    }
+    let is_trusted = status.clock.as_ref().map(|clock| clock.trusted);
+    let overwritten = status.spool.as_ref().map(|spool| spool.overwritten);
+    (is_trusted, status.epoch, buses, overwritten)
+}
+
+fn queue(status: &Status) -> Option<(u64, Option<Sequence>)> {
+    status.spool.as_ref().map(|spool| (spool.queued, spool.oldest_queued))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use model::wire::status_v1::DeviceStatus;
+
+    use super::*;
+
+    /// Each word is `seconds:device state:queued`; shows which are told.
+    fn check(words: &str, expected: &Expect) {
+        let mut pace = Pace::default();
+        let mut shown = Vec::new();
+        for word in words.split_whitespace() {
+            let parts: Vec<&str> = word.split(':').collect();
+            let now_ms = parts[0].parse::<i64>().unwrap() * 1_000;
+            let at = Timestamp::clamped(now_ms);
+            let device = DeviceStatus {
+                name: "meter".to_owned(),
+                state: parts[1].to_owned(),
+                last_answer_at: Some(at),
+                reason: None,
+            };
+            let buses =
+                vec![BusStatus { name: "bus".to_owned(), state: "ok".to_owned(), devices: vec![device] }];
+            let queue = Queue { queued: parts[2].parse().unwrap(), ..Queue::default() };
+            let online =
+                Online { version: "1", boot_id: BootId(1), trust: "system", is_trusted: true, queue, buses };
+            let status = online.status(at);
+            if pace.is_due(&status, now_ms) {
+                shown.push(word);
+                pace.told(status, now_ms);
+            }
+        }
+        expected.assert_eq(&shown.join(" "));
+    }
+
+    #[test]
+    fn a_change_of_state_is_told_at_once_and_the_rest_now_and_then() {
+        check("0:ok:0 1:ok:0 2:silent:0 3:silent:1 20:silent:2 31:silent:0 32:silent:3", &expect!["0:ok:0 2:silent:0 32:silent:3"]);
+        check("0:ok:0 29:ok:7 30:ok:7 89:ok:7 90:ok:7", &expect!["0:ok:0 30:ok:7 90:ok:7"]);
+    }
+}

@@ -1,0 +1,182 @@
+//! The gateway's own page: what was read last, how the devices stand, what is queued.
+//!
+//! For whoever stands before the cabinet with a telephone: no script, no picture, nothing to
+//! press; it loads itself again every five seconds.
+
+use std::fmt::Write as _;
+
+use model::{reading::Point, time::Timestamp, wire::status_v1::Status};
+
+use crate::{
+    clock_trust::is_trusted,
+    cycle::{Source, Sources},
+};
+
+/// What the page shows.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// Whose page it is.
+    pub agent: &'a str,
+    /// The same as the server is told.
+    pub status: &'a Status,
+    /// Whether the broker is reached, or why not.
+    pub broker: Result<(), &'a str>,
+    /// Whether the server says that it is there, if it said anything.
+    pub server: Option<bool>,
+    /// All registers.
+    pub sources: &'a Sources,
+    /// What each of them gave last.
+    pub latest: &'a [Option<Point>],
+}
+
+/// The page as HTML.
+pub fn html(view: &View<'_>) -> String {
+    let mut page = String::with_capacity(4096 + view.sources.len() * 160);
+    let agent = escaped(view.agent);
+    page.push_str("<!doctype html><html lang=zh><meta charset=utf-8><meta http-equiv=refresh content=5>");
+    page.push_str("<meta name=viewport content=\"width=device-width\">");
+    add(&mut page, format_args!("<title>{agent}</title>"));
+    page.push_str(
+        "<style>body{font:16px/1.5 sans-serif;margin:1em;max-width:60em}table{border-collapse:collapse}\
+         td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left}td.n{text-align:right}\
+         .bad{color:#b00;font-weight:bold}</style>",
+    );
+    add(&mut page, format_args!("<h1>{agent}</h1>"));
+    link(&mut page, view);
+    queue(&mut page, view.status);
+    values(&mut page, view);
+    devices(&mut page, view.status);
+    page
+}
+
+fn link(page: &mut String, view: &View<'_>) {
+    let broker = match view.broker {
+        Ok(()) => "已连接 connected".to_owned(),
+        Err(why) => format!("<span class=bad>未连接 not connected</span> {}", escaped(why)),
+    };
+    let server = match view.server {
+        Some(true) => "在线 online",
+        Some(false) => "<span class=bad>离线 offline</span>",
+        None => "未知 unknown",
+    };
+    let clock = match view.status.clock.as_ref().is_some_and(|clock| clock.trusted) {
+        true => "可信 trusted",
+        false => "<span class=bad>未校时 not set</span>",
+    };
+    let at = view.status.at.map(|at| at.to_string()).unwrap_or_default();
+    add(page, format_args!("<p>服务器连接 Broker: {broker}<br>服务器 Server: {server}<br>"));
+    add(page, format_args!("时钟 Clock: {clock}, {at}<br>"));
+    add(page, format_args!("版本 Version: {}</p>", escaped(&view.status.version)));
+}
+
+fn queue(page: &mut String, status: &Status) {
+    let Some(spool) = &status.spool else { return };
+    add(page, format_args!("<h2>待传 Queue</h2><p>批次 Batches: {}", spool.queued));
+    if let Some(from) = spool.queued_from {
+        add(page, format_args!(", 最早 oldest {from}"));
+    }
+    add(page, format_args!("<br>占用 Used: {} KiB<br>", spool.bytes / 1024));
+    add(page, format_args!("可存 Room for: {} h<br>", spool.hours_left));
+    let class = if spool.overwritten > 0 { " class=bad" } else { "" };
+    add(page, format_args!("<span{class}>丢失读数 Readings lost: {}</span></p>", spool.overwritten));
+}
+
+fn values(page: &mut String, view: &View<'_>) {
+    page.push_str("<h2>最新读数 Latest readings</h2><table><tr><th>测点 Gauge<th>数值 Value<th>单位 Unit<th>时间 Time");
+    for (source, latest) in view.sources.iter().zip(view.latest) {
+        add(page, format_args!("<tr><td>{}", source.gauge));
+        match latest {
+            None => page.push_str("<td class=n>—"),
+            Some(point) => match point.value() {
+                Some(value) => add(page, format_args!("<td class=n>{}", decimal(value, source))),
+                None => add(page, format_args!("<td class=\"n bad\">{}", point.quality.word())),
+            },
+        }
+        add(page, format_args!("<td>{}<td>", escaped(&source.unit)));
+        if let Some(point) = latest {
+            let at = Timestamp::clamped(point.at_ms);
+            if is_trusted(at) {
+                add(page, format_args!("{at}"));
+            } else {
+                add(page, format_args!("开机后 since boot {} s", point.at_ms / 1000));
+            }
+        }
+    }
+    page.push_str("</table>");
+}
+
+fn devices(page: &mut String, status: &Status) {
+    page.push_str("<h2>设备 Devices</h2><table><tr><th>总线 Bus<th>设备 Device<th>状态 State<th>最近应答 Last answer");
+    for bus in &status.buses {
+        for device in &bus.devices {
+            let (class, state) = match device.state.as_str() {
+                "ok" => ("", "正常 ok"),
+                "silent" => (" class=bad", "无应答 silent"),
+                _ => ("", "未轮询 new"),
+            };
+            let at = device.last_answer_at.map(|at| at.to_string()).unwrap_or_default();
+            let reason = device.reason.as_deref().filter(|_| device.state != "ok").unwrap_or_default();
+            let (bus, device) = (escaped(&bus.name), escaped(&device.name));
+            add(page, format_args!("<tr><td>{bus}<td>{device}<td{class}>{state} {reason}<td>{at}"));
+        }
+    }
+    page.push_str("</table>");
+}
+
+/// The exact decimal text of a value.
+fn decimal(value: i64, source: &Source) -> String {
+    let decimals = usize::from(source.decimals);
+    let digits = format!("{:0width$}", value.unsigned_abs(), width = decimals + 1);
+    let sign = if value < 0 { "-" } else { "" };
+    match digits.split_at_checked(digits.len().saturating_sub(decimals)) {
+        Some((whole, fraction)) if decimals > 0 => format!("{sign}{whole}.{fraction}"),
+        Some(_) | None => format!("{sign}{digits}"),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn add(page: &mut String, text: std::fmt::Arguments<'_>) {
+    // writing to a string cannot fail
+    if page.write_fmt(text).is_err() {
+        page.push('?');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::quality::Quality;
+
+    use super::*;
+    use crate::clock_trust::BUILT_AT;
+
+    #[test]
+    fn values_are_exact_and_names_are_escaped() {
+        let source = |gauge: &str| Source {
+            gauge: gauge.parse().unwrap(),
+            unit: "<m3/h>".into(),
+            decimals: 3,
+            period_ms: 1_000,
+            alert_below: None,
+        };
+        let sources: Sources = vec![source("S/a"), source("S/b"), source("S/c")].into();
+        let at_ms = BUILT_AT.as_ms();
+        let latest =
+            [Some(Point::good(at_ms, -50)), Some(Point::defect(7_000, Quality::TIMEOUT)), None];
+        let status = Status::offline("1");
+        let view = View {
+            agent: "gw",
+            status: &status,
+            broker: Err("cannot reach <it>"),
+            server: None,
+            sources: &sources,
+            latest: &latest,
+        };
+        let page = html(&view);
+        for part in ["-0.050<td>&lt;m3/h&gt;", "timeout", "since boot 7 s", "&lt;it&gt;", "—"] {
+            assert!(page.contains(part), "{part} is not in {page}");
+        }
+    }
+}

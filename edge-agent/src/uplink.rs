@@ -1,0 +1,402 @@
+//! What to send when, and again: two lanes of batches over a link that may forget everything.
+//!
+//! The live lane takes what was just closed, newest first; the backlog lane takes the rest, oldest
+//! first, and has at most half of the window, less where acknowledgements come slowly. A PUBACK
+//! frees a place in the window and proves nothing. A commit notice alone ends a batch's way. What
+//! no notice names is sent again: after [`RESEND_MS`] or four times the usual delay, each time
+//! later, and at once when the server returns. What goes unanswered gives its place to others in
+//! the meantime, so that no batch can stand in another's way.
+//!
+//! | bound | at the bound |
+//! |---|---|
+//! | [`IN_FLIGHT`] publishes without PUBACK | the next waits for one |
+//! | [`UNANSWERED`] batches without a notice, half of them backlog | the next waits for a notice or a resend |
+//! | [`LIVE`] batches wait for the live lane | the oldest of them becomes backlog |
+//! | [`RETRIES`] batches remembered as unanswered | a further one forgets how often it was sent |
+//!
+//! Time is that since boot, in milliseconds, which no one sets.
+
+mod patience;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use model::{
+    batch::CommitNotice,
+    ids::{Epoch, StoreId},
+    wire::batch_v1::Digest,
+};
+
+use self::patience::Patience;
+use crate::ledger::{Key, Ledger, Range};
+
+/// Publishes that await their PUBACK, both lanes together.
+pub const IN_FLIGHT: usize = 16;
+/// Batches that await a notice, both lanes together.
+pub const UNANSWERED: usize = 64;
+/// Batches that wait for the live lane.
+pub const LIVE: usize = 8;
+/// Batches remembered as sent in vain.
+pub const RETRIES: usize = 1_024;
+/// The shortest wait for a notice.
+pub const RESEND_MS: i64 = 10_000;
+/// The longest.
+pub const RESEND_MAX_MS: i64 = 300_000;
+/// The most backlog in flight.
+const BACKLOG: usize = IN_FLIGHT / 2;
+/// A PUBACK within this time lets the backlog's window grow, one beyond the other halves it.
+const BRISK_MS: i64 = 500;
+const SLOW_MS: i64 = 2_000;
+
+/// What happened outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// All that the spool has queued, oldest epoch first: at the start, and after a new store.
+    Held(Vec<(Epoch, Vec<Range>)>),
+    /// A batch was closed and is queued.
+    Closed(Key),
+    /// Batches left the spool.
+    Gone(Epoch, Range),
+    /// A connection stands, and its subscriptions.
+    Connected,
+    /// It is over.
+    Disconnected,
+    /// The broker has a batch.
+    Acknowledged(Key),
+    /// The broker would not have it, or it could not be handed to the connection.
+    NotSent(Key),
+    /// The server's word that batches are durable.
+    Notice(CommitNotice),
+    /// The server holds another batch of this identity; the digest is of the one it refused.
+    Fork(Key, Digest),
+    /// What the server says of itself.
+    Server {
+        /// Whether it is there.
+        is_online: bool,
+        /// Where it stores.
+        store_id: Option<StoreId>,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Publish this batch as the spool has it.
+    Send(Key),
+    /// Mark these batches as committed in the store adopted last.
+    Commit(Epoch, Vec<Range>),
+    /// From here on this store counts: what another one committed is queued again, and the
+    /// spool says what that is ([`Event::Held`]).
+    Adopt(StoreId),
+    /// If the batch has this digest, give it another identity.
+    Renew(Key, Digest),
+}
+
+/// Notices that committed nothing, by why; each is one notice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// Of a store that the server does not name as its own.
+    pub foreign_store: u64,
+    /// Of nothing that was sent since the start, or of what was committed before.
+    pub unsent: u64,
+}
+
+/// Both lanes and all that is on its way.
+#[derive(Debug)]
+pub struct Uplink {
+    ledger: Ledger,
+    is_connected: bool,
+    /// Waiting for the live lane, newest last.
+    live: VecDeque<Key>,
+    /// Sent and unanswered.
+    flights: BTreeMap<Key, Flight>,
+    /// Sent, answered or not, while the broker has not acknowledged it; whether it was live.
+    on_wire: BTreeMap<Key, bool>,
+    /// Sent in vain so often, longest ago first.
+    retries: VecDeque<(Key, u32)>,
+    /// Whose turn it is in the backlog lane.
+    is_retry_next: bool,
+    /// How many backlog batches may await their PUBACK.
+    backlog_window: usize,
+    store_id: Option<StoreId>,
+    /// What the server said of itself last.
+    server: Option<(bool, Option<StoreId>)>,
+    patience: Patience,
+    strays: Strays,
+    resent: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    is_live: bool,
+    attempt: u32,
+    sent_at_ms: i64,
+    /// Once acknowledged: when it is sent again.
+    resend_at_ms: Option<i64>,
+}
+
+impl Uplink {
+    /// Not connected, nothing queued. `store_id` is the one whose notices the spool has marked,
+    /// `seed` any number, so that not all agents resend together.
+    pub fn new(store_id: Option<StoreId>, seed: u64) -> Self {
+        Self {
+            ledger: Ledger::default(),
+            is_connected: false,
+            live: VecDeque::new(),
+            flights: BTreeMap::new(),
+            on_wire: BTreeMap::new(),
+            retries: VecDeque::new(),
+            is_retry_next: false,
+            backlog_window: 1,
+            store_id,
+            server: None,
+            patience: Patience::new(seed),
+            strays: Strays::default(),
+            resent: 0,
+        }
+    }
+
+    /// Takes an event, and says what is to be done.
+    pub fn step(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Held(queued) => self.held(&queued),
+            Event::Closed(key) => self.closed(key),
+            Event::Gone(epoch, range) => self.gone(epoch, range),
+            Event::Connected => self.connected(),
+            Event::Disconnected => {
+                self.is_connected = false;
+                self.start_over();
+            }
+            Event::Acknowledged(key) => self.acknowledged(key, now_ms),
+            Event::NotSent(key) => {
+                // like one that no notice named: it waits, and others go before it
+                self.on_wire.remove(&key);
+                self.await_notice(key, now_ms);
+            }
+            Event::Notice(notice) => effects.extend(self.notice(&notice, now_ms)),
+            Event::Fork(key, digest) => {
+                effects.extend(self.ledger.is_sent(key).then_some(Effect::Renew(key, digest)));
+            }
+            Event::Server { is_online, store_id } => effects.extend(self.server(is_online, store_id)),
+            Event::Tick => {}
+        }
+        self.expire(now_ms);
+        self.fill(now_ms, &mut effects);
+        effects
+    }
+
+    /// When the next [`Event::Tick`] has something to do.
+    pub fn deadline(&self) -> Option<i64> {
+        self.flights.values().filter_map(|flight| flight.resend_at_ms).min()
+    }
+
+    /// How many batches no notice has named.
+    pub fn queued(&self) -> u64 {
+        self.ledger.queued()
+    }
+
+    /// Whether all that is queued is on its way, so that only notices are waited for.
+    pub fn is_all_sent(&self) -> bool {
+        self.ledger.oldest().is_none()
+    }
+
+    /// Notices that committed nothing, since the start.
+    pub const fn strays(&self) -> Strays {
+        self.strays
+    }
+
+    /// Batches sent again for want of a notice, since the start.
+    pub const fn resent(&self) -> u64 {
+        self.resent
+    }
+
+    /// What the server said of itself last: whether it is there.
+    pub fn is_server_online(&self) -> Option<bool> {
+        self.server.map(|(is_online, _)| is_online)
+    }
+
+    fn held(&mut self, queued: &[(Epoch, Vec<Range>)]) {
+        self.ledger.replace(queued);
+        self.ledger.withdraw_all();
+        for key in self.flights.keys().chain(self.retries.iter().map(|(key, _)| key)) {
+            self.ledger.offer(*key);
+        }
+    }
+
+    fn closed(&mut self, key: Key) {
+        self.ledger.queue(key);
+        self.live.push_back(key);
+        if self.live.len() > LIVE {
+            self.live.pop_front();
+        }
+    }
+
+    fn gone(&mut self, epoch: Epoch, (first, last): Range) {
+        self.ledger.forget(epoch, (first, last));
+        let is_gone = |key: &Key| key.epoch == epoch && (first..=last).contains(&key.sequence);
+        self.live.retain(|key| !is_gone(key));
+        self.flights.retain(|key, _| !is_gone(key));
+        self.retries.retain(|(key, _)| !is_gone(key));
+    }
+
+    fn connected(&mut self) {
+        self.is_connected = true;
+        self.start_over();
+        self.backlog_window = 1;
+        self.live.clear();
+        self.live.extend(self.ledger.newest());
+    }
+
+    /// Everything unanswered counts as not sent.
+    fn start_over(&mut self) {
+        self.on_wire.clear();
+        self.flights.clear();
+        self.retries.clear();
+        self.ledger.withdraw_all();
+    }
+
+    fn acknowledged(&mut self, key: Key, now_ms: i64) {
+        let was_live = self.on_wire.remove(&key);
+        let Some(flight) = self.flights.get(&key).copied() else { return };
+        let took_ms = now_ms - flight.sent_at_ms;
+        if was_live == Some(false) && took_ms <= BRISK_MS {
+            self.backlog_window = (self.backlog_window + 1).min(BACKLOG);
+        } else if was_live == Some(false) && took_ms > SLOW_MS {
+            self.backlog_window = (self.backlog_window / 2).max(1);
+        }
+        self.await_notice(key, now_ms);
+    }
+
+    /// From here on the patience for its notice runs.
+    fn await_notice(&mut self, key: Key, now_ms: i64) {
+        let Some(attempt) = self.flights.get(&key).map(|flight| flight.attempt) else { return };
+        let is_away = self.server.is_some_and(|(is_online, _)| !is_online);
+        let resend_at_ms = now_ms.saturating_add(self.patience.wait_ms(attempt, is_away));
+        if let Some(flight) = self.flights.get_mut(&key) {
+            flight.resend_at_ms = Some(resend_at_ms);
+        }
+    }
+
+    fn notice(&mut self, notice: &CommitNotice, now_ms: i64) -> Option<Effect> {
+        if self.store_id != Some(notice.store_id) {
+            let is_foreign = matches!(self.server, Some((true, Some(own))) if own != notice.store_id);
+            if is_foreign {
+                self.strays.foreign_store += 1;
+                return None;
+            }
+            // what this notice names is offered again with the rest, and answered again
+            self.store_id = Some(notice.store_id);
+            return Some(Effect::Adopt(notice.store_id));
+        }
+        let named = self.ledger.commit(notice.epoch, &notice.ranges);
+        if named.is_empty() {
+            self.strays.unsent += 1;
+            return None;
+        }
+        let is_named = |key: &Key| key.epoch == notice.epoch && named.contains(key.sequence);
+        let mut delays_ms = Vec::new();
+        self.flights.retain(|key, flight| {
+            let is_answered = is_named(key);
+            if is_answered && flight.attempt == 1 {
+                delays_ms.push(now_ms - flight.sent_at_ms);
+            }
+            !is_answered
+        });
+        for delay_ms in delays_ms {
+            self.patience.learn(delay_ms);
+        }
+        self.retries.retain(|(key, _)| !is_named(key));
+        self.live.retain(|key| !is_named(key));
+        Some(Effect::Commit(notice.epoch, named.ranges().collect()))
+    }
+
+    fn server(&mut self, is_online: bool, store_id: Option<StoreId>) -> Option<Effect> {
+        let was_online = self.server.is_some_and(|(was_online, _)| was_online);
+        self.server = Some((is_online, store_id));
+        let other = store_id.filter(|store_id| is_online && self.store_id != Some(*store_id));
+        if is_online && (!was_online || other.is_some()) {
+            // it may have lost what the broker acknowledged; what awaits its PUBACK is on the way
+            let lost = self.flights.extract_if(.., |_, flight| flight.resend_at_ms.is_some());
+            let lost: Vec<Key> = lost.map(|(key, _)| key).collect();
+            for key in lost.into_iter().chain(self.retries.drain(..).map(|(key, _)| key)) {
+                self.ledger.withdraw(key);
+            }
+        }
+        if other.is_some() {
+            self.store_id = other;
+        }
+        other.map(Effect::Adopt)
+    }
+
+    /// What waited long enough for its notice gives up its place.
+    fn expire(&mut self, now_ms: i64) {
+        let is_due = |flight: &Flight| flight.resend_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        let due = self.flights.extract_if(.., |_, flight| is_due(flight));
+        let mut due: Vec<(Key, Flight)> = due.collect();
+        due.sort_by_key(|(_, flight)| flight.resend_at_ms);
+        for (key, flight) in due {
+            if self.retries.len() < RETRIES {
+                self.retries.push_back((key, flight.attempt));
+            } else {
+                self.ledger.withdraw(key);
+            }
+        }
+    }
+
+    /// Sends as much as the windows let through.
+    fn fill(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
+        let has_room = |uplink: &Self| {
+            uplink.flights.len() < UNANSWERED && uplink.on_wire.len() < IN_FLIGHT
+        };
+        while self.is_connected && has_room(self) {
+            if let Some(key) = self.live.pop_back() {
+                if self.ledger.is_queued(key) && !self.flights.contains_key(&key) {
+                    self.send(key, Flight::live(now_ms), effects);
+                }
+                continue;
+            }
+            let backlog_on_wire = self.on_wire.values().filter(|is_live| !**is_live).count();
+            let backlog = self.flights.values().filter(|flight| !flight.is_live).count();
+            if backlog_on_wire >= self.backlog_window || backlog >= UNANSWERED / 2 {
+                return;
+            }
+            let Some((key, attempts)) = self.next_of_backlog() else { return };
+            self.send(key, Flight::backlog(attempts, now_ms), effects);
+        }
+    }
+
+    /// In turn: the oldest that is not on its way, and the one sent in vain longest ago.
+    fn next_of_backlog(&mut self) -> Option<(Key, u32)> {
+        self.is_retry_next = !self.is_retry_next;
+        let fresh = if self.retries.len() < RETRIES { self.ledger.oldest() } else { None };
+        match fresh {
+            Some(key) if !self.is_retry_next || self.retries.is_empty() => Some((key, 0)),
+            Some(_) | None => self.retries.pop_front(),
+        }
+    }
+
+    fn send(&mut self, key: Key, flight: Flight, effects: &mut Vec<Effect>) {
+        self.resent += u64::from(flight.attempt > 1);
+        self.ledger.offer(key);
+        self.on_wire.insert(key, flight.is_live);
+        self.flights.insert(key, flight);
+        effects.push(Effect::Send(key));
+    }
+}
+
+impl Flight {
+    const fn live(now_ms: i64) -> Self {
+        Self { is_live: true, attempt: 1, sent_at_ms: now_ms, resend_at_ms: None }
+    }
+
+    const fn backlog(attempts: u32, now_ms: i64) -> Self {
+        let attempt = attempts.saturating_add(1);
+        Self { is_live: false, attempt, sent_at_ms: now_ms, resend_at_ms: None }
+    }
+}
+
+#[cfg(test)]
+#[path = "uplink/tests.rs"]
+mod tests;

@@ -1,0 +1,272 @@
+//! What ingest asks of the store, and what the store answers.
+
+use model::{
+    batch::{Gap, Previous},
+    ids::{AgentId, Epoch, GaugeId, Sequence},
+    quantity::{Resolution, Unit},
+    time::Timestamp,
+    wire::{batch_v1::Digest, refused_v1::Reason},
+};
+
+/// What the bytes of a stored batch are (`docs/formats.md` §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A batch of an agent (§2).
+    Batch,
+    /// A document of a third party (§5).
+    Json,
+    /// A batch (§2) made by `import samples`.
+    Import,
+}
+
+impl Kind {
+    /// The number in `samples.db`.
+    pub const fn code(self) -> i64 {
+        match self {
+            Self::Batch => 1,
+            Self::Json => 2,
+            Self::Import => 3,
+        }
+    }
+
+    /// The kind with this number.
+    pub const fn from_code(code: i64) -> Option<Self> {
+        match code {
+            1 => Some(Self::Batch),
+            2 => Some(Self::Json),
+            3 => Some(Self::Import),
+            _ => None,
+        }
+    }
+
+    /// The word for it in answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Json => "json",
+            Self::Import => "import",
+        }
+    }
+}
+
+/// What makes a payload the same payload for ever, beside its agent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A batch's identity, and what it must hold.
+    Batch {
+        /// The life of the spool.
+        epoch: Epoch,
+        /// The number within it.
+        sequence: Sequence,
+        /// Of the uncompressed bytes.
+        digest: Digest,
+    },
+    /// A document has no identity but its bytes.
+    Payload {
+        /// Of the payload as received.
+        digest: Digest,
+    },
+}
+
+impl Key {
+    /// The digest in it.
+    pub const fn digest(&self) -> &Digest {
+        match self {
+            Self::Batch { digest, .. } | Self::Payload { digest } => digest,
+        }
+    }
+}
+
+/// The points of one gauge in a payload, judged and accepted; the values stay in the payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmittedColumn {
+    /// Whose points.
+    pub gauge: GaugeId,
+    /// The gauge's unit, which never changes.
+    pub unit: Unit,
+    /// The gauge's stored decimals at this moment.
+    pub decimals: u8,
+    /// Moment of the first point.
+    pub from: Timestamp,
+    /// Moment of the last point, which belongs to it.
+    pub to: Timestamp,
+    /// How many points; of a JSON document how many different moments.
+    pub points: u32,
+    /// QC flags as `model::wire::runs` over the points; `None` where nothing is flagged.
+    pub qc: Option<Vec<u8>>,
+}
+
+impl AdmittedColumn {
+    /// How its values are stored.
+    pub const fn resolution(&self) -> Resolution {
+        Resolution { unit: self.unit, decimals: self.decimals }
+    }
+}
+
+/// What is refused of a payload whose rest goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The gauge's full name as it was sent; empty where there is none.
+    pub gauge: String,
+    /// Why.
+    pub reason: Reason,
+    /// In words.
+    pub detail: String,
+}
+
+/// A payload to be stored, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admit {
+    /// What the bytes are.
+    pub kind: Kind,
+    /// What makes it the same payload when it comes again.
+    pub key: Key,
+    /// Who sent it.
+    pub agent: AgentId,
+    /// On which topic; kept where something is set aside.
+    pub topic: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// As received.
+    pub bytes: Vec<u8>,
+    /// What is accepted.
+    pub columns: Vec<AdmittedColumn>,
+    /// What is not.
+    pub set_aside: Vec<SetAside>,
+    /// Readings that the agent knows to be lost.
+    pub gaps: Vec<Gap>,
+    /// In the first batch of an epoch: the end of the epoch before.
+    pub previous: Option<Previous>,
+}
+
+/// What was stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Admitted {
+    /// Position of the stored payload.
+    pub batch: i64,
+    /// Feed positions, one a station.
+    pub feeds: Vec<i64>,
+    /// Points that contradict what stands at their moment.
+    pub conflicts: u64,
+}
+
+/// What became of an [`Admit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// Stored and synced.
+    Admitted(Admitted),
+    /// It was stored, quarantined or discarded before; nothing changed.
+    Duplicate,
+    /// The same identity came before with other bytes; nothing was stored.
+    Fork {
+        /// What came before.
+        stored: Digest,
+    },
+    /// Something would have to be set aside, and there is no room; nothing was stored.
+    ParkFull,
+}
+
+/// A payload refused whole, to be kept for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantine {
+    /// Who sent it.
+    pub agent: AgentId,
+    /// On which topic.
+    pub topic: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// As received.
+    pub payload: Vec<u8>,
+    /// Why.
+    pub reason: Reason,
+    /// In words.
+    pub detail: String,
+    /// Its identity, so that it is answered as a duplicate when it comes again; `None` where
+    /// nothing decodes, and for a fork, whose identity is another's.
+    pub key: Option<Key>,
+}
+
+/// What became of a [`Quarantine`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Quarantined {
+    /// Kept.
+    Held {
+        /// The row of the quarantine.
+        id: i64,
+        /// How many older ones had to go.
+        dropped: u64,
+    },
+    /// It came before; nothing changed.
+    Duplicate,
+    /// Its identity came before with other bytes; nothing was kept.
+    Fork {
+        /// What came before.
+        stored: Digest,
+    },
+}
+
+/// An agent's word about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetStatus {
+    /// Who.
+    pub agent: AgentId,
+    /// When.
+    pub received_at: Timestamp,
+    /// The document (§4) as received.
+    pub json: String,
+}
+
+/// A quarantined payload judged again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The row of the quarantine.
+    pub id: i64,
+    /// When it was judged: the feed says so, since what it admits is not live.
+    pub at: Timestamp,
+    /// What it is.
+    pub verdict: ReplayVerdict,
+}
+
+/// What judging again came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayVerdict {
+    /// Of a parked payload.
+    Parked {
+        /// What is accepted of what was set aside.
+        columns: Vec<AdmittedColumn>,
+        /// What is still set aside.
+        still: Vec<SetAside>,
+    },
+    /// Of a payload that was refused whole: as if it came for the first time, with the agent,
+    /// topic and moment of the row.
+    Garbage(Box<Admit>),
+}
+
+/// What became of a [`Replay`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// Stored and synced.
+    Done(Admitted),
+    /// Nothing is accepted; the row stays held.
+    Unchanged,
+    /// There is no such row, or it was decided before, or its payload is gone.
+    NotHeld,
+    /// Something would have to be set aside, and there is no room.
+    ParkFull,
+}
+
+/// Gives a quarantined payload up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Discard {
+    /// The row of the quarantine.
+    pub id: i64,
+}
+
+/// What became of a [`Discard`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discarded {
+    /// Given up; its identity stays known.
+    Done,
+    /// There is no such row, or it was decided before.
+    NotHeld,
+}

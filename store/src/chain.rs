@@ -1,0 +1,254 @@
+//! Journal entries: their canonical bytes and the chain of hashes over them (`docs/formats.md` §10).
+
+use model::{ids::StoreId, time::Timestamp, wire::refused_v1::Reason};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of the hash before and an entry's bytes.
+pub type Hash = [u8; 32];
+
+/// What stands before position 1.
+pub(crate) const GENESIS: Hash = [0; 32];
+
+/// Who appends an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// What sort of actor.
+    pub kind: ByKind,
+    /// Its name: the account that ran a command, the user, the token, the part of the server.
+    pub name: String,
+}
+
+/// What sort of actor appends an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByKind {
+    /// Somebody at the machine's command line.
+    Command,
+    /// The server by itself.
+    Server,
+    /// Somebody logged in.
+    User,
+    /// A program with an API token.
+    Token,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Body {
+    /// The first entry of every journal.
+    StoreCreated {
+        /// The store that the journal belongs to.
+        store_id: StoreId,
+        /// The software that made it.
+        version: String,
+    },
+    /// A registry came into force.
+    RegistryImported {
+        /// The file's name, without its folder.
+        file: String,
+        /// SHA-256 of the file, hexadecimal.
+        file_digest: String,
+        /// What changed, in plain words.
+        changes: Vec<String>,
+        /// The canonical document (§11).
+        #[serde(serialize_with = "as_json")]
+        document: String,
+    },
+    /// An API token was made.
+    TokenAdded {
+        /// Its name.
+        name: String,
+        /// What it may do.
+        role: String,
+    },
+    /// An API token was revoked.
+    TokenRevoked {
+        /// Its name.
+        name: String,
+        /// What it could do.
+        role: String,
+    },
+    /// Input was refused, so often within an hour.
+    Refusals {
+        /// Whose.
+        agent: String,
+        /// Why.
+        reason: Reason,
+        /// The hour's first moment.
+        hour: Timestamp,
+        /// How often.
+        count: u64,
+    },
+    /// Somebody decided about a quarantined payload.
+    QuarantineDecided {
+        /// The row of the quarantine.
+        id: i64,
+        /// What was decided.
+        decision: Decision,
+        /// The gauges concerned; empty where the whole payload was held.
+        gauges: Vec<String>,
+    },
+    /// A file of samples was imported.
+    SamplesImported {
+        /// The file's name, without its folder.
+        file: String,
+        /// SHA-256 of the file, hexadecimal.
+        file_digest: String,
+        /// Rows that were accepted.
+        rows: u64,
+        /// Rows that were not.
+        refused: u64,
+    },
+}
+
+/// What becomes of a quarantined payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Judged again and admitted.
+    Replayed,
+    /// Given up.
+    Discarded,
+}
+
+impl Body {
+    /// The word for it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::StoreCreated { .. } => "store_created",
+            Self::RegistryImported { .. } => "registry_imported",
+            Self::TokenAdded { .. } => "token_added",
+            Self::TokenRevoked { .. } => "token_revoked",
+            Self::Refusals { .. } => "refusals",
+            Self::QuarantineDecided { .. } => "quarantine_decided",
+            Self::SamplesImported { .. } => "samples_imported",
+        }
+    }
+}
+
+fn as_json<S: serde::Serializer>(document: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let raw: &RawValue = serde_json::from_str(document).map_err(serde::ser::Error::custom)?;
+    raw.serialize(serializer)
+}
+
+/// An entry as it stands in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// From 1, without holes.
+    pub position: i64,
+    /// When it was appended.
+    pub at: Timestamp,
+    /// The word for what it says.
+    pub kind: String,
+    /// Canonical JSON, never written again.
+    pub bytes: Vec<u8>,
+    /// Over the hash before and the bytes.
+    pub hash: Hash,
+}
+
+/// An entry's bytes, read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Document<'a> {
+    /// The version of the format: 1.
+    pub v: u32,
+    /// The entry's position.
+    pub position: i64,
+    /// When it was appended.
+    pub at: Timestamp,
+    /// The word for what it says.
+    pub kind: String,
+    /// Who appended it.
+    pub by: By,
+    /// What it says, as JSON.
+    #[serde(borrow)]
+    pub body: &'a RawValue,
+}
+
+impl Entry {
+    /// The entry after one whose hash is `before`.
+    pub fn following(
+        (position, before): (i64, &Hash),
+        at: Timestamp,
+        by: &By,
+        body: &Body,
+    ) -> Result<Self, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            v: u32,
+            position: i64,
+            at: Timestamp,
+            kind: &'static str,
+            by: &'a By,
+            body: &'a Body,
+        }
+        let position = position.saturating_add(1);
+        let kind = body.kind();
+        let bytes = serde_json::to_vec(&Written { v: 1, position, at, kind, by, body })?;
+        let hash = hash(before, &bytes);
+        Ok(Self { position, at, kind: kind.to_owned(), bytes, hash })
+    }
+
+    /// What the bytes say.
+    pub fn document(&self) -> Result<Document<'_>, serde_json::Error> {
+        serde_json::from_slice(&self.bytes)
+    }
+}
+
+/// The hash of an entry with these bytes after one with the hash `before`.
+pub(crate) fn hash(before: &Hash, bytes: &[u8]) -> Hash {
+    Sha256::new().chain_update(before).chain_update(bytes).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_has_one_spelling_for_ever() {
+        let at = "2026-11-22T00:00:00Z".parse().unwrap();
+        let by = By { kind: ByKind::Command, name: "root".to_owned() };
+        let body = Body::RegistryImported {
+            file: "registry.toml".to_owned(),
+            file_digest: "ab".repeat(32),
+            changes: vec!["station `A` added".to_owned()],
+            document: r#"{"version":1}"#.to_owned(),
+        };
+        let entry = Entry::following((6, &GENESIS), at, &by, &body).unwrap();
+        expect![[r#"{"v":1,"position":7,"at":"2026-11-22T00:00:00Z","kind":"registry_imported","by":{"kind":"command","name":"root"},"body":{"file":"registry.toml","file_digest":"abababababababababababababababababababababababababababababababab","changes":["station `A` added"],"document":{"version":1}}}"#]]
+        .assert_eq(str::from_utf8(&entry.bytes).unwrap());
+        expect!["75a75ba8e06d56c8aa8e005c537364c3b1b5d740bae9a4d9ff2f9c59946d8702"]
+            .assert_eq(&hex::encode(entry.hash));
+        let document = entry.document().unwrap();
+        assert_eq!((document.v, document.position, document.at, document.by), (1, 7, at, by));
+    }
+
+    #[test]
+    fn every_entry_is_bound_to_the_one_before() {
+        assert_ne!(hash(&GENESIS, b"x"), hash(&[1; 32], b"x"));
+        assert_ne!(hash(&GENESIS, b"x"), hash(&GENESIS, b"y"));
+    }
+
+    #[test]
+    fn the_other_bodies_are_spelled_as_the_formats_say() {
+        let hour = "2026-11-22T08:00:00Z".parse().unwrap();
+        let bodies = [
+            Body::StoreCreated { store_id: StoreId(1), version: "0.1.0".to_owned() },
+            Body::Refusals { agent: "gw".to_owned(), reason: Reason::UnknownGauge, hour, count: 3 },
+            Body::QuarantineDecided { id: 4, decision: Decision::Replayed, gauges: vec![] },
+        ];
+        let shown: Vec<_> = bodies
+            .iter()
+            .map(|body| format!("{} {}", body.kind(), serde_json::to_string(body).unwrap()))
+            .collect();
+        expect![[r#"
+            store_created {"store_id":"00000000000000000000000000000001","version":"0.1.0"}
+            refusals {"agent":"gw","reason":"unknown_gauge","hour":"2026-11-22T08:00:00Z","count":3}
+            quarantine_decided {"id":4,"decision":"replayed","gauges":[]}"#]]
+        .assert_eq(&shown.join("\n"));
+    }
+}

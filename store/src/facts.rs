@@ -1,0 +1,262 @@
+//! What the store answers about gauges, agents, the quarantine and the feed.
+
+use model::{
+    batch::{Gap, Previous},
+    ids::{AgentId, Epoch, GaugeId, Sequence, StationId},
+    quantity::Unit,
+    time::{Span, Timestamp},
+    wire::{
+        batch_v1::Digest,
+        refused_v1::{Kept, Reason},
+    },
+};
+
+use crate::admission::Kind;
+
+/// A gauge that has samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GaugeFacts {
+    /// Which.
+    pub gauge: GaugeId,
+    /// Its unit for ever.
+    pub unit: Unit,
+    /// The moment of its newest sample.
+    pub newest: Option<Timestamp>,
+    /// Points that contradicted what stood at their moment.
+    pub conflicts: u64,
+}
+
+/// An agent that was ever heard of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentRow {
+    /// Which.
+    pub agent: AgentId,
+    /// Its last status document (`docs/formats.md` §4), as received.
+    pub status: Option<String>,
+    /// When that came.
+    pub status_at: Option<Timestamp>,
+    /// When its last payload came.
+    pub seen_at: Option<Timestamp>,
+    /// Its epochs, by the moment they were first heard of.
+    pub epochs: Vec<EpochRow>,
+}
+
+/// One life of an agent's spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochRow {
+    /// Which.
+    pub epoch: Epoch,
+    /// When its first batch came.
+    pub first_at: Timestamp,
+    /// When its last batch came.
+    pub last_at: Timestamp,
+    /// The lowest sequence that came.
+    pub first_sequence: Sequence,
+    /// The highest sequence that came.
+    pub last_sequence: Sequence,
+    /// How many batches came, each counted once.
+    pub batches: u64,
+    /// The end of the epoch before, where the agent knew it.
+    pub previous: Option<Previous>,
+}
+
+impl EpochRow {
+    /// Sequences between the first and the last that never came.
+    pub const fn holes(&self) -> u64 {
+        let width = self.last_sequence.saturating_sub(self.first_sequence).saturating_add(1);
+        width.saturating_sub(self.batches)
+    }
+}
+
+/// Whether somebody has decided about a quarantined payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuarantineState {
+    /// Not yet.
+    Held,
+    /// Judged again and admitted.
+    Replayed,
+    /// Given up.
+    Discarded,
+}
+
+impl QuarantineState {
+    /// The number in `samples.db`.
+    pub const fn code(self) -> i64 {
+        match self {
+            Self::Held => 0,
+            Self::Replayed => 1,
+            Self::Discarded => 2,
+        }
+    }
+
+    /// The state with this number.
+    pub const fn from_code(code: i64) -> Option<Self> {
+        match code {
+            0 => Some(Self::Held),
+            1 => Some(Self::Replayed),
+            2 => Some(Self::Discarded),
+            _ => None,
+        }
+    }
+
+    /// The word for it in answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Replayed => "replayed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// The number of a kind of quarantine in `samples.db`; what is kept nowhere has none.
+pub(crate) const fn kept_code(kept: Kept) -> Option<i64> {
+    match kept {
+        Kept::Parked => Some(1),
+        Kept::Garbage => Some(2),
+        Kept::None => None,
+    }
+}
+
+/// The kind of quarantine with this number.
+pub(crate) const fn kept_from_code(code: i64) -> Option<Kept> {
+    match code {
+        1 => Some(Kept::Parked),
+        2 => Some(Kept::Garbage),
+        _ => None,
+    }
+}
+
+/// Which rows of the quarantine to list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineQuery {
+    /// Only this kind.
+    pub kind: Option<Kept>,
+    /// Only in this state.
+    pub state: Option<QuarantineState>,
+    /// Only rows older than this one: `next` of the page before.
+    pub before: Option<i64>,
+    /// At most so many rows.
+    pub limit: usize,
+}
+
+/// A page of the quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinePage {
+    /// Newest first.
+    pub rows: Vec<QuarantineRow>,
+    /// `before` of the next page; `None` at the end.
+    pub next: Option<i64>,
+}
+
+/// A payload, or a part of one, that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// Its number.
+    pub id: i64,
+    /// Parked or garbage.
+    pub kind: Kept,
+    /// What was decided.
+    pub state: QuarantineState,
+    /// Who sent it.
+    pub agent: AgentId,
+    /// On which topic.
+    pub topic: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// The payload's length.
+    pub bytes: u64,
+    /// Of the payload as received.
+    pub digest: Digest,
+    /// The word for the first reason; a later version may know more of them.
+    pub reason: String,
+    /// In words, each gauge's reason.
+    pub detail: String,
+    /// The gauges that are set aside; empty where the whole payload was refused.
+    pub gauges: Vec<String>,
+}
+
+impl QuarantineRow {
+    /// The reason, where this version knows it.
+    pub fn known_reason(&self) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.word() == self.reason)
+    }
+}
+
+/// A row of the quarantine and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineItem {
+    /// The row.
+    pub row: QuarantineRow,
+    /// The payload.
+    pub original: Original,
+}
+
+/// Where a quarantined payload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Original {
+    /// Stored as a batch, since the rest of it was admitted or all of it may be.
+    Batch(StoredBatch),
+    /// Kept in the row.
+    Payload(Vec<u8>),
+    /// Given up.
+    Gone,
+}
+
+/// A stored payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBatch {
+    /// Its position.
+    pub position: i64,
+    /// What the bytes are.
+    pub kind: Kind,
+    /// Who sent it.
+    pub agent: AgentId,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// As received.
+    pub bytes: Vec<u8>,
+}
+
+/// One commit as consumers see it: at this station, in this stretch of time, something came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedRow {
+    /// Its position; grows with every commit.
+    pub position: i64,
+    /// Where.
+    pub station: StationId,
+    /// Which moments may have new samples.
+    pub span: Span,
+    /// The stored payload.
+    pub batch: i64,
+    /// When it came, or when it was replayed.
+    pub received_at: Timestamp,
+    /// What the payload is.
+    pub kind: Kind,
+}
+
+/// Readings that an agent reported lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapRow {
+    /// Who.
+    pub agent: AgentId,
+    /// What.
+    pub gap: Gap,
+}
+
+/// How much the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Position of the newest stored payload.
+    pub batches: u64,
+    /// Position of the newest feed row.
+    pub feed: u64,
+    /// In the ring of garbage.
+    pub garbage_bytes: u64,
+    /// Garbage that had to make room.
+    pub garbage_dropped: u64,
+    /// Parked and undecided.
+    pub parked_bytes: u64,
+    /// The size of `samples.db`.
+    pub bytes: u64,
+}

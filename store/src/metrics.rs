@@ -1,0 +1,92 @@
+//! What the store counts about itself.
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
+
+/// The store's metrics, registered once a process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// From the first write of a group to its sync, by `file`.
+    pub(crate) commit_seconds: HistogramVec,
+    /// Writes that were committed together.
+    pub(crate) group_writes: Histogram,
+    /// Payloads by what became of them: `outcome`.
+    pub(crate) batches: IntCounterVec,
+    /// Payloads of which something was set aside.
+    pub(crate) parked: IntCounter,
+    /// Points admitted.
+    pub(crate) samples: IntCounter,
+    /// Points that contradict what stands at their moment.
+    pub(crate) conflicts: IntCounter,
+    /// Garbage that had to make room.
+    pub(crate) garbage_dropped: IntCounter,
+    /// Writes refused for want of room on the disk, by `file`.
+    pub(crate) full: IntCounterVec,
+    /// The size of each `file`.
+    pub(crate) database_bytes: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Makes and registers them.
+    pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let file = &["file"];
+        let metrics = Self {
+            commit_seconds: HistogramVec::new(
+                HistogramOpts::new(
+                    "baseflow_store_commit_seconds",
+                    "From a group's first write to its sync",
+                )
+                .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]),
+                file,
+            )?,
+            group_writes: Histogram::with_opts(
+                HistogramOpts::new("baseflow_store_group_writes", "Writes committed together")
+                    .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
+            )?,
+            batches: IntCounterVec::new(
+                Opts::new("baseflow_store_batches_total", "Payloads by what became of them"),
+                &["outcome"],
+            )?,
+            parked: IntCounter::new(
+                "baseflow_store_parked_total",
+                "Payloads of which something was set aside",
+            )?,
+            samples: IntCounter::new("baseflow_store_samples_total", "Points admitted")?,
+            conflicts: IntCounter::new(
+                "baseflow_store_conflicts_total",
+                "Points that contradict what stands at their moment",
+            )?,
+            garbage_dropped: IntCounter::new(
+                "baseflow_store_garbage_dropped_total",
+                "Quarantined garbage that had to make room",
+            )?,
+            full: IntCounterVec::new(
+                Opts::new("baseflow_store_full_total", "Writes refused for want of disk space"),
+                file,
+            )?,
+            database_bytes: IntGaugeVec::new(
+                Opts::new("baseflow_store_database_bytes", "Size of a database file"),
+                file,
+            )?,
+        };
+        for collector in metrics.collectors() {
+            registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn prometheus::core::Collector>> {
+        vec![
+            Box::new(self.commit_seconds.clone()),
+            Box::new(self.group_writes.clone()),
+            Box::new(self.batches.clone()),
+            Box::new(self.parked.clone()),
+            Box::new(self.samples.clone()),
+            Box::new(self.conflicts.clone()),
+            Box::new(self.garbage_dropped.clone()),
+            Box::new(self.full.clone()),
+            Box::new(self.database_bytes.clone()),
+        ]
+    }
+}

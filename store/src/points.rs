@@ -1,0 +1,337 @@
+//! The points of a stored payload as samples, and the spans that index them.
+
+use model::{
+    batch::{Batch, BatchClock},
+    ids::GaugeId,
+    quantity::{Resolution, Unit},
+    sample::{QcFlags, Sample, derive},
+    time::Timestamp,
+    wire::{
+        batch_v1::{self, DecodeError},
+        json_v1::{self, DocumentError},
+        runs::{self, Runs},
+    },
+};
+
+use crate::admission::{AdmittedColumn, Kind};
+
+/// The longest span. It bounds how far before a moment one must look for spans that reach it.
+pub const MAX_SPAN_MS: i64 = 60 * 60 * 1000;
+
+/// Why a stored payload does not hold what its span says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PointsError {
+    /// Not a batch.
+    #[error("the stored batch does not decode")]
+    Batch(#[source] DecodeError),
+    /// Not a document.
+    #[error("the stored document does not decode")]
+    Document(#[source] DocumentError),
+    /// No such column.
+    #[error("the stored payload has no points of `{0}`")]
+    NoColumn(GaugeId),
+    /// The column's unit cannot become the gauge's.
+    #[error("`{gauge}`: `{unit}` cannot become `{wanted}`")]
+    Unit {
+        /// Whose.
+        gauge: GaugeId,
+        /// The column's unit.
+        unit: Box<str>,
+        /// The gauge's unit.
+        wanted: &'static str,
+    },
+    /// A value or a moment beyond what a sample can hold.
+    #[error("`{0}`: a point that no sample can hold")]
+    Range(GaugeId),
+    /// Moments since boot.
+    #[error("the batch counts from a gateway's start, not in UTC")]
+    Boot,
+    /// Other than was said at admission.
+    #[error("`{gauge}`: {found} points from {from} to {to}, where {said} were said")]
+    Count {
+        /// Whose.
+        gauge: GaugeId,
+        /// First moment that was said.
+        from: Timestamp,
+        /// Last moment that was said.
+        to: Timestamp,
+        /// How many were said.
+        said: u32,
+        /// How many there are.
+        found: usize,
+    },
+    /// Flags that are not one for each point.
+    #[error("`{0}`: QC flags that do not fit the points")]
+    Flags(GaugeId),
+}
+
+/// A payload decoded once, for as many gauges as are asked for.
+#[derive(Debug)]
+pub struct Decoded<'a>(Content<'a>);
+
+#[derive(Debug)]
+enum Content<'a> {
+    Batch(Batch),
+    Document(Vec<json_v1::JsonReading<'a>>),
+}
+
+impl<'a> Decoded<'a> {
+    /// Decodes a payload of this kind.
+    pub fn new(kind: Kind, bytes: &'a [u8]) -> Result<Self, PointsError> {
+        match kind {
+            Kind::Batch | Kind::Import => {
+                let (batch, _digest) = batch_v1::decode(bytes).map_err(PointsError::Batch)?;
+                Ok(Self(Content::Batch(batch)))
+            }
+            Kind::Json => {
+                let readings = json_v1::decode(bytes).map_err(PointsError::Document)?;
+                Ok(Self(Content::Document(readings.into_iter().filter_map(Result::ok).collect())))
+            }
+        }
+    }
+
+    /// Every gauge of the payload, each once.
+    pub fn gauges(&self) -> Vec<GaugeId> {
+        match &self.0 {
+            Content::Batch(batch) => {
+                batch.columns.iter().map(|column| column.gauge.clone()).collect()
+            }
+            Content::Document(readings) => {
+                let mut gauges: Vec<_> =
+                    readings.iter().map(|reading| reading.gauge.clone()).collect();
+                gauges.sort_unstable();
+                gauges.dedup();
+                gauges
+            }
+        }
+    }
+
+    /// The samples of `gauge` from `from` to `to` (both belong to it), in ascending moments, none
+    /// flagged; and how many readings contradict an earlier one of the same payload.
+    pub fn samples(
+        &self,
+        gauge: &GaugeId,
+        resolution: Resolution,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<(Vec<Sample>, u64), PointsError> {
+        let inside = |at: i64| at >= from.as_ms() && at <= to.as_ms();
+        match &self.0 {
+            Content::Batch(batch) => Ok((column_samples(batch, gauge, resolution, inside)?, 0)),
+            Content::Document(readings) => document_samples(readings, gauge, resolution, inside),
+        }
+    }
+
+    /// The samples of a span with their flags, exactly as many as it says.
+    pub fn span(&self, column: &AdmittedColumn) -> Result<Vec<Sample>, PointsError> {
+        let range = (column.from, column.to);
+        let (mut samples, _conflicts) = self.samples(&column.gauge, column.resolution(), range)?;
+        let ends = (samples.first().map(|s| s.at), samples.last().map(|s| s.at));
+        let said = usize::try_from(column.points).unwrap_or(usize::MAX);
+        if samples.len() != said || ends != (Some(column.from), Some(column.to)) {
+            return Err(PointsError::Count {
+                gauge: column.gauge.clone(),
+                from: column.from,
+                to: column.to,
+                said: column.points,
+                found: samples.len(),
+            });
+        }
+        if let Some(qc) = &column.qc {
+            flag(&mut samples, qc).map_err(|Unfit| PointsError::Flags(column.gauge.clone()))?;
+        }
+        Ok(samples)
+    }
+}
+
+fn column_samples(
+    batch: &Batch,
+    gauge: &GaugeId,
+    resolution: Resolution,
+    inside: impl Fn(i64) -> bool,
+) -> Result<Vec<Sample>, PointsError> {
+    match batch.clock {
+        BatchClock::Utc { .. } => {}
+        BatchClock::Boot { .. } => return Err(PointsError::Boot),
+    }
+    let column = batch
+        .columns
+        .iter()
+        .find(|column| column.gauge == *gauge)
+        .ok_or_else(|| PointsError::NoColumn(gauge.clone()))?;
+    let conversion = Unit::named(&column.unit)
+        .and_then(|unit| resolution.conversion_from(unit, column.decimals))
+        .ok_or_else(|| PointsError::Unit {
+            gauge: gauge.clone(),
+            unit: column.unit.clone(),
+            wanted: resolution.unit.name(),
+        })?;
+    column
+        .points
+        .iter()
+        .filter(|point| inside(point.at_ms))
+        .map(|point| derive(*point, conversion).ok_or_else(|| PointsError::Range(gauge.clone())))
+        .collect()
+}
+
+fn document_samples(
+    readings: &[json_v1::JsonReading<'_>],
+    gauge: &GaugeId,
+    resolution: Resolution,
+    inside: impl Fn(i64) -> bool,
+) -> Result<(Vec<Sample>, u64), PointsError> {
+    let mut samples = Vec::new();
+    for reading in readings.iter().filter(|reading| reading.gauge == *gauge) {
+        if !inside(reading.at.as_ms()) {
+            continue;
+        }
+        let value = reading
+            .value(resolution.decimals)
+            .map_err(|_number| PointsError::Range(gauge.clone()))?;
+        samples.push(Sample {
+            at: reading.at,
+            value: Some(value),
+            quality: reading.quality,
+            qc: QcFlags::NONE,
+        });
+    }
+    if samples.is_empty() {
+        return Err(PointsError::NoColumn(gauge.clone()));
+    }
+    samples.sort_by_key(|sample| sample.at);
+    let mut conflicts = 0;
+    samples.dedup_by(|later, first| {
+        let is_same_moment = later.at == first.at;
+        conflicts += u64::from(is_same_moment && !says_the_same(later, first));
+        is_same_moment
+    });
+    Ok((samples, conflicts))
+}
+
+/// Whether two samples of one moment at one resolution say the same; QC is the server's word and
+/// no part of it.
+pub fn says_the_same(one: &Sample, other: &Sample) -> bool {
+    one.value == other.value && one.quality == other.quality
+}
+
+struct Unfit;
+
+fn flag(samples: &mut [Sample], qc: &[u8]) -> Result<(), Unfit> {
+    let mut flags = Runs::new(qc);
+    for sample in samples {
+        let flag = flags.next_item().ok().flatten().ok_or(Unfit)?;
+        sample.qc = QcFlags(u8::try_from(flag).map_err(|_too_large| Unfit)?);
+    }
+    match flags.next_item() {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) | Err(runs::Malformed) => Err(Unfit),
+    }
+}
+
+/// The column as spans of at most [`MAX_SPAN_MS`]; `samples` are its own, flagged.
+pub fn split(column: &AdmittedColumn, samples: &[Sample]) -> Vec<AdmittedColumn> {
+    let mut spans = Vec::new();
+    let mut rest = samples;
+    while let Some(first) = rest.first() {
+        let length = rest.partition_point(|sample| sample.at.ms_since(first.at) <= MAX_SPAN_MS);
+        let (here, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        rest = after;
+        let is_flagged = here.iter().any(|sample| sample.qc != QcFlags::NONE);
+        spans.push(AdmittedColumn {
+            from: first.at,
+            to: here.last().map_or(first.at, |last| last.at),
+            points: u32::try_from(here.len()).unwrap_or(u32::MAX),
+            qc: is_flagged.then(|| runs::encode(here.iter().map(|s| u64::from(s.qc.0)))),
+            ..column.clone()
+        });
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        batch::Column,
+        ids::{BatchId, Epoch},
+        reading::Point,
+    };
+
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms).unwrap()
+    }
+
+    fn resolution() -> Resolution {
+        Resolution { unit: Unit::named("m3/s").unwrap(), decimals: 6 }
+    }
+
+    fn gauge() -> GaugeId {
+        "A/flow".parse().unwrap()
+    }
+
+    fn column(from: i64, to: i64, points: u32, qc: Option<Vec<u8>>) -> AdmittedColumn {
+        let Resolution { unit, decimals } = resolution();
+        AdmittedColumn { gauge: gauge(), unit, decimals, from: at(from), to: at(to), points, qc }
+    }
+
+    fn batch(points: Vec<Point>) -> Vec<u8> {
+        batch_v1::encode(&Batch {
+            id: BatchId { agent: "gw".parse().unwrap(), epoch: Epoch(1), sequence: 1 },
+            clock: BatchClock::Utc { uncertainty_ms: 0 },
+            previous: None,
+            columns: vec![Column {
+                gauge: gauge(),
+                unit: "m3/h".into(),
+                decimals: 0,
+                period_ms: 0,
+                points,
+            }],
+            gaps: Vec::new(),
+            anchors: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_column_is_converted_and_flagged_as_its_span_says() {
+        let bytes = batch(vec![Point::good(10, 1000), Point::good(20, 3600)]);
+        let decoded = Decoded::new(Kind::Batch, &bytes).unwrap();
+        let flags = runs::encode([0, 1]);
+        let samples = decoded.span(&column(10, 20, 2, Some(flags))).unwrap();
+        let shown: Vec<_> = samples.iter().map(|s| (s.at.as_ms(), s.value, s.qc.0)).collect();
+        assert_eq!(shown, [(10, Some(277_778), 0), (20, Some(1_000_000), 1)]);
+        assert!(decoded.span(&column(10, 20, 3, None)).is_err());
+        assert!(decoded.span(&column(10, 19, 1, None)).is_err());
+        assert!(decoded.span(&column(10, 20, 2, Some(vec![1, 1]))).is_err());
+    }
+
+    #[test]
+    fn the_first_reading_of_a_moment_stands_and_others_are_counted() {
+        let reading = |at: &str, value: &str| {
+            format!(r#"{{"gauge":"A/flow","at":"1970-01-01T00:00:{at}Z","value":{value}}}"#)
+        };
+        let readings =
+            [reading("02", "1"), reading("01", "2"), reading("02", "3"), reading("02", "1.0")];
+        let bytes = format!(r#"{{"readings":[{}]}}"#, readings.join(","));
+        let decoded = Decoded::new(Kind::Json, bytes.as_bytes()).unwrap();
+        let (samples, conflicts) =
+            decoded.samples(&gauge(), resolution(), (at(0), at(5_000))).unwrap();
+        let shown: Vec<_> = samples.iter().map(|s| (s.at.as_ms(), s.value)).collect();
+        assert_eq!(shown, [(1_000, Some(2_000_000)), (2_000, Some(1_000_000))]);
+        assert_eq!(conflicts, 1);
+    }
+
+    #[test]
+    fn a_column_of_hours_is_split_and_loses_nothing() {
+        let hour = MAX_SPAN_MS;
+        let moments = [0, hour, hour + 1, 3 * hour, 4 * hour + 1];
+        let bytes = batch(moments.iter().map(|ms| Point::good(*ms, 1)).collect());
+        let decoded = Decoded::new(Kind::Import, &bytes).unwrap();
+        let whole = column(0, 4 * hour + 1, 5, Some(runs::encode([0, 0, 0, 1, 0])));
+        let samples = decoded.span(&whole).unwrap();
+        let spans = split(&whole, &samples);
+        let again: Vec<_> = spans.iter().flat_map(|span| decoded.span(span).unwrap()).collect();
+        assert_eq!(again, samples);
+        assert_eq!(spans.iter().map(|span| span.points).collect::<Vec<_>>(), [2, 1, 1, 1]);
+        assert!(spans.iter().all(|span| span.to.ms_since(span.from) <= hour));
+    }
+}

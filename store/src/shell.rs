@@ -1,0 +1,22 @@
+//! Everything of the store that touches a disk, waits or runs in a thread.
+
+mod ballast;
+mod error;
+mod file;
+mod journal;
+mod lock;
+mod open;
+mod pool;
+mod samples;
+mod schema;
+mod verify;
+mod writer;
+
+pub use error::{OpenError, StoreError};
+pub use journal::{
+    AddToken, Append, Import, ImportRegistry, Journal, JournalReader, JournalState,
+    RegistryInForce, RevokeToken, SetConsumer, TokenAdded,
+};
+pub use open::{Limits, Options, Role, Store};
+pub use samples::{Samples, SamplesReader};
+pub use verify::verify;

@@ -1,0 +1,194 @@
+//! Journal: the handle through which everybody appends to and reads `journal.db`.
+
+mod import;
+mod read;
+mod tail;
+mod token;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use model::{registry::Registry, time::Timestamp};
+use rusqlite::{Connection, params};
+use tokio::sync::watch;
+
+pub(super) use self::tail::{Tail, Tailed};
+pub use self::{
+    import::{Import, ImportRegistry},
+    token::{AddToken, RevokeToken, TokenAdded},
+};
+use super::{
+    error::StoreError,
+    pool::Pool,
+    samples::{first_row, run},
+    writer::{Book, Write, Writer},
+};
+use crate::chain::{Body, By, Entry, GENESIS, Hash};
+
+/// Writes to and reads from `journal.db`; a cheap handle.
+#[derive(Clone)]
+pub struct Journal {
+    pub(super) writer: Writer<JournalBook>,
+    pub(super) pool: Pool,
+    pub(super) state: watch::Receiver<JournalState>,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+/// What stands in the journal, as of at most a second ago.
+#[derive(Debug, Clone, Default)]
+pub struct JournalState {
+    /// The position of the newest entry; 0 before the first look.
+    pub head: i64,
+    /// The newest registry.
+    pub registry: Option<RegistryInForce>,
+}
+
+/// A registry and where it stands.
+#[derive(Debug, Clone)]
+pub struct RegistryInForce {
+    /// What it says.
+    pub registry: Arc<Registry>,
+    /// The journal entry that holds it.
+    pub entry: i64,
+    /// SHA-256 of the file that it came from.
+    pub file_digest: [u8; 32],
+}
+
+impl Journal {
+    /// Does a typed write ([`Append`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
+    /// [`SetConsumer`]) and answers once it is synced.
+    pub async fn write<W: Write<JournalBook>>(&self, write: W) -> Result<W::Answer, StoreError> {
+        self.writer.write(write).await
+    }
+
+    /// The same for threads that may wait, outside of async code.
+    pub fn write_blocking<W: Write<JournalBook>>(&self, write: W) -> Result<W::Answer, StoreError> {
+        self.writer.write_blocking(write)
+    }
+
+    /// Runs a query in one snapshot, ten seconds at most.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&JournalReader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.pool.read(|connection| JournalReader::run(connection, query)).await
+    }
+
+    /// The same here and now, for commands; without a limit of time.
+    pub fn read_blocking<T>(
+        &self,
+        query: impl FnOnce(&JournalReader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let no_limit: Option<Duration> = None;
+        self.pool.read_blocking(no_limit, |connection| JournalReader::run(connection, query))
+    }
+
+    /// What stands in the journal; told anew within a second of anybody's commit.
+    pub fn watch(&self) -> watch::Receiver<JournalState> {
+        self.state.clone()
+    }
+}
+
+/// One snapshot of `journal.db`.
+#[derive(Debug)]
+pub struct JournalReader {
+    pub(super) connection: Connection,
+}
+
+impl JournalReader {
+    fn run<T>(
+        connection: Connection,
+        query: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> (Connection, Result<T, StoreError>) {
+        let reader = Self { connection };
+        let outcome = query(&reader);
+        (reader.connection, outcome)
+    }
+}
+
+/// The writer of `journal.db` remembers nothing: commands write beside it.
+#[derive(Debug, Default)]
+pub struct JournalBook;
+
+impl Book for JournalBook {
+    fn begin(&mut self, _connection: &Connection) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn flush(&mut self, _connection: &Connection) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn forget(&mut self) {}
+}
+
+/// An entry to be appended; the answer is its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: By,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Write<JournalBook> for Append {
+    type Answer = i64;
+
+    fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<i64, StoreError> {
+        append(connection, self.at, &self.by, &self.body)
+    }
+}
+
+/// How far a consumer of both feeds has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetConsumer {
+    /// Its name.
+    pub name: String,
+    /// The last position of the samples' feed that it has dealt with.
+    pub samples: i64,
+    /// The last entry that it has dealt with.
+    pub entries: i64,
+}
+
+impl Write<JournalBook> for SetConsumer {
+    type Answer = ();
+
+    fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<(), StoreError> {
+        let sql = "INSERT INTO consumer (name, sample_position, entry_position) VALUES (?1, ?2, ?3)
+            ON CONFLICT (name) DO UPDATE SET sample_position = excluded.sample_position,
+              entry_position = excluded.entry_position";
+        run(connection, sql, params![self.name, self.samples, self.entries])
+            .map_err(StoreError::sql("write a consumer's positions"))?;
+        Ok(())
+    }
+}
+
+/// Appends an entry within a transaction that holds the write lock.
+pub(super) fn append(
+    connection: &Connection,
+    at: Timestamp,
+    by: &By,
+    body: &Body,
+) -> Result<i64, StoreError> {
+    let (position, hash) = head(connection)?;
+    let entry = Entry::following((position, &hash), at, by, body)
+        .map_err(StoreError::json("write an entry"))?;
+    let sql = "INSERT INTO entry (position, at, kind, bytes, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = params![entry.position, at.as_ms(), entry.kind, entry.bytes, entry.hash];
+    run(connection, sql, row).map_err(StoreError::sql("append an entry"))?;
+    Ok(entry.position)
+}
+
+/// The newest entry's position and hash, or what stands before the first.
+pub(super) fn head(connection: &Connection) -> Result<(i64, Hash), StoreError> {
+    let sql = "SELECT position, hash FROM entry ORDER BY position DESC LIMIT 1";
+    let head = first_row(connection, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(StoreError::sql("read the journal's head"))?;
+    Ok(head.unwrap_or((0, GENESIS)))
+}

@@ -1,0 +1,96 @@
+//! API tokens: made, revoked, and both journalled.
+
+use model::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{JournalBook, append};
+use crate::{
+    chain::{Body, By},
+    shell::{
+        error::StoreError,
+        samples::{first_row, run},
+        writer::Write,
+    },
+    token::{self, TokenText},
+};
+
+/// A token to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddToken {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: By,
+    /// Its name, which no token ever had.
+    pub name: String,
+    /// What it may do.
+    pub role: String,
+}
+
+/// What became of an [`AddToken`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenAdded {
+    /// It is valid.
+    Done {
+        /// Its text, which is stored nowhere.
+        text: TokenText,
+    },
+    /// A token of that name is or was there.
+    NameTaken,
+}
+
+impl Write<JournalBook> for AddToken {
+    type Answer = TokenAdded;
+
+    fn apply(
+        &self,
+        _book: &mut JournalBook,
+        connection: &Connection,
+    ) -> Result<TokenAdded, StoreError> {
+        let mut random = [0_u8; 32];
+        getrandom::fill(&mut random).map_err(|source| StoreError::Random { source })?;
+        let text = TokenText::from_random(random);
+        let sql = "INSERT INTO token (name, role, digest, created_at) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (name) DO NOTHING";
+        let digest = token::digest(text.as_str());
+        let added = run(connection, sql, params![self.name, self.role, digest, self.at.as_ms()])
+            .map_err(StoreError::sql("write a token"))?;
+        if added == 0 {
+            return Ok(TokenAdded::NameTaken);
+        }
+        let body = Body::TokenAdded { name: self.name.clone(), role: self.role.clone() };
+        append(connection, self.at, &self.by, &body)?;
+        Ok(TokenAdded::Done { text })
+    }
+}
+
+/// A token to be revoked; the answer says whether there was a valid one of that name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokeToken {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: By,
+    /// Its name.
+    pub name: String,
+}
+
+impl Write<JournalBook> for RevokeToken {
+    type Answer = bool;
+
+    fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<bool, StoreError> {
+        let sql = "UPDATE token SET revoked_at = ?2 WHERE name = ?1 AND revoked_at IS NULL
+            RETURNING role";
+        let role =
+            first_row(connection, sql, params![self.name, self.at.as_ms()], |row| row.get(0))
+                .map_err(StoreError::sql("revoke a token"))?;
+        let Some(role) = role else { return Ok(false) };
+        append(
+            connection,
+            self.at,
+            &self.by,
+            &Body::TokenRevoked { name: self.name.clone(), role },
+        )?;
+        Ok(true)
+    }
+}

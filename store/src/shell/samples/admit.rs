@@ -1,0 +1,245 @@
+//! Admission: a payload is stored once, whatever the number and order of its arrivals.
+
+use model::{
+    time::Timestamp,
+    wire::{batch_v1::Digest, refused_v1::Kept},
+};
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    book::SamplesBook,
+    first_row, park, run,
+    spans::{self, Stored},
+};
+use crate::{
+    admission::{Admission, Admit, Admitted, Key, SetStatus},
+    metrics::Metrics,
+    shell::{error::StoreError, writer::Write},
+};
+
+impl Write<SamplesBook> for Admit {
+    type Answer = Admission;
+
+    fn apply(
+        &self,
+        book: &mut SamplesBook,
+        connection: &Connection,
+    ) -> Result<Admission, StoreError> {
+        admit(book, connection, self, None)
+    }
+
+    fn weight(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn count(&self, answer: &Admission, metrics: &Metrics) {
+        let outcome = match answer {
+            Admission::Admitted(admitted) => {
+                count_columns(self, admitted, metrics);
+                "admitted"
+            }
+            Admission::Duplicate => "duplicate",
+            Admission::Fork { .. } => "fork",
+            Admission::ParkFull => "park_full",
+        };
+        metrics.batches.with_label_values(&[outcome]).inc();
+    }
+}
+
+fn count_columns(admit: &Admit, admitted: &Admitted, metrics: &Metrics) {
+    let points = admit.columns.iter().map(|column| u64::from(column.points)).sum();
+    metrics.samples.inc_by(points);
+    metrics.conflicts.inc_by(admitted.conflicts);
+    if admit.set_aside.iter().any(|aside| aside.reason.kept() == Kept::Parked) {
+        metrics.parked.inc();
+    }
+}
+
+/// Stores a payload unless its identity is known; `replayed_at` where it comes from the
+/// quarantine, which may hold its identity without a batch.
+///
+/// Whatever is answered besides `Admitted`, nothing of the payload was written.
+pub(super) fn admit(
+    book: &mut SamplesBook,
+    connection: &Connection,
+    admit: &Admit,
+    replayed_at: Option<Timestamp>,
+) -> Result<Admission, StoreError> {
+    let agent = book.agent(connection, &admit.agent, admit.received_at)?;
+    let is_parked = admit.set_aside.iter().any(|aside| aside.reason.kept() == Kept::Parked);
+    if is_parked || replayed_at.is_some() {
+        match known(connection, agent, &admit.key)? {
+            Some(known) if known.digest != *admit.key.digest() => {
+                return Ok(Admission::Fork { stored: known.digest });
+            }
+            Some(known) if known.batch.is_some() || replayed_at.is_none() => {
+                return Ok(Admission::Duplicate);
+            }
+            Some(_) | None => {}
+        }
+        if is_parked && !park::has_room(book, connection, admit.bytes.len())? {
+            return Ok(Admission::ParkFull);
+        }
+    }
+    let position = book.next_batch()?;
+    if !claim(connection, agent, &admit.key, Some(position))? {
+        if replayed_at.is_none() {
+            return refused(connection, agent, &admit.key);
+        }
+        hand_over(connection, agent, &admit.key, position)?;
+    } else if let Key::Batch { epoch, sequence, .. } = admit.key {
+        book.touch_epoch((agent, epoch), sequence, admit.received_at, admit.previous);
+    }
+    store(connection, agent, admit, position)?;
+    let received_at = replayed_at.unwrap_or(admit.received_at);
+    let stored = Stored { position, kind: admit.kind, bytes: &admit.bytes, received_at };
+    let admitted = spans::add(book, connection, stored, &admit.columns)?;
+    park::set_aside(book, connection, admit, position)?;
+    Ok(Admission::Admitted(admitted))
+}
+
+fn refused(connection: &Connection, agent: i64, key: &Key) -> Result<Admission, StoreError> {
+    Ok(match known(connection, agent, key)? {
+        Some(known) if known.digest != *key.digest() => Admission::Fork { stored: known.digest },
+        Some(_) | None => Admission::Duplicate,
+    })
+}
+
+/// What came before under an identity.
+pub(in crate::shell) struct Known {
+    pub(in crate::shell) digest: Digest,
+    /// `None`: the batch is in quarantine or was discarded.
+    pub(in crate::shell) batch: Option<i64>,
+}
+
+pub(in crate::shell) fn known(
+    connection: &Connection,
+    agent: i64,
+    key: &Key,
+) -> Result<Option<Known>, StoreError> {
+    match key {
+        Key::Batch { epoch, sequence, .. } => first_row(
+            connection,
+            "SELECT digest, batch FROM admitted WHERE agent = ?1 AND epoch = ?2 AND sequence = ?3",
+            params![agent, epoch.0.cast_signed(), sequence.cast_signed()],
+            known_row,
+        ),
+        Key::Payload { digest } => first_row(
+            connection,
+            "SELECT digest, batch FROM admitted_payload WHERE agent = ?1 AND digest = ?2",
+            params![agent, digest],
+            known_row,
+        ),
+    }
+    .map_err(StoreError::sql("look an identity up"))
+}
+
+fn known_row(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known { digest: row.get(0)?, batch: row.get(1)? })
+}
+
+/// Takes an identity; `false` where it is taken.
+pub(super) fn claim(
+    connection: &Connection,
+    agent: i64,
+    key: &Key,
+    batch: Option<i64>,
+) -> Result<bool, StoreError> {
+    let changed = match key {
+        Key::Batch { epoch, sequence, digest } => run(
+            connection,
+            "INSERT INTO admitted (agent, epoch, sequence, digest, batch)
+                VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            params![agent, epoch.0.cast_signed(), sequence.cast_signed(), digest, batch],
+        ),
+        Key::Payload { digest } => run(
+            connection,
+            "INSERT INTO admitted_payload (agent, digest, batch)
+                VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![agent, digest, batch],
+        ),
+    }
+    .map_err(StoreError::sql("take an identity"))?;
+    Ok(changed == 1)
+}
+
+/// Gives an identity that the quarantine holds its batch.
+fn hand_over(connection: &Connection, agent: i64, key: &Key, batch: i64) -> Result<(), StoreError> {
+    set_batch(connection, agent, key, Some(batch))
+}
+
+/// Says which batch an identity has, if any.
+pub(super) fn set_batch(
+    connection: &Connection,
+    agent: i64,
+    key: &Key,
+    batch: Option<i64>,
+) -> Result<(), StoreError> {
+    match key {
+        Key::Batch { epoch, sequence, .. } => run(
+            connection,
+            "UPDATE admitted SET batch = ?4 WHERE agent = ?1 AND epoch = ?2 AND sequence = ?3",
+            params![agent, epoch.0.cast_signed(), sequence.cast_signed(), batch],
+        ),
+        Key::Payload { digest } => run(
+            connection,
+            "UPDATE admitted_payload SET batch = ?3 WHERE agent = ?1 AND digest = ?2",
+            params![agent, digest, batch],
+        ),
+    }
+    .map_err(StoreError::sql("give an identity its batch"))?;
+    Ok(())
+}
+
+fn store(
+    connection: &Connection,
+    agent: i64,
+    admit: &Admit,
+    position: i64,
+) -> Result<(), StoreError> {
+    let attempt = StoreError::sql("store a batch");
+    let sql =
+        "INSERT INTO batch (position, kind, agent, received_at, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let received_at = admit.received_at.as_ms();
+    run(connection, sql, params![position, admit.kind.code(), agent, received_at, admit.bytes])
+        .map_err(&attempt)?;
+    for gap in &admit.gaps {
+        let sql = "INSERT INTO gap (agent, batch, epoch, first_sequence, last_sequence, gauges,
+            from_ms, to_ms, reason, readings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let gauges = serde_json::to_string(&gap.gauges).map_err(StoreError::json("write a gap"))?;
+        run(
+            connection,
+            sql,
+            params![
+                agent,
+                position,
+                gap.epoch.0.cast_signed(),
+                gap.first_sequence.cast_signed(),
+                gap.last_sequence.cast_signed(),
+                gauges,
+                gap.from_ms,
+                gap.to_ms,
+                gap.reason.code(),
+                gap.count.cast_signed(),
+            ],
+        )
+        .map_err(&attempt)?;
+    }
+    Ok(())
+}
+
+impl Write<SamplesBook> for SetStatus {
+    type Answer = ();
+
+    fn apply(&self, book: &mut SamplesBook, connection: &Connection) -> Result<(), StoreError> {
+        let agent = book.agent(connection, &self.agent, self.received_at)?;
+        let sql = "UPDATE agent SET status = ?2, status_at = ?3 WHERE id = ?1";
+        run(connection, sql, params![agent, self.json, self.received_at.as_ms()])
+            .map_err(StoreError::sql("write an agent's status"))?;
+        Ok(())
+    }
+
+    fn weight(&self) -> usize {
+        self.json.len()
+    }
+}

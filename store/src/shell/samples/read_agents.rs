@@ -1,0 +1,169 @@
+//! Reads of agents, the feed, gaps and counters.
+
+use model::{
+    batch::{Gap, GapReason, Previous},
+    ids::{AgentId, Epoch, GaugeId, StationId},
+    time::{Span, Timestamp},
+};
+use rusqlite::{Row, params};
+
+use super::{SamplesReader, first_row, park, read_samples::damaged};
+use crate::{
+    admission::Kind,
+    facts::{AgentRow, Counters, EpochRow, FeedRow, GapRow},
+    shell::error::StoreError,
+};
+
+impl SamplesReader {
+    /// Every agent ever heard of, by name, with its epochs.
+    pub fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
+        let attempt = StoreError::sql("list agents");
+        let sql = "SELECT id, name, status, status_at, seen_at FROM agent ORDER BY name";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let mut rows = statement.query([]).map_err(&attempt)?;
+        let mut agents = Vec::new();
+        while let Some(row) = rows.next().map_err(&attempt)? {
+            let (id, name) = id_and_name(row).map_err(&attempt)?;
+            agents.push(AgentRow {
+                agent: name.parse().map_err(damaged)?,
+                status: row.get(2).map_err(&attempt)?,
+                status_at: moment(row, 3).map_err(&attempt)?,
+                seen_at: moment(row, 4).map_err(&attempt)?,
+                epochs: self.epochs(id)?,
+            });
+        }
+        Ok(agents)
+    }
+
+    fn epochs(&self, agent: i64) -> Result<Vec<EpochRow>, StoreError> {
+        let attempt = StoreError::sql("list epochs");
+        let sql = "SELECT epoch, first_at, last_at, first_sequence, last_sequence, batches,
+              previous_epoch, previous_sequence
+            FROM ledger WHERE agent = ?1 ORDER BY first_at, epoch";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let epochs = statement.query_map([agent], epoch).map_err(&attempt)?;
+        epochs.map(|epoch| epoch.map_err(&attempt)).collect()
+    }
+
+    /// Feed rows after a position, at most `limit`.
+    pub fn feed(&self, after: i64, limit: usize) -> Result<Vec<FeedRow>, StoreError> {
+        let attempt = StoreError::sql("read the feed");
+        let sql = "SELECT f.position, t.name, f.from_ms, f.to_ms, f.batch, f.received_at, f.kind
+            FROM feed f JOIN station t ON t.id = f.station
+            WHERE f.position > ?1 ORDER BY f.position LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after, limit]).map_err(&attempt)?;
+        let mut feed = Vec::new();
+        while let Some(row) = rows.next().map_err(&attempt)? {
+            let (position, name) = id_and_name(row).map_err(&attempt)?;
+            let kind: i64 = row.get(6).map_err(&attempt)?;
+            feed.push(FeedRow {
+                position,
+                station: name.parse().map_err(damaged)?,
+                span: span(row, 2).map_err(&attempt)?,
+                batch: row.get(4).map_err(&attempt)?,
+                received_at: Timestamp::clamped(row.get(5).map_err(&attempt)?),
+                kind: Kind::from_code(kind)
+                    .ok_or_else(|| damaged(format!("feed row {position} is of no known kind")))?,
+            });
+        }
+        Ok(feed)
+    }
+
+    /// The position of the newest feed row; 0 where there is none.
+    pub fn feed_head(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT max(position) FROM feed";
+        let head = first_row(&self.connection, sql, [], |row| row.get::<_, Option<i64>>(0))
+            .map_err(StoreError::sql("read the feed's head"))?;
+        Ok(head.flatten().unwrap_or(0))
+    }
+
+    /// Gaps that name a gauge of this station and reach into `span`, in the order they came.
+    pub fn gaps(&self, station: &StationId, span: Span) -> Result<Vec<GapRow>, StoreError> {
+        let attempt = StoreError::sql("list gaps");
+        let sql = "SELECT g.id, a.name, g.epoch, g.first_sequence, g.last_sequence, g.gauges,
+              g.from_ms, g.to_ms, g.reason, g.readings
+            FROM gap g JOIN agent a ON a.id = g.agent
+            WHERE g.from_ms < ?2 AND g.to_ms > ?1 ORDER BY g.id";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let mut rows = statement.query([span.from.as_ms(), span.to.as_ms()]).map_err(&attempt)?;
+        let mut gaps = Vec::new();
+        while let Some(row) = rows.next().map_err(&attempt)? {
+            let (_, name) = id_and_name(row).map_err(&attempt)?;
+            let agent: AgentId = name.parse().map_err(damaged)?;
+            let gauges: String = row.get(5).map_err(&attempt)?;
+            let gauges: Vec<GaugeId> =
+                serde_json::from_str(&gauges).map_err(StoreError::json("read a gap"))?;
+            if gauges.iter().any(|gauge| gauge.station == *station) {
+                gaps.push(GapRow { agent, gap: gap(row, gauges).map_err(&attempt)? });
+            }
+        }
+        Ok(gaps)
+    }
+
+    /// How much the store holds.
+    pub fn counters(&self) -> Result<Counters, StoreError> {
+        let attempt = StoreError::sql("read the size of samples.db");
+        let count = |sql| {
+            let value = first_row(&self.connection, sql, params![], |row| row.get::<_, i64>(0));
+            Ok(u64::try_from(value.map_err(&attempt)?.unwrap_or(0)).unwrap_or(0))
+        };
+        Ok(Counters {
+            batches: count("SELECT coalesce(max(position), 0) FROM batch")?,
+            feed: count("SELECT coalesce(max(position), 0) FROM feed")?,
+            garbage_bytes: park::counter(&self.connection, park::GARBAGE_BYTES)?,
+            garbage_dropped: park::counter(&self.connection, park::GARBAGE_DROPPED)?,
+            parked_bytes: park::counter(&self.connection, park::PARKED_BYTES)?,
+            bytes: count("PRAGMA page_count")?.saturating_mul(count("PRAGMA page_size")?),
+        })
+    }
+}
+
+fn id_and_name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::clamped))
+}
+
+fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
+    let (from, to) = (row.get(column)?, row.get(column + 1)?);
+    Ok(Span { from: Timestamp::clamped(from), to: Timestamp::clamped(to) })
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+}
+
+fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRow> {
+    let previous_epoch: Option<i64> = row.get(6)?;
+    let previous_sequence: Option<i64> = row.get(7)?;
+    let previous = previous_epoch.zip(previous_sequence).map(|(epoch, last)| Previous {
+        epoch: Epoch(epoch.cast_unsigned()),
+        last_sequence: last.cast_unsigned(),
+    });
+    Ok(EpochRow {
+        epoch: Epoch(unsigned(row, 0)?),
+        first_at: Timestamp::clamped(row.get(1)?),
+        last_at: Timestamp::clamped(row.get(2)?),
+        first_sequence: unsigned(row, 3)?,
+        last_sequence: unsigned(row, 4)?,
+        batches: unsigned(row, 5)?,
+        previous,
+    })
+}
+
+fn gap(row: &Row<'_>, gauges: Vec<GaugeId>) -> rusqlite::Result<Gap> {
+    Ok(Gap {
+        epoch: Epoch(unsigned(row, 2)?),
+        first_sequence: unsigned(row, 3)?,
+        last_sequence: unsigned(row, 4)?,
+        gauges,
+        from_ms: row.get(6)?,
+        to_ms: row.get(7)?,
+        reason: GapReason::from_code(row.get(8)?),
+        count: unsigned(row, 9)?,
+    })
+}

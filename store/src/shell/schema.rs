@@ -1,0 +1,77 @@
+//! The tables of both files, as `docs/formats.md` §9 and §10 decide them.
+
+/// What tells one of our files from any other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Format {
+    /// Its name in the data folder.
+    pub(super) name: &'static str,
+    /// «BFS1», «BFJ1».
+    pub(super) application_id: i32,
+    /// The version of its tables.
+    pub(super) user_version: i32,
+    /// The tables.
+    pub(super) schema: &'static str,
+}
+
+/// Samples, feed, quarantine.
+pub(super) const SAMPLES: Format = Format {
+    name: "samples.db",
+    application_id: 0x4246_5331,
+    user_version: 1,
+    schema: "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE agent (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+  status TEXT, status_at INTEGER, seen_at INTEGER);
+CREATE TABLE ledger (agent INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, batches INTEGER NOT NULL,
+  previous_epoch INTEGER, previous_sequence INTEGER,
+  PRIMARY KEY (agent, epoch)) WITHOUT ROWID;
+CREATE TABLE station (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE gauge (id INTEGER PRIMARY KEY, station INTEGER NOT NULL, name TEXT NOT NULL,
+  unit TEXT NOT NULL, newest_ms INTEGER, longest_ms INTEGER NOT NULL DEFAULT 0,
+  conflicts INTEGER NOT NULL DEFAULT 0, UNIQUE (station, name));
+CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL,
+  agent INTEGER NOT NULL, received_at INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE admitted (agent INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  digest BLOB NOT NULL, batch INTEGER, PRIMARY KEY (agent, epoch, sequence)) WITHOUT ROWID;
+CREATE TABLE admitted_payload (agent INTEGER NOT NULL, digest BLOB NOT NULL, batch INTEGER,
+  PRIMARY KEY (agent, digest)) WITHOUT ROWID;
+CREATE TABLE feed (position INTEGER PRIMARY KEY AUTOINCREMENT, station INTEGER NOT NULL,
+  from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, batch INTEGER NOT NULL,
+  received_at INTEGER NOT NULL, kind INTEGER NOT NULL);
+CREATE TABLE span (gauge INTEGER NOT NULL, from_ms INTEGER NOT NULL, feed INTEGER NOT NULL,
+  to_ms INTEGER NOT NULL, batch INTEGER NOT NULL, points INTEGER NOT NULL,
+  decimals INTEGER NOT NULL, qc BLOB, PRIMARY KEY (gauge, from_ms, feed)) WITHOUT ROWID;
+CREATE TABLE gap (id INTEGER PRIMARY KEY, agent INTEGER NOT NULL, batch INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
+  gauges TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
+  reason INTEGER NOT NULL, readings INTEGER NOT NULL);
+CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL,
+  state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+  batch INTEGER, gauges TEXT, payload BLOB);
+CREATE INDEX quarantine_kind ON quarantine (kind);
+CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+",
+};
+
+/// Entries, registry, tokens, consumers.
+pub(super) const JOURNAL: Format = Format {
+    name: "journal.db",
+    application_id: 0x4246_4a31,
+    user_version: 1,
+    schema: "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE entry (position INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL,
+  bytes BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE personal (id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL,
+  text TEXT NOT NULL);
+CREATE TABLE registry (entry INTEGER PRIMARY KEY, file_digest BLOB NOT NULL);
+CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+  role TEXT NOT NULL, digest BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL,
+  revoked_at INTEGER);
+CREATE TABLE consumer (name TEXT PRIMARY KEY, sample_position INTEGER NOT NULL,
+  entry_position INTEGER NOT NULL) WITHOUT ROWID;
+",
+};

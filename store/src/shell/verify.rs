@@ -1,0 +1,255 @@
+//! `verify`: everything that the store can check about itself, read in slices.
+
+use std::collections::BTreeMap;
+
+use model::{fault::Chain, ids::GaugeId, quantity::Unit, time::Timestamp};
+use rusqlite::{Connection, Row};
+
+use super::{
+    error::StoreError,
+    open::Store,
+    samples::{SamplesReader, first_row, key_of, known},
+};
+use crate::{
+    admission::{AdmittedColumn, Kind},
+    audit::{ChainCheck, Finding, Report},
+    chain::Hash,
+    points::Decoded,
+};
+
+/// Rows in one snapshot, so that the write-ahead log does not grow meanwhile.
+const SLICE: usize = 2_000;
+
+/// Checks both files, beside a running server if need be: the chain of entries and its copied
+/// heads, the digest of each stored payload, the points of each span, and SQLite's own check.
+pub fn verify(store: &Store) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    chain(store, &mut report)?;
+    batches(store, &mut report)?;
+    spans(store, &mut report)?;
+    loose(store, &mut report)?;
+    store
+        .samples()
+        .read_blocking(|reader| integrity(&reader.connection, "samples.db", &mut report))?;
+    store
+        .journal()
+        .read_blocking(|reader| integrity(&reader.connection, "journal.db", &mut report))?;
+    Ok(report)
+}
+
+fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
+    // Heads are read first: what is appended meanwhile is then no cut.
+    let heads = store.samples().read_blocking(|reader| heads(&reader.connection))?;
+    let mut check = ChainCheck::new(heads);
+    let (mut last, mut slice) = (0, SLICE);
+    loop {
+        let entries = match store.journal().read_blocking(|reader| reader.entries(last, slice)) {
+            Ok(entries) => entries,
+            // Some row of the slice: one by one, up to it.
+            Err(StoreError::Damaged(_)) if slice > 1 => {
+                slice = 1;
+                continue;
+            }
+            Err(StoreError::Damaged(problem)) => {
+                report.findings.push(Finding::Entry { position: last + 1, problem });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        for entry in &entries {
+            report.findings.extend(check.entry(entry));
+            report.entries += 1;
+            last = entry.position;
+        }
+        if entries.is_empty() {
+            report.findings.extend(check.end());
+            return Ok(());
+        }
+    }
+}
+
+fn heads(connection: &Connection) -> Result<BTreeMap<i64, Hash>, StoreError> {
+    let attempt = StoreError::sql("read the copied heads");
+    let sql = "SELECT position, hash FROM chain_head";
+    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let heads = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&attempt)?;
+    heads.map(|head| head.map_err(&attempt)).collect()
+}
+
+fn batches(store: &Store, report: &mut Report) -> Result<(), StoreError> {
+    let mut last = 0;
+    loop {
+        let before = last;
+        store.samples().read_blocking(|reader| {
+            for position in positions(&reader.connection, last)? {
+                last = position;
+                report.batches += 1;
+                if let Err(problem) = batch(reader, position)? {
+                    report.findings.push(Finding::Batch { position, problem });
+                }
+            }
+            Ok(())
+        })?;
+        if last == before {
+            return Ok(());
+        }
+    }
+}
+
+fn positions(connection: &Connection, after: i64) -> Result<Vec<i64>, StoreError> {
+    let attempt = StoreError::sql("list batches");
+    let sql = "SELECT position FROM batch WHERE position > ?1 ORDER BY position LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let limit = i64::try_from(SLICE).unwrap_or(i64::MAX);
+    let positions = statement.query_map([after, limit], |row| row.get(0)).map_err(&attempt)?;
+    positions.map(|position| position.map_err(&attempt)).collect()
+}
+
+type Checked = Result<(), String>;
+
+fn batch(reader: &SamplesReader, position: i64) -> Result<Checked, StoreError> {
+    let stored = match reader.batch(position) {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Ok(Err("it names an agent that is not there".to_owned())),
+        Err(StoreError::Damaged(problem)) => return Ok(Err(problem)),
+        Err(error) => return Err(error),
+    };
+    let key = match key_of(&stored) {
+        Ok(key) => key,
+        Err(error) => return Ok(Err(Chain(&error).to_string())),
+    };
+    let sql = "SELECT agent FROM batch WHERE position = ?1";
+    let agent = first_row(&reader.connection, sql, [position], |row| row.get(0))
+        .map_err(StoreError::sql("read a batch"))?
+        .unwrap_or(0);
+    Ok(match known(&reader.connection, agent, &key)? {
+        None => Err("no identity was ever admitted for it".to_owned()),
+        Some(known) if known.digest != *key.digest() => {
+            Err("its bytes are not those that were admitted".to_owned())
+        }
+        Some(known) if known.batch != Some(position) => {
+            Err("its identity belongs to another batch".to_owned())
+        }
+        Some(_) => Ok(()),
+    })
+}
+
+/// Where the next slice of spans begins.
+type SpanKey = (i64, i64, i64);
+
+fn spans(store: &Store, report: &mut Report) -> Result<(), StoreError> {
+    let mut last: SpanKey = (0, i64::MIN, i64::MIN);
+    loop {
+        let before = last;
+        store.samples().read_blocking(|reader| slice(&reader.connection, &mut last, report))?;
+        if last == before {
+            return Ok(());
+        }
+    }
+}
+
+fn slice(
+    connection: &Connection,
+    last: &mut SpanKey,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let attempt = StoreError::sql("read spans");
+    let sql = "SELECT s.gauge, s.from_ms, s.feed, s.to_ms, s.points, s.decimals, s.qc, s.batch,
+          t.name || '/' || g.name, g.unit, b.kind, b.bytes
+        FROM span s JOIN gauge g ON g.id = s.gauge JOIN station t ON t.id = g.station
+          JOIN batch b ON b.position = s.batch
+        WHERE (s.gauge, s.from_ms, s.feed) > (?1, ?2, ?3)
+        ORDER BY s.gauge, s.from_ms, s.feed LIMIT ?4";
+    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let limit = i64::try_from(SLICE).unwrap_or(i64::MAX);
+    let mut rows = statement.query([last.0, last.1, last.2, limit]).map_err(&attempt)?;
+    while let Some(row) = rows.next().map_err(&attempt)? {
+        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        *last = key(row).map_err(&attempt)?;
+        report.spans += 1;
+        report.findings.extend(span(row).map_err(&attempt)?);
+    }
+    Ok(())
+}
+
+fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
+    let (name, unit): (String, String) = (row.get(8)?, row.get(9)?);
+    let batch = row.get(7)?;
+    let problem = |problem: String| Finding::Batch { position: batch, problem };
+    let (Ok(gauge), Some(unit), Some(kind)) =
+        (name.parse::<GaugeId>(), Unit::named(&unit), Kind::from_code(row.get(10)?))
+    else {
+        return Ok(Some(problem(format!("a span of `{name}` in `{unit}`, which is not known"))));
+    };
+    let column = AdmittedColumn {
+        gauge: gauge.clone(),
+        unit,
+        decimals: row.get(5)?,
+        from: Timestamp::clamped(row.get(1)?),
+        to: Timestamp::clamped(row.get(3)?),
+        points: row.get(4)?,
+        qc: row.get(6)?,
+    };
+    let bytes: Vec<u8> = row.get(11)?;
+    let checked = Decoded::new(kind, &bytes).and_then(|decoded| decoded.span(&column));
+    Ok(checked.err().map(|error| Finding::Span {
+        gauge,
+        batch,
+        problem: Chain(&error).to_string(),
+    }))
+}
+
+const LOOSE: [(&str, &str); 4] = [
+    (
+        "identities whose batch is not there",
+        "SELECT (SELECT count(*) FROM admitted a LEFT JOIN batch b ON b.position = a.batch
+            WHERE a.batch IS NOT NULL AND b.position IS NULL)
+          + (SELECT count(*) FROM admitted_payload a LEFT JOIN batch b ON b.position = a.batch
+            WHERE a.batch IS NOT NULL AND b.position IS NULL)",
+    ),
+    (
+        "spans whose batch is not there",
+        "SELECT count(*) FROM span s LEFT JOIN batch b ON b.position = s.batch
+            WHERE b.position IS NULL",
+    ),
+    (
+        "spans whose feed row is not there",
+        "SELECT count(*) FROM span s LEFT JOIN feed f ON f.position = s.feed
+            WHERE f.position IS NULL",
+    ),
+    (
+        "spans whose gauge is not there",
+        "SELECT count(*) FROM span s LEFT JOIN gauge g ON g.id = s.gauge WHERE g.id IS NULL",
+    ),
+];
+
+fn loose(store: &Store, report: &mut Report) -> Result<(), StoreError> {
+    for (what, sql) in LOOSE {
+        let count = store.samples().read_blocking(|reader| {
+            first_row(&reader.connection, sql, [], |row| row.get::<_, i64>(0))
+                .map_err(StoreError::sql("count loose rows"))
+        })?;
+        let count = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
+        if count > 0 {
+            report.findings.push(Finding::Loose { what, count });
+        }
+    }
+    Ok(())
+}
+
+fn integrity(
+    connection: &Connection,
+    file: &'static str,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let attempt = StoreError::sql("check a file");
+    let mut statement = connection.prepare("PRAGMA integrity_check").map_err(&attempt)?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&attempt)?;
+    for line in lines {
+        let problem = line.map_err(&attempt)?;
+        if problem != "ok" {
+            report.findings.push(Finding::File { file, problem });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The store on a real disk: what must hold whatever arrives, in whatever order, and is killed
+//! whenever.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests; the lints spare only functions marked as such"
+)]
+
+mod admission;
+mod journal;
+mod kill;
+mod making;
+mod opening;
+mod paging;
+mod quarantine;
+mod verify;

@@ -1,0 +1,20 @@
+//! End to end: the real binaries among real peers. A module for each promise.
+
+#[path = "end_to_end/bad_input.rs"]
+mod bad_input;
+#[path = "end_to_end/commands.rs"]
+mod commands;
+#[path = "end_to_end/every_point.rs"]
+mod every_point;
+#[path = "end_to_end/full_disk.rs"]
+mod full_disk;
+#[path = "end_to_end/nothing_lost.rs"]
+mod nothing_lost;
+#[path = "end_to_end/order.rs"]
+mod order;
+#[path = "end_to_end/outage.rs"]
+mod outage;
+#[path = "end_to_end/read_only.rs"]
+mod read_only;
+#[path = "end_to_end/way.rs"]
+mod way;

@@ -1,0 +1,464 @@
+//! Bad input: set aside with its reason and told back, while everybody else goes on.
+
+use std::{fs, time::Duration};
+
+use model::{
+    batch::{Batch, BatchClock, Column},
+    ids::{BatchId, Epoch},
+    reading::Point,
+    wire::batch_v1,
+};
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use serde_json::{Value, json};
+use world::{Api, Exact, Finished, Mqtt, Oracle, Register, Site, World, not_proven, wait};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn batch_of(agent: &str, gauge: &str, sequence: u64, unit: &str, at_ms: i64) -> Batch {
+    Batch {
+        id: BatchId { agent: agent.parse().unwrap(), epoch: Epoch(9), sequence },
+        clock: BatchClock::Utc { uncertainty_ms: 0 },
+        previous: None,
+        columns: vec![Column {
+            gauge: gauge.parse().unwrap(),
+            unit: unit.into(),
+            decimals: 3,
+            period_ms: 1_000,
+            points: vec![Point::good(at_ms, 612)],
+        }],
+        gaps: Vec::new(),
+        anchors: Vec::new(),
+    }
+}
+
+/// A station with one flow gauge for whoever speaks as `gw-third`.
+const THIRD: &str = r#"
+[[station]]
+id = "BF-third"
+agent = "gw-third"
+
+  [[station.gauge]]
+  id = "release"
+  quantity = "flow"
+  unit = "m3/s"
+  interval = "5s"
+"#;
+
+/// Waits until a refusal with this reason has come back, as many times as wanted.
+fn until_refused(mqtt: &Mqtt, reason: &str, count: usize) -> Vec<Value> {
+    mqtt.until(&format!("{count} × {reason} on refused"), PATIENCE, "/refused", |messages| {
+        let documents = messages.iter().map(|message| serde_json::from_slice::<Value>(message));
+        let documents: Vec<Value> = documents.map(|document| document.expect("JSON")).collect();
+        let found: Vec<Value> =
+            documents.into_iter().filter(|document| document["reason"] == reason).collect();
+        (found.len() >= count).then_some(found)
+    })
+}
+
+fn quarantined(api: &Api, reason: &str) -> Vec<Value> {
+    let items = api.list("quarantine", "&state=all").into_iter();
+    items.filter(|item| item["reason"] == reason).collect()
+}
+
+fn until_quarantined(api: &Api, reason: &str, count: usize) -> Vec<Value> {
+    wait::until(&format!("{count} × {reason} in quarantine"), PATIENCE, || {
+        let found = quarantined(api, reason);
+        if found.len() >= count {
+            Ok(found)
+        } else {
+            Err(format!("{:?}", api.list("quarantine", "")))
+        }
+    })
+}
+
+/// A world with an agent at work beside the one that misbehaves.
+fn busy_world(name: &str) -> (World, world::Meter, Site, world::Agent) {
+    let mut world = World::new(name);
+    let mut meter = world.meter("good");
+    let site = Site::counting("good", &mut meter, "200ms", 10);
+    world.open_with(&[&site], &["gw-third"], THIRD);
+    let mut agent = world.agent(&site);
+    agent.start();
+    (world, meter, site, agent)
+}
+
+#[test]
+fn malformed_foreign_and_lying_messages_are_quarantined_whole_and_told_back() {
+    let (mut world, mut meter, site, _agent) = busy_world("garbage");
+    let api = world.server.api();
+    let third = world.broker.client("gw-third");
+    let topic = "baseflow/v1/gw-third/batch";
+    let now = wait::now_ms();
+    // let it reach its working size first
+    wait::until("some samples", PATIENCE, || {
+        let samples = api.samples(&site.full("g0"))?;
+        if samples.len() >= 5 { Ok(()) } else { Err(format!("{samples:?}")) }
+    });
+    let before = world.server.resident_bytes();
+
+    let good = batch_v1::encode(&batch_of("gw-third", "BF-third/release", 1, "m3/s", now));
+    let own = |batch: &Batch| batch_v1::encode(batch);
+    let bomb = zstd_bomb();
+    let mut garbage: Vec<(&str, Vec<u8>)> = vec![
+        ("undecodable", Vec::new()),
+        ("undecodable", b"hello".to_vec()),
+        ("undecodable", good[..good.len() - 3].to_vec()),
+        ("undecodable", vec![0xFF; 1024]),
+        ("undecodable", vec![0x28, 0xB5, 0x2F, 0xFD, 1, 2, 3]),
+        ("too_large", bomb),
+        ("version", {
+            let mut later = good.clone();
+            later[1] = 2;
+            later
+        }),
+        ("agent_mismatch", own(&batch_of("gw-good", "BF-third/release", 2, "m3/s", now))),
+        ("foreign_station", own(&batch_of("gw-third", "BF-good/g0", 3, "V", now))),
+    ];
+    // as large as the broker lets through, again and again
+    garbage.extend((0..8_u8).map(|fill| ("undecodable", vec![fill | 0x80; 2_096_000])));
+    let mut wanted = std::collections::BTreeMap::new();
+    for (reason, payload) in &garbage {
+        assert_eq!(third.publish(topic, payload.clone()), PubAckReason::Success, "{reason}");
+        *wanted.entry(*reason).or_insert(0) += 1;
+    }
+    // a good one, to see that its sender was not shut out
+    third.publish(topic, good);
+    for (reason, count) in wanted {
+        let refused = until_refused(&third, reason, count);
+        assert!(refused.iter().all(|refused| refused["kept"] == "garbage"), "{refused:?}");
+        for item in until_quarantined(&api, reason, count) {
+            assert_eq!(
+                (&item["agent"], &item["kind"]),
+                (&json!("gw-third"), &json!("garbage")),
+                "{item}"
+            );
+            assert!(item["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{item}");
+        }
+    }
+    wait::until("the good batch is stored", PATIENCE, || {
+        let samples = api.samples("BF-third/release")?;
+        if samples.len() == 1 { Ok(()) } else { Err(format!("{samples:?}")) }
+    });
+    let grown = world.server.resident_bytes().saturating_sub(before);
+    println!("the server grew by {} KiB over 17 MB of garbage", grown / 1024);
+    assert!(grown <= 64 << 20, "the server grew by {grown} bytes");
+    meter.silence([1]);
+    Oracle::read(&[&site]).reconcile_gauges(&world.server, PATIENCE);
+    println!("{}", world.server.command(&["verify"]).success());
+}
+
+/// One zstd frame of a few bytes that says nothing of its size and holds 64 MiB of zeros: blocks of
+/// one repeated byte, written by hand.
+fn zstd_bomb() -> Vec<u8> {
+    // magic; no content size, no checksum; window of 8 MiB
+    let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x68];
+    for block in 0..512_u32 {
+        let is_last = u32::from(block == 511);
+        let header = is_last | 1 << 1 | 131_072 << 3; // RLE, 128 KiB
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.push(0);
+    }
+    frame
+}
+
+#[test]
+fn the_broker_refuses_what_is_too_large_or_on_anothers_topic() {
+    let (world, mut meter, site, _agent) = busy_world("broker-rules");
+    let third = world.broker.client("gw-third");
+    for topic in [
+        "gw-good/batch",
+        "gw-good/json",
+        "gw-good/status",
+        "gw-third/commit",
+        "gw-third/refused",
+        "server",
+    ] {
+        let answer = third.publish(&format!("baseflow/v1/{topic}"), "x");
+        assert_eq!(answer, PubAckReason::NotAuthorized, "{topic}");
+    }
+    let large = world.folder().join("large.bin");
+    fs::write(&large, vec![0; 3 << 20]).expect("a file");
+    match world.broker.mosquitto_pub("gw-third") {
+        None => not_proven("that the broker refuses more than 2 MiB (no mosquitto_pub)"),
+        Some(mut command) => {
+            let sent =
+                Finished::of(command.args(["-t", "baseflow/v1/gw-third/batch", "-f"]).arg(&large));
+            let said = sent.out + &sent.err;
+            assert!(!said.contains("RC:0") && !said.contains("RC:16"), "3 MiB were taken: {said}");
+        }
+    }
+    wait::until("some samples", PATIENCE, || {
+        let samples = world.server.api().samples(&site.full("g0"))?;
+        if samples.len() >= 5 { Ok(()) } else { Err(format!("{samples:?}")) }
+    });
+    // None of it reached anybody.
+    meter.silence([1]);
+    Oracle::read(&[&site]).reconcile(&world.server, PATIENCE);
+    let items = world.server.api().list("quarantine", "&state=all");
+    assert!(items.is_empty(), "{items:?}");
+}
+
+/// Publishes as a third party does: with `mosquitto_pub` where it is installed.
+fn publish_json(world: &World, third: &mut Option<Mqtt>, document: &str) {
+    let topic = "baseflow/v1/gw-third/json";
+    // One account is one connection, and the test's own one hears the refusals.
+    *third = None;
+    if let Some(mut command) = world.broker.mosquitto_pub("gw-third") {
+        Finished::of(command.args(["-t", topic, "-m", document])).success();
+        *third = Some(world.broker.client("gw-third"));
+    } else {
+        let client = world.broker.client("gw-third");
+        client.publish(topic, document);
+        *third = Some(client);
+    }
+}
+
+fn rfc3339(ms: i64) -> String {
+    model::time::Timestamp::clamped(ms).to_string()
+}
+
+#[test]
+fn readings_of_third_parties_as_json_are_stored_or_refused_one_by_one() {
+    let mut world = World::new("json");
+    world.open_with(&[], &["gw-third", "gw-other"], THIRD);
+    let api = world.server.api();
+    let now = wait::now_ms() / 1_000 * 1_000;
+    let mut third = None;
+    let reading = |gauge: &str, at: &str, value: &str| {
+        format!(r#"{{"gauge":"BF-third/{gauge}","at":"{at}","value":{value}}}"#)
+    };
+    // One object; an array with another offset; float32 printed in full; half to even.
+    publish_json(
+        &world,
+        &mut third,
+        &format!(r#"{{"readings":{}}}"#, reading("release", &rfc3339(now - 5_000), "0.612")),
+    );
+    let beijing = "2024-11-22T08:00:00+08:00";
+    let many = [
+        reading("release", beijing, "0.300000011920929"),
+        reading("release", &rfc3339(now - 4_000), "0.0000025"),
+        format!(
+            r#"{{"gauge":"BF-third/release","at":"{}","value":1.5,"quality":"suspect"}}"#,
+            rfc3339(now - 3_000)
+        ),
+    ];
+    let document = format!(r#"{{"readings":[{}]}}"#, many.join(","));
+    publish_json(&world, &mut third, &document);
+    publish_json(&world, &mut third, &document); // known by its digest
+    let expected = ["0.3", "0.612", "0.000002", "1.5"].map(Exact::parse);
+    wait::until("four samples", PATIENCE, || {
+        let samples = api.samples("BF-third/release")?;
+        let values: Vec<Option<Exact>> = samples.iter().map(|sample| sample.value).collect();
+        if values == expected && samples[3].quality == "suspect" {
+            Ok(())
+        } else {
+            Err(format!("{samples:?}"))
+        }
+    });
+
+    // One after another: each document has one good reading and one that is refused by itself.
+    let refused = [
+        reading("release", &rfc3339(now + 3_600_000), "1"),
+        reading("release", "1999-12-31T23:59:59Z", "1"),
+        reading("release", "2024-11-22T08:00:00", "1"),
+        reading("release", &rfc3339(now - 1_000), "\"0.6\""),
+        reading("release", &rfc3339(now - 1_000), "null"),
+        reading("release", &rfc3339(now - 1_000), &"1".repeat(41)),
+        reading("release", &rfc3339(now - 1_000), "9e99"),
+        format!(
+            r#"{{"gauge":"BF-third/release","at":"{}","value":1,"quality":"fine"}}"#,
+            rfc3339(now)
+        ),
+    ];
+    for (second, bad) in (10_i64..).zip(&refused) {
+        let good = reading("release", &rfc3339(now - second * 1_000), "2");
+        publish_json(&world, &mut third, &format!(r#"{{"readings":[{good},{bad}]}}"#));
+    }
+    for item in until_quarantined(&api, "reading", refused.len()) {
+        assert_eq!(item["kind"], "garbage", "{item}");
+        assert!(
+            item["detail"].as_str().is_some_and(|detail| detail.contains("reading 1")),
+            "{item}"
+        );
+    }
+    wait::until("the good ones beside them", PATIENCE, || {
+        let samples = api.samples("BF-third/release")?;
+        if samples.len() == 4 + refused.len() { Ok(()) } else { Err(format!("{samples:?}")) }
+    });
+
+    // No JSON at all, no readings in it, and a number that is none.
+    for bad in [
+        "not json",
+        r#"{"values":[]}"#,
+        r#"{"readings":[{"gauge":"BF-third/release","at":"2024-11-22T08:00:00Z","value":NaN}]}"#,
+    ] {
+        publish_json(&world, &mut third, bad);
+    }
+    until_quarantined(&api, "undecodable", 3);
+
+    // Another agent's station: nothing of the document is taken.
+    let other = world.broker.client("gw-other");
+    let foreign = format!(r#"{{"readings":{}}}"#, reading("release", &rfc3339(now - 100_000), "7"));
+    other.publish("baseflow/v1/gw-other/json", foreign);
+    until_refused(&other, "foreign_station", 1);
+    assert_eq!(api.samples("BF-third/release").unwrap().len(), 4 + refused.len());
+}
+
+#[test]
+fn what_only_the_registry_refuses_is_parked_and_replayed_later() {
+    let (mut world, mut meter, site, _agent) = busy_world("parked");
+    let api = world.server.api();
+    let third = world.broker.client("gw-third");
+    let now = wait::now_ms() / 1_000 * 1_000;
+    // A batch with a gauge that is known, one that is not, and one with an impossible unit.
+    let mut batch = batch_of("gw-third", "BF-third/release", 1, "m3/s", now);
+    batch.columns.extend(batch_of("gw-third", "BF-third/level", 1, "m", now).columns);
+    third.publish("baseflow/v1/gw-third/batch", batch_v1::encode(&batch));
+    let unknown = batch_of("gw-third", "BF-new/level", 2, "m", now + 1_000);
+    third.publish("baseflow/v1/gw-third/batch", batch_v1::encode(&unknown));
+    let impossible = batch_of("gw-third", "BF-third/release", 3, "V", now + 2_000);
+    third.publish("baseflow/v1/gw-third/batch", batch_v1::encode(&impossible));
+    let json = format!(
+        r#"{{"readings":{{"gauge":"BF-third/level","at":"{}","value":1.2345}}}}"#,
+        rfc3339(now + 3_000)
+    );
+    third.publish("baseflow/v1/gw-third/json", json);
+
+    for (reason, count) in [("unknown_gauge", 2), ("unknown_station", 1), ("unit", 1)] {
+        for item in until_quarantined(&api, reason, count) {
+            assert_eq!(item["kind"], "parked", "{item}");
+        }
+        let refused = until_refused(&third, reason, count);
+        assert!(refused.iter().all(|refused| refused["kept"] == "parked"), "{refused:?}");
+    }
+    assert_eq!(api.samples("BF-third/release").unwrap().len(), 1, "the known column is stored");
+    let parked = quarantined(&api, "unknown_gauge");
+    let early = api.post(&format!("/quarantine/{}/replay", parked[0]["id"]), None);
+    assert_eq!(early.status, 409, "nothing has changed yet: {}", early.text);
+
+    let level = "\n  [[station.gauge]]\n  id = \"level\"\n  quantity = \"level\"\n  unit = \"m\"\n  interval = \"5s\"\n";
+    let more = format!("{level}\n[[station]]\nid = \"BF-new\"\nagent = \"gw-third\"\n{level}");
+    let file = world.server.registry_file();
+    let text = fs::read_to_string(&file).expect("the registry") + &more;
+    fs::write(&file, text).expect("the registry");
+    world.server.import_registry();
+    for (reason, item) in [("unknown_gauge", 0), ("unknown_gauge", 1), ("unknown_station", 0)] {
+        let id = quarantined(&api, reason)[item]["id"].clone();
+        // The server takes a registry up within a second.
+        wait::until(&format!("{reason} {id} is replayed"), PATIENCE, || {
+            let answer = api.post(&format!("/quarantine/{id}/replay"), None);
+            if answer.status == 200 {
+                Ok(())
+            } else {
+                Err(format!("{}: {}", answer.status, answer.text))
+            }
+        });
+        let again = api.post(&format!("/quarantine/{id}/replay"), None);
+        assert_eq!(again.status, 409, "{}", again.text);
+    }
+    let values = |gauge: &str| -> Vec<String> {
+        let samples = api.samples(gauge).unwrap();
+        samples.iter().map(|sample| sample.value.unwrap().to_string()).collect()
+    };
+    assert_eq!(values("BF-third/level"), ["0.612", "1.2345"]);
+    assert_eq!(values("BF-new/level"), ["0.612"]);
+    assert_eq!(values("BF-third/release"), ["0.612"]);
+    let unit = quarantined(&api, "unit")[0]["id"].clone();
+    assert_eq!(api.post(&format!("/quarantine/{unit}/discard"), None).status, 200);
+    assert_eq!(api.post(&format!("/quarantine/{unit}/replay"), None).status, 409);
+
+    meter.silence([1]);
+    Oracle::read(&[&site]).reconcile_gauges(&world.server, PATIENCE);
+    world.server.kill9();
+    world.server.start();
+    assert_eq!(values("BF-third/level"), ["0.612", "1.2345"]);
+    println!("{}", world.server.command(&["verify"]).success());
+}
+
+#[test]
+fn settings_with_many_faults_list_every_key_and_start_nothing() {
+    let world = World::new("settings");
+    let bad = "data_dir = 5\ncolour = \"blue\"\n\n[http]\nlisten = \"nowhere\"\nport = 1\n\n[mqtt]\nurl = \"http://x\"\nversion = 3\n\n\
+               [registry]\nnear = \"abc\"\n";
+    fs::write(world.server.settings(), bad).expect("a settings file");
+    for command in [&["run"][..], &["check"], &["token", "list"]] {
+        let said = world.server.command(command);
+        assert_eq!(said.code, 78, "{command:?}: {said:?}");
+        let text = said.out + &said.err;
+        for key in [
+            "data_dir",
+            "colour",
+            "http.listen",
+            "http.port",
+            "mqtt.url",
+            "mqtt.version",
+            "registry.near",
+        ] {
+            assert!(text.contains(key), "{command:?} does not name {key}: {text}");
+        }
+    }
+    assert!(!world.folder().join("data").try_exists().unwrap(), "nothing was made");
+
+    let meterless = world::Bus {
+        url: "tcp://127.0.0.1:502".to_owned(),
+        log: "none".into(),
+        timeout: "1s",
+        retries: 0,
+        period: "1s",
+        registers: vec![Register::new("g", 1, "input", 0, "u16")],
+    };
+    let site = Site::new("settings", vec![meterless]);
+    let agent = world.agent(&site);
+    let text = fs::read_to_string(agent.settings()).expect("its settings");
+    let text = text
+        .replace("period = \"1s\"", "period = \"1\"\nspeed = 9")
+        .replace("type = \"u16\"", "type = \"u17\"")
+        .replace("max_age = \"200ms\"", "max_age = \"-1s\"")
+        .replace("gauge = \"BF-settings/g\"", "gauge = \"no slash\"")
+        .replace("unit = 1\n", "unit = 300\n");
+    fs::write(agent.settings(), text).expect("its settings");
+    for command in ["run", "check", "probe", "spool"] {
+        let said = agent.command(&[command]);
+        assert_eq!(said.code, 78, "{command}: {said:?}");
+        let text = said.out + &said.err;
+        for key in [
+            "batch.max_age",
+            "bus[0].device[0].period",
+            "bus[0].device[0].speed",
+            "bus[0].device[0].unit",
+            "bus[0].device[0].register[0].type",
+            "bus[0].device[0].register[0].gauge",
+        ] {
+            assert!(text.contains(key), "{command} does not name {key}: {text}");
+        }
+    }
+    assert!(!agent.spool().try_exists().unwrap(), "no spool was made");
+}
+
+#[test]
+fn a_registry_with_any_fault_changes_nothing() {
+    let mut world = World::new("registry");
+    world.open_with(&[], &["gw-third"], THIRD);
+    let before = world.server.command(&["registry", "export"]).success();
+    let bad = format!(
+        "{THIRD}\n[[station]]\nid = \"BF new\"\nkind = \"castle\"\ncolour = 1\n\n  [[station.gauge]]\n  id = \"x\"\n  quantity = \"flow\"\n  \
+         unit = \"V\"\n  interval = \"soon\"\n\n[[rule]]\nid = \"r\"\nstatistic = \"guess\"\n"
+    );
+    let file = world.folder().join("bad.toml");
+    fs::write(&file, bad).expect("a file");
+    let said = world.server.command(&["registry", "import", file.to_str().unwrap()]);
+    assert_eq!(said.code, 78, "{said:?}");
+    let text = said.out + &said.err;
+    for key in [
+        "station[1].id",
+        "station[1].kind",
+        "station[1].colour",
+        "station[1].gauge[0].unit",
+        "station[1].gauge[0].interval",
+        "rule[0].statistic",
+    ] {
+        assert!(text.contains(key), "{key} is not named: {text}");
+    }
+    assert_eq!(world.server.command(&["registry", "export"]).success(), before);
+    assert_eq!(world.server.api().list("stations", "").len(), 1);
+}

@@ -1,0 +1,315 @@
+//! Commands: each does what its help says, ends with the right code, and may run beside the server.
+
+use std::{fs, process::Command, time::Duration};
+
+use serde_json::json;
+use world::{Api, Bus, Exact, Finished, Oracle, Register, Site, World, binary, wait};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn one_gauge(world: &World, name: &str) -> (world::Meter, Site) {
+    let mut meter = world.meter("one");
+    let site = Site::counting(name, &mut meter, "200ms", 2);
+    (meter, site)
+}
+
+#[test]
+fn every_command_shows_an_example_in_its_help() {
+    let commands: [(&str, &[&[&str]]); 2] = [
+        (
+            "baseflow",
+            &[
+                &["run"],
+                &["check"],
+                &["registry", "import"],
+                &["registry", "export"],
+                &["registry", "diff"],
+                &["token", "add"],
+                &["token", "list"],
+                &["token", "revoke"],
+                &["import", "samples"],
+                &["export", "samples"],
+                &["verify"],
+            ],
+        ),
+        ("baseflow-edge", &[&["run"], &["check"], &["probe"], &["spool"]]),
+    ];
+    for (name, commands) in commands {
+        for command in commands {
+            let help =
+                Finished::of(Command::new(binary(name)).args(*command).arg("--help")).success();
+            let example = format!("{name} {}", command.join(" "));
+            assert!(help.contains(&example), "`{example} --help` shows no example: {help}");
+        }
+        for bad in [&["no-such-command"][..], &["run"], &["check", "--no-such-option"]] {
+            let said = Finished::of(Command::new(binary(name)).args(bad));
+            assert_eq!(said.code, 2, "{name} {bad:?}: {said:?}");
+        }
+        let missing = Finished::of(Command::new(binary(name)).args([
+            "check",
+            "--config",
+            "/no/such/file.toml",
+        ]));
+        assert_eq!(missing.code, 78, "{missing:?}");
+        assert!(missing.err.contains("/no/such/file.toml"), "{missing:?}");
+    }
+}
+
+#[test]
+fn check_prints_what_is_in_force_with_origins_and_without_secrets() {
+    let mut world = World::new("check");
+    let (_meter, site) = one_gauge(&world, "check");
+    world.open(&[&site]);
+    let said = world.server.command(&["check"]).success();
+    assert!(said.contains("data_dir") && said.contains("default"), "{said}");
+    assert!(!said.contains("secret of"), "a secret is printed: {said}");
+    let agent = world.agent(&site);
+    let plan = agent.command(&["check"]).success();
+    assert!(plan.contains("unit-1") && plan.contains("bus-0"), "{plan}");
+    assert!(!plan.contains("secret of"), "a secret is printed: {plan}");
+}
+
+#[test]
+fn probe_shows_words_value_and_every_word_order() {
+    let world = World::new("probe");
+    let mut meter = world.meter("probe");
+    let flow = Register::flow("release", 1, 100, "cdab");
+    let number = Register::new("number", 1, "holding", 7, "u16");
+    meter.command(&flow.set(1800.0));
+    meter.command(&number.set(4660));
+    let site = Site::new("probe", vec![Bus::new(&meter, "1s", vec![flow, number])]);
+    let agent = world.agent(&site);
+    let said = agent.command(&["probe"]).success();
+    for text in
+        ["BF-probe/release", "1800", "abcd", "cdab", "badc", "dcba", "BF-probe/number", "4660"]
+    {
+        assert!(said.contains(text), "{text} is missing: {said}");
+    }
+    let lower = said.to_lowercase();
+    assert!(
+        lower.contains("0000 44e1") || lower.contains("0000") && lower.contains("44e1"),
+        "{said}"
+    );
+    agent.command(&["probe", "--device", "unit-1"]).success();
+    let unknown = agent.command(&["probe", "--device", "nobody"]);
+    assert_ne!(unknown.code, 0, "{unknown:?}");
+}
+
+#[test]
+fn spool_tells_what_is_queued_beside_a_running_agent() {
+    let mut world = World::new("spool");
+    let (_meter, site) = one_gauge(&world, "spool");
+    world.open(&[&site]);
+    world.broker.kill9();
+    let mut agent = world.agent(&site);
+    agent.start();
+    wait::until("a queue", PATIENCE, || {
+        let queued = if agent.spool().try_exists().unwrap() { agent.held().queued } else { 0 };
+        if queued >= 3 { Ok(()) } else { Err(queued) }
+    });
+    let said = agent.command(&["spool"]).success();
+    assert!(said.to_lowercase().contains("queued"), "{said}");
+    let second = agent.command(&["run"]);
+    assert_ne!(second.code, 0, "a second agent ran on one spool: {second:?}");
+    let id = agent.process().id().to_string();
+    assert!((second.out + &second.err).contains(&id), "the holder {id} is not named");
+    agent.process().expect_running();
+}
+
+#[test]
+fn a_second_server_on_one_data_folder_is_refused() {
+    let mut world = World::new("second");
+    world.open_with(&[], &[], "");
+    let second = world.server.command(&["run"]);
+    assert_eq!(second.code, 1, "{second:?}");
+    let id = world.server.process().id().to_string();
+    assert!(
+        (second.out.clone() + &second.err).contains(&id),
+        "the holder {id} is not named: {second:?}"
+    );
+    world.server.process().expect_running();
+    world.server.stop();
+}
+
+#[test]
+fn tokens_open_the_api_until_they_are_revoked() {
+    let mut world = World::new("token");
+    world.open_with(&[], &[], "");
+    let token =
+        world.server.command(&["token", "add", "--name", "viewer", "--role", "viewer"]).success();
+    assert_eq!(token.lines().count(), 1, "the token alone is printed: {token}");
+    let api: Api = world.server.api().with_token(token.trim());
+    wait::until("the token is good", PATIENCE, || {
+        let answer = api.try_get("/stations").unwrap();
+        if answer.status == 200 { Ok(()) } else { Err(answer.text) }
+    });
+    assert_eq!(api.post("/quarantine/1/discard", None).status, 403);
+    assert_eq!(api.with_token("bf_wrong").try_get("/stations").unwrap().status, 401);
+    let list = world.server.command(&["token", "list"]).success();
+    assert!(list.contains("viewer") && !list.contains(token.trim()), "{list}");
+    let again = world.server.command(&["token", "add", "--name", "viewer", "--role", "viewer"]);
+    assert_ne!(again.code, 0, "{again:?}");
+    world.server.command(&["token", "revoke", "viewer"]).success();
+    wait::until("the token is refused", PATIENCE, || {
+        let answer = api.try_get("/stations").unwrap();
+        if answer.status == 401 { Ok(()) } else { Err(answer.text) }
+    });
+}
+
+#[test]
+fn a_registry_goes_out_and_in_again_unchanged() {
+    let mut world = World::new("round");
+    let (_meter, site) = one_gauge(&world, "round");
+    let demo = fs::read_to_string(world::repository().join("deploy/demo/registry.toml"))
+        .expect("the demo");
+    world.open_with(&[&site], &[], &demo);
+    let exported = world.server.command(&["registry", "export"]).success();
+    let file = world.folder().join("exported.toml");
+    fs::write(&file, &exported).expect("a file");
+    let path = file.to_str().unwrap();
+    world.server.command(&["registry", "import", path]).success();
+    assert_eq!(world.server.command(&["registry", "export"]).success(), exported);
+
+    let changed = exported.replace("鹿鸣滩(示例)", "鹿鸣滩");
+    assert_ne!(changed, exported);
+    fs::write(&file, &changed).expect("a file");
+    let diff = world.server.command(&["registry", "diff", path]).success();
+    assert!(diff.contains("BF-620721-04") && diff.contains("鹿鸣滩"), "{diff}");
+    let dry = world.server.command(&["registry", "import", path, "--dry-run"]).success();
+    assert!(dry.contains("BF-620721-04"), "{dry}");
+    assert_eq!(world.server.command(&["registry", "export"]).success(), exported);
+    world.server.command(&["registry", "import", path]).success();
+    let api = world.server.api();
+    wait::until("the running server knows it", PATIENCE, || {
+        let name = api.get("/stations/BF-620721-04")["name"].clone();
+        if name == "鹿鸣滩" { Ok(()) } else { Err(name) }
+    });
+    world.server.command(&["verify"]).success();
+}
+
+#[test]
+fn a_station_that_has_data_may_not_vanish_from_the_registry() {
+    let mut world = World::new("vanish");
+    let (_meter, site) = one_gauge(&world, "vanish");
+    world.open(&[&site]);
+    let mut agent = world.agent(&site);
+    agent.start();
+    let api = world.server.api();
+    wait::until("a sample", PATIENCE, || {
+        if api.samples(&site.full("g0"))?.is_empty() { Err("none".to_owned()) } else { Ok(()) }
+    });
+    let file = world.folder().join("empty.toml");
+    fs::write(&file, "[[station]]\nid = \"other\"\n").expect("a file");
+    let said = world.server.command(&["registry", "import", file.to_str().unwrap()]);
+    assert_eq!(said.code, 78, "{said:?}");
+    assert!((said.out + &said.err).contains(&site.station), "the station is not named");
+}
+
+#[test]
+fn history_comes_in_by_file_once_and_every_refused_line_is_told() {
+    let mut world = World::new("import");
+    let (mut meter, site) = one_gauge(&world, "import");
+    world.open(&[&site]);
+    let mut agent = world.agent(&site);
+    agent.start();
+    let (station, api) = (&site.station, world.server.api());
+    let mut text = "station,gauge,at,value,unit,quality,reason\n".to_owned();
+    for minute in 0..1_000 {
+        let (hour, minute) = (minute / 60, minute % 60);
+        text += &format!(
+            "{station},g0,2024-10-0{}T{:02}:{minute:02}:00+08:00,{},V,good,\n",
+            1 + hour / 24,
+            hour % 24,
+            7_000_000 + hour * 60 + minute
+        );
+    }
+    let bad = [
+        format!("{station},nope,2024-10-01T00:00:30Z,1,V,good,"),
+        format!("{station},g0,yesterday,1,V,good,"),
+        format!("{station},g0,2024-10-01T00:00:30Z,many,V,good,"),
+        format!("{station},g0,2024-10-01T00:00:31Z,1,kg,good,"),
+        format!("{station},g0,2024-10-01T00:00:32Z,1,V,lovely,"),
+        format!("{station},g0,1999-10-01T00:00:32Z,1,V,good,"),
+    ];
+    let file = world.folder().join("history.csv");
+    fs::write(&file, format!("{text}{}\n", bad.join("\n"))).expect("a file");
+    let path = file.to_str().unwrap();
+    let dry = world.server.command(&["import", "samples", path, "--dry-run"]);
+    assert_eq!(dry.code, 1, "{dry:?}");
+    let imported = || -> Vec<i128> {
+        let samples = api.samples(&site.full("g0")).unwrap();
+        let old =
+            samples.into_iter().filter(|sample| sample.value >= Some(Exact::whole(7_000_000)));
+        old.map(|sample| sample.value.unwrap().0 / 1_000_000_000).collect()
+    };
+    assert_eq!(imported(), Vec::<i128>::new(), "a dry run stores nothing");
+    for _ in 0..2 {
+        let said = world.server.command(&["import", "samples", path]);
+        assert_eq!(said.code, 1, "lines were refused: {said:?}");
+        for line in 1_002..=1_007 {
+            assert!(said.err.contains(&line.to_string()), "line {line} is not told: {}", said.err);
+        }
+        assert_eq!(imported(), (7_000_000..7_001_000).collect::<Vec<_>>());
+    }
+    fs::write(&file, text).expect("a file");
+    world.server.command(&["import", "samples", path]).success();
+    assert_eq!(imported(), (7_000_000..7_001_000).collect::<Vec<_>>());
+
+    // What goes out comes in again elsewhere as it was.
+    meter.silence([1]);
+    let csv = world
+        .server
+        .command(&["export", "samples", "--station", station, "--format", "csv"])
+        .success();
+    let copy = world.folder().join("copy.csv");
+    fs::write(&copy, &csv).expect("a file");
+    let registry = fs::read_to_string(world.server.registry_file()).expect("the registry");
+    let mut other = World::new("import-copy");
+    other.open_with(&[], &[], &registry);
+    other.server.command(&["import", "samples", copy.to_str().unwrap()]).success();
+    let again = other
+        .server
+        .command(&["export", "samples", "--station", station, "--format", "csv"])
+        .success();
+    assert_eq!(again.lines().count(), csv.lines().count());
+    let values = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split(',').take(4).collect::<Vec<_>>().join(",")).collect()
+    };
+    assert_eq!(values(&again), values(&csv));
+    world.server.command(&["verify"]).success();
+}
+
+#[test]
+fn parts_start_alone_say_what_is_missing_and_stop_in_time() {
+    let mut world = World::new("alone");
+    let (mut meter, site) = one_gauge(&world, "alone");
+    world.open(&[&site]);
+    world.broker.kill9();
+    world.server.stop();
+    // neither broker nor server nor a meter that answers
+    meter.silence([1]);
+    let mut agent = world.agent(&site);
+    agent.start();
+    world.server.start();
+    wait::until("the server says that it lacks the broker", PATIENCE, || {
+        let stations = world.server.api().get("/stations");
+        if stations["stations"].is_array() { Ok(()) } else { Err(stations) }
+    });
+    let took = world.server.stop().max(agent.stop());
+    assert!(took < Duration::from_secs(10), "stopping took {took:?}");
+    agent.start();
+    world.server.start();
+    world.broker.start();
+    meter.command(&json!({"fault": {"unit": 1, "kind": null}}));
+    let api = world.server.api();
+    wait::until("all of it works after all", PATIENCE, || {
+        let samples = api.samples(&site.full("g0"))?;
+        if samples.iter().any(|sample| sample.value.is_some()) {
+            Ok(())
+        } else {
+            Err(format!("{samples:?}"))
+        }
+    });
+    meter.silence([1]);
+    Oracle::read(&[&site]).reconcile(&world.server, PATIENCE);
+}

@@ -1,0 +1,136 @@
+//! Mosquitto with the rules that `deploy/mosquitto` ships.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    folder::PATIENCE,
+    mqtt::Mqtt,
+    ports,
+    process::{Finished, Process},
+    tool::{program, repository, tool},
+    wait,
+};
+
+/// The server's account.
+pub(crate) const SERVER: &str = "baseflow-ingest";
+
+/// A broker on loopback; without persistence unless told otherwise.
+#[derive(Debug)]
+pub struct Broker {
+    folder: PathBuf,
+    port: u16,
+    accounts: BTreeSet<String>,
+    is_persistent: bool,
+    process: Option<Process>,
+}
+
+/// The password of an account; its file is what agents and the server are given.
+pub(crate) fn password(account: &str) -> String {
+    format!("secret of {account}")
+}
+
+pub(crate) fn password_file(folder: &Path, account: &str) -> PathBuf {
+    let path = folder.join(format!("{account}.password"));
+    fs::write(&path, password(account)).expect("a password file");
+    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(&path, owner_only).expect("our own file");
+    path
+}
+
+impl Broker {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            port: ports::free(),
+            accounts: BTreeSet::from([SERVER.to_owned()]),
+            is_persistent: false,
+            process: None,
+        }
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Adds accounts; they count from the next start.
+    pub fn accounts<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        self.accounts.extend(names.into_iter().map(str::to_owned));
+    }
+
+    /// Lets it keep sessions and messages over a restart, as `deploy/mosquitto` has it.
+    pub fn persist(&mut self) {
+        self.is_persistent = true;
+    }
+
+    /// Starts it; without persistence it is empty.
+    pub fn start(&mut self) {
+        assert!(self.process.is_none(), "the broker runs already");
+        let path = |name: &str| self.folder.join(name);
+        self.write_accounts(&path("baseflow.passwd"));
+        let deploy = repository().join("deploy/mosquitto");
+        fs::copy(deploy.join("baseflow.acl"), path("baseflow.acl")).expect("the shipped rules");
+        let shipped =
+            fs::read_to_string(deploy.join("baseflow.conf")).expect("the shipped settings");
+        let folder = self.folder.display();
+        let mut settings = shipped
+            .replace("listener 1883 127.0.0.1", &format!("listener {} 127.0.0.1", self.port))
+            .replace("/etc/mosquitto/baseflow.", &format!("{folder}/baseflow."));
+        if self.is_persistent {
+            settings += &format!("\npersistence_location {folder}/\n");
+        } else {
+            settings = settings.replace("persistence true", "persistence false");
+        }
+        settings += "\nlog_dest stderr\n";
+        if rustix::process::geteuid().is_root() {
+            settings += "user root\n"; // another user could not read the folder
+        }
+        fs::write(path("mosquitto.conf"), settings).expect("a settings file");
+        let mut command = Command::new(tool("BASEFLOW_MOSQUITTO"));
+        command.arg("-c").arg(path("mosquitto.conf"));
+        let mut process = Process::start("the broker", &mut command, &path("broker.log"));
+        wait::until("the broker listens", PATIENCE, || {
+            process.expect_running();
+            TcpStream::connect(("127.0.0.1", self.port))
+        });
+        self.process = Some(process);
+    }
+
+    fn write_accounts(&self, path: &Path) {
+        let lines: Vec<String> =
+            self.accounts.iter().map(|name| format!("{name}:{}\n", password(name))).collect();
+        fs::write(path, lines.concat()).expect("a password file");
+        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(path, owner_only).expect("our own file");
+        let maker = program("mosquitto_passwd").expect("mosquitto_passwd comes with Mosquitto");
+        Finished::of(Command::new(maker).arg("-U").arg(path)).success();
+    }
+
+    /// Kills it with everything that it held.
+    pub fn kill9(&mut self) {
+        self.process.take().expect("the broker runs").kill9();
+    }
+
+    /// A client of one of the accounts.
+    pub fn client(&self, account: &str) -> Mqtt {
+        Mqtt::connect(self.port, account, &password(account))
+    }
+
+    /// `mosquitto_pub` as an account, ready for topic and message.
+    pub fn mosquitto_pub(&self, account: &str) -> Option<Command> {
+        let mut command = Command::new(program("mosquitto_pub")?);
+        command.args(["-V", "5", "-q", "1", "-d", "-h", "127.0.0.1", "-p"]);
+        command.arg(self.port.to_string()).args(["-u", account, "-P", &password(account)]);
+        Some(command)
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.process = None;
+    }
+}

@@ -1,0 +1,70 @@
+//! `strace` around a binary of ours: it records system calls, or kills at the n-th of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::tool::tool;
+
+/// How a process is traced.
+#[derive(Debug, Clone)]
+pub struct Strace {
+    calls: &'static str,
+    kill_at: Option<u32>,
+    /// Where the calls are written.
+    pub record: PathBuf,
+}
+
+impl Strace {
+    /// Records these calls (a list with commas).
+    pub fn record(folder: &Path, label: &str, calls: &'static str) -> Self {
+        Self { calls, kill_at: None, record: folder.join(format!("{label}.strace")) }
+    }
+
+    /// Kills, as `kill -9` does, before some thread's `n`-th of these calls.
+    pub fn kill_at(folder: &Path, label: &str, calls: &'static str, n: u32) -> Self {
+        Self { kill_at: Some(n), ..Self::record(folder, label, calls) }
+    }
+
+    /// Whether this machine lets us trace.
+    pub fn is_permitted() -> bool {
+        static PERMITTED: OnceLock<bool> = OnceLock::new();
+        *PERMITTED.get_or_init(|| {
+            let mut command = Command::new(tool("BASEFLOW_STRACE"));
+            command.args(["-D", "-f", "-e", "trace=fsync", "-o", "/dev/null", "true"]);
+            command.output().is_ok_and(|output| output.status.success())
+        })
+    }
+
+    /// The command under `strace`. The tracer is the grandchild, so that the process that a test
+    /// holds is the traced one.
+    pub fn around(&self, command: &Command) -> Command {
+        let mut traced = Command::new(tool("BASEFLOW_STRACE"));
+        // Not with --seccomp-bpf: strace 6.1 then injects no signals.
+        traced.args(["-D", "-f", "-qq", "-e", "signal=none"]);
+        traced.args(["-e", &format!("trace={}", self.calls)]);
+        if let Some(n) = self.kill_at {
+            traced.args(["-e", &format!("inject={}:signal=SIGKILL:when={n}", self.calls)]);
+        }
+        traced.arg("-o").arg(&self.record).arg(command.get_program()).args(command.get_args());
+        if let Some(folder) = command.get_current_dir() {
+            traced.current_dir(folder);
+        }
+        traced
+    }
+
+    /// The most calls of one thread in what was recorded: `n` counts thread by thread.
+    pub fn most_of_a_thread(&self) -> u32 {
+        let text = fs::read_to_string(&self.record).expect("a record");
+        let mut counts = std::collections::BTreeMap::<&str, u32>::new();
+        for line in text.lines().filter(|line| !line.contains("resumed>") && !line.contains("+++"))
+        {
+            let thread = line.split_whitespace().next().unwrap_or_default();
+            *counts.entry(thread).or_default() += 1;
+        }
+        counts.into_values().max().unwrap_or(0)
+    }
+}
