@@ -4,8 +4,6 @@ mod bus;
 mod device;
 mod line;
 mod register;
-#[cfg(test)]
-mod tests;
 
 use std::{
     net::{AddrParseError, SocketAddr},
@@ -232,3 +230,6 @@ fn log(table: &Table<'_>) -> Option<Log> {
 fn written(table: &Table<'_>, key: &str) -> Option<String> {
     table.text(key).optional().filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,14 +188,14 @@ mod tests {
             ]
             "#,
             &expect![[r#"
-                bus meters: tcp://10.0.0.1:502, timeout 1s, retries 2, gap 0ns
+                bus meters: tcp://10.0.0.1:502, timeout 1s, retries 2, gap 0ms
                   device flow: unit 1, every 5s, 2.139s into it
                     coil from 3, 1 bit, about 20ms
                       3 bool -> BF-1/open, 0 decimals of 1
                     input from 100, 6 words, about 20ms
                       100 f32 cdab -> BF-1/flow, 6 decimals of m3/h
                       104 u32 abcd -> BF-1/total, 1 decimals of m3
-                    2 requests, about 40ms, 4.96s of the period left
+                    2 requests, about 40ms, 4.960s of the period left
                   the line is busy for about 0.8 % of the time
             "#]],
         );

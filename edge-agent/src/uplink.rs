@@ -197,11 +197,6 @@ impl Uplink {
         self.ledger.queued()
     }
 
-    /// Whether all that is queued is on its way, so that only notices are waited for.
-    pub fn is_all_sent(&self) -> bool {
-        self.ledger.oldest().is_none()
-    }
-
     /// Notices that committed nothing, since the start.
     pub const fn strays(&self) -> Strays {
         self.strays
@@ -350,10 +345,12 @@ impl Uplink {
         let has_room = |uplink: &Self| {
             uplink.flights.len() < UNANSWERED && uplink.on_wire.len() < IN_FLIGHT
         };
+        let begun =
+            Flight { is_live: false, attempt: 1, sent_at_ms: now_ms, resend_at_ms: None };
         while self.is_connected && has_room(self) {
             if let Some(key) = self.live.pop_back() {
                 if self.ledger.is_queued(key) && !self.flights.contains_key(&key) {
-                    self.send(key, Flight::live(now_ms), effects);
+                    self.send(key, Flight { is_live: true, attempt: 1, ..begun }, effects);
                 }
                 continue;
             }
@@ -363,7 +360,7 @@ impl Uplink {
                 return;
             }
             let Some((key, attempts)) = self.next_of_backlog() else { return };
-            self.send(key, Flight::backlog(attempts, now_ms), effects);
+            self.send(key, Flight { attempt: attempts.saturating_add(1), ..begun }, effects);
         }
     }
 
@@ -373,8 +370,17 @@ impl Uplink {
         let fresh = if self.retries.len() < RETRIES { self.ledger.oldest() } else { None };
         match fresh {
             Some(key) if !self.is_retry_next || self.retries.is_empty() => Some((key, 0)),
-            Some(_) | None => self.retries.pop_front(),
+            Some(_) | None => self.next_retry().or(fresh.map(|key| (key, 0))),
         }
+    }
+
+    fn next_retry(&mut self) -> Option<(Key, u32)> {
+        while let Some((key, attempts)) = self.retries.pop_front() {
+            if self.ledger.is_queued(key) {
+                return Some((key, attempts));
+            }
+        }
+        None
     }
 
     fn send(&mut self, key: Key, flight: Flight, effects: &mut Vec<Effect>) {
@@ -383,17 +389,6 @@ impl Uplink {
         self.on_wire.insert(key, flight.is_live);
         self.flights.insert(key, flight);
         effects.push(Effect::Send(key));
-    }
-}
-
-impl Flight {
-    const fn live(now_ms: i64) -> Self {
-        Self { is_live: true, attempt: 1, sent_at_ms: now_ms, resend_at_ms: None }
-    }
-
-    const fn backlog(attempts: u32, now_ms: i64) -> Self {
-        let attempt = attempts.saturating_add(1);
-        Self { is_live: false, attempt, sent_at_ms: now_ms, resend_at_ms: None }
     }
 }
 

@@ -322,7 +322,7 @@ async fn a_late_reply_never_becomes_another_value(mode: Mode, retries: u8) {
         meter.url
     ));
     let mut polled = Polled::start(&config);
-    let delays = [135, 160, 190, 225];
+    let delays = [140, 180, 225];
     for delay in delays {
         let count = 2 * (1 + retries);
         meter.tell(&format!(

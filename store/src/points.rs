@@ -181,18 +181,16 @@ fn document_samples(
 ) -> Result<(Vec<Sample>, u64), PointsError> {
     let mut samples = Vec::new();
     for reading in readings.iter().filter(|reading| reading.gauge == *gauge) {
-        if !inside(reading.at.as_ms()) {
-            continue;
+        // Ingest refused by themselves what does not fit the gauge; they are no readings.
+        let Ok(value) = reading.value(resolution.decimals) else { continue };
+        if inside(reading.at.as_ms()) {
+            samples.push(Sample {
+                at: reading.at,
+                value: Some(value),
+                quality: reading.quality,
+                qc: QcFlags::NONE,
+            });
         }
-        let value = reading
-            .value(resolution.decimals)
-            .map_err(|_number| PointsError::Range(gauge.clone()))?;
-        samples.push(Sample {
-            at: reading.at,
-            value: Some(value),
-            quality: reading.quality,
-            qc: QcFlags::NONE,
-        });
     }
     if samples.is_empty() {
         return Err(PointsError::NoColumn(gauge.clone()));

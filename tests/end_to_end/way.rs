@@ -469,3 +469,33 @@ fn what_holds_no_number_is_named_and_nothing_stands_in_its_place() {
         if good >= 3 { Ok(()) } else { Err(format!("{samples:?}")) }
     });
 }
+
+#[test]
+fn an_agent_with_much_to_do_still_says_how_it_is() {
+    let mut world = World::new("busy");
+    let mut meter = world.meter("busy");
+    let site = Site { max_age: "0s", ..Site::counting("busy", &mut meter, "100ms", 40) };
+    world.open(&[&site]);
+    let mut agent = world.agent(&site);
+    agent.start();
+    let api = world.server.api();
+    let status = || {
+        let agents = api.list("agents", "");
+        let own = agents.into_iter().find(|agent| agent["id"] == site.agent.as_str());
+        own.map(|agent| agent["status"].clone()).unwrap_or_default()
+    };
+    wait::until("the device is told as ok", PATIENCE, || {
+        let status = status();
+        let state = &status["buses"][0]["devices"][0]["state"];
+        if state == "ok" && status["online"] == true { Ok(()) } else { Err(status) }
+    });
+    wait::until("the spool is shown to grow", PATIENCE, || {
+        let bytes = agent.metric("baseflow_edge_spool_bytes")?;
+        if bytes > 65_536.0 { Ok(()) } else { Err(bytes.to_string()) }
+    });
+    agent.stop();
+    wait::until("it is told as offline", PATIENCE, || {
+        let status = status();
+        if status["online"] == false { Ok(()) } else { Err(status) }
+    });
+}

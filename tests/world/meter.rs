@@ -1,6 +1,7 @@
 //! Meters on pymodbus and libmodbus, which log or fix every value that they give out.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -177,14 +178,20 @@ pub(crate) fn given(site: &Site) -> Vec<Given> {
     given
 }
 
-/// Whether every connection that agents made to a meter is gone, so that it gives out nothing more.
-pub fn is_left_alone(log: &Path) -> Result<(), String> {
-    let (mut made, mut gone) = (0, 0);
+/// Whether every connection on which one of these units was asked is gone, so that they give out
+/// nothing more.
+pub fn is_left_alone(log: &Path, units: &BTreeSet<u8>) -> Result<(), String> {
+    let mut connections = BTreeSet::new();
     for entry in entries(log) {
-        made += u32::from(entry["event"] == "connect");
-        gone += u32::from(entry["event"] == "disconnect");
+        let number = entry["conn"].as_u64().expect("each line has its connection");
+        let unit = entry["unit"].as_u64().and_then(|unit| u8::try_from(unit).ok());
+        if entry["event"] == "disconnect" {
+            connections.remove(&number);
+        } else if unit.is_some_and(|unit| units.contains(&unit)) {
+            connections.insert(number);
+        }
     }
-    if made == gone { Ok(()) } else { Err(format!("{made} connections made, {gone} gone")) }
+    if connections.is_empty() { Ok(()) } else { Err(format!("{connections:?} are open")) }
 }
 
 /// The whole lines of a meter's log.

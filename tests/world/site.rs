@@ -15,8 +15,8 @@ pub struct Site {
     pub buses: Vec<Bus>,
     /// `[batch] max_age`.
     pub max_age: &'static str,
-    /// More text for the agent's settings, before the buses.
-    pub settings: String,
+    /// More keys of `[batch]`.
+    pub batch: &'static str,
 }
 
 /// One line and the devices on it: every unit that its registers name.
@@ -58,7 +58,7 @@ impl Site {
             station: format!("BF-{name}"),
             buses,
             max_age: "200ms",
-            settings: String::new(),
+            batch: "",
         }
     }
 

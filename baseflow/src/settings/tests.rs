@@ -118,7 +118,7 @@ fn every_fault_is_told_with_its_full_key() {
         &expect![[r#"
             data_dir: is empty; write a path (file …/baseflow.toml)
             roles.ingest: a string where true or false belongs (file …/baseflow.toml)
-            http.listen: invalid socket address syntax (file …/baseflow.toml)
+            http.listen: `localhost:8080` is no address; write 127.0.0.1:8080 or [::]:8080 (file …/baseflow.toml)
             http.public_url: `127.0.0.1` is no address; write http://host:port or https://host (file …/baseflow.toml)
             mqtt.version: 3 is not between 4 and 5 (file …/baseflow.toml)
             mqtt.client_id: must have 1 to 128 bytes, none of them a control character (file …/baseflow.toml)
@@ -136,7 +136,7 @@ fn every_fault_is_told_with_its_full_key() {
 fn api_and_admin_port_do_not_share_an_address() {
     check(
         "http.listen = '127.0.0.1:9464'",
-        &expect!["admin: listen is that of [http] too: 127.0.0.1:9464; choose another (default)"],
+        &expect!["admin.listen: is the address of http.listen too; choose another port (default)"],
     );
 }
 

@@ -70,7 +70,7 @@ impl Line {
         let mut shown = String::new();
         for (at, effect) in &self.done {
             if shown.is_empty() || shown.ends_with('\n') {
-                write!(shown, "{at:>6}").unwrap();
+                write!(shown, "{at:05}").unwrap();
             }
             match effect {
                 Effect::Ask { device, request, attempts, is_probe } => {
@@ -113,10 +113,10 @@ fn a_device_is_read_at_its_slots() {
         3_000,
         |_, _, _| Heard::Reply,
         &expect![[r#"
-             0 ask 0.0 x3, 0.0 reply at 0, ask 0.1 x3, 0.1 reply at 0, close
-          1000 ask 0.0 x3, 0.0 reply at 1000, ask 0.1 x3, 0.1 reply at 1000, close
-          2000 ask 0.0 x3, 0.0 reply at 2000, ask 0.1 x3, 0.1 reply at 2000, close
-    "#]],
+            00000 ask 0.0 x3, 0.0 reply at 0, ask 0.1 x3, 0.1 reply at 0, close
+            01000 ask 0.0 x3, 0.0 reply at 1000, ask 0.1 x3, 0.1 reply at 1000, close
+            02000 ask 0.0 x3, 0.0 reply at 2000, ask 0.1 x3, 0.1 reply at 2000, close
+        "#]],
     );
 }
 
@@ -127,25 +127,25 @@ fn a_dead_device_rests_longer_and_longer_and_its_gap_is_visible() {
         20_000,
         |_, _, _| DEAD,
         &expect![[r#"
-             0 ask 0.0 x3, 0.0 timeout at 0, 0.1 timeout at 0, close
-          3000 0.0 back_off at 3000, 0.1 back_off at 3000, close, 2 skipped
-          4000 probe 0.1 x1, 0.1 timeout at 4000, 0.0 timeout at 4000, close
-          5000 0.0 back_off at 5000, 0.1 back_off at 5000, close
-          6000 0.0 back_off at 6000, 0.1 back_off at 6000, close
-          7000 probe 0.0 x1, 0.0 timeout at 7000, 0.1 timeout at 7000, close
-          8000 0.0 back_off at 8000, 0.1 back_off at 8000, close
-          9000 0.0 back_off at 9000, 0.1 back_off at 9000, close
-         10000 0.0 back_off at 10000, 0.1 back_off at 10000, close
-         11000 0.0 back_off at 11000, 0.1 back_off at 11000, close
-         12000 probe 0.1 x1, 0.1 timeout at 12000, 0.0 timeout at 12000, close
-         13000 0.0 back_off at 13000, 0.1 back_off at 13000, close
-         14000 0.0 back_off at 14000, 0.1 back_off at 14000, close
-         15000 0.0 back_off at 15000, 0.1 back_off at 15000, close
-         16000 0.0 back_off at 16000, 0.1 back_off at 16000, close
-         17000 0.0 back_off at 17000, 0.1 back_off at 17000, close
-         18000 0.0 back_off at 18000, 0.1 back_off at 18000, close
-         19000 0.0 back_off at 19000, 0.1 back_off at 19000, close
-    "#]],
+            00000 ask 0.0 x3, 0.0 timeout at 0, 0.1 timeout at 0, close
+            03000 0.0 back_off at 3000, 0.1 back_off at 3000, close, 2 skipped
+            04000 probe 0.1 x1, 0.1 timeout at 4000, 0.0 timeout at 4000, close
+            05000 0.0 back_off at 5000, 0.1 back_off at 5000, close
+            06000 0.0 back_off at 6000, 0.1 back_off at 6000, close
+            07000 probe 0.0 x1, 0.0 timeout at 7000, 0.1 timeout at 7000, close
+            08000 0.0 back_off at 8000, 0.1 back_off at 8000, close
+            09000 0.0 back_off at 9000, 0.1 back_off at 9000, close
+            10000 0.0 back_off at 10000, 0.1 back_off at 10000, close
+            11000 0.0 back_off at 11000, 0.1 back_off at 11000, close
+            12000 probe 0.1 x1, 0.1 timeout at 12000, 0.0 timeout at 12000, close
+            13000 0.0 back_off at 13000, 0.1 back_off at 13000, close
+            14000 0.0 back_off at 14000, 0.1 back_off at 14000, close
+            15000 0.0 back_off at 15000, 0.1 back_off at 15000, close
+            16000 0.0 back_off at 16000, 0.1 back_off at 16000, close
+            17000 0.0 back_off at 17000, 0.1 back_off at 17000, close
+            18000 0.0 back_off at 18000, 0.1 back_off at 18000, close
+            19000 0.0 back_off at 19000, 0.1 back_off at 19000, close
+        "#]],
     );
 }
 
@@ -157,12 +157,12 @@ fn a_device_that_comes_back_is_read_whole_at_once() {
         21_000,
         back,
         &expect![[r#"
-             0 ask 0.0 x3, 0.0 timeout at 0, 0.2 timeout at 0, 0.1 timeout at 0, close
-          5000 probe 0.1 x1, 0.1 timeout at 5000, 0.0 timeout at 5000, 0.2 timeout at 5000, close
-         10000 probe 0.2 x1, 0.2 reply at 10000, probe 0.0 x1, 0.0 reply at 10000, probe 0.1 x1, 0.1 reply at 10000, close
-         15000 ask 0.0 x3, 0.0 reply at 15000, ask 0.1 x3, 0.1 reply at 15000, ask 0.2 x3, 0.2 reply at 15000, close
-         20000 ask 0.0 x3, 0.0 reply at 20000, ask 0.1 x3, 0.1 reply at 20000, ask 0.2 x3, 0.2 reply at 20000, close
-    "#]],
+            00000 ask 0.0 x3, 0.0 timeout at 0, 0.2 timeout at 0, 0.1 timeout at 0, close
+            05000 probe 0.1 x1, 0.1 timeout at 5000, 0.0 timeout at 5000, 0.2 timeout at 5000, close
+            10000 probe 0.2 x1, 0.2 reply at 10000, probe 0.0 x1, 0.0 reply at 10000, probe 0.1 x1, 0.1 reply at 10000, close
+            15000 ask 0.0 x3, 0.0 reply at 15000, ask 0.1 x3, 0.1 reply at 15000, ask 0.2 x3, 0.2 reply at 15000, close
+            20000 ask 0.0 x3, 0.0 reply at 20000, ask 0.1 x3, 0.1 reply at 20000, ask 0.2 x3, 0.2 reply at 20000, close
+        "#]],
     );
 }
 
@@ -174,15 +174,15 @@ fn a_request_that_a_device_ignores_does_not_hide_the_others() {
         40_000,
         deaf,
         &expect![[r#"
-             0 ask 0.0 x3, 0.0 timeout at 0, 0.2 timeout at 0, 0.1 timeout at 0, close
-          5000 probe 0.1 x1, 0.1 reply at 5000, probe 0.2 x1, 0.2 reply at 5000, probe 0.0 x1, 0.0 timeout at 5000, close
-         10000 ask 0.1 x3, 0.1 reply at 10000, ask 0.2 x3, 0.2 reply at 10000, probe 0.0 x1, 0.0 timeout at 10000, close
-         15000 0.0 back_off at 15000, ask 0.1 x3, 0.1 reply at 15000, ask 0.2 x3, 0.2 reply at 15000, close
-         20000 ask 0.1 x3, 0.1 reply at 20000, ask 0.2 x3, 0.2 reply at 20000, probe 0.0 x1, 0.0 timeout at 20000, close
-         25000 0.0 back_off at 25000, ask 0.1 x3, 0.1 reply at 25000, ask 0.2 x3, 0.2 reply at 25000, close
-         30000 ask 0.1 x3, 0.1 reply at 30000, ask 0.2 x3, 0.2 reply at 30000, probe 0.0 x1, 0.0 timeout at 30000, close
-         35000 0.0 back_off at 35000, ask 0.1 x3, 0.1 reply at 35000, ask 0.2 x3, 0.2 reply at 35000, close
-    "#]],
+            00000 ask 0.0 x3, 0.0 timeout at 0, 0.2 timeout at 0, 0.1 timeout at 0, close
+            05000 probe 0.1 x1, 0.1 reply at 5000, probe 0.2 x1, 0.2 reply at 5000, probe 0.0 x1, 0.0 timeout at 5000, close
+            10000 ask 0.1 x3, 0.1 reply at 10000, ask 0.2 x3, 0.2 reply at 10000, probe 0.0 x1, 0.0 timeout at 10000, close
+            15000 0.0 back_off at 15000, ask 0.1 x3, 0.1 reply at 15000, ask 0.2 x3, 0.2 reply at 15000, close
+            20000 ask 0.1 x3, 0.1 reply at 20000, ask 0.2 x3, 0.2 reply at 20000, probe 0.0 x1, 0.0 timeout at 20000, close
+            25000 0.0 back_off at 25000, ask 0.1 x3, 0.1 reply at 25000, ask 0.2 x3, 0.2 reply at 25000, close
+            30000 ask 0.1 x3, 0.1 reply at 30000, ask 0.2 x3, 0.2 reply at 30000, probe 0.0 x1, 0.0 timeout at 30000, close
+            35000 0.0 back_off at 35000, ask 0.1 x3, 0.1 reply at 35000, ask 0.2 x3, 0.2 reply at 35000, close
+        "#]],
     );
 }
 
@@ -198,10 +198,10 @@ fn an_exception_is_an_answer_and_nonsense_is_none() {
         5_000,
         mixed,
         &expect![[r#"
-             0 ask 0.0 x3, 0.0 exception_2 at 0, ask 0.1 x3, 0.1 short at 0, ask 0.2 x1, 0.2 reply at 0, close
-          2000 ask 0.0 x3, 0.0 exception_2 at 2000, ask 0.2 x3, 0.2 reply at 2000, probe 0.1 x1, 0.1 short at 2000, close
-          4000 0.1 back_off at 4000, ask 0.0 x3, 0.0 exception_2 at 4000, ask 0.2 x3, 0.2 reply at 4000, close
-    "#]],
+            00000 ask 0.0 x3, 0.0 exception_2 at 0, ask 0.1 x3, 0.1 short at 0, ask 0.2 x1, 0.2 reply at 0, close
+            02000 ask 0.0 x3, 0.0 exception_2 at 2000, ask 0.2 x3, 0.2 reply at 2000, probe 0.1 x1, 0.1 short at 2000, close
+            04000 0.1 back_off at 4000, ask 0.0 x3, 0.0 exception_2 at 4000, ask 0.2 x3, 0.2 reply at 4000, close
+        "#]],
     );
 }
 
@@ -213,19 +213,19 @@ fn a_line_that_cannot_be_opened_is_tried_for_all_together() {
         7_000,
         down,
         &expect![[r#"
-             0 ask 0.0 x3, 0.0 unreachable at 0, close
-          1000 1.0 unreachable at 1000, close, 1 skipped
-          1000 0.0 unreachable at 1000, close
-          2000 ask 0.0 x3, 0.0 unreachable at 2000, close
-          3000 1.0 unreachable at 3000, close, 1 skipped
-          3000 0.0 unreachable at 3000, close
-          4000 0.0 unreachable at 4000, close
-          4000 1.0 unreachable at 4000, close
-          5000 ask 0.0 x3, 0.0 reply at 5000, close
-          5010 ask 1.0 x3, 1.0 reply at 5000, close
-          6000 ask 0.0 x3, 0.0 reply at 6000, close
-          6010 ask 1.0 x3, 1.0 reply at 6000, close
-    "#]],
+            00000 ask 0.0 x3, 0.0 unreachable at 0, close
+            01000 1.0 unreachable at 1000, close, 1 skipped
+            01000 0.0 unreachable at 1000, close
+            02000 ask 0.0 x3, 0.0 unreachable at 2000, close
+            03000 1.0 unreachable at 3000, close, 1 skipped
+            03000 0.0 unreachable at 3000, close
+            04000 0.0 unreachable at 4000, close
+            04000 1.0 unreachable at 4000, close
+            05000 ask 0.0 x3, 0.0 reply at 5000, close
+            05010 ask 1.0 x3, 1.0 reply at 5000, close
+            06000 ask 0.0 x3, 0.0 reply at 6000, close
+            06010 ask 1.0 x3, 1.0 reply at 6000, close
+        "#]],
     );
 }
 
@@ -240,9 +240,9 @@ fn a_late_poll_skips_slots_and_carries_its_own_time() {
     });
     line.latency = 1_300;
     expect![[r#"
-             0 ask 0.0 x1, 0.0 reply at 1300, close, 2 skipped
-          1500 ask 0.0 x1, 0.0 reply at 2800, close, 2 skipped
-          3000 ask 0.0 x1,"#]]
+        00000 ask 0.0 x1, 0.0 reply at 1300, close, 2 skipped
+        01500 ask 0.0 x1, 0.0 reply at 2800, close, 2 skipped
+        03000 ask 0.0 x1,"#]]
     .assert_eq(&line.run(4_000).shown());
 }
 

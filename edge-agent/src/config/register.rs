@@ -37,7 +37,7 @@ pub(super) fn register(
     let gauge = gauge(table, taken);
     let tables = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
     let place = table.one_of("table", &tables.map(|table| (table.name(), table))).required();
-    let kind = kind(table, place);
+    let (written, kind) = kind(table, place);
     if let Some(kind) = kind
         && kind.width() > max_registers
     {
@@ -47,7 +47,7 @@ pub(super) fn register(
     let address = address(table, addressing, kind);
     let order = order(table, kind);
     let numbers = numbers(table, kind);
-    let unit = unit(table, kind);
+    let unit = unit(table, written);
     let numbers = numbers?;
     Some(Register {
         source,
@@ -73,38 +73,45 @@ fn gauge(table: &tree::Table<'_>, taken: &mut Taken) -> Option<GaugeId> {
     Some(gauge)
 }
 
-fn kind(table: &tree::Table<'_>, place: Option<Table>) -> Option<Kind> {
-    let holds_bits = place.is_some_and(Table::has_bits);
-    let field = table.one_of("type", &KINDS).and_then(|kind| match (kind, place) {
-        (Kind::Bool, Some(place)) if !place.has_bits() => {
-            Err("`bool` is for coil and discrete; for a bit of a word write \"bits\" and `bit`")
-        }
-        (kind, Some(_)) if holds_bits && kind != Kind::Bool => {
-            Err("a coil or discrete input is one bit; its type is bool")
-        }
-        (kind, _) => Ok(kind),
-    });
-    let kind = if holds_bits { Some(field.or(Kind::Bool)) } else { field.required() };
+/// The type as written, and the one that all its keys agree on.
+fn kind(table: &tree::Table<'_>, place: Option<Table>) -> (Option<Kind>, Option<Kind>) {
+    let is_written = table.has("type");
+    let written = match place {
+        Some(place) if place.has_bits() && !is_written => Some(Kind::Bool),
+        Some(_) | None => table.one_of("type", &KINDS).required(),
+    };
     let bit = table.integer("bit", 0..=15).optional().map(|bit: u8| 1_u16 << bit);
     let mask = table.integer("mask", 1..=u16::MAX).optional();
-    match (kind?, table.has("bit"), table.has("mask")) {
-        (Kind::Bits { .. }, true, true) => {
+    let masks = [("bit", table.has("bit")), ("mask", table.has("mask"))];
+    let agreed = match (written, masks.map(|(_, is_written)| is_written)) {
+        (Some(Kind::Bits { .. }), [true, true]) => {
             table.fault("mask", "beside `bit`; write one of both");
             None
         }
-        (Kind::Bits { .. }, false, false) => {
+        (Some(Kind::Bits { .. }), [false, false]) => {
             table.fault("bit", "missing; write `bit`, or `mask` for several");
             None
         }
-        (Kind::Bits { .. }, _, _) => Some(Kind::Bits { mask: bit.or(mask)? }),
-        (kind, has_bit, has_mask) => {
-            for key in [("bit", has_bit), ("mask", has_mask)] {
-                if let (key, true) = key {
-                    table.fault(key, format!("is for type \"bits\", not for {kind}"));
-                }
+        (Some(Kind::Bits { .. }), _) => bit.or(mask).map(|mask| Kind::Bits { mask }),
+        (Some(kind), _) => {
+            for (key, _) in masks.iter().filter(|(_, is_written)| *is_written) {
+                table.fault(key, format!("is for type \"bits\", not for {kind}"));
             }
             Some(kind)
         }
+        (None, _) => None,
+    };
+    match (written, place.map(Table::has_bits)) {
+        (Some(Kind::Bool), Some(false)) => {
+            let instead = "for a bit of a word write \"bits\" and `bit`";
+            table.fault("type", format!("`bool` is for coil and discrete; {instead}"));
+            (written, None)
+        }
+        (Some(kind), Some(true)) if kind != Kind::Bool => {
+            table.fault("type", "a coil or discrete input is one bit; its type is bool");
+            (written, None)
+        }
+        (_, _) => (written, agreed),
     }
 }
 
@@ -121,9 +128,7 @@ fn address(table: &tree::Table<'_>, addressing: Addressing, kind: Option<Kind>) 
         let has_room = u32::from(width) + on_wire <= 65_536;
         let address = u16::try_from(on_wire).ok().filter(|_| has_room);
         let last = u32::from(u16::MAX) + first;
-        address.ok_or_else(|| {
-            format!("{width} addresses from {written} on end past the last one, {last}")
-        })
+        address.ok_or_else(|| format!("from {written} on it ends past the last address, {last}"))
     });
     address.required()
 }

@@ -91,6 +91,21 @@ fn the_defaults_need_only_an_agent_and_a_bus() {
 }
 
 #[test]
+fn the_example_beside_the_defaults_is_valid() {
+    let (_, example) = DEFAULTS.split_once("\n# [[bus]]\n").unwrap();
+    let lines = example.lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
+    let example = lines.collect::<Vec<_>>().join("\n");
+    check(
+        &format!("agent = 'gw-luming'\n[[bus]]\n{example}"),
+        &expect![[r#"
+        meters tcp://192.168.1.10:502 timeout 1s retries 2 gap 0ns
+          em-flow unit 1 every 5s, at most 120/2000, gap 8
+            0 input 100 f32 abcd Scaling { factor: 1000, addend: 0, divisor: 1 } -> BF-620721-04/release-meter 3 m3/h None
+    "#]],
+    );
+}
+
+#[test]
 fn a_password_makes_the_agent_the_user() {
     let registers = "[[bus.device.register]]\ngauge = 'BF-1/x'\ntable = 'input'\naddress = 1\ntype = 'u16'\nunit = 'm'";
     let config = config(&format!("mqtt.password_file = '/etc/x'\n{BUS}\n{registers}"));
@@ -270,24 +285,21 @@ fn faults_of_registers_are_all_reported() {
         &expect![[r#"
             bus[0].device[0].register[0].scale: 0 is not a scale: not 0, and at most 1000000000 either way
             bus[0].device[0].register[1].gauge: `BF-1/x` is read from another register already
-            bus[0].device[0].register[1].address: 2 addresses from 65535 on end past the last one, 65535
+            bus[0].device[0].register[1].address: from 65535 on it ends past the last address, 65535
             bus[0].device[0].register[1].order: `ab` is none of abcd, cdab, badc, dcba
             bus[0].device[0].register[2].gauge: `x` is not a gauge: STATION/GAUGE
             bus[0].device[0].register[2].table: `output` is none of coil, discrete, holding, input
             bus[0].device[0].register[2].type: `u8` is none of u16, i16, u32, i32, u64, i64, f32, f64, bcd16, bcd32, bool, bits
-            bus[0].device[0].register[2].address: 1 addresses from 65536 on end past the last one, 65535
+            bus[0].device[0].register[2].address: from 65536 on it ends past the last address, 65535
             bus[0].device[0].register[2].unit: `furlong` is no unit; write m3/s, l/s, m3/h, m, mm, V, degC, mg/L or another of docs/registry.md
+            bus[0].device[0].register[3].bit: is for type "bits", not for u16
             bus[0].device[0].register[3].type: a coil or discrete input is one bit; its type is bool
-            bus[0].device[0].register[3].bit: is for type "bits", not for bool
-            bus[0].device[0].register[3].order: one bit has no order
+            bus[0].device[0].register[3].unit: missing
             bus[0].device[0].register[4].type: `bool` is for coil and discrete; for a bit of a word write "bits" and `bit`
-            bus[0].device[0].register[4].unit: missing
             bus[0].device[0].register[5].bit: missing; write `bit`, or `mask` for several
-            bus[0].device[0].register[5].unit: missing
             bus[0].device[0].register[6].bit: 16 is not between 0 and 15
             bus[0].device[0].register[6].mask: 0 is not between 1 and 65535
             bus[0].device[0].register[6].mask: beside `bit`; write one of both
-            bus[0].device[0].register[6].unit: missing
             bus[0].device[0].register[7].bit: is for type "bits", not for u64
             bus[0].device[0].register[7].type: u64 takes 4 words, max_registers is 2
             bus[0].device[0].register[8].order: `abdc` is none of abcd, cdab, badc, dcba

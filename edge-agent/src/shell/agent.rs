@@ -30,7 +30,6 @@ use model::{
     ids::BootId,
     time::Timestamp,
     tree::{Faults, Node},
-    wire::status_v1::Status,
 };
 use prometheus::Registry;
 use runtime::{
@@ -135,10 +134,10 @@ pub fn load(file: &Path) -> Result<Loaded, LoadError> {
 
 /// Runs until a signal asks it to stop, or a task fails.
 pub async fn run(loaded: Loaded, file: PathBuf, telemetry: Telemetry) -> Result<(), AgentError> {
-    let start = |attempt| move |source| AgentError::Start { attempt, source };
-    let mut signals = Signals::install().map_err(start("catch signals"))?;
+    let mut signals = Signals::install()
+        .map_err(|source| AgentError::Start { attempt: "catch signals", source })?;
     let mut tasks = Tasks::new();
-    build(&loaded.config, &mut tasks).await?;
+    start(&loaded.config, &mut tasks).await?;
     let reload = async {
         let mut tree = loaded.tree;
         loop {
@@ -151,8 +150,8 @@ pub async fn run(loaded: Loaded, file: PathBuf, telemetry: Telemetry) -> Result<
     tasks.run_until(reload).await.map_err(AgentError::Failed)
 }
 
-/// Makes every task. Stages stop in the order in which they are made.
-async fn build(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
+/// Makes every task of an agent; [`Tasks`] stops them in order.
+pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let registry = Registry::new();
     runtime::metrics::register(&registry, VERSION).map_err(AgentError::Metrics)?;
@@ -160,6 +159,7 @@ async fn build(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
     let bus_metrics = bus::Metrics::new(&registry).map_err(AgentError::Metrics)?;
     let readiness = Readiness::default();
     let (sources, boot_id) = (config.sources(), this_boot());
+    let registers = sources.len();
     let store = open_spool(config, &sources, boot_id, &metrics, clock.as_ref())?;
     let trust = ClockTrust::new(boot_id, store.is_anchor_owed());
     let uplink = Uplink::new(store.store_id(), getrandom::u64().unwrap_or(0));
@@ -196,12 +196,7 @@ async fn build(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
     };
     batching.spawn("collector", collector.run(batching.stopping()));
 
-    let outlook = Outlook {
-        broker: Err("starting".to_owned()),
-        server: None,
-        status: Status::offline(VERSION),
-    };
-    let board: Board = Arc::new(Mutex::new(outlook));
+    let board: Board = Arc::new(Mutex::new(Outlook::starting(VERSION)));
     let courier = Courier {
         uplink,
         link: Link::new(config.agent.clone(), &config.mqtt, VERSION, sending.clone()),
@@ -225,9 +220,8 @@ async fn build(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
     let pages = pages(config.agent.to_string(), sources, latest, board);
     let admin = Admin::new(registry, readiness).with_pages(pages);
     listen(config, &telling, admin).await;
-    let registers: usize =
-        config.buses.iter().flat_map(|bus| &bus.devices).map(|device| device.registers.len()).sum();
-    info!(agent = %config.agent, version = VERSION, broker = %config.mqtt.broker, registers, "runs");
+    let broker = &config.mqtt.broker;
+    info!(agent = %config.agent, version = VERSION, %broker, registers, "runs");
     Ok(())
 }
 
@@ -267,10 +261,14 @@ fn pages(agent: String, sources: Sources, latest: Latest, board: Board) -> Pages
             return None;
         }
         let outlook = board.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let broker = match &outlook.broker {
+            Ok(()) => Ok(()),
+            Err(why) => Err(why.as_str()),
+        };
         let view = View {
             agent: &agent,
             status: &outlook.status,
-            broker: outlook.broker.as_ref().map(|()| ()).map_err(String::as_str),
+            broker,
             server: outlook.server,
             sources: &sources,
             latest: &latest.points(),

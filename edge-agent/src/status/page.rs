@@ -59,10 +59,9 @@ fn link(page: &mut String, view: &View<'_>) {
         Some(false) => "<span class=bad>离线 offline</span>",
         None => "未知 unknown",
     };
-    let clock = match view.status.clock.as_ref().is_some_and(|clock| clock.trusted) {
-        true => "可信 trusted",
-        false => "<span class=bad>未校时 not set</span>",
-    };
+    let is_trusted = view.status.clock.as_ref().is_some_and(|clock| clock.trusted);
+    let clock =
+        if is_trusted { "可信 trusted" } else { "<span class=bad>未校时 not set</span>" };
     let at = view.status.at.map(|at| at.to_string()).unwrap_or_default();
     add(page, format_args!("<p>服务器连接 Broker: {broker}<br>服务器 Server: {server}<br>"));
     add(page, format_args!("时钟 Clock: {clock}, {at}<br>"));

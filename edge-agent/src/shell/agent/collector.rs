@@ -75,6 +75,10 @@ impl Collector {
             };
             self.perform(effects).await;
         }
+        self.finish().await;
+    }
+
+    async fn finish(mut self) {
         self.cycles.close();
         while let Some(cycle) = self.cycles.recv().await {
             let effects = self.take(&cycle).await;

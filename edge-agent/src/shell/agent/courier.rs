@@ -56,6 +56,13 @@ pub(crate) struct Outlook {
     pub(crate) status: Status,
 }
 
+impl Outlook {
+    /// Before anything is known.
+    pub(crate) fn starting(version: &str) -> Self {
+        Self { broker: Err("starting".to_owned()), server: None, status: Status::offline(version) }
+    }
+}
+
 /// Shared with the page.
 pub(crate) type Board = Arc<Mutex<Outlook>>;
 
@@ -96,15 +103,20 @@ impl Courier {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut last_call = None;
         let spool = self.spool.clone();
+        // A moment, not a pause: however much happens, the status has its turn.
+        let mut look_at = Instant::now();
         loop {
-            let wake = self.wake(last_call);
+            let wake = self.wake(look_at, last_call);
             let is_wish = !self.wishes.is_empty();
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if last_call.is_none() => {
                     last_call = Some(Instant::now() + LAST_NOTICES);
                 }
-                () = sleep_until(wake) => self.tick(),
+                () = sleep_until(wake) => {
+                    self.tick();
+                    look_at = Instant::now() + SECOND;
+                }
                 room = spool.reserve(), if is_wish => match room {
                     Ok(room) => if let Some(wish) = self.wishes.pop_front() { room.send(wish) },
                     Err(_closed) => self.wishes.clear(),
@@ -150,10 +162,10 @@ impl Courier {
         }
     }
 
-    fn wake(&self, last_call: Option<Instant>) -> Instant {
+    fn wake(&self, look_at: Instant, last_call: Option<Instant>) -> Instant {
         let left_ms = self.uplink.deadline().map_or(i64::MAX, |at_ms| at_ms - self.clock.boot_ms());
         let left = Duration::from_millis(u64::try_from(left_ms.max(0)).unwrap_or(u64::MAX));
-        let wake = Instant::now() + left.min(SECOND);
+        let wake = (Instant::now() + left.min(SECOND)).min(look_at);
         last_call.map_or(wake, |limit| wake.min(limit))
     }
 

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::ledger::{Key, Range};
 
+/// A batch's digest and bytes.
+type Row = (Vec<u8>, Vec<u8>);
+
 impl Spool {
     /// The payload of a batch, checked against its digest; `None` where it is gone. One that
     /// cannot be read any more is set aside, and a gap says so.
@@ -122,7 +125,7 @@ impl Spool {
         Ok(())
     }
 
-    fn row(&self, key: Key) -> Result<Option<(Vec<u8>, Vec<u8>)>, SpoolError> {
+    fn row(&self, key: Key) -> Result<Option<Row>, SpoolError> {
         let sql = "SELECT digest, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
         let values = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
         let row = self.database.prepare_cached(sql).and_then(|mut statement| {

@@ -17,6 +17,9 @@ const TIGHT_BYTES: u64 = 1024 * 1024;
 const PAGE_BYTES: u64 = 4_096;
 /// The most anchors of a batch.
 const ANCHORS: usize = 16;
+/// The most gauges that its gaps name, a quarter of what the format allows, so that a batch of
+/// gaps is no large message either.
+const GAUGES: usize = batch_v1::MAX_GAP_GAUGES / 4;
 
 /// One epoch's batches on disk.
 #[derive(Debug, Clone)]
@@ -198,7 +201,7 @@ pub(super) fn waiting_for_next(database: &Connection) -> rusqlite::Result<(Vec<i
         if let Ok((one, _)) = batch_v1::decode(&bytes) {
             gauges += one.gaps.iter().map(|gap| gap.gauges.len()).sum::<usize>();
             let is_full = all.anchors.len() + one.anchors.len() > ANCHORS;
-            if is_full || (gauges > batch_v1::MAX_GAP_GAUGES && !ids.is_empty()) {
+            if is_full || (gauges > GAUGES && !ids.is_empty()) {
                 break;
             }
             all.gaps.extend(one.gaps);
@@ -213,8 +216,9 @@ pub(super) fn waiting_for_next(database: &Connection) -> rusqlite::Result<(Vec<i
 pub(super) fn fitting(gaps: &[Gap], lost: &[Gap]) -> usize {
     let mut gauges: usize = gaps.iter().map(|gap| gap.gauges.len()).sum();
     let fits = |gap: &&Gap| {
+        let is_first = gauges == 0;
         gauges += gap.gauges.len();
-        gauges <= batch_v1::MAX_GAP_GAUGES
+        is_first || gauges <= GAUGES
     };
     lost.iter().take(batch_v1::MAX_GAPS - gaps.len()).take_while(fits).count()
 }

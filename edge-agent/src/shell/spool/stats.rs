@@ -13,6 +13,10 @@ use crate::{clock_trust::is_trusted, ledger::Key};
 
 const HOUR_MS: i64 = 3_600_000;
 const PAGE_BYTES: u64 = 4_096;
+/// What a spool takes without any batch.
+const EMPTY_BYTES: u64 = 10 * PAGE_BYTES;
+/// Fewer batches tell nothing of the rate.
+const ENOUGH: u64 = 16;
 
 /// How a spool stands.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -140,12 +144,13 @@ struct Life {
 }
 
 impl Life {
-    /// By hours or by bytes, whichever comes first; to a tenth.
+    /// By hours or by bytes, whichever comes first; to a tenth. By bytes only once enough batches
+    /// are held to know what one takes, and how often it comes.
     fn hours_left(&self, hours: i64, max_bytes: u64) -> f64 {
         let by_hours_ms = hours * HOUR_MS - self.queued_ms;
-        let by_bytes_ms = if self.held > 1 && self.span_ms > 0 {
-            let batch_bytes = (self.bytes / self.held).max(1);
-            let fit = max_bytes / batch_bytes;
+        let by_bytes_ms = if self.held > ENOUGH && self.span_ms > 0 {
+            let batch_bytes = (self.bytes.saturating_sub(EMPTY_BYTES) / self.held).max(1);
+            let fit = max_bytes.saturating_sub(EMPTY_BYTES) / batch_bytes;
             let free = i64::try_from(fit.saturating_sub(self.queued)).unwrap_or(i64::MAX);
             let batches = i64::try_from(self.held - 1).unwrap_or(i64::MAX);
             free.saturating_mul(self.span_ms / batches.max(1))

@@ -25,6 +25,8 @@ use crate::{batcher::Draft, ledger::Key, metrics::Metrics};
 const ATTEMPTS: usize = 64;
 /// Readings of closed batches that may wait in memory for the disk to have room.
 const WAITING_POINTS: usize = 32_768;
+/// The file shrinks by so many pages at a time.
+const SHRINK_PAGES: u64 = 256;
 /// Bytes of a batch's row beside the batch, at most.
 const ROW_BYTES: usize = 8_192;
 
@@ -105,6 +107,19 @@ impl Spool {
     pub fn close(&mut self, draft: Draft, now: Moment) {
         self.waiting.push_back(Waiting { draft, last_row: self.last_row });
         self.settle(now);
+        self.shrink();
+    }
+
+    /// Gives a slice of the file back where much of it is empty.
+    fn shrink(&self) {
+        let pages = |pragma| room::pages(&self.database, pragma).unwrap_or(0);
+        let (all, free) = (pages("page_count"), pages("freelist_count"));
+        if free > SHRINK_PAGES && free > all / 4 {
+            let slice = format!("PRAGMA incremental_vacuum({SHRINK_PAGES})");
+            if let Err(error) = self.database.execute_batch(&slice) {
+                warn!(error = %Chain(&error), "cannot shrink the spool");
+            }
+        }
     }
 
     /// Lets an anchor travel with the next batch.
@@ -177,6 +192,10 @@ impl Spool {
     fn write(&mut self, waiting: &Waiting, now: Moment) -> rusqlite::Result<()> {
         let transaction = self.database.unchecked_transaction()?;
         let (gap_rows, carried) = room::waiting_for_next(&transaction)?;
+        // first, for making room unites a gap with the last one that waits
+        for id in &gap_rows {
+            transaction.prepare_cached("DELETE FROM gap WHERE id = ?1")?.execute([id])?;
+        }
         let carried_lost = room::fitting(&carried.gaps, &self.lost);
         let (draft, sequence) = (&waiting.draft, self.next_sequence);
         let batch = Batch {
@@ -204,9 +223,6 @@ impl Spool {
             bytes
         ])?;
         transaction.prepare_cached("DELETE FROM reading WHERE id <= ?1")?.execute([waiting.last_row])?;
-        for id in &gap_rows {
-            transaction.prepare_cached("DELETE FROM gap WHERE id = ?1")?.execute([id])?;
-        }
         set_meta(&transaction, "next_sequence", &(sequence + 1).to_string())?;
         let overwritten = self.overwritten + dropped.lost_readings;
         set_meta(&transaction, "overwritten", &overwritten.to_string())?;
