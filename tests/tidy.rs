@@ -89,6 +89,16 @@ fn shipped_code(text: &str) -> String {
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// Whether `line` holds `word`, and not as a part of a longer name.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back().filter(|_| word.starts_with(char::is_alphabetic));
+        let after = line[at + word.len()..].chars().next().filter(|_| word.ends_with(char::is_alphabetic));
+        !is_part(before) && !is_part(after)
+    })
+}
+
 fn assert_none(faults: &[String], rule: &str) {
     assert!(faults.is_empty(), "{rule}\n{}", faults.join("\n"));
 }
@@ -146,7 +156,7 @@ fn nothing_outside_shell_waits_reads_writes_logs_or_knows_the_time() {
         seen += 1;
         let code = shipped_code(&read(&path));
         for (number, line) in code.lines().enumerate() {
-            for word in IMPURE.iter().filter(|word| line.contains(**word)) {
+            for word in IMPURE.iter().filter(|word| has_word(line, word)) {
                 faults.push(format!("{name}: `{word}` in `{}` (code line {})", line.trim(), number + 1));
             }
         }

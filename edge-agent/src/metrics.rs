@@ -1,7 +1,7 @@
 //! What the agent counts, by the names that operators see.
 
 use prometheus::{
-    Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     core::{Collector, GenericCounter},
 };
 
@@ -38,6 +38,8 @@ pub struct Metrics {
     pub spool_set_aside: IntCounter,
     /// Files set aside because they were damaged.
     pub spool_damaged: IntCounter,
+    /// How long the disk took for one command of the batcher or the uplink.
+    pub spool_seconds: Histogram,
     /// Changes that the disk refused; they are tried again.
     pub spool_failures: IntCounter,
 }
@@ -90,6 +92,10 @@ impl Metrics {
                 "spool_damaged_total",
                 "Spool files set aside because they were damaged.",
             )?,
+            spool_seconds: metrics.register(Histogram::with_opts(
+                HistogramOpts::from(opts("spool_seconds", "Seconds that a command of the spool took."))
+                    .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
+            )?)?,
             spool_failures: metrics.counter(
                 "spool_failures_total",
                 "Changes of the spool that the disk refused.",
@@ -151,6 +157,7 @@ mod tests {
             baseflow_edge_spool_hours_left Hours until the oldest queued batch would be overwritten.
             baseflow_edge_spool_overwritten_readings_total Readings dropped for want of room, since the start of the agent.
             baseflow_edge_spool_queued_batches Batches in the spool that no commit notice named.
+            baseflow_edge_spool_seconds Seconds that a command of the spool took.
             baseflow_edge_spool_set_aside_total Rows of the spool set aside because they would not decode.
             baseflow_edge_stray_notices_total Commit notices that committed nothing, by why.
             baseflow_edge_unreadable_messages_total Messages from the server that could not be read."#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));

@@ -36,8 +36,8 @@ impl Format {
 
 /// What is logged: `info`, or by module: `info,runtime=debug,rumqttc=debug`.
 ///
-/// `rumqttc` is silent unless named: all that it knows comes as an event of [`crate::mqtt`], and
-/// it logs as errors what costs nothing but the connection.
+/// The libraries of the lines are silent unless named: all that they know comes back as an event
+/// or an answer, and they log as errors what costs a connection or one reading.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level(Targets);
 
@@ -47,11 +47,11 @@ impl FromStr for Level {
     fn from_str(text: &str) -> Result<Self, String> {
         let form = || format!("`{text}` is not a level; write info, or info,runtime=debug");
         let levels: Targets = text.parse().map_err(|_unparsable| form())?;
-        match text {
-            blank if blank.trim().is_empty() => Err(form()),
-            named if named.contains("rumqttc") => Ok(Self(levels)),
-            _ => Ok(Self(levels.with_target("rumqttc", LevelFilter::OFF))),
+        if text.trim().is_empty() {
+            return Err(form());
         }
+        let unnamed = ["rumqttc", "tokio_modbus"].into_iter().filter(|name| !text.contains(name));
+        Ok(Self(unnamed.fold(levels, |levels, name| levels.with_target(name, LevelFilter::OFF))))
     }
 }
 
@@ -205,6 +205,9 @@ mod tests {
     fn a_level_is_a_word_or_a_list_by_module() {
         let levels = "debug".parse::<Level>().unwrap().0;
         assert!(!levels.would_enable("rumqttc::v5::state", &tracing::Level::ERROR));
+        assert!(!levels.would_enable("tokio_modbus::codec::rtu", &tracing::Level::ERROR));
+        let named = "info,rumqttc=debug".parse::<Level>().unwrap().0;
+        assert!(named.would_enable("rumqttc::v5::state", &tracing::Level::DEBUG));
         for good in ["info", "warn,runtime=debug", "off"] {
             assert!(good.parse::<Level>().is_ok(), "{good}");
         }

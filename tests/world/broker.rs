@@ -59,6 +59,16 @@ impl Broker {
         self.port
     }
 
+    /// The running process.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("the broker runs").id()
+    }
+
+    /// The password of one of its accounts.
+    pub fn password(&self, account: &str) -> String {
+        password(account)
+    }
+
     /// Adds accounts; they count from the next start.
     pub fn accounts<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         self.accounts.extend(names.into_iter().map(str::to_owned));

@@ -13,10 +13,13 @@ pub fn tool(variable: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("{variable} is not set; start the tests with ./run test"))
 }
 
-/// One of our binaries, as `./run test` builds them.
+/// One of our binaries, as `./run test` and `./run bench` build them.
 pub fn binary(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("a test knows where it is");
-    let folder = test.parent().and_then(Path::parent).expect("tests stand in target/PROFILE/deps");
+    let own = env::current_exe().expect("a program knows where it is");
+    let folder = own.parent().expect("it stands in a folder");
+    // A test stands in target/PROFILE/deps, a binary in target/PROFILE.
+    let is_test = folder.ends_with("deps");
+    let folder = if is_test { folder.parent().expect("target/PROFILE") } else { folder };
     let path = folder.join(name);
     let is_there = path.try_exists().expect("the target folder can be read");
     assert!(is_there, "{} is missing; start the tests with ./run test", path.display());

@@ -349,3 +349,38 @@ impl Clock for Measuring {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use runtime::clock::ManualClock;
+
+    use super::*;
+    use crate::clock_trust::BUILT_AT;
+
+    fn tree(file: &str) -> Node {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("edge.toml");
+        std::fs::write(&path, file).unwrap();
+        settings::load(DEFAULTS, Some(&path), Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn changed_settings_are_named_by_their_full_keys() {
+        let before = tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://h'\n[log]\nlevel = 'info'");
+        let after = tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://i'\n[log]\nlevel = 'debug'");
+        assert_eq!(changed(&before, &before), BTreeSet::new());
+        let keys = ["bus[0].url", "log.level"].map(str::to_owned);
+        assert_eq!(changed(&before, &after), BTreeSet::from(keys));
+    }
+
+    #[tokio::test]
+    async fn slots_count_from_boot_until_the_clock_is_trusted() {
+        let hands = ManualClock::at(BUILT_AT.plus_ms(-1_000));
+        hands.advance(500);
+        let clock = Measuring(Arc::new(hands.clone()));
+        assert_eq!(clock.now().as_ms(), 500);
+        hands.advance(500);
+        assert_eq!(clock.now(), BUILT_AT);
+        clock.wait_until(Some(Timestamp::clamped(1_000))).await; // has passed on either clock
+    }
+}

@@ -28,6 +28,9 @@ const RECEIVE_MAXIMUM: u16 = 64;
 const BACKLOG_BYTES: usize = 256 * 1024;
 /// A connection that lasted so long was a good one.
 const PROVED: Duration = Duration::from_secs(5);
+/// Between two attempts to connect. An alarm may hang on it, so the longest is short.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// The token of a publish that is no batch.
 const NO_BATCH: u64 = 0;
 
@@ -90,7 +93,7 @@ impl Link {
             options,
             login: settings.username.clone().zip(settings.password_file.clone()),
             stage,
-            backoff: Backoff::default(),
+            backoff: Backoff::new(SHORTEST_WAIT, LONGEST_WAIT),
             state: State::Waiting(Instant::now()),
             tokens: BTreeMap::new(),
             next_token: NO_BATCH + 1,

@@ -41,7 +41,10 @@ use model::{
 };
 use runtime::clock::Clock;
 use rusqlite::ErrorCode;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Duration, Instant},
+};
 use tracing::{debug, error, warn};
 
 pub use self::{
@@ -57,6 +60,9 @@ use crate::{
 pub const QUEUE: usize = 8;
 /// Happenings that may wait for the uplink; at the bound the spool waits.
 pub const HAPPENINGS: usize = 32;
+
+/// A command that takes so long keeps polling waiting.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Why the spool did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -253,7 +259,14 @@ pub fn serve(
         }
         let Some(command) = commands.blocking_recv() else { break };
         let now = Moment::of(clock.as_ref());
-        if let Err(error) = perform(&mut spool, command, now, happenings) {
+        let begun_at = Instant::now();
+        let performed = perform(&mut spool, command, now, happenings);
+        let took = begun_at.elapsed();
+        spool.metrics.spool_seconds.observe(took.as_secs_f64());
+        if took >= SLOW {
+            warn!(?took, "the disk is slow, polling may have to wait");
+        }
+        if let Err(error) = performed {
             spool.metrics.spool_failures.inc();
             match error.fault() {
                 Fault::Transient => warn!(error = %Chain(&error), "spool is held up"),

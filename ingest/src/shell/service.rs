@@ -107,7 +107,7 @@ struct Settled {
     agent: AgentId,
     bytes: usize,
     answer: Answer,
-    /// None where the message came with QoS 0.
+    /// None where the broker asks for none.
     ack: Option<Ack>,
 }
 

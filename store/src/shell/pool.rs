@@ -98,3 +98,50 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDLESS: &str =
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+
+    fn pool() -> (tempfile::TempDir, Pool) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE number (n)").unwrap();
+        (folder, Pool::new(path))
+    }
+
+    fn query(connection: Connection, sql: &str) -> (Connection, Result<i64, StoreError>) {
+        let outcome = connection.query_row(sql, [], |row| row.get(0));
+        (connection, outcome.map_err(StoreError::sql("count")))
+    }
+
+    #[test]
+    fn a_query_that_does_not_end_is_ended_and_the_next_one_is_not() {
+        let (_folder, pool) = pool();
+        let late =
+            pool.read_blocking(Some(Duration::ZERO), |connection| query(connection, ENDLESS));
+        assert!(matches!(late, Err(StoreError::TimedOut { .. })), "{late:?}");
+        let next = pool.read_blocking(None, |connection| query(connection, "SELECT 7"));
+        assert_eq!(next.unwrap(), 7);
+    }
+
+    #[test]
+    fn queries_in_async_code_share_the_connections_and_cannot_write() {
+        let (_folder, pool) = pool();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..3 * READERS {
+                let seven = pool.read(|connection| query(connection, "SELECT 7")).await;
+                assert_eq!(seven.unwrap(), 7);
+            }
+            let sql = "INSERT INTO number VALUES (1) RETURNING n";
+            assert!(pool.read(move |connection| query(connection, sql)).await.is_err());
+            pool.close();
+            let closed = pool.read(|connection| query(connection, "SELECT 7")).await;
+            assert!(matches!(closed, Err(StoreError::Closed)));
+        });
+    }
+}

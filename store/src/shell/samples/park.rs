@@ -60,7 +60,7 @@ impl Write<SamplesBook> for Quarantine {
             received_at: self.received_at,
             payload: &self.payload,
             reason: self.reason,
-            detail: self.detail.clone(),
+            detail: self.detail.chars().take(MAX_DETAIL).collect(),
             batch: None,
             gauges: None,
         };
