@@ -79,14 +79,14 @@ impl RegistryFile {
         by: By,
         dry_run: bool,
     ) -> anyhow::Result<Imported> {
-        let stations = stored::stations(samples)?;
+        let stored = stored::gauges(samples)?;
         let import = ImportRegistry {
             at,
             by,
             file: self.name(),
             file_digest: self.digest,
             registry: self.registry.clone(),
-            stations_with_data: stations,
+            stored,
             dry_run,
         };
         let answer = journal.write_blocking(import);

@@ -123,8 +123,7 @@ struct Open {
 impl Batcher {
     /// No batch is open; every register is taken to have been well before.
     pub fn new(sources: Sources, boot_id: BootId, max_age_ms: i64) -> Self {
-        let lane =
-            Lane { quality: Quality::GOOD, is_low: false, points: Vec::new(), saved: 0 };
+        let lane = Lane { quality: Quality::GOOD, is_low: false, points: Vec::new(), saved: 0 };
         let lanes = vec![lane; sources.len()];
         Self { sources, boot_id, max_age_ms, lanes, low: 0, open: None }
     }
@@ -174,7 +173,8 @@ impl Batcher {
         let open = self.open.take()?;
         let mut columns = Vec::with_capacity(open.used.len());
         for index in open.used {
-            if let (Some(source), Some(lane)) = (self.sources.get(index), self.lanes.get_mut(index)) {
+            if let (Some(source), Some(lane)) = (self.sources.get(index), self.lanes.get_mut(index))
+            {
                 lane.saved = 0;
                 columns.push(column(source, std::mem::take(&mut lane.points)));
             }
@@ -203,7 +203,8 @@ impl Batcher {
         let at_ms = reading.point.at_ms;
         let points = self.lanes.get(reading.source).map_or(&[][..], |lane| &lane.points);
         let ascends = points.last().is_none_or(|last| last.at_ms < at_ms);
-        let is_short = points.first().is_none_or(|first| at_ms.saturating_sub(first.at_ms) <= COLUMN_MS);
+        let is_short =
+            points.first().is_none_or(|first| at_ms.saturating_sub(first.at_ms) <= COLUMN_MS);
         let has_room = !points.is_empty() || open.used.len() < COLUMNS;
         ascends && is_short && has_room && open.clock == clock_of(at_ms, self.boot_id)
     }
@@ -214,7 +215,8 @@ impl Batcher {
 
     fn add(&mut self, reading: &Reading, now_ms: i64) {
         let index = reading.source;
-        let (Some(source), Some(lane)) = (self.sources.get(index), self.lanes.get_mut(index)) else {
+        let (Some(source), Some(lane)) = (self.sources.get(index), self.lanes.get_mut(index))
+        else {
             return; // no register of these settings: the contract forbids it
         };
         let open = self.open.get_or_insert_with(|| Open {
@@ -322,7 +324,8 @@ impl Rows {
     fn takes(&self, row: &Batch) -> bool {
         let has_room = self.columns.len() + row.columns.len() <= COLUMNS && self.points < POINTS;
         self.clock.is_none_or(|clock| clock == row.clock)
-            && (has_room || row.columns.iter().all(|column| self.columns.contains_key(&column.gauge)))
+            && (has_room
+                || row.columns.iter().all(|column| self.columns.contains_key(&column.gauge)))
             && row.columns.iter().all(|column| self.continues(column))
     }
 

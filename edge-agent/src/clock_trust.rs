@@ -133,9 +133,12 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_right_all_along_needs_no_anchor() {
-        check(&[(5, 0), (1_005, 1_000)], &expect![[r#"
+        check(
+            &[(5, 0), (1_005, 1_000)],
+            &expect![[r#"
             5 utc
-            1005 utc"#]]);
+            1005 utc"#]],
+        );
     }
 
     #[test]

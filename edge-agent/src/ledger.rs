@@ -119,7 +119,8 @@ impl Sequences {
     /// The highest one that is not in `others`.
     pub fn last_without(&self, others: &Self) -> Option<Sequence> {
         self.ranges().rev().find_map(|(first, last)| {
-            let free = others.range_at(last).map_or(Some(last), |(start, _)| start.checked_sub(1))?;
+            let free =
+                others.range_at(last).map_or(Some(last), |(start, _)| start.checked_sub(1))?;
             (free >= first).then_some(free)
         })
     }
@@ -296,7 +297,9 @@ mod tests {
 
     #[test]
     fn a_notice_commits_only_what_was_sent_since_the_start() {
-        check("q1-5 s2-3 c1-9 f5 w2 q6 s4 s6 s1 c1-1", &expect![[r#"
+        check(
+            "q1-5 s2-3 c1-9 f5 w2 q6 s4 s6 s1 c1-1",
+            &expect![[r#"
             q1-5: 5 queued, 1..5
             s2-3: 5 queued, 1..5
             c1-9 named [(2, 3)]: 3 queued, 1..5
@@ -306,7 +309,8 @@ mod tests {
             s4: 3 queued, 1..6
             s6: 3 queued, 1..1
             s1: 3 queued, -..-
-            c1-1 named [(1, 1)]: 2 queued, -..-"#]]);
+            c1-1 named [(1, 1)]: 2 queued, -..-"#]],
+        );
     }
 
     #[test]

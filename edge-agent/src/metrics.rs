@@ -55,10 +55,8 @@ impl Metrics {
                 "batches_resent_total",
                 "Batches given to the broker again for want of a commit notice.",
             )?,
-            batches_committed: metrics.counter(
-                "batches_committed_total",
-                "Batches that a commit notice named.",
-            )?,
+            batches_committed: metrics
+                .counter("batches_committed_total", "Batches that a commit notice named.")?,
             refusals: metrics.counters("refusals_total", "Refusals by reason.", "reason")?,
             strays: metrics.counters(
                 "stray_notices_total",
@@ -93,13 +91,14 @@ impl Metrics {
                 "Spool files set aside because they were damaged.",
             )?,
             spool_seconds: metrics.register(Histogram::with_opts(
-                HistogramOpts::from(opts("spool_seconds", "Seconds that a command of the spool took."))
-                    .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
+                HistogramOpts::from(opts(
+                    "spool_seconds",
+                    "Seconds that a command of the spool took.",
+                ))
+                .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
             )?)?,
-            spool_failures: metrics.counter(
-                "spool_failures_total",
-                "Changes of the spool that the disk refused.",
-            )?,
+            spool_failures: metrics
+                .counter("spool_failures_total", "Changes of the spool that the disk refused.")?,
         })
     }
 }
@@ -116,7 +115,12 @@ impl Registering<'_> {
         self.register(GenericCounter::with_opts(opts(name, help))?)
     }
 
-    fn counters(&self, name: &str, help: &str, label: &str) -> Result<IntCounterVec, prometheus::Error> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+    ) -> Result<IntCounterVec, prometheus::Error> {
         self.register(IntCounterVec::new(opts(name, help), &[label])?)
     }
 

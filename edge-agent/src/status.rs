@@ -148,11 +148,20 @@ mod tests {
                 last_answer_at: Some(at),
                 reason: None,
             };
-            let buses =
-                vec![BusStatus { name: "bus".to_owned(), state: "ok".to_owned(), devices: vec![device] }];
+            let buses = vec![BusStatus {
+                name: "bus".to_owned(),
+                state: "ok".to_owned(),
+                devices: vec![device],
+            }];
             let queue = Queue { queued: parts[2].parse().unwrap(), ..Queue::default() };
-            let online =
-                Online { version: "1", boot_id: BootId(1), trust: "system", is_trusted: true, queue, buses };
+            let online = Online {
+                version: "1",
+                boot_id: BootId(1),
+                trust: "system",
+                is_trusted: true,
+                queue,
+                buses,
+            };
             let status = online.status(at);
             if pace.is_due(&status, now_ms) {
                 shown.push(word);
@@ -164,7 +173,10 @@ mod tests {
 
     #[test]
     fn a_change_of_state_is_told_at_once_and_the_rest_now_and_then() {
-        check("0:ok:0 1:ok:0 2:silent:0 3:silent:1 20:silent:2 31:silent:0 32:silent:3", &expect!["0:ok:0 2:silent:0 32:silent:3"]);
+        check(
+            "0:ok:0 1:ok:0 2:silent:0 3:silent:1 20:silent:2 31:silent:0 32:silent:3",
+            &expect!["0:ok:0 2:silent:0 32:silent:3"],
+        );
         check("0:ok:0 29:ok:7 30:ok:7 89:ok:7 90:ok:7", &expect!["0:ok:0 30:ok:7 90:ok:7"]);
     }
 }

@@ -179,7 +179,9 @@ impl Uplink {
             Event::Fork(key, digest) => {
                 effects.extend(self.ledger.is_sent(key).then_some(Effect::Renew(key, digest)));
             }
-            Event::Server { is_online, store_id } => effects.extend(self.server(is_online, store_id)),
+            Event::Server { is_online, store_id } => {
+                effects.extend(self.server(is_online, store_id))
+            }
             Event::Tick => {}
         }
         self.expire(now_ms);
@@ -276,7 +278,8 @@ impl Uplink {
 
     fn notice(&mut self, notice: &CommitNotice, now_ms: i64) -> Option<Effect> {
         if self.store_id != Some(notice.store_id) {
-            let is_foreign = matches!(self.server, Some((true, Some(own))) if own != notice.store_id);
+            let is_foreign =
+                matches!(self.server, Some((true, Some(own))) if own != notice.store_id);
             if is_foreign {
                 self.strays.foreign_store += 1;
                 return None;
@@ -342,11 +345,9 @@ impl Uplink {
 
     /// Sends as much as the windows let through.
     fn fill(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
-        let has_room = |uplink: &Self| {
-            uplink.flights.len() < UNANSWERED && uplink.on_wire.len() < IN_FLIGHT
-        };
-        let begun =
-            Flight { is_live: false, attempt: 1, sent_at_ms: now_ms, resend_at_ms: None };
+        let has_room =
+            |uplink: &Self| uplink.flights.len() < UNANSWERED && uplink.on_wire.len() < IN_FLIGHT;
+        let begun = Flight { is_live: false, attempt: 1, sent_at_ms: now_ms, resend_at_ms: None };
         while self.is_connected && has_room(self) {
             if let Some(key) = self.live.pop_back() {
                 if self.ledger.is_queued(key) && !self.flights.contains_key(&key) {

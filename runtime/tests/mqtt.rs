@@ -359,14 +359,14 @@ async fn large_messages_pass_and_larger_ones_are_refused_here() {
     for version in BOTH {
         let (pipe, mut events, _) = connected(&mosquitto.options("large", version)).await;
         assert_eq!(subscribed(&pipe, &mut events, &["t"]).await, []);
-        pipe.publish(1, outgoing("t", vec![7; 2_000_000])).unwrap();
+        pipe.publish(1, outgoing("t", vec![7; 2 << 20])).unwrap();
         let arrived = loop {
             if let Event::Message(message) = next(&mut events).await {
                 break message;
             }
         };
-        assert_eq!(arrived.payload.len(), 2_000_000);
-        let refused = pipe.publish(2, outgoing("t", vec![7; 2 << 20]));
+        assert_eq!(arrived.payload.len(), 2 << 20);
+        let refused = pipe.publish(2, outgoing("t", vec![7; (2 << 20) + 1024]));
         assert!(matches!(refused, Err(PipeError::TooLarge { .. })), "{refused:?}");
         for topic in ["", "t/#", "t/+/x"] {
             assert!(matches!(pipe.publish(3, outgoing(topic, "")), Err(PipeError::Topic(_))));

@@ -1,6 +1,6 @@
 //! The API as a caller sees it, over a real store in a folder of its own.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -115,7 +115,7 @@ impl World {
             file: "registry.toml".to_owned(),
             file_digest: [7; 32],
             registry: store::registry::parse(REGISTRY, &Origin::Default).unwrap(),
-            stations_with_data: BTreeSet::new(),
+            stored: Vec::new(),
             dry_run: false,
         };
         store.journal().write_blocking(import).unwrap();

@@ -57,7 +57,8 @@ fn check(max_age_ms: i64, lines: &str, expected: &Expect) {
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (now, readings) = line.split_once(':').unwrap();
         let now_ms: i64 = now.parse().unwrap();
-        let readings: Vec<Reading> = readings.split_whitespace().map(|word| reading(word, now_ms)).collect();
+        let readings: Vec<Reading> =
+            readings.split_whitespace().map(|word| reading(word, now_ms)).collect();
         let effects = if readings.is_empty() {
             batcher.tick(now_ms).into_iter().collect()
         } else {
@@ -223,7 +224,9 @@ fn through_the_wire(draft: &Draft) -> Batch {
 }
 
 /// What all columns of `drafts` hold, by gauge.
-fn concatenation<'d, D: IntoIterator<Item = &'d Draft>>(drafts: D) -> BTreeMap<GaugeId, Vec<Point>> {
+fn concatenation<'d, D: IntoIterator<Item = &'d Draft>>(
+    drafts: D,
+) -> BTreeMap<GaugeId, Vec<Point>> {
     let mut all: BTreeMap<GaugeId, Vec<Point>> = BTreeMap::new();
     for column in drafts.into_iter().flat_map(|draft| &draft.columns) {
         all.entry(column.gauge.clone()).or_default().extend(&column.points);

@@ -299,7 +299,8 @@ fn reload(file: &Path, tree: &mut Node, telemetry: &Telemetry) {
 fn changed(before: &Node, after: &Node) -> BTreeSet<String> {
     let lines = |tree: &Node| -> BTreeSet<String> {
         let all = settings::effective(tree, &[]);
-        let values = all.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
+        let values =
+            all.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
         values.map(str::to_owned).collect()
     };
     let (before, after) = (lines(before), lines(after));
@@ -366,8 +367,10 @@ mod tests {
 
     #[test]
     fn changed_settings_are_named_by_their_full_keys() {
-        let before = tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://h'\n[log]\nlevel = 'info'");
-        let after = tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://i'\n[log]\nlevel = 'debug'");
+        let before =
+            tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://h'\n[log]\nlevel = 'info'");
+        let after =
+            tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://i'\n[log]\nlevel = 'debug'");
         assert_eq!(changed(&before, &before), BTreeSet::new());
         let keys = ["bus[0].url", "log.level"].map(str::to_owned);
         assert_eq!(changed(&before, &after), BTreeSet::from(keys));

@@ -132,7 +132,10 @@ impl Link {
     /// Gives the status to the connection.
     pub fn publish_status(&mut self, status: &Status) -> Result<(), PipeError> {
         let topic = Topic::Status(self.agent.clone()).to_string();
-        self.publish(NO_BATCH, Outgoing { topic, payload: status.encode().into(), is_retained: true })
+        self.publish(
+            NO_BATCH,
+            Outgoing { topic, payload: status.encode().into(), is_retained: true },
+        )
     }
 
     /// Ends the connection in order, so that no will is published; [`Link::next`] tells the end.
@@ -177,7 +180,10 @@ impl Link {
             }
             Event::Subscribed { refused } => {
                 for (filter, reason) in refused {
-                    error!(filter, reason, "broker refuses a subscription, commit notices will be missed");
+                    error!(
+                        filter,
+                        reason, "broker refuses a subscription, commit notices will be missed"
+                    );
                 }
                 if let State::Open { ready_at, .. } = &mut self.state {
                     *ready_at = Some(Instant::now());

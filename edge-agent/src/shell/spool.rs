@@ -156,15 +156,17 @@ impl SpoolError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NoRoom { .. } => Fault::Transient,
-            Self::Work { source, .. } | Self::Open { source, .. } => match source.sqlite_error_code() {
-                Some(
-                    ErrorCode::DiskFull
-                    | ErrorCode::DatabaseBusy
-                    | ErrorCode::DatabaseLocked
-                    | ErrorCode::SystemIoFailure,
-                ) => Fault::Transient,
-                Some(_) | None => Fault::Permanent,
-            },
+            Self::Work { source, .. } | Self::Open { source, .. } => {
+                match source.sqlite_error_code() {
+                    Some(
+                        ErrorCode::DiskFull
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::SystemIoFailure,
+                    ) => Fault::Transient,
+                    Some(_) | None => Fault::Permanent,
+                }
+            }
             Self::Create { .. }
             | Self::Lock { .. }
             | Self::InUse { .. }
@@ -268,9 +270,14 @@ pub fn serve(
         }
         if let Err(error) = performed {
             spool.metrics.spool_failures.inc();
-            match error.fault() {
-                Fault::Transient => warn!(error = %Chain(&error), "spool is held up"),
-                Fault::Permanent | Fault::Bug => error!(error = %Chain(&error), "spool failed"),
+            match (error.fault(), spool.told.note("failed", now.wall)) {
+                (_, None) => {}
+                (Fault::Transient, Some(held_back)) => {
+                    warn!(error = %Chain(&error), held_back, "spool is held up");
+                }
+                (Fault::Permanent | Fault::Bug, Some(held_back)) => {
+                    error!(error = %Chain(&error), held_back, "spool failed");
+                }
             }
         }
     }

@@ -33,7 +33,9 @@ pub struct View<'a> {
 pub fn html(view: &View<'_>) -> String {
     let mut page = String::with_capacity(4096 + view.sources.len() * 160);
     let agent = escaped(view.agent);
-    page.push_str("<!doctype html><html lang=zh><meta charset=utf-8><meta http-equiv=refresh content=5>");
+    page.push_str(
+        "<!doctype html><html lang=zh><meta charset=utf-8><meta http-equiv=refresh content=5>",
+    );
     page.push_str("<meta name=viewport content=\"width=device-width\">");
     add(&mut page, format_args!("<title>{agent}</title>"));
     page.push_str(
@@ -77,7 +79,10 @@ fn queue(page: &mut String, status: &Status) {
     add(page, format_args!("<br>占用 Used: {} KiB<br>", spool.bytes / 1024));
     add(page, format_args!("可存 Room for: {} h<br>", spool.hours_left));
     let class = if spool.overwritten > 0 { " class=bad" } else { "" };
-    add(page, format_args!("<span{class}>丢失读数 Readings lost: {}</span></p>", spool.overwritten));
+    add(
+        page,
+        format_args!("<span{class}>丢失读数 Readings lost: {}</span></p>", spool.overwritten),
+    );
 }
 
 fn values(page: &mut String, view: &View<'_>) {
@@ -114,7 +119,8 @@ fn devices(page: &mut String, status: &Status) {
                 _ => ("", "未轮询 new"),
             };
             let at = device.last_answer_at.map(|at| at.to_string()).unwrap_or_default();
-            let reason = device.reason.as_deref().filter(|_| device.state != "ok").unwrap_or_default();
+            let reason =
+                device.reason.as_deref().filter(|_| device.state != "ok").unwrap_or_default();
             let (bus, device) = (escaped(&bus.name), escaped(&device.name));
             add(page, format_args!("<tr><td>{bus}<td>{device}<td{class}>{state} {reason}<td>{at}"));
         }

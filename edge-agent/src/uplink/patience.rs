@@ -48,9 +48,14 @@ mod tests {
     #[test]
     fn waits_double_to_five_minutes_and_never_fall_below_ten_seconds() {
         let mut patience = Patience::new(1);
-        for (attempt, least_ms) in [(1, 10_000), (2, 20_000), (5, 160_000), (6, 300_000), (u32::MAX, 300_000)] {
+        for (attempt, least_ms) in
+            [(1, 10_000), (2, 20_000), (5, 160_000), (6, 300_000), (u32::MAX, 300_000)]
+        {
             let wait_ms = patience.wait_ms(attempt, false);
-            assert!((least_ms..=least_ms + least_ms / 4).contains(&wait_ms), "{attempt}: {wait_ms}");
+            assert!(
+                (least_ms..=least_ms + least_ms / 4).contains(&wait_ms),
+                "{attempt}: {wait_ms}"
+            );
         }
         assert!(patience.wait_ms(1, true) >= RESEND_MAX_MS);
     }

@@ -35,7 +35,9 @@ fn event(word: &str) -> Event {
         "notice" => notice(STORE, vec![range()]),
         "foreign" => notice(StoreId(2), vec![range()]),
         "fork" => Event::Fork(key(range().0), [0; 32]),
-        "online" => Event::Server { is_online: true, store_id: Some(StoreId(u128::from(range().0))) },
+        "online" => {
+            Event::Server { is_online: true, store_id: Some(StoreId(u128::from(range().0))) }
+        }
         "offline" => Event::Server { is_online: false, store_id: Some(STORE) },
         "tick" => Event::Tick,
         other => panic!("no event {other}"),
@@ -378,7 +380,8 @@ impl World {
     fn tell(&mut self, at: usize, is_repeated: bool) {
         if self.is_up && !self.notices.is_empty() {
             let at = at % self.notices.len();
-            let event = if is_repeated { self.notices[at].clone() } else { self.notices.remove(at) };
+            let event =
+                if is_repeated { self.notices[at].clone() } else { self.notices.remove(at) };
             self.step(event);
         }
     }
@@ -423,7 +426,8 @@ impl World {
             self.puback(0);
             self.ingest();
             self.tell(0, false);
-            let is_quiet = self.publishes.is_empty() && self.pubacks.is_empty() && self.notices.is_empty();
+            let is_quiet =
+                self.publishes.is_empty() && self.pubacks.is_empty() && self.notices.is_empty();
             if is_quiet && self.broker.is_empty() {
                 if self.spool.values().all(|mark| *mark == Some(self.store_id)) {
                     assert_eq!(self.uplink.queued(), 0);

@@ -120,7 +120,11 @@ fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
     zstd::bulk::decompress(frame, declared).map_err(|error| {
         // libzstd's word for a frame that goes on where the buffer ends
         let goes_on = error.to_string() == "Destination buffer is too small";
-        if declared == MAX_PLAIN && goes_on { too_large } else { malformed(format!("zstd: {error}")) }
+        if declared == MAX_PLAIN && goes_on {
+            too_large
+        } else {
+            malformed(format!("zstd: {error}"))
+        }
     })
 }
 

@@ -1,11 +1,11 @@
 //! The journal: appended by several processes, seen within a second, registry and tokens in it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use model::{ids::StationId, registry::Registry, tree::Origin};
+use model::{quantity::Unit, registry::Registry, tree::Origin};
 use rusqlite::Connection;
 use store::{
-    AddToken, Append, Body, By, ByKind, Import, ImportRegistry, Journal, JournalReader,
+    AddToken, Append, Body, By, ByKind, GaugeFacts, Import, ImportRegistry, Journal, JournalReader,
     JournalState, RevokeToken, Role, SetConsumer, Store, TokenAdded,
 };
 use tokio::sync::watch;
@@ -138,14 +138,19 @@ fn registry(text: &str) -> Registry {
 }
 
 fn import(store: &Store, registry: Registry, digest: u8, dry_run: bool) -> Import {
-    let stations_with_data: BTreeSet<StationId> = ["A".parse().unwrap()].into();
+    let stored = GaugeFacts {
+        gauge: "A/level".parse().unwrap(),
+        unit: Unit::named("m").unwrap(),
+        newest: Some(at(0)),
+        conflicts: 0,
+    };
     let write = ImportRegistry {
         at: at(0),
         by: by(),
         file: "registry.toml".to_owned(),
         file_digest: [digest; 32],
         registry,
-        stations_with_data,
+        stored: vec![stored],
         dry_run,
     };
     store.journal().write_blocking(write).unwrap()
@@ -183,6 +188,21 @@ fn a_station_with_data_may_not_vanish() {
     let refused = import(&store, Registry::default(), 2, false);
     assert!(matches!(&refused, Import::Refused(faults) if faults.len() == 1), "{refused:?}");
     assert_eq!(store.journal().read_blocking(JournalReader::head).unwrap(), 2);
+}
+
+#[test]
+fn a_gauge_does_not_come_back_with_another_unit_than_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    import(&store, registry(FILE), 1, false);
+    let mut without = registry(FILE);
+    without.stations.get_mut("A").unwrap().gauges.clear();
+    let gone = import(&store, without, 2, false);
+    assert!(matches!(gone, Import::Done { .. }), "{gone:?}");
+    let back = import(&store, registry(&FILE.replace("\"m\"", "\"cm\"")), 3, false);
+    let Import::Refused(faults) = back else { panic!("{back:?}") };
+    assert_eq!(faults[0].key, "station[A].gauge[level].unit");
+    assert!(matches!(import(&store, registry(FILE), 4, false), Import::Done { .. }));
 }
 
 #[test]

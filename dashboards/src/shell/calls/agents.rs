@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use store::SamplesReader;
 
 use crate::{
     problem::Problem,
@@ -28,11 +29,7 @@ pub(crate) async fn list(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<AgentsView>, Problem> {
     let page = parameters.agents()?;
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the method alone is of one lifetime"
-    )]
-    let rows = parts.samples.read(|reader| reader.agents()).await;
+    let rows = parts.samples.read(SamplesReader::agents).await;
     let rows = rows.map_err(|failure| store_problem(&failure))?;
     let mut agents = agent::agents(rows, &parts.registry());
     agents.retain(|agent| page.after.as_ref().is_none_or(|after| agent.id > *after));

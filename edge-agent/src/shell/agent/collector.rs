@@ -99,7 +99,10 @@ impl Collector {
             self.trust.note(reading.point.at_ms);
         }
         if let Some(anchor) = self.trust.step(self.clock.now(), self.clock.boot_ms()) {
-            info!(utc_at_boot_ms = anchor.utc_at_boot_ms, "clock is trusted, earlier readings get their place");
+            info!(
+                utc_at_boot_ms = anchor.utc_at_boot_ms,
+                "clock is trusted, earlier readings get their place"
+            );
             self.hand(Command::Anchor(anchor)).await;
         }
         self.latest.take(cycle);
@@ -125,7 +128,8 @@ impl Collector {
 
     /// When the batcher wants to be woken, re-read at least each second.
     fn wake(&self) -> Instant {
-        let left_ms = self.batcher.deadline().map_or(1_000, |deadline| deadline - self.clock.boot_ms());
+        let left_ms =
+            self.batcher.deadline().map_or(1_000, |deadline| deadline - self.clock.boot_ms());
         let left_ms = u64::try_from(left_ms.min(1_000)).unwrap_or(0);
         Instant::now() + Duration::from_millis(left_ms)
     }

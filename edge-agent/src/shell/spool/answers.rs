@@ -40,16 +40,24 @@ impl Spool {
             Ok((lives, dropped))
         })?;
         self.lives = lives;
-        self.tell_gone(&dropped);
+        self.tell_gone(&dropped, now);
         Ok(None)
     }
 
     /// Marks batches as committed in the store adopted last.
-    pub fn commit(&mut self, epoch: Epoch, ranges: &[Range], now: Moment) -> Result<(), SpoolError> {
-        let Some(store_id) = self.store_id.map(|store_id| store_id.to_string()) else { return Ok(()) };
+    pub fn commit(
+        &mut self,
+        epoch: Epoch,
+        ranges: &[Range],
+        now: Moment,
+    ) -> Result<(), SpoolError> {
+        let Some(store_id) = self.store_id.map(|store_id| store_id.to_string()) else {
+            return Ok(());
+        };
         self.attempt("mark batches as committed", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
-            let sql = "UPDATE batch SET committed = ?1 WHERE epoch = ?2 AND sequence BETWEEN ?3 AND ?4";
+            let sql =
+                "UPDATE batch SET committed = ?1 WHERE epoch = ?2 AND sequence BETWEEN ?3 AND ?4";
             for (first, last) in ranges {
                 let (first, last) = (first.cast_signed(), last.cast_signed());
                 let values = params![store_id, epoch.0.cast_signed(), first, last];
@@ -72,7 +80,8 @@ impl Spool {
         })?;
         let is_first = self.store_id.is_none();
         self.store_id = Some(store_id);
-        self.load_lives().map_err(|source| SpoolError::Work { attempt: "read the queue", source })?;
+        self.load_lives()
+            .map_err(|source| SpoolError::Work { attempt: "read the queue", source })?;
         if !is_first {
             let queued: u64 = self.lives.iter().map(|life| life.queued.count()).sum();
             info!(%store_id, queued, "the server has another store, all is offered again");
@@ -115,7 +124,7 @@ impl Spool {
             set_meta(&transaction, "next_sequence", &(batch.id.sequence + 1).to_string())?;
             transaction.commit()
         })?;
-        self.tell_gone(&Dropped { keys: vec![key], lost_readings: 0 });
+        self.tell_gone(&Dropped { keys: vec![key], lost_readings: 0 }, now);
         for life in self.lives.iter_mut().filter(|life| life.epoch == key.epoch) {
             life.held.remove((key.sequence, key.sequence));
             life.queued.remove((key.sequence, key.sequence));

@@ -102,7 +102,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, SpoolError> {
 /// Opens the spool beside a running agent, to look.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
     let fail = |source| SpoolError::Open { path: path.to_owned(), source };
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail)?;
+    let database =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail)?;
     database.busy_timeout(BUSY).map_err(fail)?;
     match header(&database).map_err(fail)? {
         (APPLICATION_ID, VERSION) => Ok(database),
@@ -152,7 +153,11 @@ pub(super) fn set_meta(database: &Connection, key: &str, value: &str) -> rusqlit
 }
 
 /// Keeps a row that would not decode for a person, the latest of them.
-pub(super) fn keep_aside(database: &Connection, source: &str, bytes: &[u8]) -> rusqlite::Result<()> {
+pub(super) fn keep_aside(
+    database: &Connection,
+    source: &str,
+    bytes: &[u8],
+) -> rusqlite::Result<()> {
     let sql = "INSERT INTO set_aside (source, bytes) VALUES (?1, ?2)";
     database.execute(sql, rusqlite::params![source, bytes])?;
     let sql = "DELETE FROM set_aside WHERE id <= (SELECT max(id) FROM set_aside) - 64";
@@ -183,7 +188,8 @@ fn header(database: &Connection) -> rusqlite::Result<(i64, i64)> {
 }
 
 fn is_empty(database: &Connection) -> rusqlite::Result<bool> {
-    let tables: i64 = database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(tables == 0)
 }
 

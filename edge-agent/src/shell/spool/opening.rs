@@ -9,6 +9,7 @@ use model::{
     ids::{Epoch, Sequence},
     wire::batch_v1,
 };
+use runtime::telemetry::Repeats;
 use rusqlite::Connection;
 use tracing::{error, info};
 
@@ -50,6 +51,7 @@ impl Spool {
             overwritten: 0,
             is_anchor_owed: false,
             happenings: Vec::new(),
+            told: Repeats::default(),
         };
         match spool.load_all(now) {
             Err(error) if error.is_damage() => {
@@ -83,7 +85,8 @@ impl Spool {
             for range in life.queued.ranges() {
                 self.lost.push(self.damage_gap(life.epoch, range, now));
             }
-            self.happenings.extend(life.held.ranges().map(|range| Happening::Gone(life.epoch, range)));
+            self.happenings
+                .extend(life.held.ranges().map(|range| Happening::Gone(life.epoch, range)));
         }
         Ok(())
     }
@@ -124,7 +127,8 @@ impl Spool {
                 let epoch = self.number("previous_epoch").map_err(fail)?;
                 let last = self.number("previous_sequence").map_err(fail)?;
                 let previous = epoch.zip(last);
-                self.previous = previous.map(|(epoch, last_sequence)| Previous { epoch, last_sequence });
+                self.previous =
+                    previous.map(|(epoch, last_sequence)| Previous { epoch, last_sequence });
             }
         }
         self.store_id = self.number("store_id").map_err(fail)?;
@@ -161,7 +165,8 @@ impl Spool {
             life.queued = life.held.clone();
         }
         {
-            let sql = "SELECT epoch, sequence FROM batch WHERE committed = ?1 ORDER BY epoch, sequence";
+            let sql =
+                "SELECT epoch, sequence FROM batch WHERE committed = ?1 ORDER BY epoch, sequence";
             let mut statement = self.database.prepare(sql)?;
             let mut rows = statement.query([store_id])?;
             while let Some(row) = rows.next()? {
@@ -187,7 +192,8 @@ impl Spool {
         let mut rows = Vec::new();
         let mut bad = Vec::new();
         {
-            let mut statement = self.database.prepare("SELECT id, columns FROM reading ORDER BY id")?;
+            let mut statement =
+                self.database.prepare("SELECT id, columns FROM reading ORDER BY id")?;
             let mut found = statement.query([])?;
             while let Some(row) = found.next()? {
                 let (id, bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
@@ -260,7 +266,11 @@ impl Spool {
     }
 }
 
-fn set_aside(settings: &Settings, error: &SpoolError, metrics: &Metrics) -> Result<Remains, SpoolError> {
+fn set_aside(
+    settings: &Settings,
+    error: &SpoolError,
+    metrics: &Metrics,
+) -> Result<Remains, SpoolError> {
     let (aside, remains) = file::set_aside(&settings.path)?;
     error!(error = %Chain(error), kept = %aside.display(), "spool is damaged and set aside, a new one is begun");
     metrics.spool_damaged.inc();

@@ -12,8 +12,9 @@ use crate::ledger::{Key, Sequences};
 
 /// The most batches that go in one transaction, so that none takes long.
 const DROPS: usize = 32;
-/// A disk with less than this left is as good as full: the log must still be able to grow.
-const TIGHT_BYTES: u64 = 1024 * 1024;
+/// A disk with less than this left is as good as full: the log takes up to 1.1 MiB, and its blocks
+/// count as left.
+const TIGHT_BYTES: u64 = 1536 * 1024;
 const PAGE_BYTES: u64 = 4_096;
 /// The most anchors of a batch.
 const ANCHORS: usize = 16;
@@ -42,7 +43,7 @@ impl Life {
 pub(super) struct Limits {
     pub(super) max_bytes: u64,
     pub(super) max_ran_ms: i64,
-    /// What the disk has left, where that is known.
+    /// What the disk has left beside the log, where that is known.
     pub(super) free_bytes: Option<u64>,
 }
 
@@ -106,9 +107,11 @@ pub(super) fn drop_batch(
     dropped: &mut Dropped,
 ) -> rusqlite::Result<()> {
     let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
-    let is_queued = lives.iter().any(|life| life.epoch == key.epoch && life.queued.contains(key.sequence));
+    let is_queued =
+        lives.iter().any(|life| life.epoch == key.epoch && life.queued.contains(key.sequence));
     if is_queued {
-        let sql = "SELECT from_ms, to_ms, points, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
+        let sql =
+            "SELECT from_ms, to_ms, points, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
         let row = database.prepare_cached(sql)?.query_row(params![epoch, sequence], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, Vec<u8>>(3)?))
         });
@@ -120,16 +123,19 @@ pub(super) fn drop_batch(
             if let Some(batch) = batch {
                 keep_for_next(database, &batch)?;
             }
-            add_gap(database, Gap {
-                epoch: key.epoch,
-                first_sequence: key.sequence,
-                last_sequence: key.sequence,
-                gauges,
-                from_ms,
-                to_ms,
-                reason,
-                count,
-            })?;
+            add_gap(
+                database,
+                Gap {
+                    epoch: key.epoch,
+                    first_sequence: key.sequence,
+                    last_sequence: key.sequence,
+                    gauges,
+                    from_ms,
+                    to_ms,
+                    reason,
+                    count,
+                },
+            )?;
             dropped.lost_readings += count;
         }
     }
@@ -143,22 +149,28 @@ pub(super) fn drop_batch(
     Ok(())
 }
 
-/// Lets a gap wait for the next batch, united with the last one where it goes on from there.
+/// Lets a gap wait for the next batch, united with one that it goes on from, or that goes on from
+/// it: a batch that is dropped gives back the gap it carried, so they do not come in their order.
 pub(super) fn add_gap(database: &Connection, gap: Gap) -> rusqlite::Result<()> {
-    let sql = "SELECT id, bytes FROM gap ORDER BY id DESC LIMIT 1";
-    let last = database.prepare_cached(sql)?.query_row([], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
-    });
-    if let Some((id, bytes)) = last.optional()?
-        && let Ok((mut batch, _)) = batch_v1::decode(&bytes)
-        && let [last] = batch.gaps.as_mut_slice()
-        && unite(last, &gap)
-    {
+    let mut rows = database.prepare_cached("SELECT id, bytes FROM gap ORDER BY id DESC")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let Ok((mut batch, _)) = batch_v1::decode(&bytes) else { continue };
+        let [waiting] = batch.gaps.as_mut_slice() else { continue };
+        let mut before = gap.clone();
+        if unite(&mut before, waiting) {
+            *waiting = before;
+        } else if !unite(waiting, &gap) {
+            continue;
+        }
         let sql = "UPDATE gap SET bytes = ?2 WHERE id = ?1";
-        return database.prepare_cached(sql)?.execute(params![id, batch_v1::encode(&batch)]).map(drop);
+        return database
+            .prepare_cached(sql)?
+            .execute(params![id, batch_v1::encode(&batch)])
+            .map(drop);
     }
-    let carrier = Batch { gaps: vec![gap], ..carrier() };
-    insert_carrier(database, &carrier)
+    insert_carrier(database, &Batch { gaps: vec![gap], ..carrier() })
 }
 
 /// Makes one gap of two where `next` goes on where `gap` ends.
@@ -181,7 +193,7 @@ pub(super) fn unite(gap: &mut Gap, next: &Gap) -> bool {
 /// Lets the gaps and anchors of a batch wait for the next one.
 pub(super) fn keep_for_next(database: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     for gap in &batch.gaps {
-        insert_carrier(database, &Batch { gaps: vec![gap.clone()], ..carrier() })?;
+        add_gap(database, gap.clone())?;
     }
     for anchor in &batch.anchors {
         insert_carrier(database, &Batch { anchors: vec![*anchor], ..carrier() })?;
@@ -239,7 +251,8 @@ pub(super) fn oldest_queued(lives: &[Life]) -> Option<Key> {
 fn is_old(database: &Connection, key: Key, ran_ms: i64, limits: &Limits) -> rusqlite::Result<bool> {
     let sql = "SELECT ran_ms FROM batch WHERE epoch = ?1 AND sequence = ?2";
     let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
-    let closed = database.prepare_cached(sql)?.query_row(params![epoch, sequence], |row| row.get(0));
+    let closed =
+        database.prepare_cached(sql)?.query_row(params![epoch, sequence], |row| row.get(0));
     let closed: Option<i64> = closed.optional()?;
     Ok(closed.is_none_or(|closed_ms| ran_ms.saturating_sub(closed_ms) > limits.max_ran_ms))
 }

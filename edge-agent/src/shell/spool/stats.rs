@@ -42,7 +42,16 @@ pub struct Stats {
 impl fmt::Display for Stats {
     /// For a terminal, a line each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epoch, bytes, held, queued, oldest_queued, queued_from, hours_left, overwritten } = self;
+        let Self {
+            epoch,
+            bytes,
+            held,
+            queued,
+            oldest_queued,
+            queued_from,
+            hours_left,
+            overwritten,
+        } = self;
         let epoch = epoch.map_or("none".to_owned(), |epoch| epoch.to_string());
         writeln!(f, "epoch        {epoch}")?;
         writeln!(f, "queued       {queued} of {held} batches held")?;
@@ -63,9 +72,10 @@ pub(super) fn of(spool: &Spool, now: Moment) -> Stats {
     let held: u64 = spool.lives.iter().map(|life| life.held.count()).sum();
     let queued: u64 = spool.lives.iter().map(|life| life.queued.count()).sum();
     let bytes = used(&spool.database).unwrap_or(0);
-    let first = spool.lives.iter().find_map(|life| {
-        Some(Key { epoch: life.epoch, sequence: life.held.first()? })
-    });
+    let first = spool
+        .lives
+        .iter()
+        .find_map(|life| Some(Key { epoch: life.epoch, sequence: life.held.first()? }));
     let ran_of = |key: Key| column(&spool.database, "ran_ms", key);
     let ran_ms = spool.ran_ms(now);
     let life = Life {
@@ -117,8 +127,7 @@ fn read(database: &Connection, hours: u32, max_bytes: u64) -> rusqlite::Result<S
     let since = |ms: Option<i64>| newest_ms.zip(ms).map_or(0, |(newest, ms)| newest - ms);
     let bytes = used(&moment)?;
     let (held, queued) = (held.cast_unsigned(), (held - committed).cast_unsigned());
-    let life =
-        Life { bytes, held, queued, span_ms: since(first_ms), queued_ms: since(queued_ms) };
+    let life = Life { bytes, held, queued, span_ms: since(first_ms), queued_ms: since(queued_ms) };
     let overwritten = file::meta(&moment, "overwritten")?.and_then(|text| text.parse().ok());
     Ok(Stats {
         epoch,
@@ -174,6 +183,7 @@ fn column(database: &Connection, name: &str, key: Key) -> Option<i64> {
 }
 
 fn used(database: &Connection) -> rusqlite::Result<u64> {
-    let (all, free) = (room::pages(database, "page_count")?, room::pages(database, "freelist_count")?);
+    let (all, free) =
+        (room::pages(database, "page_count")?, room::pages(database, "freelist_count")?);
     Ok((all - free).saturating_mul(PAGE_BYTES))
 }

@@ -1,252 +1,22 @@
 //! What the spool promises: tried on real files, by a copy at every step, by a full disk and by
 //! broken bytes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    os::unix::fs::FileExt as _,
-    path::Path,
-};
+mod balance;
+mod world;
+
+use std::{collections::BTreeSet, fs, os::unix::fs::FileExt as _, path::Path};
 
 use expect_test::{Expect, expect};
 use model::{
-    batch::{Batch, BatchClock, Column, GapReason},
-    ids::BootId,
+    batch::{BatchClock, GapReason},
     reading::Point,
     wire::batch_v1,
 };
 use prometheus::Registry;
-use proptest::prelude::*;
-use tempfile::TempDir;
 
+use self::world::{STORE, World, gap_count, values};
 use super::*;
-use crate::{clock_trust::BUILT_AT, metrics::Metrics};
-
-const STORE: StoreId = StoreId(1);
-
-/// A spool in a folder of its own, and everything that went into it.
-struct World {
-    folder: TempDir,
-    spool: Option<Spool>,
-    settings: Settings,
-    now: Moment,
-    /// Readings ever taken; each has a value of its own.
-    taken: i64,
-    /// Of the open batch, as the batcher has it.
-    open: Vec<Point>,
-    /// How many of those are rows.
-    saved: usize,
-    queued: BTreeSet<Key>,
-    /// What the server has: values, and gaps by batch.
-    stored: BTreeSet<i64>,
-    told_gaps: BTreeMap<Key, u64>,
-}
-
-/// What a spool's file holds.
-#[derive(Debug, Default)]
-struct Census {
-    values: BTreeSet<i64>,
-    /// Readings counted by gaps that wait, and by the gaps of each batch.
-    waiting_gaps: u64,
-    gaps: BTreeMap<Key, u64>,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            path: folder.path().join("spool.db"),
-            agent: "gw".parse().unwrap(),
-            hours: 1_000,
-            max_bytes: 1 << 30,
-            is_compressed: true,
-            boot_id: BootId(7),
-            gauges: vec!["S/a".parse().unwrap()],
-        };
-        let mut world = Self {
-            folder,
-            spool: None,
-            settings,
-            now: Moment { wall: BUILT_AT.plus_ms(1_000_000), boot_ms: 1_000_000 },
-            taken: 0,
-            open: Vec::new(),
-            saved: 0,
-            queued: BTreeSet::new(),
-            stored: BTreeSet::new(),
-            told_gaps: BTreeMap::new(),
-        };
-        world.start();
-        world
-    }
-
-    fn start(&mut self) {
-        let metrics = Metrics::new(&Registry::new()).unwrap();
-        self.spool = Some(Spool::open(self.settings.clone(), metrics, self.now).unwrap());
-        self.hear();
-    }
-
-    fn spool(&mut self) -> &mut Spool {
-        self.spool.as_mut().unwrap()
-    }
-
-    fn hear(&mut self) -> Vec<Happening> {
-        let happenings = self.spool().take_happenings();
-        for happening in &happenings {
-            match happening {
-                Happening::Held(queued) => {
-                    let keys = queued.iter().flat_map(|(epoch, ranges)| {
-                        let all = ranges.iter().flat_map(|(first, last)| *first..=*last);
-                        all.map(|sequence| Key { epoch: *epoch, sequence })
-                    });
-                    self.queued = keys.collect();
-                }
-                Happening::Closed(key, _) => drop(self.queued.insert(*key)),
-                Happening::Gone(epoch, (first, last)) => self
-                    .queued
-                    .retain(|key| key.epoch != *epoch || !(*first..=*last).contains(&key.sequence)),
-                Happening::Loaded(..) => panic!("nobody asked"),
-            }
-        }
-        happenings
-    }
-
-    fn pass(&mut self, ms: i64) {
-        self.now = Moment { wall: self.now.wall.plus_ms(ms), boot_ms: self.now.boot_ms + ms };
-    }
-
-    fn draft(points: Vec<Point>) -> Draft {
-        let column = Column {
-            gauge: "S/a".parse().unwrap(),
-            unit: "m".into(),
-            decimals: 0,
-            period_ms: 1_000,
-            points,
-        };
-        Draft { clock: BatchClock::Utc { uncertainty_ms: 0 }, columns: vec![column] }
-    }
-
-    /// Takes readings and saves them as a row.
-    fn append(&mut self, count: i64) -> Result<(), SpoolError> {
-        self.pass(1_000);
-        for _ in 0..count {
-            self.taken += 1;
-            // no two differences alike, so that nothing compresses to nothing
-            let value = self.taken;
-            let at_ms = BUILT_AT.as_ms() + self.taken * 1_000 + (self.taken * 7_919) % 997;
-            self.open.push(Point::good(at_ms, value));
-        }
-        let row = Self::draft(self.open[self.saved..].to_vec());
-        let now = self.now;
-        self.spool().append(&row, now)?;
-        self.saved = self.open.len();
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        self.pass(1_000);
-        if !self.open.is_empty() {
-            let draft = Self::draft(std::mem::take(&mut self.open));
-            self.saved = 0;
-            let now = self.now;
-            self.spool().close(draft, now);
-            self.hear();
-        }
-    }
-
-    /// Takes readings and closes them at once.
-    fn batch(&mut self, count: i64) {
-        // whether the rows could be saved or not, the batch has them
-        drop(self.append(count));
-        self.close();
-    }
-
-    /// The server stores these and says so.
-    fn commit(&mut self, keys: &[Key]) {
-        let now = self.now;
-        for key in keys {
-            let Some(payload) = self.spool().load(*key, now).unwrap() else { continue };
-            let (batch, _) = batch_v1::decode(&payload).unwrap();
-            self.stored.extend(values(&batch));
-            self.told_gaps.insert(*key, gap_count(&batch));
-            self.spool().commit(key.epoch, &[(key.sequence, key.sequence)], now).unwrap();
-            self.queued.remove(key);
-        }
-        self.hear();
-    }
-
-    /// A copy of the files as they are, as a loss of power would leave them.
-    fn copy(&self) -> TempDir {
-        let copy = tempfile::tempdir().unwrap();
-        for name in ["spool.db", "spool.db-wal"] {
-            let from = self.folder.path().join(name);
-            if from.try_exists().unwrap() {
-                fs::copy(from, copy.path().join(name)).unwrap();
-            }
-        }
-        copy
-    }
-
-    /// What another start on the same files would find.
-    fn census(&self) -> Census {
-        let copy = self.copy();
-        let settings = Settings { path: copy.path().join("spool.db"), ..self.settings.clone() };
-        let metrics = Metrics::new(&Registry::new()).unwrap();
-        let spool = Spool::open(settings, metrics, self.now).unwrap();
-        census(&spool)
-    }
-
-    /// Every reading is on disk, at the server, in a gap's count, or still in memory.
-    fn reconcile(&self) {
-        let census = self.census();
-        let spool = self.spool.as_ref().unwrap();
-        let unsaved = self.open.len() - self.saved;
-        let in_memory: u64 = u64::try_from(unsaved + spool.waiting_points()).unwrap();
-        let known: BTreeSet<i64> = census.values.union(&self.stored).copied().collect();
-        let gaps = census.gaps.iter().filter(|(key, _)| !self.told_gaps.contains_key(key));
-        let in_gaps: u64 = gaps.map(|(_, count)| count).sum::<u64>()
-            + census.waiting_gaps
-            + self.told_gaps.values().sum::<u64>()
-            + spool.lost_readings();
-        let known = u64::try_from(known.len()).unwrap();
-        let taken = u64::try_from(self.taken).unwrap();
-        // rows of a batch that waits in memory are on disk too, so both may count it
-        assert!(known + in_gaps + in_memory >= taken, "{known} + {in_gaps} + {in_memory} of {taken}");
-        if in_memory == 0 {
-            assert_eq!(known + in_gaps, taken, "{known} known, {in_gaps} in gaps");
-        }
-    }
-}
-
-fn values(batch: &Batch) -> impl Iterator<Item = i64> {
-    batch.columns.iter().flat_map(|column| column.points.iter().map(|point| point.value))
-}
-
-fn gap_count(batch: &Batch) -> u64 {
-    batch.gaps.iter().map(|gap| gap.count).sum()
-}
-
-fn census(spool: &Spool) -> Census {
-    let mut census = Census::default();
-    let mut batches = spool.database.prepare("SELECT epoch, sequence, bytes FROM batch").unwrap();
-    let mut rows = batches.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let (batch, _) = batch_v1::decode(&row.get::<_, Vec<u8>>(2).unwrap()).unwrap();
-        let key = Key { epoch: batch.id.epoch, sequence: batch.id.sequence };
-        for value in values(&batch) {
-            assert!(census.values.insert(value), "{value} twice");
-        }
-        census.gaps.insert(key, gap_count(&batch));
-    }
-    let mut gaps = spool.database.prepare("SELECT bytes FROM gap").unwrap();
-    let mut rows = gaps.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let (batch, _) = batch_v1::decode(&row.get::<_, Vec<u8>>(0).unwrap()).unwrap();
-        census.waiting_gaps += gap_count(&batch);
-    }
-    let open: i64 = spool.database.query_row("SELECT count(*) FROM reading", [], |row| row.get(0)).unwrap();
-    assert_eq!(open, 0, "a start closes what a crash left open");
-    census
-}
+use crate::metrics::Metrics;
 
 #[test]
 fn the_schema_is_that_of_the_formats() {
@@ -261,7 +31,8 @@ fn the_schema_is_that_of_the_formats() {
         let value: i64 = database.pragma_query_value(None, name, |row| row.get(0)).unwrap();
         format!("{name} {value}")
     });
-    let journal: String = database.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    let journal: String =
+        database.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     let shown = format!("{}\n{}\n{journal}", tables.join("\n"), pragmas.join("\n"));
     expect![[r#"
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
@@ -314,9 +85,18 @@ fn a_spool_of_another_agent_or_program_is_refused_and_untouched() {
         let database = rusqlite::Connection::open(path).unwrap();
         database.execute_batch(sql).unwrap();
     };
-    check(|_, settings| settings.agent = "other".parse().unwrap(), &expect!["spool `/spool.db` belongs to agent `gw`; give this agent a path of its own"]);
-    check(|path, _| pragma(path, "PRAGMA user_version = 2"), &expect!["spool `/spool.db` has version 2, this program reads 1; use the newer program"]);
-    check(|path, _| pragma(path, "PRAGMA application_id = 5"), &expect!["`/spool.db` is no spool but another database; correct `spool.path`"]);
+    check(
+        |_, settings| settings.agent = "other".parse().unwrap(),
+        &expect!["spool `/spool.db` belongs to agent `gw`; give this agent a path of its own"],
+    );
+    check(
+        |path, _| pragma(path, "PRAGMA user_version = 2"),
+        &expect!["spool `/spool.db` has version 2, this program reads 1; use the newer program"],
+    );
+    check(
+        |path, _| pragma(path, "PRAGMA application_id = 5"),
+        &expect!["`/spool.db` is no spool but another database; correct `spool.path`"],
+    );
 }
 
 #[test]
@@ -368,7 +148,11 @@ fn committed_batches_go_first_and_then_the_oldest_with_a_gap() {
     for gap in &batch.gaps {
         assert_eq!(gap.reason, GapReason::Overwritten);
         assert_eq!(gap.gauges, world.settings.gauges);
-        assert!(![3, 7].iter().any(|sequence| (gap.first_sequence..=gap.last_sequence).contains(sequence)));
+        assert!(
+            ![3, 7]
+                .iter()
+                .any(|sequence| (gap.first_sequence..=gap.last_sequence).contains(sequence))
+        );
     }
 }
 
@@ -595,76 +379,4 @@ fn a_full_disk_drops_committed_batches_then_the_oldest_and_then_counts() {
     world.batch(1);
     world.reconcile();
     assert_eq!(world.spool().waiting_points(), 0);
-}
-
-#[derive(Debug, Clone)]
-enum Act {
-    Append(i64),
-    Close,
-    Commit(usize),
-    Adopt(u128),
-    Fill(i64),
-    Kill,
-}
-
-fn an_act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        4 => (1_i64..600).prop_map(Act::Append),
-        4 => Just(Act::Close),
-        3 => (0_usize..100).prop_map(Act::Commit),
-        1 => (1_u128..3).prop_map(Act::Adopt),
-        1 => (0_i64..20).prop_map(Act::Fill),
-        1 => Just(Act::Kill),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_reading_is_in_a_batch_in_a_row_or_in_a_gap_after_any_step(
-        acts in proptest::collection::vec(an_act(), 1..40),
-        max_kib in 64_u64..400,
-    ) {
-        let mut world = World::new();
-        world.settings.max_bytes = max_kib * 1_024;
-        world.spool = None;
-        world.start();
-        let now = world.now;
-        world.spool().adopt(STORE, now).unwrap();
-        for act in acts {
-            let now = world.now;
-            match act {
-                Act::Append(count) => drop(world.append(count)),
-                Act::Close => world.close(),
-                Act::Commit(index) => {
-                    if let Some(key) = world.queued.iter().nth(index % world.queued.len().max(1)).copied() {
-                        world.commit(&[key]);
-                    }
-                }
-                Act::Adopt(store) => {
-                    world.spool().adopt(StoreId(store), now).unwrap();
-                    world.hear();
-                }
-                Act::Fill(spare) => {
-                    let database = &world.spool().database;
-                    let pages: i64 = database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-                    database.pragma_update_and_check(None, "max_page_count", pages + spare, |_| Ok(())).unwrap();
-                }
-                Act::Kill => {
-                    // only what no row had is gone, and nobody can count it
-                    let waiting = world.spool().waiting_points();
-                    if waiting == 0 && world.spool().lost_readings() == 0 {
-                        let unsaved = world.open.len() - world.saved;
-                        world.spool = None;
-                        world.start();
-                        world.open.clear();
-                        world.saved = 0;
-                        world.taken -= i64::try_from(unsaved).unwrap();
-                    }
-                }
-            }
-            world.reconcile();
-        }
-    }
 }

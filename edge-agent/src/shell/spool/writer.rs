@@ -9,13 +9,14 @@ use model::{
     ids::{AgentId, BatchId, BootId, Epoch, GaugeId, Sequence, StoreId},
     wire::batch_v1::{self, Digest},
 };
+use runtime::telemetry::Repeats;
 use rusqlite::{Connection, ErrorCode, params};
 use rustix::fs::statvfs;
 use tracing::{error, warn};
 
 use super::{
     Happening, Moment, SpoolError, Stats,
-    file::{Lock, set_meta},
+    file::{Lock, beside, set_meta},
     room::{self, Dropped, Life, Limits},
     stats,
 };
@@ -72,6 +73,8 @@ pub struct Spool {
     pub(super) overwritten: u64,
     pub(super) is_anchor_owed: bool,
     pub(super) happenings: Vec<Happening>,
+    /// What was logged lately.
+    pub(super) told: Repeats<&'static str>,
 }
 
 #[derive(Debug)]
@@ -162,7 +165,9 @@ impl Spool {
             match written {
                 Ok(()) => {}
                 Err(error) => {
-                    warn!(error = %Chain(&error), "closed batch waits for the disk");
+                    if let Some(held_back) = self.told.note("waits", now.wall) {
+                        warn!(error = %Chain(&error), held_back, "closed batch waits for the disk");
+                    }
                     self.waiting.push_front(waiting);
                     break;
                 }
@@ -173,7 +178,7 @@ impl Spool {
         };
         while points(&self.waiting) > WAITING_POINTS {
             let Some(waiting) = self.waiting.pop_front() else { return };
-            self.lose(&waiting.draft);
+            self.lose(&waiting.draft, now);
         }
     }
 
@@ -200,7 +205,11 @@ impl Spool {
         let (draft, sequence) = (&waiting.draft, self.next_sequence);
         let batch = Batch {
             previous: if sequence == 1 { self.previous } else { None },
-            gaps: carried.gaps.into_iter().chain(self.lost.iter().take(carried_lost).cloned()).collect(),
+            gaps: carried
+                .gaps
+                .into_iter()
+                .chain(self.lost.iter().take(carried_lost).cloned())
+                .collect(),
             anchors: carried.anchors,
             ..draft.batch(self.identity())
         };
@@ -222,7 +231,9 @@ impl Spool {
             ran_ms,
             bytes
         ])?;
-        transaction.prepare_cached("DELETE FROM reading WHERE id <= ?1")?.execute([waiting.last_row])?;
+        transaction
+            .prepare_cached("DELETE FROM reading WHERE id <= ?1")?
+            .execute([waiting.last_row])?;
         set_meta(&transaction, "next_sequence", &(sequence + 1).to_string())?;
         let overwritten = self.overwritten + dropped.lost_readings;
         set_meta(&transaction, "overwritten", &overwritten.to_string())?;
@@ -235,13 +246,13 @@ impl Spool {
         self.lives = lives;
         self.overwritten = overwritten;
         self.lost.drain(..carried_lost);
-        self.tell_gone(&dropped);
+        self.tell_gone(&dropped, now);
         self.count_in(bytes);
         Ok(())
     }
 
     /// A closed batch has no place on disk: its sequence is skipped, and a gap names it.
-    fn lose(&mut self, draft: &Draft) {
+    fn lose(&mut self, draft: &Draft, now: Moment) {
         let (from_ms, to_ms) = draft.span_ms();
         let count = u64::try_from(draft.points()).unwrap_or(u64::MAX);
         let gap = Gap {
@@ -254,9 +265,16 @@ impl Spool {
             reason: GapReason::DiskFull,
             count,
         };
-        error!(sequence = self.next_sequence, lost = count, "readings lost, the disk is full");
         self.next_sequence += 1;
         self.overwritten += count;
+        if let Some(held_back) = self.told.note("lost", now.wall) {
+            error!(
+                lost = count,
+                in_all = self.overwritten,
+                held_back,
+                "readings lost, the disk is full"
+            );
+        }
         self.metrics.spool_overwritten.inc_by(count);
         if !self.lost.last_mut().is_some_and(|last| room::unite(last, &gap)) {
             self.lost.push(gap);
@@ -290,7 +308,7 @@ impl Spool {
     }
 
     /// Whether something could be dropped.
-    fn free(&mut self, _now: Moment) -> Result<bool, SpoolError> {
+    fn free(&mut self, now: Moment) -> Result<bool, SpoolError> {
         let fail = |source| SpoolError::Work { attempt: "make room", source };
         let mut lives = self.lives.clone();
         let freed = (|| {
@@ -307,30 +325,40 @@ impl Spool {
             Ok((dropped, overwritten)) => {
                 self.lives = lives;
                 self.overwritten = overwritten;
-                self.tell_gone(&dropped);
+                self.tell_gone(&dropped, now);
                 Ok(!dropped.keys.is_empty())
             }
             // not even that: the log cannot grow, so only others can help
-            Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == ErrorCode::DiskFull => Ok(false),
+            Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == ErrorCode::DiskFull => {
+                Ok(false)
+            }
             Err(source) => Err(fail(source)),
         }
     }
 
     fn limits(&self) -> Limits {
         let disk = statvfs(&self.settings.path).ok();
+        // the log is written over and over: its blocks are there already
+        let log_bytes =
+            std::fs::metadata(beside(&self.settings.path, "-wal")).map_or(0, |log| log.len());
         Limits {
             max_bytes: self.settings.max_bytes,
             max_ran_ms: i64::from(self.settings.hours) * 3_600_000,
-            free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+            free_bytes: disk
+                .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(log_bytes)),
         }
     }
 
-    pub(super) fn tell_gone(&mut self, dropped: &Dropped) {
+    pub(super) fn tell_gone(&mut self, dropped: &Dropped, now: Moment) {
         if dropped.lost_readings > 0 {
-            error!(lost = dropped.lost_readings, "readings overwritten in spool");
+            if let Some(held_back) = self.told.note("overwritten", now.wall) {
+                let (lost, in_all) = (dropped.lost_readings, self.overwritten);
+                error!(lost, in_all, held_back, "readings overwritten in spool");
+            }
             self.metrics.spool_overwritten.inc_by(dropped.lost_readings);
         }
-        let gone = dropped.keys.iter().map(|key| Happening::Gone(key.epoch, (key.sequence, key.sequence)));
+        let gone =
+            dropped.keys.iter().map(|key| Happening::Gone(key.epoch, (key.sequence, key.sequence)));
         self.happenings.extend(gone);
     }
 

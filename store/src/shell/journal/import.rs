@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     chain::{Body, By},
+    facts::GaugeFacts,
     registry::{
         self,
         canonical::{self, Kept},
@@ -35,8 +36,9 @@ pub struct ImportRegistry {
     pub file_digest: [u8; 32],
     /// What the file says.
     pub registry: Registry,
-    /// Stations that may not vanish ([`crate::SamplesReader::stations`]).
-    pub stations_with_data: BTreeSet<StationId>,
+    /// The gauges that have data ([`crate::SamplesReader::gauges`]): their stations may not
+    /// vanish, and their units may not change even where the gauge was gone for a while.
+    pub stored: Vec<GaugeFacts>,
     /// Only says what would happen.
     pub dry_run: bool,
 }
@@ -68,8 +70,16 @@ impl Write<JournalBook> for ImportRegistry {
         let before = in_force(connection)?;
         let nothing = Registry::default();
         let old = before.as_ref().map_or(&nothing, |before| before.registry.as_ref());
-        let has_data = |station: &StationId| self.stations_with_data.contains(station);
-        let faults = registry::transition(old, &self.registry, has_data);
+        let stations: BTreeSet<&StationId> =
+            self.stored.iter().map(|facts| &facts.gauge.station).collect();
+        let mut faults =
+            registry::transition(old, &self.registry, |station| stations.contains(station));
+        if faults.is_empty() {
+            let stored = self.stored.iter().map(|facts| {
+                (facts.gauge.station.as_str(), facts.gauge.name.as_str(), facts.unit.name())
+            });
+            faults = registry::stored_units(&self.registry, stored);
+        }
         if !faults.is_empty() {
             return Ok(Import::Refused(faults));
         }
