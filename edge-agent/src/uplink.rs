@@ -173,14 +173,14 @@ impl Uplink {
             Event::NotSent(key) => {
                 // like one that no notice named: it waits, and others go before it
                 self.on_wire.remove(&key);
-                self.await_notice(key, now_ms);
+                self.wait_for_notice(key, now_ms);
             }
             Event::Notice(notice) => effects.extend(self.notice(&notice, now_ms)),
             Event::Fork(key, digest) => {
                 effects.extend(self.ledger.is_sent(key).then_some(Effect::Renew(key, digest)));
             }
             Event::Server { is_online, store_id } => {
-                effects.extend(self.server(is_online, store_id))
+                effects.extend(self.server(is_online, store_id));
             }
             Event::Tick => {}
         }
@@ -263,11 +263,11 @@ impl Uplink {
         } else if was_live == Some(false) && took_ms > SLOW_MS {
             self.backlog_window = (self.backlog_window / 2).max(1);
         }
-        self.await_notice(key, now_ms);
+        self.wait_for_notice(key, now_ms);
     }
 
     /// From here on the patience for its notice runs.
-    fn await_notice(&mut self, key: Key, now_ms: i64) {
+    fn wait_for_notice(&mut self, key: Key, now_ms: i64) {
         let Some(attempt) = self.flights.get(&key).map(|flight| flight.attempt) else { return };
         let is_away = self.server.is_some_and(|(is_online, _)| !is_online);
         let resend_at_ms = now_ms.saturating_add(self.patience.wait_ms(attempt, is_away));

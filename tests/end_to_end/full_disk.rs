@@ -19,21 +19,21 @@ fn unshare() -> Option<Command> {
     tried.status.success().then(make).flatten()
 }
 
-/// Many gauges with long names whose values no compression shortens much: a batch of one poll takes
-/// kilobytes.
+const UNITS: u8 = 6;
+
+/// So many gauges that a batch of each poll soon fills a small disk.
 fn bulky(meter: &mut Meter) -> Site {
-    let long = |at: u16| format!("gauge-with-a-name-as-long-as-a-name-may-be-{at:0>20}");
     let mut registers = Vec::new();
-    for unit in 1..=3_u8 {
+    for unit in 1..=UNITS {
         for at in 0..60_u16 {
-            let register =
-                Register::new(&long(u16::from(unit) * 100 + at), unit, "input", 2 * at, "u32");
-            meter.command(&register.count((u64::from(unit) * 100 + u64::from(at)) * 10_000_000));
+            let number = u16::from(unit) * 100 + at;
+            let gauge = format!("turbine-hall-level-{number}");
+            let register = Register::new(&gauge, unit, "input", 2 * at, "u32");
+            meter.command(&register.count(u64::from(number) * 5_000_000));
             registers.push(register);
         }
     }
-    let site =
-        Site::new("a-station-with-a-long-name-too", vec![Bus::new(meter, "100ms", registers)]);
+    let site = Site::new("full-disk", vec![Bus::new(meter, "100ms", registers)]);
     // not compressed: names alone would shrink to nothing
     Site { max_age: "0s", batch: "compress = false", ..site }
 }
@@ -84,7 +84,7 @@ fn an_agents_full_disk_takes_committed_batches_first_and_then_leaves_a_recorded_
         if queued < 20.0 { Ok(()) } else { Err(queued.to_string()) }
     });
     agent.process().expect_running();
-    meter.silence(1..=3);
+    meter.silence(1..=UNITS);
 
     // What is missing is exactly what the recorded gaps say.
     let api = world.server.api();
