@@ -93,8 +93,10 @@ fn shipped_code(text: &str) -> String {
 fn has_word(line: &str, word: &str) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(word).any(|(at, _)| {
-        let before = line[..at].chars().next_back().filter(|_| word.starts_with(char::is_alphabetic));
-        let after = line[at + word.len()..].chars().next().filter(|_| word.ends_with(char::is_alphabetic));
+        let before =
+            line[..at].chars().next_back().filter(|_| word.starts_with(char::is_alphabetic));
+        let after =
+            line[at + word.len()..].chars().next().filter(|_| word.ends_with(char::is_alphabetic));
         !is_part(before) && !is_part(after)
     })
 }
@@ -157,7 +159,11 @@ fn nothing_outside_shell_waits_reads_writes_logs_or_knows_the_time() {
         let code = shipped_code(&read(&path));
         for (number, line) in code.lines().enumerate() {
             for word in IMPURE.iter().filter(|word| has_word(line, word)) {
-                faults.push(format!("{name}: `{word}` in `{}` (code line {})", line.trim(), number + 1));
+                faults.push(format!(
+                    "{name}: `{word}` in `{}` (code line {})",
+                    line.trim(),
+                    number + 1
+                ));
             }
         }
     }
@@ -172,7 +178,10 @@ fn every_file_says_in_its_first_line_what_it_is_about() {
         .filter(|path| !read(path).starts_with("//! "))
         .map(|path| relative(path))
         .collect();
-    assert_none(&faults, "CONVENTIONS.md, «Files and functions»: the first line is a `//!` sentence");
+    assert_none(
+        &faults,
+        "CONVENTIONS.md, «Files and functions»: the first line is a `//!` sentence",
+    );
 }
 
 #[test]
@@ -213,7 +222,13 @@ fn tests_neither_sleep_nor_are_skipped_and_nothing_is_left_to_do() {
 
 #[test]
 fn what_must_never_be_reachable_is_not_named() {
-    let writes = ["write_single", "write_multiple", "masked_write", "read_write_multiple", "Writer for Context"];
+    let writes = [
+        "write_single",
+        "write_multiple",
+        "masked_write",
+        "read_write_multiple",
+        "Writer for Context",
+    ];
     let mut faults = Vec::new();
     for path in files(".rs").iter().filter(|path| relative(path).starts_with("edge-agent/src")) {
         let code = shipped_code(&read(path));
