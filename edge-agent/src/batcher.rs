@@ -182,6 +182,11 @@ impl Batcher {
         Some(Effect::Close(Draft { clock: open.clock, columns }))
     }
 
+    /// Whether it holds readings that no effect has brought to the disk.
+    pub fn has_unsaved(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.save_at_ms.is_some())
+    }
+
     /// When [`Batcher::tick`] has something to do, on the clock of `now_ms`.
     pub fn deadline(&self) -> Option<i64> {
         let save_at_ms = self.open.as_ref().and_then(|open| open.save_at_ms);

@@ -149,7 +149,7 @@ fn pair_of_ports(ours: &Path, theirs: &Path) -> Ended {
 struct Polled {
     tasks: Tasks,
     sources: Sources,
-    readings: mpsc::Receiver<edge_agent::cycle::Cycle>,
+    readings: mpsc::Receiver<edge_agent::shell::bus::Polled>,
     health: Vec<tokio::sync::watch::Receiver<edge_agent::health::BusHealth>>,
 }
 
@@ -169,10 +169,11 @@ impl Polled {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = BTreeMap::new();
         loop {
-            let Ok(cycle) = timeout_at(deadline, self.readings.recv()).await else {
+            let Ok(polled) = timeout_at(deadline, self.readings.recv()).await else {
                 panic!("no {what} within {PATIENCE:?}; last seen: {seen:?}");
             };
-            for reading in cycle.expect("buses poll until they are stopped").readings {
+            let polled = polled.expect("buses poll until they are stopped");
+            for reading in polled.cycle.readings {
                 let name = self.sources[reading.source].gauge.name.to_string();
                 seen.insert(name.clone(), reading.point);
                 if is_enough(&name, &reading) {

@@ -7,7 +7,7 @@
 //!
 //! | queue | bound | at the bound |
 //! |---|---|---|
-//! | cycles | 256 readings, one cycle at least | polling waits; slots missed are counted |
+//! | cycles | 256 readings, one cycle at least; one of each device until it is synced | polling waits; slots missed are counted |
 //! | commands, wishes | 8 together | the collector waits; the courier never does |
 //! | happenings | 32 | the spool waits for the courier |
 //!
@@ -192,6 +192,7 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
         latest: latest.clone(),
         clock: Arc::clone(&clock),
         cycles: polled,
+        holds: Vec::new(),
         spool: commands.clone(),
     };
     batching.spawn("collector", collector.run(batching.stopping()));

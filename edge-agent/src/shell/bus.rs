@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::{fault::Chain, quality::Quality, reading::Point, time::Timestamp};
 use runtime::{clock::Clock, tasks::Stage, telemetry::Repeats};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -30,9 +30,19 @@ use crate::{
 /// Readings that may wait for batching; beyond them polling waits too, and skips slots.
 pub const WAITING_READINGS: usize = 256;
 
+/// One poll of one device on its way to the disk.
+#[derive(Debug)]
+pub struct Polled {
+    /// What the poll gave.
+    pub cycle: Cycle,
+    /// Dropped once the readings are synced, or lost for good: the device is polled again only
+    /// then, so that a crash costs one poll of it at most. None where nothing was asked.
+    pub hold: Option<OwnedSemaphorePermit>,
+}
+
 /// The queue from all buses to batching: as many polls as hold [`WAITING_READINGS`], at least one.
 /// At the bound polling waits, and slots that pass meanwhile are skipped and counted.
-pub fn queue(config: &Config) -> (mpsc::Sender<Cycle>, mpsc::Receiver<Cycle>) {
+pub fn queue(config: &Config) -> (mpsc::Sender<Polled>, mpsc::Receiver<Polled>) {
     let devices = config.buses.iter().flat_map(|bus| &bus.devices);
     let largest = devices.map(|device| device.registers.len()).max().unwrap_or_default();
     mpsc::channel(WAITING_READINGS.checked_div(largest).unwrap_or_default().max(1))
@@ -45,7 +55,7 @@ pub fn spawn(
     stage: &Stage,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
-    cycles: &mpsc::Sender<Cycle>,
+    cycles: &mpsc::Sender<Polled>,
 ) -> Vec<watch::Receiver<BusHealth>> {
     let each = config.buses.iter().map(|bus| {
         let (health, watched) = watch::channel(BusHealth::new(bus));
@@ -69,9 +79,11 @@ pub struct Poller {
     plans: Vec<Vec<Request>>,
     clock: Arc<dyn Clock>,
     metrics: BusMetrics,
-    cycles: mpsc::Sender<Cycle>,
+    cycles: mpsc::Sender<Polled>,
     health: watch::Sender<BusHealth>,
     cadence: Cadence,
+    /// By device: free unless a poll of it is on its way to the disk.
+    places: Vec<Arc<Semaphore>>,
     link: Link,
     reply: Option<Reply>,
     error: Option<LinkError>,
@@ -85,6 +97,7 @@ struct Poll {
     readings: Vec<Reading>,
     outcome: health::Poll,
     begun_at: Option<Instant>,
+    hold: Option<OwnedSemaphorePermit>,
 }
 
 impl Poller {
@@ -96,7 +109,7 @@ impl Poller {
         bus: Bus,
         clock: Arc<dyn Clock>,
         metrics: BusMetrics,
-        cycles: mpsc::Sender<Cycle>,
+        cycles: mpsc::Sender<Polled>,
         health: watch::Sender<BusHealth>,
     ) -> Self {
         let planned = bus.devices.iter().map(|device| plan(&device.registers, Limits::of(device)));
@@ -104,6 +117,7 @@ impl Poller {
         let cadence = Cadence::new(paces(&bus, &plans), bus.retries, clock.now());
         Self {
             link: Link::new(&bus),
+            places: bus.devices.iter().map(|_| Arc::new(Semaphore::new(1))).collect(),
             cadence,
             plans,
             clock,
@@ -125,9 +139,9 @@ impl Poller {
         while let Some(next) = self.turn(event, &stop).await {
             event = next;
         }
-        let readings = std::mem::take(&mut self.poll.readings);
-        let count = readings.len();
-        if count > 0 && self.cycles.send(Cycle { readings }).await.is_err() {
+        let last = self.poll.hand();
+        let count = last.cycle.readings.len();
+        if count > 0 && self.cycles.send(last).await.is_err() {
             warn!(bus = %self.bus.name, count, "readings of the last poll dropped");
         }
     }
@@ -147,7 +161,7 @@ impl Poller {
                     self.close(device, skipped);
                     let room = self.cycles.reserve();
                     let room = stop.run_until_cancelled(room).await?.ok()?;
-                    room.send(Cycle { readings: std::mem::take(&mut self.poll.readings) });
+                    room.send(self.poll.hand());
                 }
             }
         }
@@ -156,6 +170,11 @@ impl Poller {
     }
 
     async fn ask(&mut self, device: usize, request: usize, attempts: u8, is_probe: bool) -> Heard {
+        if self.poll.hold.is_none()
+            && let Some(place) = self.places.get(device)
+        {
+            self.poll.hold = Arc::clone(place).acquire_owned().await.ok();
+        }
         self.poll.begun_at.get_or_insert_with(Instant::now);
         let planned = self.plans.get(device).and_then(|plan| plan.get(request));
         let (Some(device), Some(request)) = (self.bus.devices.get(device), planned) else {
@@ -237,6 +256,12 @@ impl Poller {
 }
 
 impl Poll {
+    /// What was read so far, for the disk.
+    fn hand(&mut self) -> Polled {
+        let readings = std::mem::take(&mut self.readings);
+        Polled { cycle: Cycle { readings }, hold: self.hold.take() }
+    }
+
     fn take(
         &mut self,
         metrics: &BusMetrics,

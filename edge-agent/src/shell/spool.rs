@@ -42,7 +42,7 @@ use model::{
 use runtime::clock::Clock;
 use rusqlite::ErrorCode;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
     time::{Duration, Instant},
 };
 use tracing::{debug, error, warn};
@@ -217,6 +217,8 @@ pub enum Command {
     Append(Draft),
     /// Close the open batch.
     Close(Draft),
+    /// Let go of polls that the commands before brought to the disk.
+    Release(Vec<OwnedSemaphorePermit>),
     /// Let an anchor travel with the next batch.
     Anchor(ClockAnchor),
     /// Tell the payload of a batch.
@@ -299,6 +301,10 @@ fn perform(
         }
         Command::Close(draft) => {
             spool.close(draft, now);
+            Ok(())
+        }
+        Command::Release(holds) => {
+            drop(holds);
             Ok(())
         }
         Command::Anchor(anchor) => spool.anchor(anchor, now),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use model::reading::Point;
 use runtime::clock::Clock;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::{Duration, Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::{
     batcher::{Batcher, Effect},
     clock_trust::ClockTrust,
     cycle::Cycle,
-    shell::spool::Command,
+    shell::{bus::Polled, spool::Command},
 };
 
 /// What each register gave last; clones share it.
@@ -54,8 +54,10 @@ pub(crate) struct Collector {
     pub(crate) trust: ClockTrust,
     pub(crate) latest: Latest,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) cycles: mpsc::Receiver<Cycle>,
+    pub(crate) cycles: mpsc::Receiver<Polled>,
     pub(crate) spool: mpsc::Sender<Command>,
+    /// Of polls that the batcher has and the spool has not.
+    pub(crate) holds: Vec<OwnedSemaphorePermit>,
 }
 
 impl Collector {
@@ -63,29 +65,30 @@ impl Collector {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             let wake = self.wake();
-            let effects = tokio::select! {
+            tokio::select! {
                 biased;
-                () = sleep_until(wake) => self.batcher.tick(self.clock.boot_ms()).into_iter().collect(),
-                cycle = self.cycles.recv() => match cycle {
-                    Some(cycle) => self.take(&cycle).await,
+                () = sleep_until(wake) => {
+                    let effect = self.batcher.tick(self.clock.boot_ms());
+                    self.perform(effect.into_iter().collect(), None).await;
+                }
+                polled = self.cycles.recv() => match polled {
+                    Some(polled) => self.take(polled).await,
                     None => break,
                 },
                 // polling has ended by now, and its queue is empty
                 () = stop.cancelled() => break,
-            };
-            self.perform(effects).await;
+            }
         }
         self.finish().await;
     }
 
     async fn finish(mut self) {
         self.cycles.close();
-        while let Some(cycle) = self.cycles.recv().await {
-            let effects = self.take(&cycle).await;
-            self.perform(effects).await;
+        while let Some(polled) = self.cycles.recv().await {
+            self.take(polled).await;
         }
         let last = self.batcher.close();
-        self.perform(last.into_iter().collect()).await;
+        self.perform(last.into_iter().collect(), None).await;
         let (done, synced) = oneshot::channel();
         if self.spool.send(Command::Sync(done)).await.is_err() || synced.await.is_err() {
             warn!("the spool has ended before the last readings");
@@ -94,7 +97,7 @@ impl Collector {
         }
     }
 
-    async fn take(&mut self, cycle: &Cycle) -> Vec<Effect> {
+    async fn take(&mut self, Polled { cycle, hold }: Polled) {
         for reading in &cycle.readings {
             self.trust.note(reading.point.at_ms);
         }
@@ -105,17 +108,31 @@ impl Collector {
             );
             self.hand(Command::Anchor(anchor)).await;
         }
-        self.latest.take(cycle);
-        self.batcher.push(cycle, self.clock.boot_ms())
+        self.latest.take(&cycle);
+        let effects = self.batcher.push(&cycle, self.clock.boot_ms());
+        self.perform(effects, hold).await;
     }
 
-    async fn perform(&self, effects: Vec<Effect>) {
+    /// Has the effects performed, and behind them lets go of the polls that they bring to the disk:
+    /// all earlier ones, and the `newest` unless the batcher still has of it.
+    async fn perform(&mut self, effects: Vec<Effect>, newest: Option<OwnedSemaphorePermit>) {
+        let mut synced = Vec::new();
+        if !effects.is_empty() {
+            synced.append(&mut self.holds);
+        }
+        match newest {
+            Some(hold) if self.batcher.has_unsaved() => self.holds.push(hold),
+            newest => synced.extend(newest),
+        }
         for effect in effects {
             self.hand(match effect {
                 Effect::Append(draft) => Command::Append(draft),
                 Effect::Close(draft) => Command::Close(draft),
             })
             .await;
+        }
+        if !synced.is_empty() {
+            self.hand(Command::Release(synced)).await;
         }
     }
 
