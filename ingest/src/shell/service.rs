@@ -42,6 +42,8 @@ const MAX_REFUSED: usize = 1_024;
 const WINDOW: u16 = 1_024;
 /// What may wait between the connection and this service.
 const BACKLOG_BYTES: usize = 64 << 20;
+/// A connection that lasted so long was good; two servers of one name end each other's sooner.
+const PROVED: Duration = Duration::from_secs(5);
 /// How long the broker keeps what it took for us while we are away.
 const SESSION: Duration = Duration::from_hours(7 * 24);
 
@@ -122,6 +124,7 @@ impl Service {
         let stopping = self.stage.stopping();
         loop {
             let (pipe, mut events) = mqtt::open(&self.mqtt, &self.stage);
+            let opened_at = Instant::now();
             let ended = self.converse(&pipe, &mut events).await;
             self.metrics.connected.set(0);
             if let Ended::Stopping = ended {
@@ -129,6 +132,9 @@ impl Service {
                 return;
             }
             drop((pipe, events));
+            if opened_at.elapsed() >= PROVED {
+                self.backoff.reset();
+            }
             let again = Instant::now() + self.backoff.next(jitter());
             // What is settling goes on meanwhile; its acks belong to the connection that is gone.
             loop {
@@ -192,7 +198,6 @@ impl Service {
             }
             Event::Subscribed { refused } if refused.is_empty() => {
                 self.metrics.connected.set(1);
-                self.backoff.reset();
                 self.parts.readiness.set(Ok(()));
             }
             Event::Subscribed { refused } => {

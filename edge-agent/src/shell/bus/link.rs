@@ -2,8 +2,9 @@
 //!
 //! Four read functions are all that can be asked: [`question`] is the only place where a Modbus
 //! request is made. After a time-out, a mismatch or an answer that is not one, whatever may still
-//! arrive belongs to the past: a TCP connection is dropped and dialled again, a serial line stays
-//! quiet for as long as an answer may take, is flushed and opened again.
+//! arrive belongs to the past: a TCP connection is dropped and dialled again; a serial line, also
+//! one behind RTU over TCP, stays quiet for as long as an answer may take, is flushed and opened
+//! again.
 
 use std::{
     any::Any,
@@ -249,7 +250,8 @@ impl Link {
                 self.connection = None;
                 let until = now + self.timeout;
                 let quiet = Quiet { unit: asked.unit, until, is_expected: asked.is_probe };
-                self.quiet = matches!(self.line, Line::Serial(_)).then_some(quiet);
+                // Behind RTU over TCP is a serial line too: whoever dials next hears its late answers.
+                self.quiet = (!matches!(self.line, Line::Tcp(_))).then_some(quiet);
             }
         }
         (answer, was_closed)

@@ -233,7 +233,9 @@ impl Write<SamplesBook> for SetStatus {
 
     fn apply(&self, book: &mut SamplesBook, connection: &Connection) -> Result<(), StoreError> {
         let agent = book.agent(connection, &self.agent, self.received_at)?;
-        let sql = "UPDATE agent SET status = ?2, status_at = ?3 WHERE id = ?1";
+        // Two of them may be tried again independently; the later one stands.
+        let sql = "UPDATE agent SET status = ?2, status_at = ?3
+            WHERE id = ?1 AND (status_at IS NULL OR status_at <= ?3)";
         run(connection, sql, params![agent, self.json, self.received_at.as_ms()])
             .map_err(StoreError::sql("write an agent's status"))?;
         Ok(())
