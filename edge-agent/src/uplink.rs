@@ -112,7 +112,7 @@ pub struct Uplink {
     /// Sent and unanswered.
     flights: BTreeMap<Key, Flight>,
     /// Sent, answered or not, while the broker has not acknowledged it; whether it was live.
-    on_wire: BTreeMap<Key, bool>,
+    on_wire: Vec<(Key, bool)>,
     /// Sent in vain so often, longest ago first.
     retries: VecDeque<(Key, u32)>,
     /// Whose turn it is in the backlog lane.
@@ -145,7 +145,7 @@ impl Uplink {
             is_connected: false,
             live: VecDeque::new(),
             flights: BTreeMap::new(),
-            on_wire: BTreeMap::new(),
+            on_wire: Vec::new(),
             retries: VecDeque::new(),
             is_retry_next: false,
             backlog_window: 1,
@@ -172,7 +172,7 @@ impl Uplink {
             Event::Acknowledged(key) => self.acknowledged(key, now_ms),
             Event::NotSent(key) => {
                 // like one that no notice named: it waits, and others go before it
-                self.on_wire.remove(&key);
+                self.off_wire(key);
                 self.wait_for_notice(key, now_ms);
             }
             Event::Notice(notice) => effects.extend(self.notice(&notice, now_ms)),
@@ -255,7 +255,7 @@ impl Uplink {
     }
 
     fn acknowledged(&mut self, key: Key, now_ms: i64) {
-        let was_live = self.on_wire.remove(&key);
+        let was_live = self.off_wire(key);
         let Some(flight) = self.flights.get(&key).copied() else { return };
         let took_ms = now_ms - flight.sent_at_ms;
         if was_live == Some(false) && took_ms <= BRISK_MS {
@@ -264,6 +264,13 @@ impl Uplink {
             self.backlog_window = (self.backlog_window / 2).max(1);
         }
         self.wait_for_notice(key, now_ms);
+    }
+
+    /// Takes one publish of this batch from the wire; whether it was a live one. A batch may be
+    /// there twice: sent again for a new store before its first PUBACK came.
+    fn off_wire(&mut self, key: Key) -> Option<bool> {
+        let place = self.on_wire.iter().position(|(on_wire, _)| *on_wire == key)?;
+        Some(self.on_wire.remove(place).1)
     }
 
     /// From here on the patience for its notice runs.
@@ -355,7 +362,7 @@ impl Uplink {
                 }
                 continue;
             }
-            let backlog_on_wire = self.on_wire.values().filter(|is_live| !**is_live).count();
+            let backlog_on_wire = self.on_wire.iter().filter(|(_, is_live)| !is_live).count();
             let backlog = self.flights.values().filter(|flight| !flight.is_live).count();
             if backlog_on_wire >= self.backlog_window || backlog >= UNANSWERED / 2 {
                 return;
@@ -387,7 +394,7 @@ impl Uplink {
     fn send(&mut self, key: Key, flight: Flight, effects: &mut Vec<Effect>) {
         self.resent += u64::from(flight.attempt > 1);
         self.ledger.offer(key);
-        self.on_wire.insert(key, flight.is_live);
+        self.on_wire.push((key, flight.is_live));
         self.flights.insert(key, flight);
         effects.push(Effect::Send(key));
     }
