@@ -127,7 +127,7 @@ pub(crate) enum Token {
 /// What to take in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// Samples from a CSV file: station,gauge,at,value[,unit,quality,reason]
+    /// Samples from a CSV file: station,gauge,at,value and if you like unit,quality,reason
     #[command(
         after_help = "Example:\n  baseflow import samples history.csv --dry-run --config /etc/baseflow/baseflow.toml\n\n\
         Importing a file again changes nothing. Refused lines are told on standard error and end it with 1."
