@@ -6,6 +6,8 @@ mod bad_input;
 mod commands;
 #[path = "end_to_end/every_point.rs"]
 mod every_point;
+#[path = "end_to_end/full_disk.rs"]
+mod full_disk;
 #[path = "end_to_end/nothing_lost.rs"]
 mod nothing_lost;
 #[path = "end_to_end/order.rs"]

@@ -83,9 +83,10 @@ impl Agent {
     pub fn write_settings(&mut self, site: &Site) {
         let text = format!(
             "agent = \"{name}\"\n\n[mqtt]\nurl = \"mqtt://127.0.0.1:{broker}\"\nusername = \"{name}\"\n\
-             password_file = \"{password}\"\n\n[spool]\npath = \"{spool}\"\nhours = 24\n\n[batch]\nmax_age = \"{max_age}\"\n{batch}\n\
+             password_file = \"{password}\"\n\n[spool]\npath = \"{spool}\"\nhours = 24\n{room}\n\n[batch]\nmax_age = \"{max_age}\"\n{batch}\n\
              [local]\nlisten = \"127.0.0.1:{local}\"\n{buses}",
             name = self.name,
+            room = site.spool,
             batch = site.batch,
             broker = self.broker,
             password = password_file(&self.folder, &self.name).display(),

@@ -17,6 +17,8 @@ pub struct Site {
     pub max_age: &'static str,
     /// More keys of `[batch]`.
     pub batch: &'static str,
+    /// More keys of `[spool]`.
+    pub spool: &'static str,
 }
 
 /// One line and the devices on it: every unit that its registers name.
@@ -59,6 +61,7 @@ impl Site {
             buses,
             max_age: "200ms",
             batch: "",
+            spool: "",
         }
     }
 

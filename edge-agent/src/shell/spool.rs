@@ -15,7 +15,8 @@
 //! # Layout
 //!
 //! `docs/formats.md` §12. Rows of `reading` are the open batch. `gap` holds what waits for the next
-//! batch to carry it: gaps and clock anchors. `PATH.lock` is held locked by the agent and names it.
+//! batch to carry it: gaps and clock anchors. `PATH.lock` is held locked by the agent and names it;
+//! `PATH.ballast` is room kept back for a full disk.
 //!
 //! # Who calls
 //!
@@ -24,6 +25,7 @@
 //! the end, does polling. What happens goes to the uplink, which never waits for the spool.
 
 mod answers;
+mod ballast;
 mod file;
 mod opening;
 mod room;

@@ -15,6 +15,7 @@ use tracing::{error, info};
 
 use super::{
     Happening, Moment, SpoolError,
+    ballast::Ballast,
     file::{self, Lock, Remains, meta, set_meta},
     room::{self, Life},
     writer::{Settings, Spool, Waiting},
@@ -35,6 +36,7 @@ impl Spool {
             opened => opened?,
         };
         let mut spool = Self {
+            ballast: Ballast::beside(&settings.path),
             settings,
             database,
             _lock: lock,

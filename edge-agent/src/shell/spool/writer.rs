@@ -16,6 +16,7 @@ use tracing::{error, warn};
 
 use super::{
     Happening, Moment, SpoolError, Stats,
+    ballast::Ballast,
     file::{Lock, beside, set_meta},
     room::{self, Dropped, Life, Limits},
     stats,
@@ -28,6 +29,8 @@ const ATTEMPTS: usize = 64;
 const WAITING_POINTS: usize = 32_768;
 /// The file shrinks by so many pages at a time.
 const SHRINK_PAGES: u64 = 256;
+/// What the log grows to before it is written over.
+const LOG_BYTES: u64 = 1024 * 1024;
 /// Bytes of a batch's row beside the batch, at most.
 const ROW_BYTES: usize = 8_192;
 
@@ -56,6 +59,7 @@ pub struct Spool {
     pub(super) settings: Settings,
     pub(super) database: Connection,
     pub(super) _lock: Lock,
+    pub(super) ballast: Ballast,
     pub(super) metrics: Metrics,
     pub(super) epoch: Epoch,
     pub(super) next_sequence: Sequence,
@@ -111,6 +115,7 @@ impl Spool {
         self.waiting.push_back(Waiting { draft, last_row: self.last_row });
         self.settle(now);
         self.shrink();
+        self.ballast.take();
     }
 
     /// Gives a slice of the file back where much of it is empty.
@@ -328,24 +333,48 @@ impl Spool {
                 self.tell_gone(&dropped, now);
                 Ok(!dropped.keys.is_empty())
             }
-            // not even that: the log cannot grow, so only others can help
+            // not even that, since the log cannot grow
             Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == ErrorCode::DiskFull => {
-                Ok(false)
+                Ok(self.relieve())
             }
             Err(source) => Err(fail(source)),
         }
     }
 
+    /// Empties the log, with the room that was kept back for it where it takes that; whether there
+    /// is room now. If not, only others can make some.
+    fn relieve(&mut self) -> bool {
+        if self.empty_log() {
+            return true;
+        }
+        let is_given_back = self.ballast.give_back();
+        if is_given_back {
+            warn!(is_log_empty = self.empty_log(), "disk is full, its last room is in use");
+        }
+        is_given_back
+    }
+
+    /// Moves what the log holds into the file; whether that freed blocks of the disk.
+    fn empty_log(&self) -> bool {
+        let before = self.log_bytes();
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let emptied = self.database.query_row(sql, [], |row| row.get::<_, i64>(0));
+        emptied.is_ok() && self.log_bytes() < before
+    }
+
+    fn log_bytes(&self) -> u64 {
+        std::fs::metadata(beside(&self.settings.path, "-wal")).map_or(0, |log| log.len())
+    }
+
     fn limits(&self) -> Limits {
         let disk = statvfs(&self.settings.path).ok();
-        // the log is written over and over: its blocks are there already
-        let log_bytes =
-            std::fs::metadata(beside(&self.settings.path, "-wal")).map_or(0, |log| log.len());
+        // the log is written over and over: some of its blocks are there already, others not yet
+        let log_bytes = LOG_BYTES.saturating_sub(self.log_bytes());
         Limits {
             max_bytes: self.settings.max_bytes,
             max_ran_ms: i64::from(self.settings.hours) * 3_600_000,
             free_bytes: disk
-                .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(log_bytes)),
+                .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize).saturating_sub(log_bytes)),
         }
     }
 
