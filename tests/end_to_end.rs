@@ -1,5 +1,7 @@
 //! End to end: the real binaries among real peers. A module for each promise.
 
+#[path = "end_to_end/backlog.rs"]
+mod backlog;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
 #[path = "end_to_end/commands.rs"]

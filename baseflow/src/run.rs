@@ -137,13 +137,14 @@ impl Server<'_> {
     }
 
     fn start_ingest(&self, stage: &Stage, readiness: &Readiness) -> anyhow::Result<()> {
-        let settler = Settler {
-            samples: self.store.samples().clone(),
-            journal: self.store.journal().clone(),
-            metrics: ingest::metrics::Metrics::new(&self.metrics)?,
-        };
+        let settler = Settler::new(
+            self.store.samples().clone(),
+            self.store.journal().clone(),
+            ingest::metrics::Metrics::new(&self.metrics)?,
+            Arc::clone(&self.clock),
+        );
         let parts = IngestParts {
-            settler,
+            settler: Arc::new(settler),
             store_id: self.store.id(),
             mqtt: mqtt_options(&self.settings.config),
             version: VERSION.to_owned(),

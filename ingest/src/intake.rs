@@ -4,7 +4,7 @@
 //! column that only the registry refuses is set aside, and the rest of its batch goes on.
 
 use model::{
-    batch::{Batch, BatchClock},
+    batch::{Batch, BatchClock, Gap},
     ids::{AgentId, GaugeId},
     registry::Registry,
     station::Gauge,
@@ -53,6 +53,33 @@ pub struct Garbage {
     /// Its identity, where it decodes and is the sender's own.
     pub key: Option<Key>,
 }
+
+impl Judgement {
+    /// Bytes of memory that it holds, roughly: a payload of a few kilobytes can name thousands of
+    /// gauges, each to be set aside in words.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Garbage(garbage) => garbage.detail.len(),
+            Self::Admit(admit) => {
+                let columns = admit.columns.iter().map(|column| {
+                    size_of::<AdmittedColumn>() + NAME + column.qc.as_ref().map_or(0, Vec::len)
+                });
+                let aside = admit
+                    .set_aside
+                    .iter()
+                    .map(|aside| size_of::<SetAside>() + aside.gauge.len() + aside.detail.len());
+                let gaps = admit
+                    .gaps
+                    .iter()
+                    .map(|gap| size_of::<Gap>() + gap.gauges.len() * (size_of::<GaugeId>() + NAME));
+                admit.bytes.len() + columns.chain(aside).chain(gaps).sum::<usize>()
+            }
+        }
+    }
+}
+
+/// What the two texts of a gauge's name take beside their places, at most.
+const NAME: usize = 128;
 
 /// At most so many single readings are named in an answer; the count tells the rest.
 const MAX_FAULTS: usize = 8;

@@ -16,6 +16,8 @@ pub struct Metrics {
     pub answers_dropped: IntCounter,
     /// Writes that the store could not take and that were tried again.
     pub retries: IntCounter,
+    /// Times that reading from the broker paused, since as much was taken as may wait.
+    pub pauses: IntCounter,
     /// Messages taken from the broker and not yet acknowledged.
     pub in_flight: IntGauge,
     /// 1 while subscribed.
@@ -107,6 +109,10 @@ impl Metrics {
                 "notices and refusals that found no room",
             )?,
             retries: counter("baseflow_ingest_retries_total", "store writes tried again")?,
+            pauses: counter(
+                "baseflow_ingest_pauses_total",
+                "times that reading from the broker paused, messages waiting there",
+            )?,
             in_flight: gauge(
                 "baseflow_ingest_in_flight_messages",
                 "messages taken from the broker and not yet acknowledged",

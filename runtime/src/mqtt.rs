@@ -7,15 +7,17 @@
 //! faults on reconnecting can be met. What must not be lost is kept by the owner until somebody
 //! beyond the broker says that it is durable; [`Event::Acknowledged`] paces, and proves nothing.
 //!
-//! One task owns the library's event loop. It takes the next event, hands it over without
-//! waiting, and does nothing else, so that neither a slow disk nor a slow reader can keep it from
-//! answering the broker's pings.
+//! One task owns the library's event loop. It takes the next event, hands it over, and does
+//! nothing else. Where events are not taken as fast as they come it stops reading, so that the
+//! rest waits at the broker: the library reads, writes and pings in one call, and has no other
+//! way to be told that there is enough. A pause of more than 1.5 times the keep-alive lets the
+//! broker end the connection; with a kept session it then sends again what was not acknowledged.
 //!
 //! | queue | bound | at the bound |
 //! |---|---|---|
 //! | publishes not yet acknowledged | [`Options::window`] | [`PipeError::Full`]; try again after an `Acknowledged` |
-//! | acknowledgements to send | [`Options::receive_maximum`] | the connection ends; the broker sends the messages again |
-//! | events not yet taken | both of them + 64, and [`Options::backlog_bytes`] | the connection ends, [`Closed::Overflow`] |
+//! | acknowledgements to send | 65,535, as many as there are packet ids | the connection ends, [`Closed::Overflow`]; the broker sends the messages again |
+//! | events not yet taken | both of them + 64, and [`Options::backlog_bytes`] | reading pauses, which [`Events::pauses`] counts |
 
 mod backoff;
 mod broker;
@@ -95,9 +97,10 @@ pub struct Options {
     pub will: Option<Outgoing>,
     /// Publishes that may await their acknowledgement. Memory is 1 KiB each.
     pub window: u16,
-    /// Messages that the broker may send before the first is acknowledged.
+    /// Messages that the broker may send before the first is acknowledged. Some send more: what
+    /// holds is the bound on events.
     pub receive_maximum: u16,
-    /// Payload bytes that may wait in [`Events`].
+    /// Payload bytes that may wait in [`Events`], beside one message more.
     pub backlog_bytes: usize,
 }
 
@@ -189,8 +192,8 @@ pub enum Closed {
     /// Not a sign from the client library or the broker for so long.
     #[error("nothing heard from the broker for {0:?}")]
     Silent(Duration),
-    /// Events or acks were not taken as fast as they came.
-    #[error("more messages than can wait")]
+    /// A broker sent more messages before their acknowledgement than there are packet ids.
+    #[error("more messages to acknowledge than MQTT allows")]
     Overflow,
 }
 

@@ -37,19 +37,29 @@ impl Refusals {
         *count = count.saturating_add(1);
     }
 
-    /// Takes out the entries of hours that have ended.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Body> {
+    /// The entries of hours that have ended; each stays until it is [`written`](Self::written).
+    pub fn due(&self, now: Timestamp) -> Vec<Body> {
         let hour = hour_of(now);
         // A clock that was set back leaves hours that lie ahead: they are due as well.
-        let (due, kept) =
-            std::mem::take(&mut self.counts).into_iter().partition(|((at, ..), _)| *at != hour);
-        self.counts = kept;
-        bodies(due)
+        bodies(self.counts.iter().filter(|((at, ..), _)| *at != hour))
     }
 
-    /// Takes out all entries, for a stop in the middle of an hour.
-    pub fn all(&mut self) -> Vec<Body> {
-        bodies(std::mem::take(&mut self.counts))
+    /// All entries, for a stop in the middle of an hour.
+    pub fn all(&self) -> Vec<Body> {
+        bodies(self.counts.iter())
+    }
+
+    /// An entry of [`due`](Self::due) or [`all`](Self::all) is in the journal. What was counted
+    /// under it since then makes an entry of its own.
+    pub fn written(&mut self, entry: &Body) {
+        let Body::Refusals { agent, reason, hour, count: written } = entry else { return };
+        let key = (*hour, agent.clone(), *reason);
+        if let Some(count) = self.counts.get_mut(&key) {
+            *count = count.saturating_sub(*written);
+            if *count == 0 {
+                self.counts.remove(&key);
+            }
+        }
     }
 
     /// When the oldest hour counted here has ended.
@@ -62,11 +72,13 @@ fn hour_of(now: Timestamp) -> Timestamp {
     now.plus_ms(-now.as_ms().rem_euclid(HOUR_MS))
 }
 
-fn bodies(counts: BTreeMap<(Timestamp, String, Reason), u64>) -> Vec<Body> {
-    let entries = counts.into_iter();
-    entries
-        .map(|((hour, agent, reason), count)| Body::Refusals { agent, reason, hour, count })
-        .collect()
+fn bodies<'a>(
+    counts: impl Iterator<Item = (&'a (Timestamp, String, Reason), &'a u64)>,
+) -> Vec<Body> {
+    let entry = |((hour, agent, reason), count): (&(Timestamp, String, Reason), &u64)| {
+        Body::Refusals { agent: agent.clone(), reason: *reason, hour: *hour, count: *count }
+    };
+    counts.map(entry).collect()
 }
 
 #[cfg(test)]
@@ -88,10 +100,15 @@ mod tests {
         assert_eq!(refusals.due(at("2026-11-22T08:59:59Z")), []);
         assert_eq!(refusals.deadline(), Some(at("2026-11-22T09:00:00Z")));
         let entry = |reason, count| Body::Refusals { agent: "gw".to_owned(), reason, hour, count };
-        assert_eq!(
-            refusals.due(at("2026-11-22T09:00:00Z")),
-            [entry(Reason::UnknownGauge, 60), entry(Reason::Unit, 1)]
-        );
+        let due = refusals.due(at("2026-11-22T09:00:00Z"));
+        assert_eq!(due, [entry(Reason::UnknownGauge, 60), entry(Reason::Unit, 1)]);
+        assert_eq!(refusals.due(at("2026-11-22T09:00:00Z")), due, "until they are written");
+        refusals.note("gw", Reason::Unit, hour); // a clock that was set back
+        for entry in &due {
+            refusals.written(entry);
+        }
+        assert_eq!(refusals.due(at("2026-11-22T09:00:00Z")), [entry(Reason::Unit, 1)]);
+        refusals.written(&entry(Reason::Unit, 1));
         assert_eq!(refusals, Refusals::new());
     }
 

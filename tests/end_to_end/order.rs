@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::mpsc, thread, time::Duration};
 
 use model::{
-    batch::{Batch, BatchClock, Column, CommitNotice},
+    batch::{Batch, BatchClock, Column},
     ids::{BatchId, Epoch},
     reading::Point,
-    wire::{batch_v1, commit_v1},
+    wire::batch_v1,
 };
 use world::{Bus, Exact, Mqtt, Register, Sample, Site, World, wait};
 
@@ -46,25 +46,11 @@ fn batch(epoch: u64, sequence: u64, columns: &[(&str, &[(i64, i64)])]) -> Batch 
     }
 }
 
-/// Every (epoch, sequence) that commit notices have named.
-fn named(notices: &[Vec<u8>]) -> BTreeMap<(u64, u64), u32> {
-    let mut named = BTreeMap::new();
-    for notice in notices {
-        let CommitNotice { epoch, ranges, .. } =
-            commit_v1::decode(notice).expect("a commit notice");
-        for (first, last) in ranges {
-            for sequence in first..=last {
-                *named.entry((epoch.0, sequence)).or_default() += 1;
-            }
-        }
-    }
-    named
-}
-
 fn until_named(mqtt: &Mqtt, wanted: &[(u64, u64)]) {
-    mqtt.until("a commit notice for every batch", PATIENCE, "/commit", |notices| {
-        let named = named(notices);
-        wanted.iter().all(|key| named.contains_key(key)).then_some(())
+    wait::until("a commit notice for every batch", PATIENCE, || {
+        let named = mqtt.named();
+        let missing = wanted.iter().filter(|key| !named.contains_key(key)).count();
+        if missing == 0 { Ok(()) } else { Err(format!("{missing} are missing of {wanted:?}")) }
     });
 }
 

@@ -1,11 +1,13 @@
 //! A client of the broker in the test's own hands.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
 
+use model::{batch::CommitNotice, wire::commit_v1};
 use rumqttc::v5::{
     Client, Event, MqttOptions,
     mqttbytes::{
@@ -86,6 +88,21 @@ impl Mqtt {
     /// What came on the account's topics `commit` and `refused` until now.
     pub fn inbox(&self) -> Vec<Message> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every (epoch, sequence) that commit notices have named until now, and how often.
+    pub fn named(&self) -> BTreeMap<(u64, u64), u32> {
+        let mut named = BTreeMap::new();
+        for message in self.inbox().iter().filter(|message| message.topic.ends_with("/commit")) {
+            let CommitNotice { epoch, ranges, .. } =
+                commit_v1::decode(&message.payload).expect("a commit notice");
+            for (first, last) in ranges {
+                for sequence in first..=last {
+                    *named.entry((epoch.0, sequence)).or_default() += 1;
+                }
+            }
+        }
+        named
     }
 
     /// Waits until the messages on a topic are what `look` looks for.

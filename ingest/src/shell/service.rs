@@ -3,10 +3,15 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesOrdered,
+};
 use model::{
     fault::Chain,
     ids::{AgentId, StoreId},
+    time::Timestamp,
     wire::{
         commit_v1,
         refused_v1::Refused,
@@ -21,9 +26,9 @@ use runtime::{
     tasks::Stage,
     telemetry::Repeats,
 };
-use store::{Append, By, ByKind, Refusals};
+use store::{Append, Body, By, ByKind, Journal, Refusals, StoreError};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     answer::Answer,
@@ -34,16 +39,19 @@ use crate::{
 
 /// Messages that may be unacknowledged at once; announced to the broker.
 pub const RECEIVE_MAXIMUM: u16 = 2_048;
-/// Bytes of messages that may be in settling at once.
-const MAX_SETTLING_BYTES: usize = 32 << 20;
+/// Bytes of messages that may be in settling at once, beside one message more.
+const MAX_SETTLING_BYTES: usize = 8 << 20;
 /// Refusals that may wait for the broker; beyond it the oldest goes, counted.
 const MAX_REFUSED: usize = 1_024;
 /// Publishes that may await their acknowledgement.
 const WINDOW: u16 = 1_024;
-/// What may wait between the connection and this service.
-const BACKLOG_BYTES: usize = 64 << 20;
+/// Bytes of messages that may wait between the connection and this service; beyond it they wait
+/// at the broker.
+const BACKLOG_BYTES: usize = 8 << 20;
 /// A connection that lasted so long was good; two servers of one name end each other's sooner.
 const PROVED: Duration = Duration::from_secs(5);
+/// How long refusals that the journal would not take wait.
+const REFUSALS_AGAIN_MS: i64 = 60_000;
 /// How long the broker keeps what it took for us while we are away.
 const SESSION: Duration = Duration::from_hours(7 * 24);
 
@@ -51,7 +59,7 @@ const SESSION: Duration = Duration::from_hours(7 * 24);
 #[derive(Debug)]
 pub struct Parts {
     /// Where samples and the registry are.
-    pub settler: Settler,
+    pub settler: Arc<Settler>,
     /// The store that notices speak of.
     pub store_id: StoreId,
     /// Which broker, as whom.
@@ -72,8 +80,8 @@ pub async fn run(parts: Parts, stage: Stage) {
     (mqtt.window, mqtt.receive_maximum, mqtt.backlog_bytes) =
         (WINDOW, RECEIVE_MAXIMUM, BACKLOG_BYTES);
     let mut service = Service {
-        settler: Arc::new(parts.settler.clone()),
-        metrics: parts.settler.metrics.clone(),
+        settler: Arc::clone(&parts.settler),
+        metrics: parts.settler.metrics().clone(),
         parts,
         mqtt,
         settling: FuturesOrdered::new(),
@@ -81,12 +89,14 @@ pub async fn run(parts: Parts, stage: Stage) {
         notices: Notices::default(),
         refused: VecDeque::new(),
         refusals: Refusals::new(),
+        writing: None,
+        write_again_at: None,
         backoff: Backoff::default(),
         repeats: Repeats::default(),
         stage,
     };
     service.serve().await;
-    service.write_refusals(true).await;
+    service.write_last_refusals().await;
 }
 
 struct Service {
@@ -99,6 +109,10 @@ struct Service {
     notices: Notices,
     refused: VecDeque<(AgentId, Refused)>,
     refusals: Refusals,
+    /// Those that are on their way to the journal.
+    writing: Option<BoxFuture<'static, Written>>,
+    /// After a failure.
+    write_again_at: Option<Timestamp>,
     backoff: Backoff,
     repeats: Repeats<String>,
     stage: Stage,
@@ -112,6 +126,9 @@ struct Settled {
     /// None where the broker asks for none.
     ack: Option<Ack>,
 }
+
+/// Which refusals are in the journal, and why the others are not.
+type Written = (Vec<Body>, Result<(), StoreError>);
 
 /// Why one connection's loop ended.
 enum Ended {
@@ -151,14 +168,16 @@ impl Service {
     /// Serves one connection until it ends or the process stops.
     async fn converse(&mut self, pipe: &Pipe, events: &mut Events) -> Ended {
         let stopping = self.stage.stopping();
+        let mut pauses = 0;
         loop {
             let has_room = self.settling.len() < usize::from(RECEIVE_MAXIMUM)
                 && self.settling_bytes < MAX_SETTLING_BYTES;
-            let clock = Arc::clone(&self.parts.clock);
+            let (clock, write_at) = (Arc::clone(&self.parts.clock), self.write_at());
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => return Ended::Stopping,
-                () = clock.wait_until(self.refusals.deadline()) => self.write_refusals(false).await,
+                Some(written) = OptionFuture::from(self.writing.as_mut()) => self.written(written),
+                () = clock.wait_until(write_at) => self.write_refusals(),
                 Some(settled) = self.settling.next(), if !self.settling.is_empty() => {
                     self.note(settled);
                     while let Some(Some(settled)) = self.settling.next().now_or_never() {
@@ -175,6 +194,8 @@ impl Service {
                 }
             }
             self.tell(pipe);
+            let seen = std::mem::replace(&mut pauses, events.pauses());
+            self.metrics.pauses.inc_by(pauses.saturating_sub(seen));
         }
     }
 
@@ -311,16 +332,59 @@ impl Service {
         }
     }
 
-    async fn write_refusals(&mut self, is_last: bool) {
+    /// When refusals are to be written: once an hour has ended, unless some are on their way.
+    fn write_at(&self) -> Option<Timestamp> {
+        let due = self.refusals.deadline().filter(|_| self.writing.is_none())?;
+        Some(self.write_again_at.map_or(due, |again| due.max(again)))
+    }
+
+    fn write_refusals(&mut self) {
         let at = self.parts.clock.now();
-        let bodies = if is_last { self.refusals.all() } else { self.refusals.due(at) };
-        for body in bodies {
-            let by = By { kind: ByKind::Server, name: "ingest".to_owned() };
-            if let Err(failure) = self.settler.journal.write(Append { at, by, body }).await {
-                warn!(error = %Chain(&failure), "refusals of an hour are not in the journal");
-            }
+        let journal = self.settler.journal().clone();
+        self.writing = Some(append(journal, self.refusals.due(at), at).boxed());
+    }
+
+    fn written(&mut self, (written, outcome): Written) {
+        self.writing = None;
+        for entry in &written {
+            self.refusals.written(entry);
+        }
+        self.write_again_at = outcome.err().map(|failure| {
+            warn!(error = %Chain(&failure), "refusals of an hour are not in the journal yet");
+            self.parts.clock.now().plus_ms(REFUSALS_AGAIN_MS)
+        });
+    }
+
+    /// Writes what is left, in the middle of its hour.
+    async fn write_last_refusals(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            let written = writing.await;
+            self.written(written);
+        }
+        let at = self.parts.clock.now();
+        let (written, outcome) =
+            append(self.settler.journal().clone(), self.refusals.all(), at).await;
+        for entry in &written {
+            self.refusals.written(entry);
+        }
+        if let Err(failure) = outcome {
+            let left = self.refusals.all();
+            error!(error = %Chain(&failure), ?left, "refusals are not in the journal");
         }
     }
+}
+
+/// Appends entries, up to the first that the journal does not take.
+async fn append(journal: Journal, entries: Vec<Body>, at: Timestamp) -> Written {
+    let mut written = Vec::new();
+    for body in entries {
+        let by = By { kind: ByKind::Server, name: "ingest".to_owned() };
+        match journal.write(Append { at, by, body: body.clone() }).await {
+            Ok(_) => written.push(body),
+            Err(failure) => return (written, Err(failure)),
+        }
+    }
+    (written, Ok(()))
 }
 
 /// A draw for the back-off. A server connects alone, so that it merely differs is enough.

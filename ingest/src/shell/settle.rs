@@ -1,6 +1,9 @@
 //! One message from judgement to durable: retried while the store cannot take it, then answered.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::{
@@ -13,8 +16,11 @@ use model::{
         status_v1::Status,
     },
 };
-use runtime::mqtt::Backoff;
-use store::{Admission, Admit, Journal, Quarantine, Quarantined, Samples, SetStatus, StoreError};
+use runtime::{clock::Clock, mqtt::Backoff, telemetry::Repeats};
+use store::{
+    Admission, Admit, Journal, Key, Quarantine, Quarantined, Samples, SetStatus, StoreError,
+};
+use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
 use crate::{
@@ -23,15 +29,24 @@ use crate::{
     metrics::{Metrics, Outcome},
 };
 
+/// Memory that judged messages may take while they wait for the store; one more that is larger
+/// waits alone.
+const JUDGED_BYTES: usize = 32 << 20;
+
 /// What it takes to settle a message.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Settler {
-    /// Where samples go.
-    pub samples: Samples,
-    /// Where the registry is.
-    pub journal: Journal,
-    /// What is counted.
-    pub metrics: Metrics,
+    samples: Samples,
+    journal: Journal,
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
+    /// One message is judged at a time, and keeps the turn until it has room: so no crowd of
+    /// small payloads that judge to large ones can take more than the bound.
+    turn: tokio::sync::Mutex<()>,
+    /// Bytes.
+    room: Semaphore,
+    /// What the store could not do, as it was logged.
+    told: Mutex<Repeats<String>>,
 }
 
 /// A message of which every part is owned, so that it can wait.
@@ -70,7 +85,41 @@ impl TopicKind {
     }
 }
 
+/// Why a message is not settled yet, and its identity where it has one.
+struct Failed {
+    failure: StoreError,
+    key: Option<Key>,
+}
+
 impl Settler {
+    /// Settles into these.
+    pub fn new(
+        samples: Samples,
+        journal: Journal,
+        metrics: Metrics,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            samples,
+            journal,
+            metrics,
+            clock,
+            turn: tokio::sync::Mutex::default(),
+            room: Semaphore::new(JUDGED_BYTES),
+            told: Mutex::default(),
+        }
+    }
+
+    /// What is counted.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Where the registry is.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Ends when the message is durable, in whatever way, and gives what its sender is told.
     ///
     /// While the store cannot take it, it is judged anew and tried again, from 50 ms to 5 s apart;
@@ -78,15 +127,15 @@ impl Settler {
     pub async fn settle(self: Arc<Self>, message: Taken) -> Answer {
         let mut wait = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         loop {
-            let failure = match self.attempt(&message).await {
+            let Failed { failure, key } = match self.attempt(&message).await {
                 Ok(answer) => return answer,
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
             match failure.fault() {
-                Fault::Transient => warn!(error = %Chain(&failure), "store cannot take a message"),
-                Fault::Permanent => match self.give_up(&message, &failure).await {
+                Fault::Transient => self.complain(&failure),
+                Fault::Permanent => match self.give_up(&message, key, &failure).await {
                     Ok(answer) => return answer,
-                    Err(again) => warn!(error = %Chain(&again), "store cannot take a message"),
+                    Err(again) => self.complain(&again),
                 },
                 // The store has told the process to stop; the message stays unacknowledged.
                 Fault::Bug => std::future::pending::<()>().await,
@@ -96,22 +145,41 @@ impl Settler {
         }
     }
 
-    async fn attempt(&self, message: &Taken) -> Result<Answer, StoreError> {
+    /// Told once a minute for each failure, however many messages meet it.
+    fn complain(&self, failure: &StoreError) {
+        let failure = Chain(failure).to_string();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held_back) = told.note(failure.clone(), self.clock.now()) {
+            warn!(error = failure, held_back, "store cannot take messages; trying again");
+        }
+    }
+
+    async fn attempt(&self, message: &Taken) -> Result<Answer, Failed> {
         let arrival = Arrival {
             agent: &message.agent,
             topic: &message.topic,
             payload: &message.payload,
             received_at: message.received_at,
         };
+        let turn = self.turn.lock().await;
         let judgement = match message.kind {
             TopicKind::Batch => intake::batch(arrival, &self.registry()),
             TopicKind::Json => intake::json(arrival, &self.registry()),
-            TopicKind::Status => return self.status(message).await,
+            TopicKind::Status => {
+                drop(turn);
+                return self.status(message).await;
+            }
         };
-        match judgement {
+        let room = u32::try_from(judgement.weight().min(JUDGED_BYTES)).unwrap_or(u32::MAX);
+        // Never closed; without room the store's own queue is the bound that is left.
+        let held = self.room.acquire_many(room).await;
+        drop(turn);
+        let settled = match judgement {
             Judgement::Admit(admit) => self.admit(message, *admit).await,
             Judgement::Garbage(garbage) => self.quarantine(message, garbage).await,
-        }
+        };
+        drop(held);
+        settled
     }
 
     fn registry(&self) -> Arc<Registry> {
@@ -120,10 +188,10 @@ impl Settler {
         state.registry.as_ref().map_or_else(Arc::default, |in_force| Arc::clone(&in_force.registry))
     }
 
-    async fn admit(&self, message: &Taken, admit: Admit) -> Result<Answer, StoreError> {
+    async fn admit(&self, message: &Taken, admit: Admit) -> Result<Answer, Failed> {
         let (key, set_aside) = (admit.key.clone(), admit.set_aside.clone());
         let notice = answer::batch_id(&message.agent, &key);
-        match self.samples.write(admit).await? {
+        match self.samples.write(admit).await.map_err(of(Some(&key)))? {
             Admission::Admitted(_) => {
                 let refused = answer::set_aside(&message.payload, &key, &set_aside);
                 let outcome =
@@ -173,20 +241,21 @@ impl Settler {
         &self,
         message: &Taken,
         told: model::wire::refused_v1::Refused,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Answer, Failed> {
         let garbage = Garbage { reason: Reason::Fork, detail: told.detail.clone(), key: None };
-        self.samples.write(quarantine(message, garbage)).await?;
+        self.samples.write(quarantine(message, garbage)).await.map_err(of(None))?;
         self.metrics.count(message.kind.word(), Outcome::Fork);
         Ok(Answer { notice: None, refused: vec![told] })
     }
 
-    async fn quarantine(&self, message: &Taken, garbage: Garbage) -> Result<Answer, StoreError> {
+    async fn quarantine(&self, message: &Taken, garbage: Garbage) -> Result<Answer, Failed> {
         let (key, reason, detail) = (garbage.key.clone(), garbage.reason, garbage.detail.clone());
         let notice = key.as_ref().and_then(|key| answer::batch_id(&message.agent, key));
         let told = |reason, detail| {
             answer::refused(&message.payload, key.as_ref(), reason, detail, Kept::Garbage)
         };
-        match self.samples.write(quarantine(message, garbage)).await? {
+        let written = self.samples.write(quarantine(message, garbage)).await;
+        match written.map_err(of(key.as_ref()))? {
             Quarantined::Held { .. } => {
                 self.metrics.count(message.kind.word(), Outcome::Garbage);
                 Ok(Answer { notice, refused: vec![told(reason, detail)] })
@@ -203,7 +272,7 @@ impl Settler {
         }
     }
 
-    async fn status(&self, message: &Taken) -> Result<Answer, StoreError> {
+    async fn status(&self, message: &Taken) -> Result<Answer, Failed> {
         match Status::decode(&message.payload) {
             Ok(_) => {
                 let json = String::from_utf8_lossy(&message.payload).into_owned();
@@ -212,7 +281,7 @@ impl Settler {
                     received_at: message.received_at,
                     json,
                 };
-                self.samples.write(status).await?;
+                self.samples.write(status).await.map_err(of(None))?;
                 self.metrics.count(message.kind.word(), Outcome::Admitted);
                 Ok(Answer::default())
             }
@@ -223,13 +292,31 @@ impl Settler {
         }
     }
 
-    /// Sets aside a message that the store itself refuses for good.
-    async fn give_up(&self, message: &Taken, failure: &StoreError) -> Result<Answer, StoreError> {
+    /// Sets aside a message that the store itself refuses for good. Its identity goes with it, so
+    /// that its sender is answered and lets go; where that is what the store refuses, without.
+    async fn give_up(
+        &self,
+        message: &Taken,
+        key: Option<Key>,
+        failure: &StoreError,
+    ) -> Result<Answer, StoreError> {
         error!(agent = %message.agent, error = %Chain(failure), "message set aside");
         let detail = format!("the store refuses it: {}", Chain(failure));
-        let garbage = Garbage { reason: Reason::Undecodable, detail, key: None };
-        self.quarantine(message, garbage).await
+        let garbage = Garbage { reason: Reason::Undecodable, detail, key };
+        let nameless = Garbage { key: None, ..garbage.clone() };
+        match self.quarantine(message, garbage).await {
+            Err(Failed { failure, .. }) if failure.fault() == Fault::Permanent => {
+                self.quarantine(message, nameless).await.map_err(|failed| failed.failure)
+            }
+            settled => settled.map_err(|failed| failed.failure),
+        }
     }
+}
+
+/// Names the message that a write failed for.
+fn of(key: Option<&Key>) -> impl FnOnce(StoreError) -> Failed {
+    let key = key.cloned();
+    |failure| Failed { failure, key }
 }
 
 fn quarantine(message: &Taken, garbage: Garbage) -> Quarantine {

@@ -4,13 +4,16 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use model::fault::Fault;
 use tokio::{
-    sync::mpsc::{self, error::TrySendError},
+    sync::{
+        Notify,
+        mpsc::{self, Permit},
+    },
     time::timeout,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -37,6 +40,8 @@ pub fn open(options: &Options, stage: &Stage) -> (Pipe, Events) {
         backlog_bytes: options.backlog_bytes,
         max_packet_bytes: AtomicU32::new(0),
         waiting_bytes: AtomicUsize::new(0),
+        taken: Notify::new(),
+        pauses: AtomicU64::new(0),
         requests: Mutex::default(),
         abandon: CancellationToken::new(),
         closed: OnceLock::new(),
@@ -153,7 +158,7 @@ impl Ack {
             return false;
         }
         if self.line.client.acknowledge(self.id).is_err() {
-            // a 3.1.1 broker may send more than the channel has room for
+            // more messages than there are packet ids
             self.line.end(Closed::Overflow);
             return false;
         }
@@ -178,8 +183,14 @@ impl Events {
         };
         if let Event::Message(message) = &event {
             self.line.waiting_bytes.fetch_sub(message.payload.len(), Ordering::Relaxed);
+            self.line.taken.notify_one();
         }
         event
+    }
+
+    /// How often the connection was not read from until events had been taken.
+    pub fn pauses(&self) -> u64 {
+        self.line.pauses.load(Ordering::Relaxed)
     }
 }
 
@@ -191,6 +202,9 @@ struct Line {
     /// 0 until connected.
     max_packet_bytes: AtomicU32,
     waiting_bytes: AtomicUsize,
+    /// Some of those bytes were taken.
+    taken: Notify,
+    pauses: AtomicU64,
     /// Locked around putting a request into the channel, so that both keep one order.
     requests: Mutex<Requests>,
     abandon: CancellationToken,
@@ -206,6 +220,13 @@ struct Requests {
 impl Line {
     async fn serve(self: &Arc<Self>, mut wire: Wire, queue: &mpsc::Sender<Event>) -> Closed {
         loop {
+            // taken before the poll, which cannot give a signal back
+            let place = tokio::select! {
+                biased;
+                () = self.abandon.cancelled() => return Closed::OnRequest,
+                place = self.place(queue) => place,
+            };
+            let Some(place) = place else { return Closed::OnRequest };
             let patience = wire.keep_alive() * 5 / 2;
             // both arms drop a poll half-way, and both give the connection up
             let polled = tokio::select! {
@@ -214,40 +235,64 @@ impl Line {
                 polled = timeout(patience, wire.poll()) => polled,
             };
             let error = match polled {
-                Ok(Ok(signal)) => match self.take(signal, queue) {
+                Ok(Ok(signal)) => match self.take(signal, place) {
                     Ok(()) => continue,
                     Err(reason) => return reason,
                 },
                 Ok(Err(error)) => error,
                 Err(_elapsed) => return Closed::Silent(patience),
             };
-            for signal in wire.left_over() {
-                if let Err(reason) = self.take(signal, queue) {
-                    return reason;
-                }
-            }
-            return match error {
-                WireError::Refused(reason) => Closed::Refused(reason),
-                WireError::Broken(error) if self.limit().is_ok() => Closed::Lost(error),
-                WireError::Broken(error) => Closed::Unreachable(error),
-            };
+            drop(place);
+            return self.last_words(&mut wire, error, queue);
         }
     }
 
-    /// Makes an event of a signal and hands it over without waiting.
-    fn take(self: &Arc<Self>, signal: Signal, queue: &mpsc::Sender<Event>) -> Result<(), Closed> {
-        let Some(event) = self.event(signal)? else { return Ok(()) };
-        if let Event::Message(message) = &event {
-            let bytes = message.payload.len();
-            let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-            if waiting > self.backlog_bytes && waiting > bytes {
-                return Err(Closed::Overflow);
+    /// What the broker had said before the error; what there is no place for it will say again.
+    fn last_words(
+        self: &Arc<Self>,
+        wire: &mut Wire,
+        error: WireError,
+        queue: &mpsc::Sender<Event>,
+    ) -> Closed {
+        for signal in wire.left_over() {
+            let Ok(place) = queue.try_reserve() else { break };
+            if let Err(reason) = self.take(signal, place) {
+                return reason;
             }
         }
-        queue.try_send(event).map_err(|unsent| match unsent {
-            TrySendError::Full(_) => Closed::Overflow,
-            TrySendError::Closed(_) => Closed::OnRequest,
-        })
+        match error {
+            WireError::Refused(reason) => Closed::Refused(reason),
+            WireError::Broken(error) if self.limit().is_ok() => Closed::Lost(error),
+            WireError::Broken(error) => Closed::Unreachable(error),
+        }
+    }
+
+    /// Waits until one more event has a place; none once nobody reads.
+    async fn place<'a>(&self, queue: &'a mpsc::Sender<Event>) -> Option<Permit<'a, Event>> {
+        if !self.has_bytes_left() || queue.capacity() == 0 {
+            self.pauses.fetch_add(1, Ordering::Relaxed);
+        }
+        while !self.has_bytes_left() {
+            tokio::select! {
+                () = self.taken.notified() => {}
+                () = queue.closed() => return None,
+            }
+        }
+        queue.reserve().await.ok()
+    }
+
+    fn has_bytes_left(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) < self.backlog_bytes
+    }
+
+    /// Makes an event of a signal and puts it into its place.
+    fn take(self: &Arc<Self>, signal: Signal, place: Permit<'_, Event>) -> Result<(), Closed> {
+        let Some(event) = self.event(signal)? else { return Ok(()) };
+        if let Event::Message(message) = &event {
+            self.waiting_bytes.fetch_add(message.payload.len(), Ordering::Relaxed);
+        }
+        place.send(event);
+        Ok(())
     }
 
     fn event(self: &Arc<Self>, signal: Signal) -> Result<Option<Event>, Closed> {

@@ -60,8 +60,10 @@ pub(super) enum WireError {
 
 /// A fresh client and event loop, which share nothing with any before them.
 pub(super) fn dial(options: &Options) -> (Client, Wire) {
-    // each incoming message makes one ack at most, and each publish is counted by the window
-    let requests = usize::from(options.window) + usize::from(options.receive_maximum) + 64;
+    // Each publish is counted by the window. Each incoming message makes one ack at most, and of
+    // those there are never more than packet ids: Mosquitto 2.0.11 sends more than it was told
+    // that it may. The channel takes memory for what is in it alone.
+    let requests = usize::from(options.window) + usize::from(u16::MAX) + 64;
     match options.version {
         Version::V4 => {
             let (client, wire) = v4::dial(options, requests);

@@ -17,7 +17,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the log before it is folded into the file: 16 MiB, read again after a crash.
 const CHECKPOINT_PAGES: i64 = 4_096;
 const JOURNAL_LIMIT: i64 = 64 * 1024 * 1024;
-const CACHE_KIB: i64 = 64 * 1024;
+/// Pages of the file that a writer keeps; a reader keeps an eighth of it.
+const CACHE_KIB: i64 = 32 * 1024;
 const CACHED_STATEMENTS: usize = 64;
 /// The first SQLite without the defect that two writers can damage a file by.
 const OLDEST_SQLITE: i32 = 3_051_003;
