@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dashboards::access::Role;
-use model::{ids::StationId, time::Timestamp};
+use model::{
+    ids::{AgentId, StationId},
+    time::Timestamp,
+};
 
 /// Watches whether hydropower stations release the base flow that they owe the river.
 #[derive(Debug, Parser)]
@@ -22,8 +25,24 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  baseflow run --config /etc/baseflow/baseflow.toml")]
     Run(Settings),
     /// Validate settings and registry, and print what is in force and who wrote it
-    #[command(after_help = "Example:\n  baseflow check --config /etc/baseflow/baseflow.toml")]
-    Check(Settings),
+    #[command(after_help = "Example:\n  baseflow check --config /etc/baseflow/baseflow.toml\n  \
+        baseflow check --probe --agent gw-luming --password-file luming.password --config /etc/baseflow/baseflow.toml\n\n\
+        Faults of the settings end it with 78; what --probe finds, with 1. While an agent's account is tried, that \
+        agent loses its connection for some seconds, and nothing else.")]
+    Check {
+        /// Also try the data folder and the broker's rules, changing neither
+        #[arg(long)]
+        probe: bool,
+        /// Try the rules under this agent's account too
+        #[arg(long, value_name = "NAME", requires_all = ["probe", "password_file"])]
+        agent: Option<AgentId>,
+        /// The password of that account
+        #[arg(long, value_name = "FILE", requires = "agent")]
+        password_file: Option<PathBuf>,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Stations, gauges, mandates, rules and people
     #[command(subcommand)]
     Registry(Registry),

@@ -31,7 +31,13 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
     match command {
         Command::Run(at) => run::run(&at.config),
-        Command::Check(at) => check::check(&at.config),
+        Command::Check { probe, agent, password_file, settings } => {
+            let account = agent
+                .zip(password_file)
+                .map(|(agent, password_file)| check::Account { agent, password_file });
+            let depth = if probe { check::Depth::Probe(account) } else { check::Depth::Settings };
+            check::check(&settings.config, &depth)
+        }
         Command::Registry(Registry::Import { file, dry_run, settings }) => {
             registry::import(&settings.config, &file, dry_run)
         }

@@ -32,6 +32,6 @@ pub use refusals::Refusals;
 pub use shell::{
     AddToken, Append, Import, ImportRegistry, Journal, JournalReader, JournalState, Limits,
     OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader, SetConsumer,
-    Store, StoreError, TokenAdded, verify,
+    Store, StoreError, TokenAdded, holder, verify,
 };
 pub use token::{TokenRow, TokenText};

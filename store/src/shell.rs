@@ -17,6 +17,7 @@ pub use journal::{
     AddToken, Append, Import, ImportRegistry, Journal, JournalReader, JournalState,
     RegistryInForce, RevokeToken, SetConsumer, TokenAdded,
 };
+pub use lock::holder;
 pub use open::{Limits, Options, Role, Store};
 pub use samples::{Samples, SamplesReader};
 pub use verify::verify;

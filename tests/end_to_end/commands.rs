@@ -1,9 +1,16 @@
 //! Commands: each does what its help says, ends with the right code, and may run beside the server.
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::json;
-use world::{Api, Bus, Exact, Finished, Oracle, Register, Site, World, binary, wait};
+use world::{
+    Api, Bus, Exact, Finished, Oracle, Process, Register, Site, World, binary, tool, wait,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,6 +74,84 @@ fn check_prints_what_is_in_force_with_origins_and_without_secrets() {
     let plan = agent.command(&["check"]).success();
     assert!(plan.contains("unit-1") && plan.contains("bus-0"), "{plan}");
     assert!(!plan.contains("secret of"), "a secret is printed: {plan}");
+}
+
+/// A broker without accounts and rules.
+fn open_broker(world: &World) -> (u16, Process) {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.expect("a free port").port();
+    let (file, log) = (world.folder().join("open.conf"), world.folder().join("open.log"));
+    let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
+    fs::write(&file, text).expect("a settings file");
+    let mut command = Command::new(tool("BASEFLOW_MOSQUITTO"));
+    let mut process = Process::start("the open broker", command.arg("-c").arg(file), &log);
+    wait::until("the open broker listens", PATIENCE, || {
+        process.expect_running();
+        TcpStream::connect(("127.0.0.1", port))
+    });
+    (port, process)
+}
+
+#[test]
+fn check_probe_tries_the_brokers_rules_and_takes_nothing_from_the_server() {
+    let mut world = World::new("check-probe");
+    let (_meter, site) = one_gauge(&world, "rules");
+    let third = "[[station]]\nid = \"BF-third\"\nagent = \"gw-third\"\n\n  [[station.gauge]]\n  id = \"release\"\n  \
+                 quantity = \"flow\"\n  unit = \"m3/s\"\n  interval = \"5s\"\n";
+    world.open_with(&[&site], &["gw-third"], third);
+    let password = world.folder().join("third.password");
+    fs::write(&password, world.broker.password("gw-third")).expect("a file");
+    let as_third = ["--agent", "gw-third", "--password-file", password.to_str().unwrap()];
+    let probe =
+        |world: &World| world.server.command(&[&["check", "--probe"][..], &as_third].concat());
+
+    // Beside the server, whose account is left alone; its connection stands.
+    let beside = probe(&world);
+    assert_eq!(beside.code, 0, "{beside:?}");
+    assert!(beside.out.contains("skipped  broker, as the server"), "{}", beside.out);
+    assert!(beside.out.contains("`baseflow/v1/server` is refused"), "{}", beside.out);
+    assert!(beside.out.contains("refuses who has no account"), "{}", beside.out);
+
+    // While the server is away, a third party's readings wait for it, and still do afterwards.
+    world.server.stop();
+    let at = model::time::Timestamp::clamped(wait::now_ms() / 1_000 * 1_000);
+    let reading =
+        format!(r#"{{"readings":{{"gauge":"BF-third/release","at":"{at}","value":0.612}}}}"#);
+    world.broker.client("gw-third").publish("baseflow/v1/gw-third/json", reading);
+    let alone = probe(&world);
+    assert_eq!(alone.code, 0, "{alone:?}");
+    for line in [
+        "ok       data: ",
+        "may publish `baseflow/v1/baseflow-probe-nobody/commit`",
+        "as the server: `baseflow/v1/baseflow-probe-nobody/batch` is refused",
+        "as `gw-third`: hears nothing that the broker keeps for others",
+    ] {
+        assert!(alone.out.contains(line), "{line} is missing: {}", alone.out);
+    }
+    world.server.start();
+    wait::until("the reading that waited", PATIENCE, || {
+        let samples = world.server.api().samples("BF-third/release")?;
+        if samples.len() == 1 { Ok(()) } else { Err(format!("{samples:?}")) }
+    });
+    assert!(world.server.api().list("quarantine", "&state=all").is_empty());
+    world.server.stop();
+
+    // A broker without rules.
+    let (port, _open) = open_broker(&world);
+    let settings = fs::read_to_string(world.server.settings()).expect("its settings");
+    let old = format!("mqtt://127.0.0.1:{}", world.broker.port());
+    fs::write(world.server.settings(), settings.replace(&old, &format!("mqtt://127.0.0.1:{port}")))
+        .expect("its settings");
+    let open = probe(&world);
+    assert_eq!(open.code, 1, "{open:?}");
+    for line in [
+        "FAULT    broker: whoever has no account gets in",
+        "FAULT    broker, as the server: may publish `baseflow/v1/baseflow-probe-nobody/batch`",
+        "FAULT    broker, as `gw-third`: may publish `baseflow/v1/baseflow-probe-nobody/json`",
+        "FAULT    broker, as `gw-third`: may publish `baseflow/v1/server`",
+    ] {
+        assert!(open.out.contains(line), "{line} is missing: {}", open.out);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `check`: settings and registry validated together, and what is in force.
 
+mod probe;
+
 use std::path::Path;
 
 use runtime::settings::effective;
@@ -12,8 +14,19 @@ use crate::{
     settings::{Config, Part, SECRET_KEYS, config, is_written, tree},
 };
 
+pub(super) use probe::Account;
+
+/// What is tried beside reading the settings.
+#[derive(Debug, Clone)]
+pub(super) enum Depth {
+    /// Nothing.
+    Settings,
+    /// Data folder and broker, with an agent's account where there is one.
+    Probe(Option<Account>),
+}
+
 /// Prints the settings in force with who wrote each; or every fault of settings and registry.
-pub(super) fn check(file: &Path) -> anyhow::Result<Ended> {
+pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
     let tree = tree(file)?;
     let config = match config(&tree, file) {
         Ok(config) => config,
@@ -33,7 +46,33 @@ pub(super) fn check(file: &Path) -> anyhow::Result<Ended> {
         warn(&found.warnings(&config.channels));
     }
     warn(&not_built(&config));
-    Ok(Ended::Done)
+    let Depth::Probe(account) = depth else { return Ok(Ended::Done) };
+    let mut findings = Findings::default();
+    probe::probe(&config, account.as_ref(), &mut findings)?;
+    Ok(if findings.is_any_bad { Ended::Incomplete } else { Ended::Done })
+}
+
+/// What was tried, told line by line.
+#[derive(Debug, Default)]
+struct Findings {
+    is_any_bad: bool,
+}
+
+impl Findings {
+    #[expect(clippy::unused_self, reason = "beside `bad`, which notes it")]
+    fn good(&self, what: &str) -> anyhow::Result<()> {
+        say(&format!("ok       {what}"))
+    }
+
+    fn bad(&mut self, what: &str) -> anyhow::Result<()> {
+        self.is_any_bad = true;
+        say(&format!("FAULT    {what}"))
+    }
+
+    #[expect(clippy::unused_self, reason = "beside `bad`, which notes it")]
+    fn skipped(&self, what: &str) -> anyhow::Result<()> {
+        say(&format!("skipped  {what}"))
+    }
 }
 
 /// The faults of the registry beside those of the settings, where it can be found at all.

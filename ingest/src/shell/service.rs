@@ -53,7 +53,7 @@ const PROVED: Duration = Duration::from_secs(5);
 /// How long refusals that the journal would not take wait.
 const REFUSALS_AGAIN_MS: i64 = 60_000;
 /// How long the broker keeps what it took for us while we are away.
-const SESSION: Duration = Duration::from_hours(7 * 24);
+pub const SESSION: Duration = Duration::from_hours(7 * 24);
 
 /// What the service is made of.
 #[derive(Debug)]

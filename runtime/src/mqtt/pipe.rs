@@ -116,6 +116,12 @@ impl Pipe {
         Ok(())
     }
 
+    /// The largest packet that the broker takes, as it said, and no more than ours; 0 until
+    /// connected.
+    pub fn max_packet_bytes(&self) -> usize {
+        self.line.limit().unwrap_or(0)
+    }
+
     /// Asks for these filters, at least once; one [`Event::Subscribed`] answers for all of them.
     pub fn subscribe(&self, filters: &[&str]) -> Result<(), PipeError> {
         self.line.limit()?;

@@ -37,7 +37,7 @@ impl Lock {
             if error != rustix::io::Errno::WOULDBLOCK {
                 return Err(at(error.into()));
             }
-            let holder = holder(&mut file).map_err(at)?;
+            let holder = named(&mut file).map_err(at)?;
             return Err(OpenError::Held { path: folder.to_owned(), holder });
         }
         name_holder(&mut file).map_err(at)?;
@@ -45,7 +45,21 @@ impl Lock {
     }
 }
 
-fn holder(file: &mut File) -> io::Result<String> {
+/// Who has the lock of this folder; none where nobody has, or where there is no such folder.
+pub fn holder(folder: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(folder.join(NAME)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => named(&mut file).map(Some),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn named(file: &mut File) -> io::Result<String> {
     let mut text = String::new();
     file.take(LONGEST_HOLDER).read_to_string(&mut text)?;
     Ok(if text.is_empty() { "another process".to_owned() } else { text.trim().to_owned() })
