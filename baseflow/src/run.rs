@@ -9,6 +9,8 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use dashboards::shell::{parts::Parts as ApiParts, server};
 use ingest::shell::{
+    place,
+    rejudge::Rejudge,
     replay::Replayer,
     service::{self, Parts as IngestParts},
     settle::Settler,
@@ -86,7 +88,7 @@ impl Server<'_> {
         let admin_address = self.start_admin(&admin, &readiness).await?;
         watch::start(&admin, self.store, &readiness);
         let api_address = if config.roles.contains(&Part::Dashboards) {
-            Some(self.start_api(&api).await?)
+            Some(self.start_api(&api, &ingest).await?)
         } else {
             None
         };
@@ -117,7 +119,7 @@ impl Server<'_> {
         Ok(address)
     }
 
-    async fn start_api(&self, stage: &Stage) -> anyhow::Result<SocketAddr> {
+    async fn start_api(&self, stage: &Stage, ingest: &Stage) -> anyhow::Result<SocketAddr> {
         let listener = listen("http.listen", self.settings.config.http.listen).await?;
         let address = listener.local_addr()?;
         let samples = self.store.samples().clone();
@@ -125,9 +127,7 @@ impl Server<'_> {
         let clock = Arc::clone(&self.clock);
         let is_ingesting = self.settings.config.roles.contains(&Part::Ingest);
         let replay = is_ingesting.then(|| {
-            let (samples, journal) = (samples.clone(), journal.clone());
-            let replayer: Arc<dyn Replay> =
-                Arc::new(Replayer { samples, journal, clock: Arc::clone(&clock) });
+            let replayer: Arc<dyn Replay> = Arc::new(Replayer::new(self.rejudge(), ingest.clone()));
             replayer
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
@@ -152,7 +152,16 @@ impl Server<'_> {
             readiness: readiness.condition("broker"),
         };
         stage.spawn("ingest", service::run(parts, stage.clone()));
+        stage.spawn("placing", place::run(self.rejudge(), stage.clone()));
         Ok(())
+    }
+
+    fn rejudge(&self) -> Rejudge {
+        Rejudge {
+            samples: self.store.samples().clone(),
+            journal: self.store.journal().clone(),
+            clock: Arc::clone(&self.clock),
+        }
     }
 }
 

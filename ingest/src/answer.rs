@@ -86,7 +86,12 @@ mod tests {
     use super::*;
 
     fn aside(gauge: &str, reason: Reason) -> SetAside {
-        SetAside { gauge: gauge.to_owned(), reason, detail: format!("{gauge} {}", reason.word()) }
+        SetAside {
+            gauge: gauge.to_owned(),
+            reason,
+            detail: format!("{gauge} {}", reason.word()),
+            moments: None,
+        }
     }
 
     #[test]

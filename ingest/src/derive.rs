@@ -8,18 +8,13 @@ use model::{
     ids::GaugeName,
     quantity::{Resolution, Unit},
     reading::Point,
-    sample::derive,
+    sample::{QcFlags, derive},
     station::Gauge,
-    time::Timestamp,
+    time::{Timestamp, may_be_measured},
     wire::{json_v1::JsonReading, refused_v1::Reason},
 };
 
-use crate::qc;
-
-/// The first moment that anything can have been measured at: the year 2000.
-pub const EARLIEST_MS: i64 = 946_684_800_000;
-/// How far ahead of the server's clock a meter's moment may be.
-pub const AHEAD_MS: i64 = 120_000;
+use crate::{placing::Placing, qc};
 
 /// What a column becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +25,8 @@ pub struct Derived {
     pub to: Timestamp,
     /// How many points.
     pub points: u32,
+    /// What makes UTC of the payload's moments; 0 where they are UTC.
+    pub offset_ms: i64,
     /// QC's flags in the store's form; `None` where nothing is flagged.
     pub qc: Option<Vec<u8>>,
 }
@@ -44,7 +41,12 @@ pub struct Obstacle {
 }
 
 /// The column as samples of `gauge`, or what stands in the way.
-pub fn column(column: &Column, gauge: &Gauge, now: Timestamp) -> Result<Derived, Obstacle> {
+pub fn column(
+    column: &Column,
+    gauge: &Gauge,
+    placing: Placing,
+    now: Timestamp,
+) -> Result<Derived, Obstacle> {
     let conversion = Unit::named(&column.unit)
         .and_then(|unit| gauge.resolution.conversion_from(unit, column.decimals))
         .ok_or_else(|| Obstacle {
@@ -56,15 +58,17 @@ pub fn column(column: &Column, gauge: &Gauge, now: Timestamp) -> Result<Derived,
                 gauge.resolution.unit.name()
             ),
         })?;
-    let points = column.points.iter().copied();
+    let points =
+        column.points.iter().map(|point| Point { at_ms: placing.utc_ms(point.at_ms), ..*point });
+    let doubt = if placing.is_uncertain(column.period_ms) { QcFlags::CLOCK } else { QcFlags::NONE };
     in_time(points.clone(), &gauge.name, now)?;
     let mut flags = Vec::with_capacity(column.points.len());
     for point in points.clone() {
         let sample =
             derive(point, conversion).ok_or_else(|| too_large(&gauge.name, gauge.resolution))?;
-        flags.push(qc::flags(sample.value, gauge.range));
+        flags.push(qc::flags(sample.value, gauge.range).and(doubt));
     }
-    span(points, qc::encode(&flags)).ok_or_else(|| Obstacle {
+    span(points, placing.offset_ms, qc::encode(&flags)).ok_or_else(|| Obstacle {
         reason: Reason::Time,
         detail: format!("`{}`: no points", gauge.name),
     })
@@ -83,7 +87,7 @@ pub fn readings(readings: &[JsonReading<'_>], gauge: &Gauge) -> Result<Derived, 
     points.sort_by_key(|point| point.at_ms);
     points.dedup_by_key(|point| point.at_ms);
     let flags: Vec<_> = points.iter().map(|point| qc::flags(point.value(), gauge.range)).collect();
-    span(points.iter().copied(), qc::encode(&flags)).ok_or_else(|| Obstacle {
+    span(points.iter().copied(), 0, qc::encode(&flags)).ok_or_else(|| Obstacle {
         reason: Reason::Range,
         detail: format!("`{}`: no reading that fits it", gauge.name),
     })
@@ -105,8 +109,7 @@ fn in_time(
     gauge: &GaugeName,
     now: Timestamp,
 ) -> Result<(), Obstacle> {
-    let latest = now.as_ms() + AHEAD_MS;
-    let Some(point) = points.find(|point| point.at_ms < EARLIEST_MS || point.at_ms > latest) else {
+    let Some(point) = points.find(|point| !may_be_measured(point.at_ms, now)) else {
         return Ok(());
     };
     Err(Obstacle {
@@ -118,7 +121,11 @@ fn in_time(
     })
 }
 
-fn span(points: impl Iterator<Item = Point>, qc: Option<Vec<u8>>) -> Option<Derived> {
+fn span(
+    points: impl Iterator<Item = Point>,
+    offset_ms: i64,
+    qc: Option<Vec<u8>>,
+) -> Option<Derived> {
     let (mut from, mut to, mut count) = (None, None, 0_u32);
     for point in points {
         from = from.or(Some(point.at_ms));
@@ -129,6 +136,7 @@ fn span(points: impl Iterator<Item = Point>, qc: Option<Vec<u8>>) -> Option<Deri
         from: Timestamp::clamped(from?),
         to: Timestamp::clamped(to?),
         points: count,
+        offset_ms,
         qc,
     })
 }

@@ -1,14 +1,14 @@
 //! What becomes of a message: authorised against the registry, decoded, judged column by column.
 //!
-//! A payload that is malformed, or speaks for another agent's station, is garbage as a whole. A
-//! column that only the registry refuses is set aside, and the rest of its batch goes on.
+//! A payload that is malformed is garbage as a whole. A column that only the registry refuses, or
+//! whose moments wait for an anchor, is set aside, and the rest of its batch goes on.
 
 use model::{
-    batch::{Batch, BatchClock, Gap},
+    batch::{Batch, Gap},
     ids::{AgentId, GaugeId},
     registry::Registry,
     station::Gauge,
-    time::Timestamp,
+    time::{Timestamp, may_be_measured},
     wire::{
         batch_v1,
         json_v1::{self, JsonReading, ReadingFault},
@@ -16,9 +16,13 @@ use model::{
     },
 };
 use sha2::{Digest as _, Sha256};
-use store::{Admit, AdmittedColumn, Key, Kind, SetAside};
+use store::{Admit, AdmittedColumn, AdmittedGap, Key, Kind, SetAside};
 
-use crate::derive::{self, Derived, Obstacle};
+use crate::{
+    derive::{self, Derived, Obstacle},
+    gaps,
+    placing::{self, Anchors, Placing},
+};
 
 /// A message as it came in.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,15 @@ pub struct Arrival<'a> {
     pub payload: &'a [u8],
     /// When.
     pub received_at: Timestamp,
+}
+
+/// What a message is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The registry in force.
+    pub registry: &'a Registry,
+    /// The anchors that stand for the sender's gateway, as far as they matter.
+    pub anchors: &'a Anchors,
 }
 
 /// What is to be done with a message.
@@ -68,10 +81,9 @@ impl Judgement {
                     .set_aside
                     .iter()
                     .map(|aside| size_of::<SetAside>() + aside.gauge.len() + aside.detail.len());
-                let gaps = admit
-                    .gaps
-                    .iter()
-                    .map(|gap| size_of::<Gap>() + gap.gauges.len() * (size_of::<GaugeId>() + NAME));
+                let gaps = admit.gaps.iter().map(|AdmittedGap { gap, .. }| {
+                    size_of::<Gap>() + gap.gauges.len() * (size_of::<GaugeId>() + NAME)
+                });
                 admit.bytes.len() + columns.chain(aside).chain(gaps).sum::<usize>()
             }
         }
@@ -83,16 +95,18 @@ const NAME: usize = 128;
 
 /// At most so many single readings are named in an answer; the count tells the rest.
 const MAX_FAULTS: usize = 8;
+/// The most characters that say what is wrong with one of them: it quotes what was sent.
+const MAX_PROBLEM: usize = 200;
 
 /// Judges a batch.
-pub fn batch(arrival: Arrival<'_>, registry: &Registry) -> Judgement {
+pub fn batch(arrival: Arrival<'_>, known: Known<'_>) -> Judgement {
     match batch_v1::decode(arrival.payload) {
         Err(error) => Judgement::Garbage(Garbage {
-            reason: reason_of(&error),
+            reason: error.reason(),
             detail: error.to_string(),
             key: None,
         }),
-        Ok((batch, digest)) => decoded(&batch, digest, Kind::Batch, arrival, registry),
+        Ok((batch, digest)) => decoded(&batch, digest, Kind::Batch, arrival, known),
     }
 }
 
@@ -102,7 +116,7 @@ pub fn decoded(
     digest: batch_v1::Digest,
     kind: Kind,
     arrival: Arrival<'_>,
-    registry: &Registry,
+    known: Known<'_>,
 ) -> Judgement {
     if batch.id.agent != *arrival.agent {
         return Judgement::Garbage(Garbage {
@@ -112,35 +126,40 @@ pub fn decoded(
         });
     }
     let key = Key::Batch { epoch: batch.id.epoch, sequence: batch.id.sequence, digest };
-    let gauges = batch.columns.iter().map(|column| &column.gauge);
-    if kind != Kind::Import
-        && let Some(detail) = foreign(gauges, arrival.agent, registry)
-    {
-        return Judgement::Garbage(Garbage {
-            reason: Reason::ForeignStation,
-            detail,
-            key: Some(key),
-        });
-    }
+    let now = arrival.received_at;
+    let placing = Placing::of(batch.clock, known.anchors);
+    // An import is the operator's own: whoever speaks for a station today does not matter.
+    let speaker = (kind != Kind::Import).then_some(arrival.agent);
     let mut admit = empty(kind, key, arrival);
     for column in &batch.columns {
-        let derived = match batch.clock {
-            BatchClock::Utc { .. } => known(&column.gauge, registry)
-                .and_then(|gauge| Ok((gauge, derive::column(column, gauge, arrival.received_at)?))),
-            BatchClock::Boot { boot_id } => Err(Obstacle {
+        let derived = known.gauge(&column.gauge, speaker).and_then(|gauge| {
+            let placing = placing.map_err(|boot| Obstacle {
                 reason: Reason::Clock,
-                detail: format!("moments since boot {boot_id}, for which no anchor has come"),
-            }),
-        };
-        enter(&mut admit, &column.gauge, derived);
+                detail: placing::waiting(boot),
+            })?;
+            Ok((gauge, derive::column(column, gauge, placing, now)?))
+        });
+        let ends = column.points.first().zip(column.points.last());
+        let moments = ends.zip(placing.ok()).map(|((first, last), placing)| {
+            let utc = |at_ms| Timestamp::clamped(placing.utc_ms(at_ms));
+            (utc(first.at_ms), utc(last.at_ms))
+        });
+        enter(&mut admit, &column.gauge, derived, moments);
     }
-    admit.gaps.clone_from(&batch.gaps);
+    let gaps = gaps::judge(&batch.gaps, arrival.agent, known, now);
+    let (anchors, refused) = placing::sound(&batch.anchors, now);
+    admit.gaps = gaps.admitted;
+    admit.anchors = anchors;
+    admit.set_aside.extend(gaps.set_aside);
+    admit.set_aside.extend(refused);
+    let waits = admit.set_aside.iter().any(|part| part.reason == Reason::Clock);
+    admit.boot = if waits { placing.err().or(gaps.boot) } else { None };
     admit.previous = batch.previous;
     Judgement::Admit(Box::new(admit))
 }
 
 /// Judges readings of a third party.
-pub fn json(arrival: Arrival<'_>, registry: &Registry) -> Judgement {
+pub fn json(arrival: Arrival<'_>, known: Known<'_>) -> Judgement {
     let key = Key::Payload { digest: Sha256::digest(arrival.payload).into() };
     let readings = match json_v1::decode(arrival.payload) {
         Ok(readings) => readings,
@@ -156,20 +175,12 @@ pub fn json(arrival: Arrival<'_>, registry: &Registry) -> Judgement {
             });
         }
     };
-    let named = readings.iter().filter_map(|reading| reading.as_ref().ok().map(|r| &r.gauge));
-    if let Some(detail) = foreign(named, arrival.agent, registry) {
-        return Judgement::Garbage(Garbage {
-            reason: Reason::ForeignStation,
-            detail,
-            key: Some(key),
-        });
-    }
     let mut faults = Vec::new();
     let mut sound: Vec<JsonReading<'_>> = Vec::with_capacity(readings.len());
     for (index, reading) in readings.into_iter().enumerate() {
         let judged = reading
             .and_then(|reading| in_time(reading, index, arrival.received_at))
-            .and_then(|reading| in_range(reading, index, registry));
+            .and_then(|reading| in_range(reading, index, known));
         match judged {
             Ok(reading) => sound.push(reading),
             Err(fault) => faults.push(fault),
@@ -183,15 +194,19 @@ pub fn json(arrival: Arrival<'_>, registry: &Registry) -> Judgement {
     let mut admit = empty(Kind::Json, key, arrival);
     for of_gauge in sound.chunk_by(|a, b| a.gauge == b.gauge) {
         let Some(first) = of_gauge.first() else { continue };
-        let derived = known(&first.gauge, registry)
+        let derived = known
+            .gauge(&first.gauge, Some(arrival.agent))
             .and_then(|gauge| Ok((gauge, derive::readings(of_gauge, gauge)?)));
-        enter(&mut admit, &first.gauge, derived);
+        let moments = of_gauge.iter().map(|reading| reading.at);
+        let moments = moments.clone().min().zip(moments.max());
+        enter(&mut admit, &first.gauge, derived, moments);
     }
     if !faults.is_empty() {
         admit.set_aside.push(SetAside {
             gauge: String::new(),
             reason: Reason::Reading,
             detail: in_words(&faults),
+            moments: None,
         });
     }
     Judgement::Admit(Box::new(admit))
@@ -202,7 +217,10 @@ fn in_words(faults: &[ReadingFault]) -> String {
     let first: Vec<String> = faults
         .iter()
         .take(MAX_FAULTS)
-        .map(|fault| format!("reading {}: {}", fault.index, fault.problem))
+        .map(|fault| {
+            let problem: String = fault.problem.chars().take(MAX_PROBLEM).collect();
+            format!("reading {}: {problem}", fault.index)
+        })
         .collect();
     match faults.len().saturating_sub(MAX_FAULTS) {
         0 => first.join("; "),
@@ -210,40 +228,31 @@ fn in_words(faults: &[ReadingFault]) -> String {
     }
 }
 
-const fn reason_of(error: &batch_v1::DecodeError) -> Reason {
-    match error {
-        batch_v1::DecodeError::TooLarge { .. } => Reason::TooLarge,
-        batch_v1::DecodeError::Version(_) => Reason::Version,
-        batch_v1::DecodeError::Malformed(_) => Reason::Undecodable,
-    }
-}
-
-/// The first gauge that stands at a station for which another agent, or none, speaks.
-#[expect(single_use_lifetimes, reason = "an impl Trait argument cannot leave it out")]
-fn foreign<'a>(
-    mut gauges: impl Iterator<Item = &'a GaugeId>,
-    agent: &AgentId,
-    registry: &Registry,
-) -> Option<String> {
-    let gauge = gauges.find(|gauge| {
-        registry
+impl<'a> Known<'a> {
+    /// Whether the registry lets another agent than this one, or none, speak for the station.
+    pub fn is_foreign(self, gauge: &GaugeId, agent: &AgentId) -> bool {
+        self.registry
             .station(gauge.station.as_str())
             .is_some_and(|station| station.agent.as_ref() != Some(agent))
-    })?;
-    Some(format!(
-        "`{gauge}`: the registry lets another agent than `{agent}` speak for this station, or none"
-    ))
-}
+    }
 
-fn known<'a>(gauge: &GaugeId, registry: &'a Registry) -> Result<&'a Gauge, Obstacle> {
-    let station = registry.station(gauge.station.as_str()).ok_or_else(|| Obstacle {
-        reason: Reason::UnknownStation,
-        detail: format!("station `{}` is not in the registry", gauge.station),
-    })?;
-    station.gauges.get(&gauge.name).ok_or_else(|| Obstacle {
-        reason: Reason::UnknownGauge,
-        detail: format!("gauge `{gauge}` is not in the registry"),
-    })
+    /// The gauge, which `speaker` must speak for where there is one.
+    fn gauge(self, gauge: &GaugeId, speaker: Option<&AgentId>) -> Result<&'a Gauge, Obstacle> {
+        let station = self.registry.station(gauge.station.as_str()).ok_or_else(|| Obstacle {
+            reason: Reason::UnknownStation,
+            detail: format!("station `{}` is not in the registry", gauge.station),
+        })?;
+        if let Some(agent) = speaker.filter(|agent| self.is_foreign(gauge, agent)) {
+            let detail = format!(
+                "`{gauge}`: the registry lets another agent than `{agent}` speak for this station, or none"
+            );
+            return Err(Obstacle { reason: Reason::ForeignStation, detail });
+        }
+        station.gauges.get(&gauge.name).ok_or_else(|| Obstacle {
+            reason: Reason::UnknownGauge,
+            detail: format!("gauge `{gauge}` is not in the registry"),
+        })
+    }
 }
 
 fn in_time(
@@ -251,8 +260,7 @@ fn in_time(
     index: usize,
     now: Timestamp,
 ) -> Result<JsonReading<'_>, ReadingFault> {
-    let at_ms = reading.at.as_ms();
-    if at_ms >= derive::EARLIEST_MS && at_ms <= now.as_ms() + derive::AHEAD_MS {
+    if may_be_measured(reading.at.as_ms(), now) {
         return Ok(reading);
     }
     let problem =
@@ -264,9 +272,9 @@ fn in_time(
 fn in_range<'a>(
     reading: JsonReading<'a>,
     index: usize,
-    registry: &Registry,
+    known: Known<'_>,
 ) -> Result<JsonReading<'a>, ReadingFault> {
-    let Ok(gauge) = known(&reading.gauge, registry) else { return Ok(reading) };
+    let Ok(gauge) = known.gauge(&reading.gauge, None) else { return Ok(reading) };
     match reading.value(gauge.resolution.decimals) {
         Ok(_) => Ok(reading),
         Err(error) => Err(ReadingFault { index, problem: format!("`{}`: {error}", reading.gauge) }),
@@ -283,12 +291,19 @@ fn empty(kind: Kind, key: Key, arrival: Arrival<'_>) -> Admit {
         bytes: arrival.payload.to_vec(),
         columns: Vec::new(),
         set_aside: Vec::new(),
+        boot: None,
         gaps: Vec::new(),
+        anchors: Vec::new(),
         previous: None,
     }
 }
 
-fn enter(admit: &mut Admit, gauge: &GaugeId, derived: Result<(&Gauge, Derived), Obstacle>) {
+fn enter(
+    admit: &mut Admit,
+    gauge: &GaugeId,
+    derived: Result<(&Gauge, Derived), Obstacle>,
+    moments: Option<(Timestamp, Timestamp)>,
+) {
     match derived {
         Ok((known, derived)) => admit.columns.push(AdmittedColumn {
             gauge: gauge.clone(),
@@ -297,12 +312,14 @@ fn enter(admit: &mut Admit, gauge: &GaugeId, derived: Result<(&Gauge, Derived), 
             from: derived.from,
             to: derived.to,
             points: derived.points,
+            offset_ms: derived.offset_ms,
             qc: derived.qc,
         }),
         Err(obstacle) => admit.set_aside.push(SetAside {
             gauge: gauge.to_string(),
             reason: obstacle.reason,
             detail: obstacle.detail,
+            moments,
         }),
     }
 }

@@ -5,8 +5,11 @@
 
 pub mod answer;
 pub mod derive;
+pub mod gaps;
 pub mod intake;
 pub mod metrics;
 pub mod notices;
+pub mod placing;
 pub mod qc;
+pub mod replay;
 pub mod shell;

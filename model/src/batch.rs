@@ -37,6 +37,16 @@ pub enum BatchClock {
     },
 }
 
+impl BatchClock {
+    /// The start that moments count from; `None` where they are UTC.
+    pub const fn boot(self) -> Option<BootId> {
+        match self {
+            Self::Utc { .. } => None,
+            Self::Boot { boot_id } => Some(boot_id),
+        }
+    }
+}
+
 /// The end of the epoch before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Previous {
@@ -72,6 +82,8 @@ pub struct Gap {
     pub last_sequence: Sequence,
     /// Whose readings they held.
     pub gauges: Vec<GaugeId>,
+    /// The start of the gateway that `from_ms` and `to_ms` count from; `None`: they are UTC.
+    pub boot: Option<BootId>,
     /// Moment of the first reading that is gone, ms.
     pub from_ms: i64,
     /// Moment after the last one, ms.

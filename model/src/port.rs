@@ -19,6 +19,8 @@ pub enum Replayed {
     Admitted {
         /// The gauges that were.
         gauges: Vec<String>,
+        /// How many batches something was admitted of.
+        batches: u64,
         /// What is still refused, each with its reason in words.
         still_refused: Vec<String>,
     },

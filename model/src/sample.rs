@@ -13,6 +13,19 @@ impl QcFlags {
     pub const NONE: Self = Self(0);
     /// Outside the gauge's `range`.
     pub const RANGE: Self = Self(1);
+    /// The moment is uncertain by more than half of the column's period.
+    pub const CLOCK: Self = Self(2);
+
+    /// The doubts of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether every doubt of `other` is among these.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
 /// A reading accepted.
@@ -38,7 +51,8 @@ impl Sample {
     pub fn quality_words(self) -> (&'static str, Option<Cow<'static, str>>) {
         match self.quality {
             Quality::GOOD if self.qc == QcFlags::NONE => ("good", None),
-            Quality::GOOD => ("suspect", Some(Cow::Borrowed("range"))),
+            Quality::GOOD if self.qc.has(QcFlags::RANGE) => ("suspect", Some("range".into())),
+            Quality::GOOD => ("suspect", Some("clock".into())),
             Quality::SUSPECT => ("suspect", None),
             Quality::BAD => ("bad", None),
             Quality::ESTIMATED => ("estimated", None),

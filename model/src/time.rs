@@ -25,6 +25,16 @@ pub enum TimeError {
     Zone(String),
 }
 
+/// The first moment that anything can have been measured at: the year 2000.
+pub const EARLIEST_MS: i64 = 946_684_800_000;
+/// How far ahead of the server's clock a meter's moment may be.
+pub const AHEAD_MS: i64 = 120_000;
+
+/// Whether something can have been measured at this moment, as the clock says `now`.
+pub const fn may_be_measured(at_ms: i64, now: Timestamp) -> bool {
+    at_ms >= EARLIEST_MS && at_ms <= now.as_ms() + AHEAD_MS
+}
+
 impl Timestamp {
     /// 1900-01-01T00:00:00Z.
     pub const MIN: Self = Self(-2_208_988_800_000);

@@ -6,6 +6,7 @@
 pub mod batch_v1;
 pub mod commit_v1;
 pub mod json_v1;
+mod object;
 pub mod refused_v1;
 pub mod runs;
 pub mod server_v1;

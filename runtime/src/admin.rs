@@ -59,7 +59,16 @@ impl Page {
 /// The named conditions under which the process does its work; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    conditions: Arc<Mutex<BTreeMap<String, Result<(), String>>>>,
+    conditions: Arc<Mutex<BTreeMap<String, State>>>,
+}
+
+/// How it stands with a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Met,
+    /// Met, and yet a person should look after something soon.
+    Warned(String),
+    Unmet(String),
 }
 
 /// One condition, held by whoever knows of it.
@@ -77,12 +86,7 @@ impl Readiness {
         condition
     }
 
-    /// Every condition, with the reason where it is not met.
-    pub fn conditions(&self) -> BTreeMap<String, Result<(), String>> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Result<(), String>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
         self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,6 +94,15 @@ impl Readiness {
 impl Condition {
     /// Met, or not and why.
     pub fn set(&self, state: Result<(), String>) {
+        self.enter(state.map_or_else(State::Unmet, |()| State::Met));
+    }
+
+    /// Met, so that the process counts as ready, and yet shown with what to look after.
+    pub fn warn(&self, warning: String) {
+        self.enter(State::Warned(warning));
+    }
+
+    fn enter(&self, state: State) {
         self.readiness.lock().insert(self.name.clone(), state);
     }
 }
@@ -192,12 +205,13 @@ impl Admin {
     }
 
     fn ready(&self) -> Page {
-        let conditions = self.readiness.conditions();
-        let is_ready = conditions.values().all(Result::is_ok);
+        let conditions = self.readiness.lock().clone();
+        let is_ready = !conditions.values().any(|state| matches!(state, State::Unmet(_)));
         let states = conditions.into_iter().map(|(name, state)| {
             let state = match state {
-                Ok(()) => serde_json::json!({ "ok": true }),
-                Err(reason) => serde_json::json!({ "ok": false, "reason": reason }),
+                State::Met => serde_json::json!({ "ok": true }),
+                State::Warned(warning) => serde_json::json!({ "ok": true, "warning": warning }),
+                State::Unmet(reason) => serde_json::json!({ "ok": false, "reason": reason }),
             };
             (name, state)
         });
@@ -280,6 +294,16 @@ mod tests {
             content-length: 92
 
             {"conditions":{"mqtt":{"ok":true},"spool":{"ok":false,"reason":"disk full"}},"ready":false}"#]]).await;
+    }
+
+    #[test]
+    fn a_warning_is_shown_and_leaves_the_process_ready() {
+        let readiness = Readiness::default();
+        readiness.condition("park").warn("nearly full".to_owned());
+        let page = Admin::new(Registry::new(), readiness).ready();
+        expect![[r#"{"conditions":{"park":{"ok":true,"warning":"nearly full"}},"ready":true}"#]]
+            .assert_eq(str::from_utf8(&page.body).unwrap().trim());
+        assert_eq!(page.status, StatusCode::OK);
     }
 
     #[tokio::test]

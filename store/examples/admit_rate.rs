@@ -102,6 +102,7 @@ fn admit(agent: usize, number: usize) -> Admit {
             from: Timestamp::from_ms(from).unwrap(),
             to: Timestamp::from_ms(from + (POINTS - 1) * STEP_MS).unwrap(),
             points: 12,
+            offset_ms: 0,
             qc: None,
         })
         .collect();
@@ -127,6 +128,8 @@ fn admit(agent: usize, number: usize) -> Admit {
         bytes,
         columns: admitted,
         set_aside: Vec::new(),
+        boot: None,
+        anchors: Vec::new(),
         gaps: Vec::new(),
         previous: None,
     }

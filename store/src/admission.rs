@@ -1,8 +1,8 @@
 //! What ingest asks of the store, and what the store answers.
 
 use model::{
-    batch::{Gap, Previous},
-    ids::{AgentId, Epoch, GaugeId, Sequence},
+    batch::{ClockAnchor, Gap, Previous},
+    ids::{AgentId, BootId, Epoch, GaugeId, Sequence},
     quantity::{Resolution, Unit},
     time::Timestamp,
     wire::{batch_v1::Digest, refused_v1::Reason},
@@ -92,6 +92,8 @@ pub struct AdmittedColumn {
     pub to: Timestamp,
     /// How many points; of a JSON document how many different moments.
     pub points: u32,
+    /// What makes UTC of the payload's moments; 0 where they are UTC.
+    pub offset_ms: i64,
     /// QC flags as `model::wire::runs` over the points; `None` where nothing is flagged.
     pub qc: Option<Vec<u8>>,
 }
@@ -112,6 +114,17 @@ pub struct SetAside {
     pub reason: Reason,
     /// In words.
     pub detail: String,
+    /// The first and the last moment of its points, where they are known.
+    pub moments: Option<(Timestamp, Timestamp)>,
+}
+
+/// A gap that is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmittedGap {
+    /// Which one of its payload, from 0.
+    pub number: u32,
+    /// Its moments are UTC.
+    pub gap: Gap,
 }
 
 /// A payload to be stored, once.
@@ -133,8 +146,12 @@ pub struct Admit {
     pub columns: Vec<AdmittedColumn>,
     /// What is not.
     pub set_aside: Vec<SetAside>,
+    /// The start of the gateway for whose anchor something of it waits.
+    pub boot: Option<BootId>,
     /// Readings that the agent knows to be lost.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<AdmittedGap>,
+    /// Where UTC stood when the agent's gateway started.
+    pub anchors: Vec<ClockAnchor>,
     /// In the first batch of an epoch: the end of the epoch before.
     pub previous: Option<Previous>,
 }
@@ -148,6 +165,27 @@ pub struct Admitted {
     pub feeds: Vec<i64>,
     /// Points that contradict what stands at their moment.
     pub conflicts: u64,
+    /// Anchors that contradict the one that stands for their start.
+    pub other_anchors: u64,
+}
+
+/// Which bound of the park is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkBound {
+    /// That of all payloads.
+    Park,
+    /// That of one agent's.
+    Agent,
+}
+
+impl ParkBound {
+    /// The word for it in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Park => "park",
+            Self::Agent => "agent",
+        }
+    }
 }
 
 /// What became of an [`Admit`].
@@ -162,8 +200,8 @@ pub enum Admission {
         /// What came before.
         stored: Digest,
     },
-    /// Something would have to be set aside, and there is no room; nothing was stored.
-    ParkFull,
+    /// All of it would have to be parked, and there is no room; nothing but its anchors was stored.
+    ParkFull(ParkBound),
 }
 
 /// A payload refused whole, to be kept for a while.
@@ -212,8 +250,8 @@ pub struct SetStatus {
     pub agent: AgentId,
     /// When.
     pub received_at: Timestamp,
-    /// The document (§4) as received.
-    pub json: String,
+    /// The document (§4) as received; `None`: it was taken back, and no status is known.
+    pub json: Option<String>,
 }
 
 /// A quarantined payload judged again.
@@ -230,28 +268,49 @@ pub struct Replay {
 /// What judging again came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayVerdict {
-    /// Of a parked payload.
-    Parked {
-        /// What is accepted of what was set aside.
-        columns: Vec<AdmittedColumn>,
-        /// What is still set aside.
-        still: Vec<SetAside>,
-    },
+    /// Of some batches of a parked item; of others it may be asked later.
+    Parked(Vec<Rejudged>),
     /// Of a payload that was refused whole: as if it came for the first time, with the agent,
     /// topic and moment of the row.
     Garbage(Box<Admit>),
+}
+
+/// A parked batch judged again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejudged {
+    /// Its position.
+    pub batch: i64,
+    /// What is accepted of what was set aside.
+    pub columns: Vec<AdmittedColumn>,
+    /// Gaps that are accepted.
+    pub gaps: Vec<AdmittedGap>,
+    /// What is still set aside.
+    pub still: Vec<SetAside>,
+    /// The start of the gateway for whose anchor something of it still waits.
+    pub boot: Option<BootId>,
+}
+
+/// What a replay admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readmitted {
+    /// Batches of which something was.
+    pub batches: u64,
+    /// Points that were.
+    pub points: u64,
+    /// Points among them that contradict what stands at their moment.
+    pub conflicts: u64,
 }
 
 /// What became of a [`Replay`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replayed {
     /// Stored and synced.
-    Done(Admitted),
+    Done(Readmitted),
     /// Nothing is accepted; the row stays held.
     Unchanged,
     /// There is no such row, or it was decided before, or its payload is gone.
     NotHeld,
-    /// Something would have to be set aside, and there is no room.
+    /// All of it would have to be parked, and there is no room.
     ParkFull,
 }
 
@@ -262,11 +321,21 @@ pub struct Discard {
     pub id: i64,
 }
 
+/// Lets some more batches of a parked item go that was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    /// The row of the quarantine.
+    pub id: i64,
+}
+
 /// What became of a [`Discard`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discarded {
     /// Given up; its identity stays known.
-    Done,
+    Done {
+        /// Batches that [`Sweep`] has still to let go.
+        left: u64,
+    },
     /// There is no such row, or it was decided before.
     NotHeld,
 }

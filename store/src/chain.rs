@@ -1,6 +1,10 @@
 //! Journal entries: their canonical bytes and the chain of hashes over them (`docs/formats.md` §10).
 
-use model::{ids::StoreId, time::Timestamp, wire::refused_v1::Reason};
+use model::{
+    ids::{AgentId, BootId, StoreId},
+    time::Timestamp,
+    wire::refused_v1::Reason,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -91,6 +95,19 @@ pub enum Body {
         /// The gauges concerned; empty where the whole payload was held.
         gauges: Vec<String>,
     },
+    /// Moments that count from a start of a gateway have become UTC.
+    ClockAnchored {
+        /// Whose gateway.
+        agent: AgentId,
+        /// Which start.
+        boot_id: BootId,
+        /// When it was.
+        utc_at_boot: Timestamp,
+        /// To within so many milliseconds.
+        uncertainty_ms: u32,
+        /// Who says so (§2).
+        source: u32,
+    },
     /// A file of samples was imported.
     SamplesImported {
         /// The file's name, without its folder.
@@ -124,6 +141,7 @@ impl Body {
             Self::TokenRevoked { .. } => "token_revoked",
             Self::Refusals { .. } => "refusals",
             Self::QuarantineDecided { .. } => "quarantine_decided",
+            Self::ClockAnchored { .. } => "clock_anchored",
             Self::SamplesImported { .. } => "samples_imported",
         }
     }
@@ -240,6 +258,13 @@ mod tests {
             Body::StoreCreated { store_id: StoreId(1), version: "0.1.0".to_owned() },
             Body::Refusals { agent: "gw".to_owned(), reason: Reason::UnknownGauge, hour, count: 3 },
             Body::QuarantineDecided { id: 4, decision: Decision::Replayed, gauges: vec![] },
+            Body::ClockAnchored {
+                agent: "gw".parse().unwrap(),
+                boot_id: BootId(1),
+                utc_at_boot: hour,
+                uncertainty_ms: 2,
+                source: 1,
+            },
         ];
         let shown: Vec<_> = bodies
             .iter()
@@ -248,7 +273,8 @@ mod tests {
         expect![[r#"
             store_created {"store_id":"00000000000000000000000000000001","version":"0.1.0"}
             refusals {"agent":"gw","reason":"unknown_gauge","hour":"2026-11-22T08:00:00Z","count":3}
-            quarantine_decided {"id":4,"decision":"replayed","gauges":[]}"#]]
+            quarantine_decided {"id":4,"decision":"replayed","gauges":[]}
+            clock_anchored {"agent":"gw","boot_id":"00000000000000000000000000000001","utc_at_boot":"2026-11-22T08:00:00Z","uncertainty_ms":2,"source":1}"#]]
         .assert_eq(&shown.join("\n"));
     }
 }

@@ -1,8 +1,10 @@
 //! What the store answers about gauges, agents, the quarantine and the feed.
 
+use std::collections::BTreeSet;
+
 use model::{
-    batch::{Gap, Previous},
-    ids::{AgentId, Epoch, GaugeId, Sequence, StationId},
+    batch::{ClockAnchor, Gap, Previous},
+    ids::{AgentId, BootId, Epoch, GaugeId, Sequence, StationId},
     quantity::Unit,
     time::{Span, Timestamp},
     wire::{
@@ -149,7 +151,7 @@ pub struct QuarantinePage {
     pub next: Option<i64>,
 }
 
-/// A payload, or a part of one, that was refused.
+/// A payload that was refused, or what was set aside of many for the same reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantineRow {
     /// Its number.
@@ -162,19 +164,35 @@ pub struct QuarantineRow {
     pub agent: AgentId,
     /// On which topic.
     pub topic: String,
-    /// When.
+    /// When its first payload came.
     pub received_at: Timestamp,
-    /// The payload's length.
+    /// When its last payload came.
+    pub last_at: Timestamp,
+    /// How many payloads it ever held.
+    pub batches: u64,
+    /// How many of them wait for a decision.
+    pub waiting: u64,
+    /// The length of all its payloads.
     pub bytes: u64,
-    /// Of the payload as received.
+    /// Of the first payload as received.
     pub digest: Digest,
     /// The word for the first reason; a later version may know more of them.
     pub reason: String,
     /// In words, each gauge's reason.
     pub detail: String,
-    /// The gauges that are set aside; empty where the whole payload was refused.
+    /// The first gauges that are set aside, at most [`SHOWN_GAUGES`]; empty where a whole payload
+    /// was refused, or where its payloads have too many different ones.
     pub gauges: Vec<String>,
+    /// How many gauges are set aside.
+    pub gauge_count: u64,
+    /// The first and the last moment of what is set aside, where they are known.
+    pub moments: Option<(Timestamp, Timestamp)>,
+    /// The start of the gateway for whose anchor it waits.
+    pub boot: Option<BootId>,
 }
+
+/// The most gauges that a row of the quarantine shows.
+pub const SHOWN_GAUGES: usize = 100;
 
 impl QuarantineRow {
     /// The reason, where this version knows it.
@@ -195,12 +213,52 @@ pub struct QuarantineItem {
 /// Where a quarantined payload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Original {
-    /// Stored as a batch, since the rest of it was admitted or all of it may be.
-    Batch(StoredBatch),
+    /// Stored as batches, since the rest of them was admitted or all of them may be.
+    Batches,
+    /// Stored as this batch, since the rest of it was admitted.
+    Batch(i64),
     /// Kept in the row.
     Payload(Vec<u8>),
     /// Given up.
     Gone,
+}
+
+/// A batch of a parked item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedBatch {
+    /// As it is stored.
+    pub stored: StoredBatch,
+    /// Which of its gauges are set aside.
+    pub gauges: BTreeSet<String>,
+}
+
+/// The next batches of a parked item.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParkedSlice {
+    /// At least one, unless there are none.
+    pub batches: Vec<ParkedBatch>,
+    /// After which batch the next slice begins; `None` at the end.
+    pub next: Option<i64>,
+}
+
+/// An anchor that stands, by the order in which they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnchorRow {
+    /// Its number.
+    pub id: i64,
+    /// Whose.
+    pub agent: AgentId,
+    /// What it says.
+    pub anchor: ClockAnchor,
+}
+
+/// How full the park is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParkFacts {
+    /// What all parked payloads count.
+    pub bytes: u64,
+    /// Who has most in it, and what that counts.
+    pub fullest: Option<(AgentId, u64)>,
 }
 
 /// A stored payload.

@@ -18,20 +18,22 @@ mod shell;
 mod token;
 
 pub use admission::{
-    Admission, Admit, Admitted, AdmittedColumn, Discard, Discarded, Key, Kind, Quarantine,
-    Quarantined, Replay, ReplayVerdict, Replayed, SetAside, SetStatus,
+    Admission, Admit, Admitted, AdmittedColumn, AdmittedGap, Discard, Discarded, Key, Kind,
+    ParkBound, Quarantine, Quarantined, Readmitted, Rejudged, Replay, ReplayVerdict, Replayed,
+    SetAside, SetStatus, Sweep,
 };
 pub use audit::{Finding, Report};
 pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash};
 pub use facts::{
-    AgentRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original, QuarantineItem,
-    QuarantinePage, QuarantineQuery, QuarantineRow, QuarantineState, StoredBatch,
+    AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original, ParkFacts,
+    ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage, QuarantineQuery, QuarantineRow,
+    QuarantineState, SHOWN_GAUGES, StoredBatch,
 };
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use refusals::Refusals;
 pub use shell::{
-    AddToken, Append, Import, ImportRegistry, Journal, JournalReader, JournalState, Limits,
-    OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader, SetConsumer,
-    Store, StoreError, TokenAdded, holder, verify,
+    AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
+    Limits, OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader,
+    SetConsumer, Store, StoreError, TokenAdded, holder, verify,
 };
 pub use token::{TokenRow, TokenText};

@@ -1,8 +1,12 @@
 //! What the store counts about itself.
 
+use model::wire::refused_v1::{Kept, Reason};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
+
+use crate::admission::ParkBound;
 
 /// The store's metrics, registered once a process.
 #[derive(Debug, Clone)]
@@ -15,6 +19,14 @@ pub struct Metrics {
     pub(crate) batches: IntCounterVec,
     /// Payloads of which something was set aside.
     pub(crate) parked: IntCounter,
+    /// What all parked payloads count.
+    pub(crate) parked_bytes: IntGauge,
+    /// What they may count.
+    pub(crate) parked_limit: IntGauge,
+    /// Payloads that were not parked for want of room, by `bound` and `reason`.
+    pub(crate) park_full: IntCounterVec,
+    /// Anchors that contradict the one that stands for their start.
+    pub(crate) other_anchors: IntCounter,
     /// Points admitted.
     pub(crate) samples: IntCounter,
     /// Points that contradict what stands at their moment.
@@ -52,6 +64,25 @@ impl Metrics {
                 "baseflow_store_parked_total",
                 "Payloads of which something was set aside",
             )?,
+            parked_bytes: IntGauge::new(
+                "baseflow_store_parked_bytes",
+                "What all parked payloads count against the park",
+            )?,
+            parked_limit: IntGauge::new(
+                "baseflow_store_parked_limit_bytes",
+                "The park's bound; an agent may fill an eighth of it",
+            )?,
+            park_full: IntCounterVec::new(
+                Opts::new(
+                    "baseflow_store_park_full_total",
+                    "Payloads not parked for want of room, resent ones each time",
+                ),
+                &["bound", "reason"],
+            )?,
+            other_anchors: IntCounter::new(
+                "baseflow_store_anchor_conflicts_total",
+                "Clock anchors that contradict the one that stands for their start",
+            )?,
             samples: IntCounter::new("baseflow_store_samples_total", "Points admitted")?,
             conflicts: IntCounter::new(
                 "baseflow_store_conflicts_total",
@@ -70,6 +101,11 @@ impl Metrics {
                 file,
             )?,
         };
+        for bound in [ParkBound::Park, ParkBound::Agent] {
+            for reason in Reason::ALL.iter().filter(|reason| reason.kept() == Kept::Parked) {
+                metrics.park_full.with_label_values(&[bound.word(), reason.word()]).reset();
+            }
+        }
         for collector in metrics.collectors() {
             registry.register(collector)?;
         }
@@ -82,6 +118,10 @@ impl Metrics {
             Box::new(self.group_writes.clone()),
             Box::new(self.batches.clone()),
             Box::new(self.parked.clone()),
+            Box::new(self.parked_bytes.clone()),
+            Box::new(self.parked_limit.clone()),
+            Box::new(self.park_full.clone()),
+            Box::new(self.other_anchors.clone()),
             Box::new(self.samples.clone()),
             Box::new(self.conflicts.clone()),
             Box::new(self.garbage_dropped.clone()),

@@ -4,6 +4,7 @@ use model::{
     batch::{Batch, BatchClock},
     ids::GaugeId,
     quantity::{Resolution, Unit},
+    reading::Point,
     sample::{QcFlags, Sample, derive},
     time::Timestamp,
     wire::{
@@ -43,9 +44,9 @@ pub enum PointsError {
     /// A value or a moment beyond what a sample can hold.
     #[error("`{0}`: a point that no sample can hold")]
     Range(GaugeId),
-    /// Moments since boot.
-    #[error("the batch counts from a gateway's start, not in UTC")]
-    Boot,
+    /// Moments since boot that nothing places, or moments in UTC that something would move.
+    #[error("`{0}`: the span's offset is not that of the batch's clock")]
+    Clock(GaugeId),
     /// Other than was said at admission.
     #[error("`{gauge}`: {found} points from {from} to {to}, where {said} were said")]
     Count {
@@ -106,25 +107,22 @@ impl<'a> Decoded<'a> {
         }
     }
 
-    /// The samples of `gauge` from `from` to `to` (both belong to it), in ascending moments, none
-    /// flagged; and how many readings contradict an earlier one of the same payload.
-    pub fn samples(
-        &self,
-        gauge: &GaugeId,
-        resolution: Resolution,
-        (from, to): (Timestamp, Timestamp),
-    ) -> Result<(Vec<Sample>, u64), PointsError> {
-        let inside = |at: i64| at >= from.as_ms() && at <= to.as_ms();
+    /// The samples of a span, in ascending moments of UTC, none flagged; and how many readings
+    /// contradict an earlier one of the same payload.
+    pub fn samples(&self, span: &AdmittedColumn) -> Result<(Vec<Sample>, u64), PointsError> {
+        let (from, to) = (span.from.as_ms(), span.to.as_ms());
+        let inside = |at: i64| at >= from && at <= to;
         match &self.0 {
-            Content::Batch(batch) => Ok((column_samples(batch, gauge, resolution, inside)?, 0)),
-            Content::Document(readings) => document_samples(readings, gauge, resolution, inside),
+            Content::Batch(batch) => Ok((column_samples(batch, span, inside)?, 0)),
+            Content::Document(readings) => {
+                document_samples(readings, &span.gauge, span.resolution(), inside)
+            }
         }
     }
 
     /// The samples of a span with their flags, exactly as many as it says.
     pub fn span(&self, column: &AdmittedColumn) -> Result<Vec<Sample>, PointsError> {
-        let range = (column.from, column.to);
-        let (mut samples, _conflicts) = self.samples(&column.gauge, column.resolution(), range)?;
+        let (mut samples, _conflicts) = self.samples(column)?;
         let ends = (samples.first().map(|s| s.at), samples.last().map(|s| s.at));
         let said = usize::try_from(column.points).unwrap_or(usize::MAX);
         if samples.len() != said || ends != (Some(column.from), Some(column.to)) {
@@ -145,13 +143,17 @@ impl<'a> Decoded<'a> {
 
 fn column_samples(
     batch: &Batch,
-    gauge: &GaugeId,
-    resolution: Resolution,
+    span: &AdmittedColumn,
     inside: impl Fn(i64) -> bool,
 ) -> Result<Vec<Sample>, PointsError> {
-    match batch.clock {
-        BatchClock::Utc { .. } => {}
-        BatchClock::Boot { .. } => return Err(PointsError::Boot),
+    let (gauge, resolution) = (&span.gauge, span.resolution());
+    let is_placed = span.offset_ms != 0;
+    let counts_from_boot = match batch.clock {
+        BatchClock::Utc { .. } => false,
+        BatchClock::Boot { .. } => true,
+    };
+    if is_placed != counts_from_boot {
+        return Err(PointsError::Clock(gauge.clone()));
     }
     let column = batch
         .columns
@@ -168,8 +170,9 @@ fn column_samples(
     column
         .points
         .iter()
+        .map(|point| Point { at_ms: point.at_ms.saturating_add(span.offset_ms), ..*point })
         .filter(|point| inside(point.at_ms))
-        .map(|point| derive(*point, conversion).ok_or_else(|| PointsError::Range(gauge.clone())))
+        .map(|point| derive(point, conversion).ok_or_else(|| PointsError::Range(gauge.clone())))
         .collect()
 }
 
@@ -250,7 +253,6 @@ mod tests {
     use model::{
         batch::Column,
         ids::{BatchId, Epoch},
-        reading::Point,
     };
 
     use super::*;
@@ -269,7 +271,16 @@ mod tests {
 
     fn column(from: i64, to: i64, points: u32, qc: Option<Vec<u8>>) -> AdmittedColumn {
         let Resolution { unit, decimals } = resolution();
-        AdmittedColumn { gauge: gauge(), unit, decimals, from: at(from), to: at(to), points, qc }
+        AdmittedColumn {
+            gauge: gauge(),
+            unit,
+            decimals,
+            from: at(from),
+            to: at(to),
+            points,
+            offset_ms: 0,
+            qc,
+        }
     }
 
     fn batch(points: Vec<Point>) -> Vec<u8> {
@@ -311,8 +322,7 @@ mod tests {
             [reading("02", "1"), reading("01", "2"), reading("02", "3"), reading("02", "1.0")];
         let bytes = format!(r#"{{"readings":[{}]}}"#, readings.join(","));
         let decoded = Decoded::new(Kind::Json, bytes.as_bytes()).unwrap();
-        let (samples, conflicts) =
-            decoded.samples(&gauge(), resolution(), (at(0), at(5_000))).unwrap();
+        let (samples, conflicts) = decoded.samples(&column(0, 5_000, 2, None)).unwrap();
         let shown: Vec<_> = samples.iter().map(|s| (s.at.as_ms(), s.value)).collect();
         assert_eq!(shown, [(1_000, Some(2_000_000)), (2_000, Some(1_000_000))]);
         assert_eq!(conflicts, 1);

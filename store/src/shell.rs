@@ -14,7 +14,7 @@ mod writer;
 
 pub use error::{OpenError, StoreError};
 pub use journal::{
-    AddToken, Append, Import, ImportRegistry, Journal, JournalReader, JournalState,
+    AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
     RegistryInForce, RevokeToken, SetConsumer, TokenAdded,
 };
 pub use lock::holder;

@@ -1,13 +1,18 @@
-//! Watches the store while the server runs: whether it can write, and whether a registry is there.
+//! Watches the store while the server runs: whether it can write, whether a registry is there, and
+//! how full the park is.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use model::fault::Fault;
+use model::fault::{Chain, Fault};
 use runtime::{
     admin::Readiness,
     tasks::{Failure, Stage},
 };
-use store::{JournalState, Store};
+use store::{JournalState, Limits, ParkFacts, SamplesReader, Store};
+use tracing::debug;
+
+/// Between two looks at the park.
+const PARK_PERIOD: Duration = Duration::from_secs(5);
 
 /// The store can write no more; only a new start of the process helps.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +25,7 @@ impl Failure for StoreStopped {
     }
 }
 
-/// Starts both watches; they end with `stage`.
+/// Starts the watches; they end with `stage`.
 pub(super) fn start(stage: &Stage, store: &Store, readiness: &Readiness) {
     let (mut failed, stop) = (store.failed(), stage.stopping());
     let condition = readiness.condition("store");
@@ -48,11 +53,64 @@ pub(super) fn start(stage: &Stage, store: &Store, readiness: &Readiness) {
             }
         }
     });
+
+    let (samples, limits, stop) = (store.samples().clone(), store.limits(), stage.stopping());
+    let condition = readiness.condition("park");
+    condition.set(Ok(()));
+    stage.spawn("park watch", async move {
+        loop {
+            match samples.read(SamplesReader::park).await {
+                Ok(facts) => match fullness(&facts, limits) {
+                    Some(warning) => condition.warn(warning),
+                    None => condition.set(Ok(())),
+                },
+                Err(error) => debug!(error = %Chain(&error), "cannot measure the park"),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(PARK_PERIOD) => {}
+            }
+        }
+    });
+}
+
+/// What to say of a park of which nine tenths are full, or nine tenths of an agent's share. It
+/// keeps nothing out but what is refused anyway, so the server is as ready as ever.
+fn fullness(facts: &ParkFacts, limits: Limits) -> Option<String> {
+    const ADVICE: &str = "import the registry and replay, or discard; what is refused meanwhile stays with its agents";
+    let is_nearly = |bytes: u64, limit: u64| bytes > limit - limit / 10;
+    if is_nearly(facts.bytes, limits.parked) {
+        let (bytes, limit) = (facts.bytes, limits.parked);
+        return Some(format!("the park is nearly full, {bytes} of {limit} bytes: {ADVICE}"));
+    }
+    let (agent, bytes) = facts.fullest.as_ref()?;
+    let limit = limits.parked_of_agent();
+    is_nearly(*bytes, limit).then(|| {
+        format!("the share of agent `{agent}` in the park is nearly full, {bytes} of {limit} bytes: {ADVICE}")
+    })
 }
 
 fn state_of(journal: &JournalState) -> Result<(), String> {
     match &journal.registry {
         Some(_) => Ok(()),
         None => Err("no registry was imported yet".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nearly_full_park_is_told_with_whom_to_ask() {
+        let limits = Limits { parked: 1_600, garbage: 0, ballast: 0 };
+        let facts =
+            |bytes, of_agent| ParkFacts { bytes, fullest: Some(("gw".parse().unwrap(), of_agent)) };
+        assert_eq!(fullness(&ParkFacts::default(), limits), None);
+        assert_eq!(fullness(&facts(1_440, 180), limits), None);
+        let told = |facts| fullness(&facts, limits).unwrap();
+        assert!(told(facts(1_441, 10)).starts_with("the park is nearly full, 1441 of 1600 bytes"));
+        assert!(told(facts(181, 181)).starts_with("the share of agent `gw`"));
     }
 }

@@ -76,6 +76,7 @@ impl Replay for Replays {
         let answer = match id {
             1 => Replayed::Admitted {
                 gauges: vec!["S-1/flow".to_owned()],
+                batches: 1,
                 still_refused: Vec::new(),
             },
             2 => Replayed::StillRefused(vec!["station `X` is not in the registry".to_owned()]),
@@ -216,14 +217,17 @@ impl World {
                 from: now.plus_ms(-10_000),
                 to: now,
                 points: 3,
+                offset_ms: 0,
                 qc: None,
             }],
             set_aside: Vec::new(),
+            boot: None,
             gaps: Vec::new(),
+            anchors: Vec::new(),
             previous: None,
         };
         self.store.samples().write_blocking(admit).unwrap();
-        let json = r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned();
+        let json = Some(r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned());
         self.store.samples().write_blocking(SetStatus { agent, received_at: now, json }).unwrap();
     }
 
@@ -386,19 +390,21 @@ fn stations_show_what_the_registry_says() {
 fn agents_and_quarantine_are_listed() {
     in_world(|world| async move {
         check(&world, "/api/v1/agents", &expect![[r#"200 {"agents":[{"id":"gw-1","stations":["S-1"],"online":true,"status":{"format":1,"online":true,"version":"0.1.0"},"status_at":"2026-11-22T00:00:00Z","seen_at":"2026-11-22T00:00:00Z","epochs":[{"epoch":"0000000000000001","first_at":"2026-11-22T00:00:00Z","last_at":"2026-11-22T00:00:00Z","first_sequence":1,"last_sequence":1,"batches":1,"holes":0,"holes_are":"none"}]}],"next":null}"#]]).await;
-        check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","bytes":4,"kind":"garbage","state":"held","reason":"undecodable","detail":"not a batch","gauges":[],"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+        check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":1,"bytes":4,"kind":"garbage","state":"held","reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
         let admin = world.token(Role::Admin);
         let post = |path: &'static str| world.ask(&Method::POST, path, Some(admin), "");
         let said = post("/api/v1/quarantine/1/replay").await;
-        expect![[r#"{"id":1,"decision":"replayed","admitted":["S-1/flow"],"still_refused":[]}"#]]
+        expect![[r#"{"id":1,"decision":"replayed","admitted":["S-1/flow"],"batches":1,"still_refused":[]}"#]]
             .assert_eq(&said.text);
         let said = post("/api/v1/quarantine/1/discard").await;
-        expect![[r#"{"id":1,"decision":"discarded","admitted":[],"still_refused":[]}"#]]
-            .assert_eq(&said.text);
+        expect![[
+            r#"{"id":1,"decision":"discarded","admitted":[],"batches":0,"still_refused":[]}"#
+        ]]
+        .assert_eq(&said.text);
         assert_eq!(post("/api/v1/quarantine/1/discard").await.status, 409);
         check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[],"next":null}"#]])
             .await;
-        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","bytes":4,"kind":"garbage","state":"discarded","reason":"undecodable","detail":"not a batch","gauges":[],"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":0,"bytes":4,"kind":"garbage","state":"discarded","reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
     });
 }
 

@@ -1,6 +1,11 @@
 //! What was refused, and what was decided about it, as the API shows it.
 
-use model::{ids::AgentId, port::Replayed, time::Timestamp, wire::refused_v1::Kept};
+use model::{
+    ids::{AgentId, BootId},
+    port::Replayed,
+    time::Timestamp,
+    wire::refused_v1::Kept,
+};
 use serde::Serialize;
 use store::{QuarantinePage, QuarantineRow};
 use utoipa::ToSchema;
@@ -19,10 +24,17 @@ pub struct QuarantineView {
     /// On which topic.
     #[schema(example = "baseflow/v1/gw-luming/batch")]
     pub topic: String,
-    /// When it came.
+    /// When it came; of several batches when the first did.
     #[schema(value_type = String, format = DateTime)]
     pub received_at: Timestamp,
-    /// How large the payload is.
+    /// When the last of its batches came.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_received_at: Timestamp,
+    /// How many batches it ever held: what is parked for the same reasons is one item.
+    pub batches: u64,
+    /// How many of them wait for a decision.
+    pub waiting: u64,
+    /// How large the payloads are.
     pub bytes: u64,
     /// `parked`: only the registry refuses it, and `replay` may admit it; `garbage`: it is kept for
     /// looking at, the oldest going first.
@@ -36,9 +48,21 @@ pub struct QuarantineView {
     pub reason: String,
     /// The reason in words, with what to do.
     pub detail: String,
-    /// The gauges that are set aside, where the rest of the batch was admitted.
+    /// The gauges that are set aside, at most 100 of them; empty where a payload is refused whole,
+    /// or where too many different ones are.
     pub gauges: Vec<String>,
-    /// SHA-256 of the payload as received.
+    /// How many gauges are set aside.
+    pub gauge_count: u64,
+    /// The first moment of what is set aside; null where it is not known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// The last moment of what is set aside, which belongs to it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// The start of the gateway for whose clock anchor it waits.
+    #[schema(value_type = Option<String>)]
+    pub boot_id: Option<BootId>,
+    /// SHA-256 of the first payload as received.
     pub sha256: String,
 }
 
@@ -64,6 +88,8 @@ pub struct DecisionView {
     pub decision: &'static str,
     /// The gauges whose samples were admitted.
     pub admitted: Vec<String>,
+    /// How many batches something was admitted of.
+    pub batches: u64,
     /// What is still refused, in words, and stays in quarantine.
     pub still_refused: Vec<String>,
 }
@@ -76,6 +102,9 @@ impl QuarantineView {
             agent: row.agent.clone(),
             topic: row.topic.clone(),
             received_at: row.received_at,
+            last_received_at: row.last_at,
+            batches: row.batches,
+            waiting: row.waiting,
             bytes: row.bytes,
             kind: match row.kind {
                 Kept::Parked => "parked",
@@ -86,6 +115,10 @@ impl QuarantineView {
             reason: row.reason.clone(),
             detail: row.detail.clone(),
             gauges: row.gauges.clone(),
+            gauge_count: row.gauge_count,
+            from: row.moments.map(|(from, _)| from),
+            to: row.moments.map(|(_, to)| to),
+            boot_id: row.boot,
             sha256: hex::encode(row.digest),
         }
     }
@@ -103,15 +136,16 @@ impl QuarantinePageView {
 
 impl DecisionView {
     /// The item is discarded.
-    pub const fn discarded(id: i64) -> Self {
-        Self { id, decision: "discarded", admitted: Vec::new(), still_refused: Vec::new() }
+    pub fn discarded(id: i64) -> Self {
+        let (admitted, still_refused) = (Vec::new(), Vec::new());
+        Self { id, decision: "discarded", admitted, batches: 0, still_refused }
     }
 
     /// What came of judging the item again; a problem where nothing was admitted.
     pub fn replayed(id: i64, replayed: Replayed) -> Result<Self, Problem> {
         match replayed {
-            Replayed::Admitted { gauges, still_refused } => {
-                Ok(Self { id, decision: "replayed", admitted: gauges, still_refused })
+            Replayed::Admitted { gauges, batches, still_refused } => {
+                Ok(Self { id, decision: "replayed", admitted: gauges, batches, still_refused })
             }
             Replayed::StillRefused(reasons) => {
                 Err(Problem::conflict(format!("it is refused as before: {}", reasons.join("; "))))

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use model::{
-    batch::Column,
+    batch::{BatchClock, ClockAnchor, Column, Gap, GapReason},
     ids::{BatchId, BootId, Epoch},
     quality::Quality,
     reading::Point,
@@ -72,7 +72,13 @@ fn told(judgement: &Judgement) -> String {
             let aside = admit.set_aside.iter().map(|part| {
                 format!("aside {} {}: {}", part.gauge, part.reason.word(), part.detail)
             });
-            columns.chain(aside).collect::<Vec<_>>().join("\n")
+            let gaps = admit.gaps.iter().map(|admitted| {
+                let (number, gap) = (admitted.number, &admitted.gap);
+                let (from, to) = (gap.from_ms - NOW, gap.to_ms - NOW);
+                format!("gap {number} of {:?} from +{from} to +{to}", gap.gauges)
+            });
+            let boot = admit.boot.iter().map(|boot| format!("waits for boot {boot}"));
+            columns.chain(aside).chain(gaps).chain(boot).collect::<Vec<_>>().join("\n")
         }
     }
 }
@@ -99,13 +105,18 @@ fn a_batch(agent: &str, columns: Vec<Column>) -> Batch {
 fn check_batch(sender: &str, of: &Batch, expect: &Expect) {
     let payload = batch_v1::encode(of);
     let agent = sender.parse().unwrap();
-    expect.assert_eq(&told(&batch(arrival(&agent, &payload), &registry())));
+    expect.assert_eq(&told(&judged(&agent, &payload, &Anchors::new())));
+}
+
+fn judged(agent: &AgentId, payload: &[u8], anchors: &Anchors) -> Judgement {
+    batch(arrival(agent, payload), Known { registry: &registry(), anchors })
 }
 
 fn check_json(readings: &str, expect: &Expect) {
     let payload = format!(r#"{{"readings":{readings}}}"#);
     let agent = "gw-1".parse().unwrap();
-    expect.assert_eq(&told(&json(arrival(&agent, payload.as_bytes()), &registry())));
+    let known = Known { registry: &registry(), anchors: &Anchors::new() };
+    expect.assert_eq(&told(&json(arrival(&agent, payload.as_bytes()), known)));
 }
 
 #[test]
@@ -129,7 +140,7 @@ fn a_batch_is_admitted_column_by_column() {
 }
 
 #[test]
-fn whoever_speaks_for_another_is_refused_whole() {
+fn a_column_of_anothers_station_is_set_aside_and_the_rest_goes_on() {
     let point = vec![Point::good(NOW, 1)];
     let both = vec![
         column("S1/flow", "m3/s", 0, point.clone()),
@@ -138,9 +149,9 @@ fn whoever_speaks_for_another_is_refused_whole() {
     check_batch(
         "gw-1",
         &a_batch("gw-1", both),
-        &expect![
-            "garbage foreign_station, known: `S2/flow`: the registry lets another agent than `gw-1` speak for this station, or none"
-        ],
+        &expect![[r#"
+        S1/flow in m3/s@6: 1 from +0 to +0
+        aside S2/flow foreign_station: `S2/flow`: the registry lets another agent than `gw-1` speak for this station, or none"#]],
     );
     check_batch(
         "gw-1",
@@ -186,9 +197,9 @@ fn a_value_beyond_64_bits_and_a_boot_relative_moment_are_set_aside() {
     check_batch(
         "gw-1",
         &booted,
-        &expect![
-            "aside S1/flow clock: moments since boot 00000000000000000000000000000001, for which no anchor has come"
-        ],
+        &expect![[r#"
+            aside S1/flow clock: moments since boot 00000000000000000000000000000001, for which no anchor has come
+            waits for boot 00000000000000000000000000000001"#]],
     );
 }
 
@@ -235,16 +246,190 @@ fn readings_are_admitted_one_by_one() {
     check_json(
         &reading("S2/flow", "2026-11-22T00:00:00Z", "1"),
         &expect![
-            "garbage foreign_station, known: `S2/flow`: the registry lets another agent than `gw-1` speak for this station, or none"
+            "aside S2/flow foreign_station: `S2/flow`: the registry lets another agent than `gw-1` speak for this station, or none"
         ],
     );
 }
 
+const BOOT: BootId = BootId(1);
+
+fn anchored(uncertainty_ms: u32) -> Anchors {
+    let anchor =
+        ClockAnchor { boot_id: BOOT, utc_at_boot_ms: NOW - 3_600_000, uncertainty_ms, source: 1 };
+    Anchors::from([(BOOT, anchor)])
+}
+
+fn a_gap(gauges: &[&str], from_ms: i64, to_ms: i64) -> Gap {
+    Gap {
+        epoch: Epoch(6),
+        first_sequence: 1,
+        last_sequence: 2,
+        gauges: gauges.iter().map(|gauge| gauge.parse().unwrap()).collect(),
+        boot: None,
+        from_ms,
+        to_ms,
+        reason: GapReason::Overwritten,
+        count: 2,
+    }
+}
+
+#[test]
+fn a_gap_speaks_for_the_agents_own_gauges_at_moments_that_can_be() {
+    let sound = a_gap(&["S1/flow", "S9/flow"], NOW - 100, NOW);
+    let gaps = vec![
+        sound.clone(),
+        a_gap(&["S1/flow", "S2/flow"], NOW - 100, NOW),
+        a_gap(&["S2/flow"], NOW - 100, NOW),
+        a_gap(&["S1/flow"], NOW, NOW - 100),
+        a_gap(&["S1/flow"], NOW - 100, NOW + 120_002),
+        a_gap(&["S1/flow"], 0, 100),
+        Gap { first_sequence: 3, ..sound.clone() },
+        Gap { last_sequence: u64::MAX, ..sound.clone() },
+        Gap { count: 201, ..sound.clone() },
+        Gap { count: 0, from_ms: NOW, to_ms: NOW, ..sound.clone() },
+        Gap { boot: Some(BOOT), from_ms: 0, to_ms: 100, ..sound },
+    ];
+    let point = vec![Point::good(NOW, 1)];
+    let columns = vec![column("S1/flow", "m3/s", 0, point)];
+    let batch = Batch { gaps, ..a_batch("gw-1", columns) };
+    check_batch(
+        "gw-1",
+        &batch,
+        &expect![[r#"
+        S1/flow in m3/s@6: 1 from +0 to +0
+        aside  gap: gap 1: `S2/flow`, 1 such in all: this agent does not speak for its station
+        aside  gap: gap 2: `S2/flow`, 1 such in all: this agent does not speak for its station
+        aside  gap: gap 3: it ends before it begins
+        aside  gap: gap 4: from 2026-11-21T23:59:59.9Z to 2026-11-22T00:02:00.002Z, while the server's clock says 2026-11-22T00:00:00Z
+        aside  gap: gap 5: from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z, while the server's clock says 2026-11-22T00:00:00Z
+        aside  gap: gap 6: it ends before it begins
+        aside  gap: gap 7: a sequence above 2^63 - 1
+        aside  gap: gap 8: 201 readings of 2 gauges within 100 ms
+        aside  clock: a gap: moments since boot 00000000000000000000000000000001, for which no anchor has come
+        gap 0 of [S1/flow, S9/flow] from +-100 to +0
+        gap 1 of [S1/flow] from +-100 to +0
+        gap 9 of [S1/flow, S9/flow] from +0 to +0
+        waits for boot 00000000000000000000000000000001"#]],
+    );
+    let agent = "gw-1".parse().unwrap();
+    let judged = judged(&agent, &batch_v1::encode(&batch), &anchored(0));
+    let Judgement::Admit(admit) = judged else { panic!("it is admitted") };
+    let last = admit.gaps.last().unwrap();
+    assert_eq!((last.number, last.gap.from_ms, admit.boot), (10, NOW - 3_600_000, None));
+}
+
+#[test]
+fn a_boot_relative_batch_waits_and_says_first_what_no_anchor_mends() {
+    let point = vec![Point::good(17, 1)];
+    let columns = ["S1/flow", "S1/new", "S2/flow", "S9/flow"]
+        .map(|gauge| column(gauge, "m3/s", 0, point.clone()));
+    let clock = BatchClock::Boot { boot_id: BOOT };
+    let booted = Batch { clock, ..a_batch("gw-1", columns.to_vec()) };
+    check_batch(
+        "gw-1",
+        &booted,
+        &expect![[r#"
+        aside S1/flow clock: moments since boot 00000000000000000000000000000001, for which no anchor has come
+        aside S1/new unknown_gauge: gauge `S1/new` is not in the registry
+        aside S2/flow foreign_station: `S2/flow`: the registry lets another agent than `gw-1` speak for this station, or none
+        aside S9/flow unknown_station: station `S9` is not in the registry
+        waits for boot 00000000000000000000000000000001"#]],
+    );
+}
+
+#[test]
+fn a_moment_within_more_than_half_a_period_is_doubted() {
+    let agent: AgentId = "gw-1".parse().unwrap();
+    let columns = |at| vec![column("S1/flow", "m3/s", 0, vec![Point::good(at, 9)])];
+    let clock = BatchClock::Boot { boot_id: BOOT };
+    let booted = Batch { clock, ..a_batch("gw-1", columns(60_000)) };
+    let told_within =
+        |uncertainty| told(&judged(&agent, &batch_v1::encode(&booted), &anchored(uncertainty)));
+    expect!["S1/flow in m3/s@6: 1 from +-3540000 to +-3540000 qc [1, 1]"]
+        .assert_eq(&told_within(2_500));
+    expect!["S1/flow in m3/s@6: 1 from +-3540000 to +-3540000 qc [3, 1]"]
+        .assert_eq(&told_within(2_501));
+    let clock = BatchClock::Utc { uncertainty_ms: 2_501 };
+    check_batch(
+        "gw-1",
+        &Batch { clock, ..a_batch("gw-1", columns(NOW)) },
+        &expect!["S1/flow in m3/s@6: 1 from +0 to +0 qc [3, 1]"],
+    );
+}
+
+/// Columns of a batch: moments ascending within the hour before now, any values and codes.
+fn columns() -> impl Strategy<Value = Vec<Column>> {
+    let point = (1_i64..60_000, -9_000_000_i64..9_000_000, 0_u8..140);
+    let gauge =
+        proptest::sample::subsequence(vec!["S1/flow", "S1/level", "S1/new", "S2/flow"], 1..4);
+    (gauge, proptest::collection::vec(point, 1..12), 0_u32..6_000).prop_map(
+        |(gauges, steps, period_ms)| {
+            let mut at = NOW - 3_000_000;
+            let points: Vec<Point> = steps
+                .into_iter()
+                .map(|(step, value, code)| {
+                    at += step;
+                    let quality = Quality::from_code(code);
+                    if quality.has_value() {
+                        Point { at_ms: at, value, quality }
+                    } else {
+                        Point::defect(at, quality)
+                    }
+                })
+                .collect();
+            let units =
+                gauges.iter().map(|gauge| if gauge.ends_with("level") { "cm" } else { "m3/h" });
+            gauges
+                .iter()
+                .zip(units)
+                .map(|(gauge, unit)| Column { period_ms, ..column(gauge, unit, 1, points.clone()) })
+                .collect()
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn an_anchored_batch_reads_exactly_as_the_same_batch_sent_in_utc(
+        columns in columns(), uncertainty_ms in 0_u32..6_000,
+    ) {
+        let agent: AgentId = "gw-1".parse().unwrap();
+        let utc = Batch {
+            clock: BatchClock::Utc { uncertainty_ms },
+            gaps: vec![a_gap(&["S1/flow", "S2/flow"], NOW - 1_000, NOW)],
+            ..a_batch("gw-1", columns)
+        };
+        let anchors = anchored(uncertainty_ms);
+        let offset = anchors[&BOOT].utc_at_boot_ms;
+        let mut booted = Batch { clock: BatchClock::Boot { boot_id: BOOT }, ..utc.clone() };
+        for point in booted.columns.iter_mut().flat_map(|column| &mut column.points) {
+            point.at_ms -= offset;
+        }
+        for gap in &mut booted.gaps {
+            (gap.boot, gap.from_ms, gap.to_ms) = (Some(BOOT), gap.from_ms - offset, gap.to_ms - offset);
+        }
+        let both = [&utc, &booted].map(|batch| {
+            let payload = batch_v1::encode(batch);
+            let Judgement::Admit(admit) = judged(&agent, &payload, &anchors) else {
+                panic!("it is admitted");
+            };
+            let samples: Vec<_> = admit
+                .columns
+                .iter()
+                .map(|column| {
+                    store::points::Decoded::new(Kind::Batch, &payload).unwrap().span(column).unwrap()
+                })
+                .collect();
+            (told(&Judgement::Admit(admit.clone())), samples, admit.gaps)
+        });
+        prop_assert_eq!(&both[0], &both[1]);
+    }
+
     #[test]
     fn any_bytes_are_admitted_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let (agent, registry) = ("gw-1".parse().unwrap(), Registry::default());
-        batch(arrival(&agent, &bytes), &registry);
-        json(arrival(&agent, &bytes), &registry);
+        let known = Known { registry: &registry, anchors: &Anchors::new() };
+        batch(arrival(&agent, &bytes), known);
+        json(arrival(&agent, &bytes), known);
     }
 }

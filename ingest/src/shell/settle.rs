@@ -12,21 +12,24 @@ use model::{
     registry::Registry,
     time::Timestamp,
     wire::{
-        refused_v1::{Kept, Reason},
+        refused_v1::{Kept, Reason, Refused},
         status_v1::Status,
     },
 };
 use runtime::{clock::Clock, mqtt::Backoff, telemetry::Repeats};
 use store::{
-    Admission, Admit, Journal, Key, Quarantine, Quarantined, Samples, SetStatus, StoreError,
+    Admission, Admit, Journal, Key, ParkBound, Quarantine, Quarantined, Samples, SetStatus,
+    StoreError,
 };
 use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
 use crate::{
     answer::{self, Answer},
-    intake::{self, Arrival, Garbage, Judgement},
+    intake::{self, Arrival, Garbage, Judgement, Known},
     metrics::{Metrics, Outcome},
+    placing::Anchors,
+    shell::full_park::FullPark,
 };
 
 /// Memory that judged messages may take while they wait for the store; one more that is larger
@@ -47,6 +50,8 @@ pub struct Settler {
     room: Semaphore,
     /// What the store could not do, as it was logged.
     told: Mutex<Repeats<String>>,
+    /// Who knows that the park is full.
+    full: FullPark,
 }
 
 /// A message of which every part is owned, so that it can wait.
@@ -107,6 +112,7 @@ impl Settler {
             turn: tokio::sync::Mutex::default(),
             room: Semaphore::new(JUDGED_BYTES),
             told: Mutex::default(),
+            full: FullPark::default(),
         }
     }
 
@@ -162,9 +168,11 @@ impl Settler {
             received_at: message.received_at,
         };
         let turn = self.turn.lock().await;
+        let (registry, none) = (self.registry(), Anchors::new());
+        let known = Known { registry: &registry, anchors: &none };
         let judgement = match message.kind {
-            TopicKind::Batch => intake::batch(arrival, &self.registry()),
-            TopicKind::Json => intake::json(arrival, &self.registry()),
+            TopicKind::Batch => self.placed(arrival, known).await.map_err(of(None))?,
+            TopicKind::Json => intake::json(arrival, known),
             TopicKind::Status => {
                 drop(turn);
                 return self.status(message).await;
@@ -182,6 +190,31 @@ impl Settler {
         settled
     }
 
+    /// Judges a batch, by the anchor of the gateway's start where it waits for one that has come.
+    ///
+    /// An anchor that comes between this look and the write finds the batch parked, and places it.
+    async fn placed(
+        &self,
+        arrival: Arrival<'_>,
+        known: Known<'_>,
+    ) -> Result<Judgement, StoreError> {
+        let judgement = intake::batch(arrival, known);
+        let boot = match &judgement {
+            Judgement::Admit(admit) => admit.boot,
+            Judgement::Garbage(_) => None,
+        };
+        let Some(boot) = boot else { return Ok(judgement) };
+        let agent = arrival.agent.clone();
+        let anchor = self.samples.read(move |reader| reader.anchor(&agent, boot)).await?;
+        Ok(match anchor {
+            None => judgement,
+            Some(anchor) => {
+                let anchors = Anchors::from([(boot, anchor)]);
+                intake::batch(arrival, Known { anchors: &anchors, ..known })
+            }
+        })
+    }
+
     fn registry(&self) -> Arc<Registry> {
         let state = self.journal.watch();
         let state = state.borrow();
@@ -189,11 +222,11 @@ impl Settler {
     }
 
     async fn admit(&self, message: &Taken, admit: Admit) -> Result<Answer, Failed> {
-        let (key, set_aside) = (admit.key.clone(), admit.set_aside.clone());
+        let key = admit.key.clone();
+        let refused = answer::set_aside(&message.payload, &key, &admit.set_aside);
         let notice = answer::batch_id(&message.agent, &key);
         match self.samples.write(admit).await.map_err(of(Some(&key)))? {
             Admission::Admitted(_) => {
-                let refused = answer::set_aside(&message.payload, &key, &set_aside);
                 let outcome =
                     if refused.is_empty() { Outcome::Admitted } else { Outcome::SetAside };
                 self.metrics.count(message.kind.word(), outcome);
@@ -220,28 +253,41 @@ impl Settler {
                 )
                 .await
             }
-            Admission::ParkFull => {
-                self.metrics.count(message.kind.word(), Outcome::ParkFull);
-                let refused = answer::set_aside(&message.payload, &key, &set_aside);
-                let refused = refused.into_iter().map(|told| model::wire::refused_v1::Refused {
-                    kept: Kept::None,
-                    detail: format!(
-                        "{}; the park is full: import the registry and replay, or discard",
-                        told.detail
-                    ),
-                    ..told
-                });
-                Ok(Answer { notice: None, refused: refused.collect() })
+            Admission::ParkFull(bound) => self.park_full(message, key, (bound, refused)).await,
+        }
+    }
+
+    /// No room: the agent keeps its batch, since no notice names it. Nobody keeps a document, so
+    /// the ring has it for a while.
+    async fn park_full(
+        &self,
+        message: &Taken,
+        key: Key,
+        (bound, refused): (ParkBound, Vec<Refused>),
+    ) -> Result<Answer, Failed> {
+        self.metrics.count(message.kind.word(), Outcome::ParkFull);
+        let is_told = self.full.note(&message.agent, bound, message.received_at);
+        let mut refused = refused.into_iter().map(|told| Refused {
+            kept: Kept::None,
+            detail: format!(
+                "{}; the park is full: import the registry and replay, or discard",
+                told.detail
+            ),
+            ..told
+        });
+        match (key, refused.next()) {
+            (key @ Key::Payload { .. }, Some(Refused { reason, detail, .. })) => {
+                self.quarantine(message, Garbage { reason, detail, key: Some(key) }).await
             }
+            (_, first) if is_told => {
+                Ok(Answer { notice: None, refused: first.into_iter().chain(refused).collect() })
+            }
+            (_, _) => Ok(Answer::default()),
         }
     }
 
     /// Keeps the bytes of a fork without its identity, which is taken.
-    async fn fork(
-        &self,
-        message: &Taken,
-        told: model::wire::refused_v1::Refused,
-    ) -> Result<Answer, Failed> {
+    async fn fork(&self, message: &Taken, told: Refused) -> Result<Answer, Failed> {
         let garbage = Garbage { reason: Reason::Fork, detail: told.detail.clone(), key: None };
         self.samples.write(quarantine(message, garbage)).await.map_err(of(None))?;
         self.metrics.count(message.kind.word(), Outcome::Fork);
@@ -273,9 +319,15 @@ impl Settler {
     }
 
     async fn status(&self, message: &Taken) -> Result<Answer, Failed> {
-        match Status::decode(&message.payload) {
-            Ok(_) => {
-                let json = String::from_utf8_lossy(&message.payload).into_owned();
+        // An empty payload takes a retained message back.
+        let text = || String::from_utf8_lossy(&message.payload).into_owned();
+        let decoded = if message.payload.is_empty() {
+            Ok(None)
+        } else {
+            Status::decode(&message.payload).map(|_| Some(text()))
+        };
+        match decoded {
+            Ok(json) => {
                 let status = SetStatus {
                     agent: message.agent.clone(),
                     received_at: message.received_at,

@@ -13,6 +13,7 @@ use crate::{
     reading::Point,
     wire::{
         MAX_PAYLOAD,
+        refused_v1::Reason,
         runs::{self, Runs},
     },
 };
@@ -31,6 +32,8 @@ pub const MAX_COLUMN_MS: i64 = 24 * 60 * 60 * 1000;
 pub const MAX_GAPS: usize = 1_024;
 /// The most gauges that all gaps of a batch name together.
 pub const MAX_GAP_GAUGES: usize = 16_384;
+/// The highest sequence: ledgers keep it as a signed number.
+pub const MAX_SEQUENCE: u64 = i64::MAX.cast_unsigned();
 const MAX_ANCHORS: usize = 16;
 const MAX_UNIT: usize = 16;
 const MAX_DECIMALS: u32 = 9;
@@ -59,12 +62,12 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The word of `docs/formats.md` §6.
-    pub const fn reason(&self) -> &'static str {
+    /// The word that its sender is told.
+    pub const fn reason(&self) -> Reason {
         match self {
-            Self::TooLarge { .. } => "too_large",
-            Self::Version(_) => "version",
-            Self::Malformed(_) => "undecodable",
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::Version(_) => Reason::Version,
+            Self::Malformed(_) => Reason::Undecodable,
         }
     }
 }
@@ -108,6 +111,12 @@ pub fn decode(payload: &[u8]) -> Result<(Batch, Digest), DecodeError> {
 }
 
 fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    // libzstd unfolds every frame that follows, and passes over those it is told to skip.
+    if let Ok(length) = zstd::zstd_safe::find_frame_compressed_size(frame)
+        && length != frame.len()
+    {
+        return Err(malformed("more than one zstd frame"));
+    }
     let too_large = DecodeError::TooLarge { what: "bytes uncompressed", limit: MAX_PLAIN };
     let declared = match zstd::zstd_safe::get_frame_content_size(frame) {
         Ok(Some(size)) => usize::try_from(size).unwrap_or(usize::MAX),
@@ -276,6 +285,8 @@ struct RawGap {
     reason: u32,
     #[prost(uint64, tag = "8")]
     count: u64,
+    #[prost(bytes = "vec", tag = "9")]
+    boot_id: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -367,6 +378,7 @@ impl From<&Gap> for RawGap {
             to: gap.to_ms,
             reason: gap.reason.code(),
             count: gap.count,
+            boot_id: gap.boot.map_or(Vec::new(), |boot| boot.0.to_be_bytes().to_vec()),
         }
     }
 }
@@ -385,8 +397,11 @@ impl From<&ClockAnchor> for RawAnchor {
 impl Raw {
     fn into_batch(self) -> Result<Batch, DecodeError> {
         let agent = self.agent.parse().map_err(|error| malformed(format!("{error}")))?;
-        if self.sequence == 0 {
-            return Err(malformed("sequences count from 1"));
+        if self.sequence == 0 || self.sequence > MAX_SEQUENCE {
+            return Err(malformed("sequences count from 1 to 2^63 - 1"));
+        }
+        if self.previous.as_ref().is_some_and(|before| before.last_sequence > MAX_SEQUENCE) {
+            return Err(malformed("the epoch before ended above 2^63 - 1"));
         }
         let mut budget = MAX_POINTS;
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -528,14 +543,13 @@ impl RawGap {
             .iter()
             .map(|gauge| gauge.parse().map_err(|error| malformed(format!("{error}"))))
             .collect::<Result<_, _>>()?;
-        if self.first_sequence > self.last_sequence || self.from > self.to {
-            return Err(malformed("a gap that ends before it begins"));
-        }
+        let boot = if self.boot_id.is_empty() { None } else { Some(boot_id(&self.boot_id)?) };
         Ok(Gap {
             epoch: Epoch(self.epoch),
             first_sequence: self.first_sequence,
             last_sequence: self.last_sequence,
             gauges,
+            boot,
             from_ms: self.from,
             to_ms: self.to,
             reason: GapReason::from_code(self.reason),

@@ -10,6 +10,7 @@ use crate::{
     quality::Quality,
     quantity::{Decimal, NumberError},
     time::Timestamp,
+    wire::object::Object,
 };
 
 /// The largest document.
@@ -87,9 +88,10 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Result<JsonReading<'_>, ReadingFault>>
     if bytes.len() > MAX_BYTES {
         return Err(DocumentError::TooLarge { what: "bytes", limit: MAX_BYTES });
     }
-    let document: Document<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
+    let Object(document): Object<Document<'_>> =
+        serde_json::from_slice(bytes).map_err(malformed)?;
     let text = document.readings.get();
-    let readings: Vec<Raw<'_>> = if text.starts_with('{') {
+    let readings: Vec<Object<Raw<'_>>> = if text.starts_with('{') {
         vec![serde_json::from_str(text).map_err(malformed)?]
     } else {
         serde_json::from_str(text).map_err(malformed)?
@@ -99,7 +101,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Result<JsonReading<'_>, ReadingFault>>
     }
     let judged = readings.iter().enumerate();
     Ok(judged
-        .map(|(index, raw)| raw.judge().map_err(|problem| ReadingFault { index, problem }))
+        .map(|(index, Object(raw))| raw.judge().map_err(|problem| ReadingFault { index, problem }))
         .collect())
 }
 
@@ -116,6 +118,7 @@ impl<'a> Raw<'a> {
         let quality = match self.quality.as_deref() {
             None => Quality::GOOD,
             Some(word) => Quality::from_word(word).ok_or_else(|| {
+                let word: String = word.chars().take(MAX_VALUE).collect();
                 format!("quality `{word}` is not good, suspect, bad or estimated")
             })?,
         };
@@ -190,8 +193,19 @@ mod tests {
 
     #[test]
     fn another_shape_is_refused_whole() {
-        for readings in ["1", "null", r#"[{"gauge":"A/b"}]"#, r#"[[]]"#] {
+        let by_position = r#"["A/b","2026-11-22T00:00:00Z",1.0,"good"]"#;
+        let twice = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":1,"value":2}"#;
+        let array = format!("[{by_position}]");
+        for readings in ["1", "null", r#"[{"gauge":"A/b"}]"#, r#"[[]]"#, &array, twice] {
             assert!(check(readings).starts_with("refused"), "{readings}");
+        }
+        let good = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":1}"#;
+        for document in [
+            format!("[{good}]"),
+            format!("[[{good}]]"),
+            format!(r#"{{"readings":{good},"readings":{good}}}"#),
+        ] {
+            assert!(decode(document.as_bytes()).is_err(), "{document}");
         }
         assert!(decode(b"").is_err() && decode(b"{}").is_err() && decode(b"\xff").is_err());
         assert!(decode(&vec![b' '; MAX_BYTES + 1]).is_err());

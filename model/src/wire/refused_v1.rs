@@ -19,7 +19,7 @@ pub enum Reason {
     Version,
     /// The batch names another agent than its topic.
     AgentMismatch,
-    /// A station that another agent speaks for.
+    /// A station that another agent, or none, speaks for.
     ForeignStation,
     /// The same identity with another digest.
     Fork,
@@ -37,11 +37,15 @@ pub enum Reason {
     Clock,
     /// A reading of a JSON document.
     Reading,
+    /// A gap that cannot be, or that speaks for another agent's station.
+    Gap,
+    /// A clock anchor that cannot be.
+    Anchor,
 }
 
 impl Reason {
     /// Every reason, as metrics count them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Undecodable,
         Self::TooLarge,
         Self::Version,
@@ -55,6 +59,8 @@ impl Reason {
         Self::Time,
         Self::Clock,
         Self::Reading,
+        Self::Gap,
+        Self::Anchor,
     ];
 
     /// The word on the wire, in the journal and in metrics.
@@ -73,13 +79,16 @@ impl Reason {
             Self::Time => "time",
             Self::Clock => "clock",
             Self::Reading => "reading",
+            Self::Gap => "gap",
+            Self::Anchor => "anchor",
         }
     }
 
     /// What becomes of the original.
     pub const fn kept(self) -> Kept {
         match self {
-            Self::UnknownStation
+            Self::ForeignStation
+            | Self::UnknownStation
             | Self::UnknownGauge
             | Self::Unit
             | Self::Range
@@ -89,9 +98,9 @@ impl Reason {
             | Self::TooLarge
             | Self::Version
             | Self::AgentMismatch
-            | Self::ForeignStation
             | Self::Fork
             | Self::Reading => Kept::Garbage,
+            Self::Gap | Self::Anchor => Kept::None,
         }
     }
 }
@@ -104,7 +113,7 @@ pub enum Kept {
     Parked,
     /// In a ring whose oldest goes first.
     Garbage,
-    /// Nowhere.
+    /// Nowhere for a decision; what was refused of a stored batch stays in its bytes.
     None,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BootId, Epoch, Sequence},
     time::Timestamp,
+    wire::object::Object,
 };
 
 /// The largest status document.
@@ -117,7 +118,9 @@ impl Status {
         if bytes.len() > MAX_BYTES {
             return Err(format!("a status over {MAX_BYTES} bytes"));
         }
-        serde_json::from_slice(bytes).map_err(|error| format!("not a status: {error}"))
+        let Object(status) =
+            serde_json::from_slice(bytes).map_err(|error| format!("not a status: {error}"))?;
+        Ok(status)
     }
 }
 

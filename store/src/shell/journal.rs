@@ -59,7 +59,7 @@ pub struct RegistryInForce {
 }
 
 impl Journal {
-    /// Does a typed write ([`Append`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
+    /// Does a typed write ([`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
     /// [`SetConsumer`]) and answers once it is synced.
     pub async fn write<W: Write<JournalBook>>(&self, write: W) -> Result<W::Answer, StoreError> {
         self.writer.write(write).await
@@ -142,6 +142,34 @@ impl Write<JournalBook> for Append {
 
     fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<i64, StoreError> {
         append(connection, self.at, &self.by, &self.body)
+    }
+}
+
+/// An entry that says what stands in `samples.db`, appended once whatever happens in between: how
+/// far its consumer has come is written with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendOnce {
+    /// What is to be appended.
+    pub append: Append,
+    /// Whose position tells whether it was.
+    pub consumer: &'static str,
+    /// The position in `samples.db` that it speaks of; they come in ascending order.
+    pub samples: i64,
+}
+
+impl Write<JournalBook> for AppendOnce {
+    type Answer = ();
+
+    fn apply(&self, book: &mut JournalBook, connection: &Connection) -> Result<(), StoreError> {
+        let sql = "SELECT sample_position FROM consumer WHERE name = ?1";
+        let come = first_row(connection, sql, [self.consumer], |row| row.get::<_, i64>(0))
+            .map_err(StoreError::sql("read a consumer's positions"))?;
+        if come.is_some_and(|come| come >= self.samples) {
+            return Ok(());
+        }
+        let entries = self.append.apply(book, connection)?;
+        let name = self.consumer.to_owned();
+        SetConsumer { name, samples: self.samples, entries }.apply(book, connection)
     }
 }
 

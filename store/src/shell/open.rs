@@ -21,7 +21,7 @@ use super::{
     journal::{Journal, JournalBook, Tail, Tailed},
     lock::Lock,
     pool::Pool,
-    samples::{Samples, SamplesBook, first_row},
+    samples::{PARKED_BYTES, Samples, SamplesBook, counter, first_row, share},
     schema,
     writer::{Surroundings, Writer},
 };
@@ -61,6 +61,13 @@ pub struct Limits {
     pub ballast: u64,
 }
 
+impl Limits {
+    /// How much of the park one agent may fill.
+    pub const fn parked_of_agent(&self) -> u64 {
+        share(self.parked)
+    }
+}
+
 impl Default for Limits {
     /// 1 GiB, 64 MiB, 64 MiB.
     fn default() -> Self {
@@ -73,6 +80,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Store {
     id: StoreId,
+    limits: Limits,
     samples: Samples,
     journal: Journal,
     failed: watch::Receiver<Option<Arc<str>>>,
@@ -137,10 +145,14 @@ impl Store {
             failed: Arc::clone(&failing),
         };
         let Files { id, samples, journal } = files;
+        let parked = counter(&samples.connection, PARKED_BYTES)
+            .map_err(|source| OpenError::Begin { path: samples.path.clone(), source })?;
+        metrics.parked_bytes.set(i64::try_from(parked).unwrap_or(i64::MAX));
+        metrics.parked_limit.set(i64::try_from(limits.parked).unwrap_or(i64::MAX));
         let (samples_writer, samples_thread) = Writer::start(
             "store-samples",
             samples.connection,
-            SamplesBook::new(limits),
+            SamplesBook::new(limits, metrics.clone()),
             surroundings("samples", true),
         )?;
         let (journal_writer, journal_thread) = Writer::start(
@@ -158,6 +170,7 @@ impl Store {
         };
         Ok(Self {
             id,
+            limits,
             samples: Samples { writer: samples_writer, pool: Pool::new(samples.path) },
             journal: Journal { writer: journal_writer, pool: Pool::new(journal.path), state },
             failed,
@@ -168,6 +181,11 @@ impl Store {
     /// The store's id; `restore` makes a new one.
     pub fn id(&self) -> StoreId {
         self.id
+    }
+
+    /// How much may be kept beside the samples.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// `samples.db`.

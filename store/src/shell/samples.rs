@@ -1,12 +1,16 @@
 //! Samples: the handle through which the services write to and read from `samples.db`.
 
 mod admit;
+mod anchors;
 mod book;
+mod counters;
 mod decide;
+mod discard;
 mod park;
 mod read_agents;
 mod read_quarantine;
 mod read_samples;
+mod ring;
 mod spans;
 
 use std::{fmt, time::Duration};
@@ -16,7 +20,10 @@ use rusqlite::{Connection, Row};
 pub(super) use self::{
     admit::known,
     book::SamplesBook,
-    decide::{CopyHead, key_of},
+    counters::{PARKED_BYTES, counter},
+    decide::CopyHead,
+    discard::key_of,
+    park::share,
 };
 use super::{
     error::StoreError,
@@ -38,14 +45,15 @@ impl fmt::Debug for Samples {
 }
 
 impl Samples {
-    /// Does a typed write ([`Admit`], [`Quarantine`], [`SetStatus`], [`Replay`], [`Discard`]) and
-    /// answers once it is synced. At most 64 wait; who comes later waits for a place.
+    /// Does a typed write ([`Admit`], [`Quarantine`], [`SetStatus`], [`Replay`], [`Discard`],
+    /// [`Sweep`]) and answers once it is synced. At most 64 wait; who comes later waits for a place.
     ///
     /// [`Admit`]: crate::Admit
     /// [`Quarantine`]: crate::Quarantine
     /// [`SetStatus`]: crate::SetStatus
     /// [`Replay`]: crate::Replay
     /// [`Discard`]: crate::Discard
+    /// [`Sweep`]: crate::Sweep
     pub async fn write<W: Write<SamplesBook>>(&self, write: W) -> Result<W::Answer, StoreError> {
         self.writer.write(write).await
     }

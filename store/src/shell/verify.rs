@@ -155,7 +155,7 @@ fn slice(
 ) -> Result<(), StoreError> {
     let attempt = StoreError::sql("read spans");
     let sql = "SELECT s.gauge, s.from_ms, s.feed, s.to_ms, s.points, s.decimals, s.qc, s.batch,
-          t.name || '/' || g.name, g.unit, b.kind, b.bytes
+          t.name || '/' || g.name, g.unit, b.kind, b.bytes, s.offset_ms
         FROM span s JOIN gauge g ON g.id = s.gauge JOIN station t ON t.id = g.station
           JOIN batch b ON b.position = s.batch
         WHERE (s.gauge, s.from_ms, s.feed) > (?1, ?2, ?3)
@@ -188,6 +188,7 @@ fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
         from: Timestamp::clamped(row.get(1)?),
         to: Timestamp::clamped(row.get(3)?),
         points: row.get(4)?,
+        offset_ms: row.get(12)?,
         qc: row.get(6)?,
     };
     let bytes: Vec<u8> = row.get(11)?;
@@ -199,7 +200,7 @@ fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
     }))
 }
 
-const LOOSE: [(&str, &str); 4] = [
+const LOOSE: [(&str, &str); 7] = [
     (
         "identities whose batch is not there",
         "SELECT (SELECT count(*) FROM admitted a LEFT JOIN batch b ON b.position = a.batch
@@ -220,6 +221,22 @@ const LOOSE: [(&str, &str); 4] = [
     (
         "spans whose gauge is not there",
         "SELECT count(*) FROM span s LEFT JOIN gauge g ON g.id = s.gauge WHERE g.id IS NULL",
+    ),
+    (
+        "parked batches that are not there",
+        "SELECT count(*) FROM parked p LEFT JOIN batch b ON b.position = p.batch
+            WHERE b.position IS NULL",
+    ),
+    (
+        "parked items that miscount their batches",
+        "SELECT count(*) FROM parking p LEFT JOIN
+            (SELECT item, count(*) AS batches FROM parked GROUP BY item) m ON m.item = p.item
+            WHERE p.waiting <> coalesce(m.batches, 0)",
+    ),
+    (
+        "bytes by which the park is miscounted",
+        "SELECT abs((SELECT coalesce(sum(cost), 0) FROM parking)
+            - coalesce((SELECT value FROM meta WHERE key = 'parked_bytes'), 0))",
     ),
 ];
 

@@ -9,7 +9,7 @@ use model::{
     time::Span,
 };
 use proptest::prelude::*;
-use store::{Admission, Admit, Key, SamplesReader, SetStatus, Store, StoreError};
+use store::{Admission, Admit, AdmittedGap, Key, SamplesReader, SetStatus, Store, StoreError};
 
 use crate::making::{
     agent, all, aside, at, batch, conflicts, gauge, json, open, put, put_new, shown,
@@ -102,24 +102,30 @@ fn agents_epochs_gaps_and_status_are_told() {
     let store = open(folder.path());
     let mut first = batch(3, &[("level", vec![(0, 1)])]);
     first.previous = Some(Previous { epoch: Epoch(u64::MAX), last_sequence: 41 });
-    first.gaps = vec![Gap {
+    let gap = Gap {
         epoch: Epoch(6),
         first_sequence: 1,
         last_sequence: 2,
         gauges: vec![gauge("level")],
+        boot: None,
         from_ms: at(-100).as_ms(),
         to_ms: at(0).as_ms(),
         reason: GapReason::Overwritten,
         count: 24,
-    }];
+    };
+    first.gaps = vec![AdmittedGap { number: 0, gap: gap.clone() }];
     put_new(&store, first.clone());
     put_new(&store, batch(9, &[("level", vec![(5, 1)])]));
     let json = r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned();
-    let status = SetStatus { agent: agent(), received_at: at(7), json: json.clone() };
+    let status = SetStatus { agent: agent(), received_at: at(7), json: Some(json.clone()) };
     store.samples().write_blocking(status).unwrap();
     let agents = store.samples().read_blocking(SamplesReader::agents).unwrap();
     assert_eq!(agents.len(), 1);
     assert_eq!((agents[0].status.clone(), agents[0].status_at), (Some(json), Some(at(7))));
+    let taken_back = SetStatus { agent: agent(), received_at: at(8), json: None };
+    store.samples().write_blocking(taken_back).unwrap();
+    let after = store.samples().read_blocking(SamplesReader::agents).unwrap();
+    assert_eq!((after[0].status.clone(), after[0].status_at), (None, Some(at(8))));
     assert_eq!(agents[0].seen_at, Some(at(1_000_000)));
     let epoch = &agents[0].epochs[0];
     assert_eq!((epoch.epoch, epoch.first_sequence, epoch.last_sequence), (Epoch(7), 3, 9));
@@ -129,7 +135,7 @@ fn agents_epochs_gaps_and_status_are_told() {
         let station = station.parse().unwrap();
         store.samples().read_blocking(|reader| reader.gaps(&station, span)).unwrap()
     };
-    assert_eq!(gaps(-50, 0, "A").iter().map(|row| row.gap.clone()).collect::<Vec<_>>(), first.gaps);
+    assert_eq!(gaps(-50, 0, "A").iter().map(|row| row.gap.clone()).collect::<Vec<_>>(), [gap]);
     assert!(gaps(0, 50, "A").is_empty() && gaps(-50, 0, "B").is_empty());
 }
 

@@ -13,5 +13,6 @@ mod kill;
 mod making;
 mod opening;
 mod paging;
+mod park;
 mod quarantine;
 mod verify;

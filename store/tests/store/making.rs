@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use model::{
     batch::{Batch, BatchClock, Column},
-    ids::{AgentId, BatchId, Epoch, GaugeId},
+    ids::{AgentId, BatchId, BootId, Epoch, GaugeId},
     quantity::Unit,
     reading::Point,
     time::Timestamp,
@@ -34,6 +34,11 @@ pub(crate) fn open(folder: &Path) -> Store {
     open_as(folder, Role::Server)
 }
 
+pub(crate) fn open_within(folder: &Path, limits: Limits) -> Store {
+    let options = options(Role::Server);
+    Store::open_with(folder, &options, limits, &prometheus::Registry::new()).unwrap()
+}
+
 pub(crate) fn open_as(folder: &Path, role: Role) -> Store {
     Store::open_with(folder, &options(role), LIMITS, &prometheus::Registry::new()).unwrap()
 }
@@ -43,7 +48,11 @@ pub(crate) fn gauge(name: &str) -> GaugeId {
 }
 
 pub(crate) fn agent() -> AgentId {
-    "gw".parse().unwrap()
+    agent_named("gw")
+}
+
+pub(crate) fn agent_named(name: &str) -> AgentId {
+    name.parse().unwrap()
 }
 
 /// Points of a gauge: milliseconds after [`BEGIN`] and thousandths of its unit.
@@ -51,6 +60,21 @@ pub(crate) type Points = Vec<(i64, i64)>;
 
 /// A batch of gauges in `m`, stored in tenths of a millimetre.
 pub(crate) fn batch(sequence: u64, columns: &[(&str, Points)]) -> Admit {
+    batch_of(&agent(), sequence, columns)
+}
+
+/// The same of another agent.
+pub(crate) fn batch_of(agent: &AgentId, sequence: u64, columns: &[(&str, Points)]) -> Admit {
+    made(agent, sequence, columns, None)
+}
+
+/// The same counted from a start at [`BEGIN`], and placed by its anchor.
+pub(crate) fn booted(sequence: u64, columns: &[(&str, Points)], boot_id: BootId) -> Admit {
+    made(&agent(), sequence, columns, Some(boot_id))
+}
+
+fn made(agent: &AgentId, sequence: u64, columns: &[(&str, Points)], boot: Option<BootId>) -> Admit {
+    let offset_ms = boot.map_or(0, |_| BEGIN);
     let columns: Vec<Column> = columns
         .iter()
         .map(|(name, points)| Column {
@@ -58,12 +82,16 @@ pub(crate) fn batch(sequence: u64, columns: &[(&str, Points)]) -> Admit {
             unit: "m".into(),
             decimals: 3,
             period_ms: 0,
-            points: points.iter().map(|(ms, value)| Point::good(BEGIN + ms, *value)).collect(),
+            points: points
+                .iter()
+                .map(|(ms, value)| Point::good(BEGIN - offset_ms + ms, *value))
+                .collect(),
         })
         .collect();
     let batch = Batch {
-        id: BatchId { agent: agent(), epoch: Epoch(7), sequence },
-        clock: BatchClock::Utc { uncertainty_ms: 0 },
+        id: BatchId { agent: agent.clone(), epoch: Epoch(7), sequence },
+        clock: boot
+            .map_or(BatchClock::Utc { uncertainty_ms: 0 }, |boot_id| BatchClock::Boot { boot_id }),
         previous: None,
         columns,
         gaps: Vec::new(),
@@ -73,25 +101,29 @@ pub(crate) fn batch(sequence: u64, columns: &[(&str, Points)]) -> Admit {
     Admit {
         kind: Kind::Batch,
         key: Key::Batch { epoch: Epoch(7), sequence, digest: batch_v1::digest(&bytes) },
-        agent: agent(),
+        agent: agent.clone(),
         topic: "baseflow/v1/gw/batch".to_owned(),
         received_at: at(1_000_000),
-        columns: batch.columns.iter().map(admitted).collect(),
+        columns: batch.columns.iter().map(|column| admitted(column, offset_ms)).collect(),
         bytes,
         set_aside: Vec::new(),
+        boot: None,
         gaps: Vec::new(),
+        anchors: Vec::new(),
         previous: None,
     }
 }
 
-fn admitted(column: &Column) -> AdmittedColumn {
+fn admitted(column: &Column, offset_ms: i64) -> AdmittedColumn {
+    let utc = |point: &Point| Timestamp::from_ms(point.at_ms + offset_ms).unwrap();
     AdmittedColumn {
         gauge: column.gauge.clone(),
         unit: Unit::named("m").unwrap(),
         decimals: 4,
-        from: Timestamp::from_ms(column.points[0].at_ms).unwrap(),
-        to: Timestamp::from_ms(column.points.last().unwrap().at_ms).unwrap(),
+        from: utc(&column.points[0]),
+        to: utc(column.points.last().unwrap()),
         points: u32::try_from(column.points.len()).unwrap(),
+        offset_ms,
         qc: None,
     }
 }
@@ -114,6 +146,7 @@ pub(crate) fn json(columns: &[(&str, Points)]) -> Admit {
             from: at(*standing.keys().next().unwrap()),
             to: at(*standing.keys().last().unwrap()),
             points: u32::try_from(standing.len()).unwrap(),
+            offset_ms: 0,
             qc: None,
         });
     }
@@ -135,6 +168,7 @@ pub(crate) fn aside(mut admit: Admit, name: &str, reason: Reason) -> Admit {
         gauge: gauge(name).to_string(),
         reason,
         detail: format!("gauge `{}` is not in the registry", gauge(name)),
+        moments: None,
     });
     admit
 }

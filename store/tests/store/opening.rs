@@ -38,25 +38,29 @@ fn the_tables_are_those_of_the_formats() {
         folder.path(),
         "samples.db",
         &expect![[r#"
-        application_id 1111905073
-        user_version 1
-        journal_mode wal
-        auto_vacuum 2
-        page_size 4096
-        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
-        CREATE TABLE agent (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT, status_at INTEGER, seen_at INTEGER)
-        CREATE TABLE ledger (agent INTEGER NOT NULL, epoch INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, batches INTEGER NOT NULL, previous_epoch INTEGER, previous_sequence INTEGER, PRIMARY KEY (agent, epoch)) WITHOUT ROWID
-        CREATE TABLE station (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)
-        CREATE TABLE gauge (id INTEGER PRIMARY KEY, station INTEGER NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL, newest_ms INTEGER, longest_ms INTEGER NOT NULL DEFAULT 0, conflicts INTEGER NOT NULL DEFAULT 0, UNIQUE (station, name))
-        CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, agent INTEGER NOT NULL, received_at INTEGER NOT NULL, bytes BLOB NOT NULL)
-        CREATE TABLE admitted (agent INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, batch INTEGER, PRIMARY KEY (agent, epoch, sequence)) WITHOUT ROWID
-        CREATE TABLE admitted_payload (agent INTEGER NOT NULL, digest BLOB NOT NULL, batch INTEGER, PRIMARY KEY (agent, digest)) WITHOUT ROWID
-        CREATE TABLE feed (position INTEGER PRIMARY KEY AUTOINCREMENT, station INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, batch INTEGER NOT NULL, received_at INTEGER NOT NULL, kind INTEGER NOT NULL)
-        CREATE TABLE span (gauge INTEGER NOT NULL, from_ms INTEGER NOT NULL, feed INTEGER NOT NULL, to_ms INTEGER NOT NULL, batch INTEGER NOT NULL, points INTEGER NOT NULL, decimals INTEGER NOT NULL, qc BLOB, PRIMARY KEY (gauge, from_ms, feed)) WITHOUT ROWID
-        CREATE TABLE gap (id INTEGER PRIMARY KEY, agent INTEGER NOT NULL, batch INTEGER NOT NULL, epoch INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, gauges TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, reason INTEGER NOT NULL, readings INTEGER NOT NULL)
-        CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, payload BLOB)
-        CREATE INDEX quarantine_kind ON quarantine (kind)
-        CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)"#]],
+            application_id 1111905073
+            user_version 1
+            journal_mode wal
+            auto_vacuum 2
+            page_size 4096
+            CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+            CREATE TABLE agent (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT, status_at INTEGER, seen_at INTEGER)
+            CREATE TABLE ledger (agent INTEGER NOT NULL, epoch INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, batches INTEGER NOT NULL, previous_epoch INTEGER, previous_sequence INTEGER, PRIMARY KEY (agent, epoch)) WITHOUT ROWID
+            CREATE TABLE station (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)
+            CREATE TABLE gauge (id INTEGER PRIMARY KEY, station INTEGER NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL, newest_ms INTEGER, longest_ms INTEGER NOT NULL DEFAULT 0, conflicts INTEGER NOT NULL DEFAULT 0, UNIQUE (station, name))
+            CREATE TABLE batch (position INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, agent INTEGER NOT NULL, received_at INTEGER NOT NULL, bytes BLOB NOT NULL)
+            CREATE TABLE admitted (agent INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, batch INTEGER, PRIMARY KEY (agent, epoch, sequence)) WITHOUT ROWID
+            CREATE TABLE admitted_payload (agent INTEGER NOT NULL, digest BLOB NOT NULL, batch INTEGER, PRIMARY KEY (agent, digest)) WITHOUT ROWID
+            CREATE TABLE feed (position INTEGER PRIMARY KEY AUTOINCREMENT, station INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, batch INTEGER NOT NULL, received_at INTEGER NOT NULL, kind INTEGER NOT NULL)
+            CREATE TABLE span (gauge INTEGER NOT NULL, from_ms INTEGER NOT NULL, feed INTEGER NOT NULL, to_ms INTEGER NOT NULL, batch INTEGER NOT NULL, points INTEGER NOT NULL, decimals INTEGER NOT NULL, offset_ms INTEGER NOT NULL, qc BLOB, PRIMARY KEY (gauge, from_ms, feed)) WITHOUT ROWID
+            CREATE TABLE gap (batch INTEGER NOT NULL, number INTEGER NOT NULL, agent INTEGER NOT NULL, epoch INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, gauges TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, reason INTEGER NOT NULL, readings INTEGER NOT NULL, PRIMARY KEY (batch, number)) WITHOUT ROWID
+            CREATE TABLE anchor (id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL, boot BLOB NOT NULL, utc_at_boot_ms INTEGER NOT NULL, uncertainty_ms INTEGER NOT NULL, source INTEGER NOT NULL, received_at INTEGER NOT NULL, others INTEGER NOT NULL DEFAULT 0, UNIQUE (agent, boot))
+            CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, payload BLOB)
+            CREATE INDEX quarantine_kind ON quarantine (kind)
+            CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB, likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL, bytes INTEGER NOT NULL, cost INTEGER NOT NULL, last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER)
+            CREATE INDEX parking_waiting ON parking (agent, boot) WHERE waiting > 0
+            CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL, cost INTEGER NOT NULL, gauges TEXT, PRIMARY KEY (item, batch)) WITHOUT ROWID
+            CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)"#]],
     );
     schema(
         folder.path(),

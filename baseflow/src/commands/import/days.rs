@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ingest::intake::{self, Arrival, Judgement};
+use ingest::{
+    intake::{self, Arrival, Judgement, Known},
+    placing::Anchors,
+};
 use model::{
     batch::{Batch, BatchClock, Column},
     ids::{AgentId, BatchId, Epoch, GaugeId, IdError, Sequence},
@@ -10,7 +13,7 @@ use model::{
     quantity::{Decimal, Unit},
     reading::Point,
     registry::Registry,
-    time::Timestamp,
+    time::{Timestamp, may_be_measured},
     wire::batch_v1,
 };
 use store::{Admit, Kind};
@@ -25,9 +28,6 @@ const DAY_MS: i64 = 86_400_000;
 const MAX_ROWS: usize = 100_000;
 /// Rows of all open days; what is more closes the fullest of them.
 const MAX_OPEN_ROWS: usize = 2_000_000;
-/// As in `docs/formats.md` §6, `time`.
-const EARLIEST_MS: i64 = 946_684_800_000;
-const AHEAD_MS: i64 = 120_000;
 
 /// A batch that may be stored, and how many rows it has.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Days {
         report: &mut Report,
     ) -> Result<Option<Sound>, String> {
         let at_ms = parsed.at.as_ms();
-        if at_ms < EARLIEST_MS || at_ms > self.judge.now.as_ms() + AHEAD_MS {
+        if !may_be_measured(at_ms, self.judge.now) {
             return Err(format!("{} lies before the year 2000 or ahead of the clock", parsed.at));
         }
         let number = at_ms.div_euclid(DAY_MS);
@@ -213,7 +213,9 @@ impl Judge {
         let payload = batch_v1::compress(plain);
         let arrival =
             Arrival { agent: &self.agent, topic: AGENT, payload: &payload, received_at: self.now };
-        match intake::decoded(batch, digest, Kind::Import, arrival, &self.registry) {
+        let anchors = Anchors::new();
+        let known = Known { registry: &self.registry, anchors: &anchors };
+        match intake::decoded(batch, digest, Kind::Import, arrival, known) {
             Judgement::Admit(admit) => match admit.set_aside.first() {
                 None => Ok(admit),
                 Some(part) => Err(part.detail.clone()),

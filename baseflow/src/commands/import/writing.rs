@@ -75,7 +75,7 @@ impl Door {
         match written.admission {
             Admission::Admitted(admitted) => report.admitted(written.rows, admitted.conflicts),
             Admission::Duplicate => report.known(written.rows),
-            Admission::Fork { .. } | Admission::ParkFull => {
+            Admission::Fork { .. } | Admission::ParkFull(_) => {
                 anyhow::bail!(
                     "the store refuses a batch of {} rows: {:?}",
                     written.rows,

@@ -247,6 +247,7 @@ impl Spool {
             first_sequence: first,
             last_sequence: last,
             gauges: self.settings.gauges.clone(),
+            boot: None,
             from_ms: now.wall.as_ms(),
             to_ms: now.wall.as_ms(),
             reason: GapReason::Damaged,

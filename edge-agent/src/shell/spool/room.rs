@@ -120,6 +120,7 @@ pub(super) fn drop_batch(
             let batch = batch_v1::decode(&bytes).ok().map(|(batch, _)| batch);
             let columns = batch.iter().flat_map(|batch| &batch.columns);
             let gauges = columns.map(|column| column.gauge.clone()).collect();
+            let boot = batch.as_ref().and_then(|batch| batch.clock.boot());
             if let Some(batch) = batch {
                 keep_for_next(database, &batch)?;
             }
@@ -130,6 +131,7 @@ pub(super) fn drop_batch(
                     first_sequence: key.sequence,
                     last_sequence: key.sequence,
                     gauges,
+                    boot,
                     from_ms,
                     to_ms,
                     reason,
@@ -175,7 +177,7 @@ pub(super) fn add_gap(database: &Connection, gap: Gap) -> rusqlite::Result<()> {
 
 /// Makes one gap of two where `next` goes on where `gap` ends.
 pub(super) fn unite(gap: &mut Gap, next: &Gap) -> bool {
-    let goes_on = (gap.epoch, gap.reason) == (next.epoch, next.reason)
+    let goes_on = (gap.epoch, gap.reason, gap.boot) == (next.epoch, next.reason, next.boot)
         && gap.last_sequence.checked_add(1) == Some(next.first_sequence);
     if goes_on {
         gap.last_sequence = next.last_sequence;

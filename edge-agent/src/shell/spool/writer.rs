@@ -265,6 +265,7 @@ impl Spool {
             first_sequence: self.next_sequence,
             last_sequence: self.next_sequence,
             gauges: draft.columns.iter().map(|column| column.gauge.clone()).collect(),
+            boot: draft.clock.boot(),
             from_ms,
             to_ms,
             reason: GapReason::DiskFull,

@@ -49,6 +49,7 @@ fn golden() -> Batch {
             first_sequence: 40,
             last_sequence: 42,
             gauges: vec!["BF-620721-04/level".parse().unwrap()],
+            boot: None,
             from_ms: minute - 100_000,
             to_ms: minute - 40_000,
             reason: GapReason::Overwritten,
@@ -111,9 +112,9 @@ fn column(index: usize) -> impl Strategy<Value = Column> {
 prop_compose! {
     fn batch()(
         epoch: u64,
-        sequence in 1_u64..,
+        sequence in 1..=MAX_SEQUENCE,
         columns in (column(0), option::of(column(1)), option::of(column(2))),
-        previous in option::of((any::<u64>(), any::<u64>())),
+        previous in option::of((any::<u64>(), 0..=MAX_SEQUENCE)),
         boot in option::of(any::<u128>()),
         gap in option::of((0_u64..9, 0_u64..9, 1_u32..9, any::<u64>())),
     ) -> Batch {
@@ -130,6 +131,7 @@ prop_compose! {
                     first_sequence: first,
                     last_sequence: first + more,
                     gauges: vec!["S0/g".parse().unwrap()],
+                    boot: boot.map(BootId),
                     from_ms: -5,
                     to_ms: 5,
                     reason: GapReason::from_code(reason),
@@ -175,31 +177,42 @@ proptest! {
 #[test]
 fn a_frame_that_is_broken_and_tells_no_size_is_not_called_too_large() {
     let broken = [0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3];
-    assert_eq!(decode(&broken).unwrap_err().reason(), "undecodable");
+    assert_eq!(decode(&broken).unwrap_err().reason().word(), "undecodable");
 }
 
 #[test]
 fn a_frame_that_would_unfold_without_end_is_refused() {
     let bomb = zstd::bulk::compress(&vec![0_u8; 64 * 1024 * 1024], 3).unwrap();
     assert!(bomb.len() < 10_000);
-    assert_eq!(decode(&bomb).unwrap_err().reason(), "too_large");
+    assert_eq!(decode(&bomb).unwrap_err().reason().word(), "too_large");
     let mut undeclared = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
     std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 64 << 20), &mut undeclared).unwrap();
-    assert_eq!(decode(&undeclared.finish().unwrap()).unwrap_err().reason(), "too_large");
+    assert_eq!(decode(&undeclared.finish().unwrap()).unwrap_err().reason().word(), "too_large");
+}
+
+#[test]
+fn what_follows_the_one_frame_is_refused() {
+    let frame = |plain: &[u8]| zstd::bulk::compress(plain, 3).unwrap();
+    let (head, tail) = GOLDEN.split_at(100);
+    let two = [frame(head), frame(tail)].concat();
+    assert_eq!(decode(&two), Err(malformed("more than one zstd frame")));
+    let skippable = [0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 7];
+    assert!(decode(&[GOLDEN_ZSTD, &skippable].concat()).is_err());
+    assert!(decode(&[GOLDEN_ZSTD, b"x"].concat()).is_err());
 }
 
 #[test]
 fn a_count_without_bytes_behind_it_allocates_nothing() {
     let mut lie = vec![0x08, 0x01];
     lie.extend([0x3a, 0x00].repeat(MAX_COLUMNS + 1));
-    assert_eq!(decode(&lie).unwrap_err().reason(), "too_large");
+    assert_eq!(decode(&lie).unwrap_err().reason().word(), "too_large");
     let run = Column {
         points: vec![Point::good(0, 1), Point::good(1, 1)],
         ..golden().columns[0].clone()
     };
     let mut raw = Raw::from(&Batch { columns: vec![run], ..golden() });
     raw.columns[0].times = vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert_eq!(decode(&raw.encode_to_vec()).unwrap_err().reason(), "undecodable");
+    assert_eq!(decode(&raw.encode_to_vec()).unwrap_err().reason().word(), "undecodable");
 }
 
 #[test]
@@ -208,7 +221,7 @@ fn limits_hold() {
     let with = |change: &dyn Fn(&mut Raw)| {
         let mut raw = Raw::from(&golden());
         change(&mut raw);
-        decode(&raw.encode_to_vec()).unwrap_err().reason()
+        decode(&raw.encode_to_vec()).unwrap_err().reason().word()
     };
     assert_eq!(with(&|raw| raw.version = 2), "version");
     assert_eq!(with(&|raw| raw.version = 0), "undecodable");
@@ -222,7 +235,10 @@ fn limits_hold() {
     assert_eq!(with(&|raw| raw.columns[0].start = i64::MAX), "undecodable");
     assert_eq!(with(&|raw| raw.columns[1].quality = runs::encode([128; 7])), "undecodable");
     assert_eq!(with(&|raw| raw.columns[1].quality = runs::encode([0; 8])), "undecodable");
-    assert_eq!(with(&|raw| raw.gaps[0].first_sequence = 99), "undecodable");
+    assert_eq!(with(&|raw| raw.sequence = MAX_SEQUENCE + 1), "undecodable");
+    let previous = RawPrevious { epoch: 1, last_sequence: MAX_SEQUENCE + 1 };
+    assert_eq!(with(&|raw| raw.previous = Some(previous.clone())), "undecodable");
+    assert_eq!(with(&|raw| raw.gaps[0].boot_id = vec![1; 15]), "undecodable");
     assert_eq!(with(&|raw| raw.anchors[0].boot_id.truncate(15)), "undecodable");
     assert_eq!(with(&|raw| raw.clock.as_mut().unwrap().state = 3), "undecodable");
 }

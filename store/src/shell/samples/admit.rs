@@ -1,18 +1,16 @@
 //! Admission: a payload is stored once, whatever the number and order of its arrivals.
 
-use model::{
-    time::Timestamp,
-    wire::{batch_v1::Digest, refused_v1::Kept},
-};
+use model::{time::Timestamp, wire::batch_v1::Digest};
 use rusqlite::{Connection, Row, params};
 
 use super::{
+    anchors,
     book::SamplesBook,
     first_row, park, run,
     spans::{self, Stored},
 };
 use crate::{
-    admission::{Admission, Admit, Admitted, Key, SetStatus},
+    admission::{Admission, Admit, Admitted, AdmittedGap, Key, SetStatus},
     metrics::Metrics,
     shell::{error::StoreError, writer::Write},
 };
@@ -40,7 +38,11 @@ impl Write<SamplesBook> for Admit {
             }
             Admission::Duplicate => "duplicate",
             Admission::Fork { .. } => "fork",
-            Admission::ParkFull => "park_full",
+            Admission::ParkFull(bound) => {
+                let reason = self.set_aside.first().map_or("", |part| part.reason.word());
+                metrics.park_full.with_label_values(&[bound.word(), reason]).inc();
+                "park_full"
+            }
         };
         metrics.batches.with_label_values(&[outcome]).inc();
     }
@@ -50,7 +52,8 @@ fn count_columns(admit: &Admit, admitted: &Admitted, metrics: &Metrics) {
     let points = admit.columns.iter().map(|column| u64::from(column.points)).sum();
     metrics.samples.inc_by(points);
     metrics.conflicts.inc_by(admitted.conflicts);
-    if admit.set_aside.iter().any(|aside| aside.reason.kept() == Kept::Parked) {
+    metrics.other_anchors.inc_by(admitted.other_anchors);
+    if admit.set_aside.iter().any(park::is_parked) {
         metrics.parked.inc();
     }
 }
@@ -58,7 +61,8 @@ fn count_columns(admit: &Admit, admitted: &Admitted, metrics: &Metrics) {
 /// Stores a payload unless its identity is known; `replayed_at` where it comes from the
 /// quarantine, which may hold its identity without a batch.
 ///
-/// Whatever is answered besides `Admitted`, nothing of the payload was written.
+/// Whatever is answered besides `Admitted`, nothing of the payload was written, its anchors
+/// excepted: what fills the park may be waiting for just them.
 pub(super) fn admit(
     book: &mut SamplesBook,
     connection: &Connection,
@@ -66,8 +70,8 @@ pub(super) fn admit(
     replayed_at: Option<Timestamp>,
 ) -> Result<Admission, StoreError> {
     let agent = book.agent(connection, &admit.agent, admit.received_at)?;
-    let is_parked = admit.set_aside.iter().any(|aside| aside.reason.kept() == Kept::Parked);
-    if is_parked || replayed_at.is_some() {
+    let is_alone = park::is_alone(admit);
+    if is_alone || replayed_at.is_some() {
         match known(connection, agent, &admit.key)? {
             Some(known) if known.digest != *admit.key.digest() => {
                 return Ok(Admission::Fork { stored: known.digest });
@@ -77,8 +81,9 @@ pub(super) fn admit(
             }
             Some(_) | None => {}
         }
-        if is_parked && !park::has_room(book, connection, admit.bytes.len())? {
-            return Ok(Admission::ParkFull);
+        if is_alone && let Some(bound) = park::bound(book, connection, admit, agent)? {
+            anchors::note(connection, agent, &admit.anchors, admit.received_at)?;
+            return Ok(Admission::ParkFull(bound));
         }
     }
     let position = book.next_batch()?;
@@ -86,15 +91,17 @@ pub(super) fn admit(
         if replayed_at.is_none() {
             return refused(connection, agent, &admit.key);
         }
-        hand_over(connection, agent, &admit.key, position)?;
+        set_batch(connection, agent, &admit.key, Some(position))?;
     } else if let Key::Batch { epoch, sequence, .. } = admit.key {
         book.touch_epoch((agent, epoch), sequence, admit.received_at, admit.previous);
     }
     store(connection, agent, admit, position)?;
     let received_at = replayed_at.unwrap_or(admit.received_at);
     let stored = Stored { position, kind: admit.kind, bytes: &admit.bytes, received_at };
-    let admitted = spans::add(book, connection, stored, &admit.columns)?;
-    park::set_aside(book, connection, admit, position)?;
+    let mut admitted = spans::add(book, connection, stored, &admit.columns)?;
+    add_gaps(connection, (agent, position), &admit.gaps)?;
+    admitted.other_anchors = anchors::note(connection, agent, &admit.anchors, admit.received_at)?;
+    park::set_aside(book, connection, admit, (agent, position))?;
     Ok(Admission::Admitted(admitted))
 }
 
@@ -163,11 +170,6 @@ pub(super) fn claim(
     Ok(changed == 1)
 }
 
-/// Gives an identity that the quarantine holds its batch.
-fn hand_over(connection: &Connection, agent: i64, key: &Key, batch: i64) -> Result<(), StoreError> {
-    set_batch(connection, agent, key, Some(batch))
-}
-
 /// Says which batch an identity has, if any.
 pub(super) fn set_batch(
     connection: &Connection,
@@ -203,16 +205,27 @@ fn store(
     let received_at = admit.received_at.as_ms();
     run(connection, sql, params![position, admit.kind.code(), agent, received_at, admit.bytes])
         .map_err(&attempt)?;
-    for gap in &admit.gaps {
-        let sql = "INSERT INTO gap (agent, batch, epoch, first_sequence, last_sequence, gauges,
-            from_ms, to_ms, reason, readings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    Ok(())
+}
+
+/// Adds gaps of a stored batch; what was added before stands.
+pub(super) fn add_gaps(
+    connection: &Connection,
+    (agent, batch): (i64, i64),
+    gaps: &[AdmittedGap],
+) -> Result<(), StoreError> {
+    for AdmittedGap { number, gap } in gaps {
+        let sql = "INSERT INTO gap (batch, number, agent, epoch, first_sequence, last_sequence,
+              gauges, from_ms, to_ms, reason, readings)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
         let gauges = serde_json::to_string(&gap.gauges).map_err(StoreError::json("write a gap"))?;
         run(
             connection,
             sql,
             params![
+                batch,
+                number,
                 agent,
-                position,
                 gap.epoch.0.cast_signed(),
                 gap.first_sequence.cast_signed(),
                 gap.last_sequence.cast_signed(),
@@ -223,7 +236,7 @@ fn store(
                 gap.count.cast_signed(),
             ],
         )
-        .map_err(&attempt)?;
+        .map_err(StoreError::sql("add a gap"))?;
     }
     Ok(())
 }
@@ -242,6 +255,6 @@ impl Write<SamplesBook> for SetStatus {
     }
 
     fn weight(&self) -> usize {
-        self.json.len()
+        self.json.as_ref().map_or(0, String::len)
     }
 }

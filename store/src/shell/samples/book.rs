@@ -11,9 +11,13 @@ use model::{
 };
 use rusqlite::{Connection, params};
 
-use super::{first_row, run};
+use super::{
+    counters::{PARKED_BYTES, counter, set_counter},
+    first_row, run,
+};
 use crate::{
     admission::AdmittedColumn,
+    metrics::Metrics,
     shell::{error::StoreError, open::Limits, writer::Book},
 };
 
@@ -21,7 +25,10 @@ use crate::{
 #[derive(Debug)]
 pub struct SamplesBook {
     pub(super) limits: Limits,
+    metrics: Metrics,
     data_version: Option<i64>,
+    parked: Option<u64>,
+    is_parked_touched: bool,
     positions: Option<Positions>,
     agents: HashMap<AgentId, i64>,
     stations: HashMap<StationId, i64>,
@@ -65,10 +72,13 @@ struct Tally {
 
 impl SamplesBook {
     /// Remembers nothing yet.
-    pub(in crate::shell) fn new(limits: Limits) -> Self {
+    pub(in crate::shell) fn new(limits: Limits, metrics: Metrics) -> Self {
         Self {
             limits,
+            metrics,
             data_version: None,
+            parked: None,
+            is_parked_touched: false,
             positions: None,
             agents: HashMap::new(),
             stations: HashMap::new(),
@@ -193,7 +203,40 @@ impl SamplesBook {
         tally.previous = tally.previous.or(previous);
     }
 
+    /// What all parked payloads count.
+    pub(super) fn parked(&mut self, connection: &Connection) -> Result<u64, StoreError> {
+        if let Some(parked) = self.parked {
+            return Ok(parked);
+        }
+        let parked = counter(connection, PARKED_BYTES)?;
+        self.parked = Some(parked);
+        Ok(parked)
+    }
+
+    /// So much more is parked, to be written with the group.
+    pub(super) fn park_more(
+        &mut self,
+        connection: &Connection,
+        more: u64,
+    ) -> Result<(), StoreError> {
+        self.parked = Some(self.parked(connection)?.saturating_add(more));
+        self.is_parked_touched = true;
+        Ok(())
+    }
+
+    /// So much less is parked, to be written with the group.
+    pub(super) fn park_less(
+        &mut self,
+        connection: &Connection,
+        less: u64,
+    ) -> Result<(), StoreError> {
+        self.parked = Some(self.parked(connection)?.saturating_sub(less));
+        self.is_parked_touched = true;
+        Ok(())
+    }
+
     fn forget_names(&mut self) {
+        self.parked = None;
         self.agents.clear();
         self.stations.clear();
         self.gauges.clear();
@@ -238,6 +281,11 @@ impl Book for SamplesBook {
         while let Some(((agent, epoch), tally)) = self.touched_epochs.pop_first() {
             tally.write(connection, agent, epoch).map_err(&attempt)?;
         }
+        if let Some(parked) = self.parked.filter(|_| self.is_parked_touched) {
+            set_counter(connection, PARKED_BYTES, parked)?;
+            self.metrics.parked_bytes.set(i64::try_from(parked).unwrap_or(i64::MAX));
+            self.is_parked_touched = false;
+        }
         Ok(())
     }
 
@@ -246,6 +294,7 @@ impl Book for SamplesBook {
         self.touched_gauges.clear();
         self.touched_agents.clear();
         self.touched_epochs.clear();
+        self.is_parked_touched = false;
     }
 }
 

@@ -1,27 +1,24 @@
-//! Decisions about quarantined payloads, and the copy of the journal's head.
+//! Quarantined payloads judged again and admitted, and the copy of the journal's head.
 
 use std::collections::BTreeSet;
 
-use model::wire::{batch_v1, refused_v1::Kept};
+use model::wire::refused_v1::Kept;
 use rusqlite::{Connection, params};
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    admit::{admit, set_batch},
+    admit::{add_gaps, admit},
     book::SamplesBook,
-    park::{self, GARBAGE_BYTES, PARKED_BYTES},
-    read_quarantine, run,
+    first_row, park, read_quarantine, ring, run,
     spans::{self, Stored},
 };
 use crate::{
     admission::{
-        Admission, Admit, AdmittedColumn, Discard, Discarded, Key, Kind, Replay, ReplayVerdict,
-        Replayed, SetAside,
+        Admission, Admit, AdmittedColumn, Readmitted, Rejudged, Replay, ReplayVerdict, Replayed,
+        SetAside,
     },
     chain::Hash,
-    facts::{Original, QuarantineItem, QuarantineState, StoredBatch},
+    facts::{Original, QuarantineRow, QuarantineState, StoredBatch},
     metrics::Metrics,
-    points::Decoded,
     shell::{error::StoreError, writer::Write},
 };
 
@@ -33,42 +30,46 @@ impl Write<SamplesBook> for Replay {
         book: &mut SamplesBook,
         connection: &Connection,
     ) -> Result<Replayed, StoreError> {
-        let Some(item) = held(connection, self.id)? else { return Ok(Replayed::NotHeld) };
-        match (&self.verdict, &item.original, item.row.kind) {
-            (ReplayVerdict::Parked { columns, still }, Original::Batch(batch), Kept::Parked) => {
-                Replaying { replay: self, book, connection }.parked(&item, batch, columns, still)
-            }
-            (ReplayVerdict::Garbage(fresh), Original::Payload(_), Kept::Garbage) => {
-                Replaying { replay: self, book, connection }.garbage(fresh)
-            }
+        let Some((row, original)) = held(connection, self.id)? else {
+            return Ok(Replayed::NotHeld);
+        };
+        let mut replaying = Replaying { replay: self, book, connection };
+        match (&self.verdict, original) {
+            (ReplayVerdict::Parked(batches), Original::Batches) => replaying.parked(&row, batches),
+            (ReplayVerdict::Garbage(fresh), Original::Payload(_)) => replaying.garbage(fresh),
             // A reading of a document that was refused by itself is refused for ever.
-            (ReplayVerdict::Parked { .. } | ReplayVerdict::Garbage(_), Original::Batch(_), _) => {
-                Ok(Replayed::Unchanged)
+            (ReplayVerdict::Parked(_) | ReplayVerdict::Garbage(_), Original::Batch(_))
+            | (ReplayVerdict::Parked(_), Original::Payload(_))
+            | (ReplayVerdict::Garbage(_), Original::Batches) => Ok(Replayed::Unchanged),
+            (ReplayVerdict::Parked(_) | ReplayVerdict::Garbage(_), Original::Gone) => {
+                Ok(Replayed::NotHeld)
             }
-            (ReplayVerdict::Parked { .. }, Original::Payload(_), _) => Ok(Replayed::Unchanged),
-            (ReplayVerdict::Garbage(_), Original::Payload(_), Kept::Parked | Kept::None) => {
-                Ok(Replayed::Unchanged)
-            }
-            (_, Original::Gone, _) => Ok(Replayed::NotHeld),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match &self.verdict {
+            ReplayVerdict::Parked(_) => 0,
+            ReplayVerdict::Garbage(fresh) => fresh.bytes.len(),
         }
     }
 
     fn count(&self, answer: &Replayed, metrics: &Metrics) {
         if let Replayed::Done(admitted) = answer {
-            let columns = match &self.verdict {
-                ReplayVerdict::Parked { columns, .. } => columns,
-                ReplayVerdict::Garbage(fresh) => &fresh.columns,
-            };
-            metrics.samples.inc_by(columns.iter().map(|column| u64::from(column.points)).sum());
+            metrics.samples.inc_by(admitted.points);
             metrics.conflicts.inc_by(admitted.conflicts);
-            metrics.batches.with_label_values(&["replayed"]).inc();
+            metrics.batches.with_label_values(&["replayed"]).inc_by(admitted.batches);
         }
     }
 }
 
-fn held(connection: &Connection, id: i64) -> Result<Option<QuarantineItem>, StoreError> {
-    let item = read_quarantine::item(connection, id)?;
-    Ok(item.filter(|item| item.row.state == QuarantineState::Held))
+/// A row that nobody has decided about, without the bytes of what it is about.
+pub(super) fn held(
+    connection: &Connection,
+    id: i64,
+) -> Result<Option<(QuarantineRow, Original)>, StoreError> {
+    let found = read_quarantine::facts(connection, id)?;
+    Ok(found.filter(|(row, _)| row.state == QuarantineState::Held))
 }
 
 struct Replaying<'a> {
@@ -78,144 +79,155 @@ struct Replaying<'a> {
 }
 
 impl Replaying<'_> {
+    /// Some batches of a parked item. What was decided of them meanwhile is passed over, so that
+    /// it is safe to ask again after a crash half-way.
     fn parked(
         &mut self,
-        item: &QuarantineItem,
-        batch: &StoredBatch,
-        columns: &[AdmittedColumn],
-        still: &[SetAside],
+        row: &QuarantineRow,
+        batches: &[Rejudged],
     ) -> Result<Replayed, StoreError> {
-        let held: BTreeSet<&str> = item.row.gauges.iter().map(String::as_str).collect();
-        for column in columns {
-            if !held.contains(column.gauge.to_string().as_str()) {
-                let problem = "it is not set aside in this row of the quarantine";
-                return Err(StoreError::Column { gauge: column.gauge.clone(), problem });
-            }
+        let sql = "SELECT gauges FROM quarantine WHERE id = ?1";
+        let of_item: Option<String> = first_row(self.connection, sql, [row.id], |row| row.get(0))
+            .map_err(StoreError::sql("read what is set aside"))?
+            .flatten();
+        let of_item: BTreeSet<&str> = of_item.iter().flat_map(|names| names.lines()).collect();
+        let mut admitted = Readmitted::default();
+        for rejudged in batches {
+            let more = self.batch(row, &of_item, rejudged)?;
+            admitted.batches += more.batches;
+            admitted.points += more.points;
+            admitted.conflicts += more.conflicts;
         }
-        let attempt = StoreError::sql("write what is still set aside");
-        let still: Vec<&SetAside> = still.iter().collect();
-        if let Some(first) = still.first() {
-            let sql = "UPDATE quarantine SET reason = ?2, detail = ?3, gauges = ?4 WHERE id = ?1";
-            let (detail, gauges) = (park::detail(&still), park::gauges(&still)?);
-            run(self.connection, sql, params![item.row.id, first.reason.word(), detail, gauges])
-                .map_err(&attempt)?;
-        } else {
-            decide(self.connection, item, QuarantineState::Replayed)?;
+        if park::settle(self.book, self.connection, row.id)? == 0 {
+            park::close(self.connection, row.id)?;
+            decide(self.connection, row, QuarantineState::Replayed)?;
         }
-        if columns.is_empty() {
-            return Ok(Replayed::Unchanged);
+        Ok(if admitted.batches == 0 { Replayed::Unchanged } else { Replayed::Done(admitted) })
+    }
+
+    fn batch(
+        &mut self,
+        row: &QuarantineRow,
+        of_item: &BTreeSet<&str>,
+        rejudged: &Rejudged,
+    ) -> Result<Readmitted, StoreError> {
+        let key = (row.id, rejudged.batch);
+        let Some(member) = park::member(self.connection, row.id, rejudged.batch)? else {
+            return Ok(Readmitted::default());
+        };
+        let own: Option<BTreeSet<&str>> =
+            member.gauges.as_deref().map(|names| names.lines().collect());
+        let held = own.as_ref().unwrap_or(of_item);
+        if let Some(column) = none_of(held, &rejudged.columns) {
+            let problem = "it is not set aside in this row of the quarantine";
+            return Err(StoreError::Column { gauge: column.gauge.clone(), problem });
         }
-        let stored = Stored {
-            position: batch.position,
-            kind: batch.kind,
-            bytes: &batch.bytes,
+        let is_admitted = !rejudged.columns.is_empty() || !rejudged.gaps.is_empty();
+        if !is_admitted && !rejudged.still.is_empty() && rejudged.boot == row.boot {
+            return Ok(Readmitted::default());
+        }
+        let Some(stored) = read_quarantine::batch(self.connection, rejudged.batch)? else {
+            return Err(StoreError::Damaged(format!("batch {} is not there", rejudged.batch)));
+        };
+        let conflicts = self.admit(&stored, rejudged)?;
+        park::leave(self.book, self.connection, key, &member)?;
+        let is_alone = member.is_alone && rejudged.columns.is_empty();
+        self.join(row, &stored, rejudged, is_alone)?;
+        Ok(Readmitted {
+            batches: u64::from(is_admitted),
+            points: rejudged.columns.iter().map(|column| u64::from(column.points)).sum(),
+            conflicts,
+        })
+    }
+
+    fn admit(&mut self, stored: &StoredBatch, rejudged: &Rejudged) -> Result<u64, StoreError> {
+        let agent = self.book.agent(self.connection, &stored.agent, stored.received_at)?;
+        add_gaps(self.connection, (agent, stored.position), &rejudged.gaps)?;
+        if rejudged.columns.is_empty() {
+            return Ok(0);
+        }
+        let payload = Stored {
+            position: stored.position,
+            kind: stored.kind,
+            bytes: &stored.bytes,
             received_at: self.replay.at,
         };
-        spans::add(self.book, self.connection, stored, columns).map(Replayed::Done)
+        let admitted = spans::add(self.book, self.connection, payload, &rejudged.columns)?;
+        Ok(admitted.conflicts)
+    }
+
+    /// Lets what is still refused of a batch join what is like it.
+    fn join(
+        &mut self,
+        row: &QuarantineRow,
+        stored: &StoredBatch,
+        rejudged: &Rejudged,
+        is_alone: bool,
+    ) -> Result<(), StoreError> {
+        let still: Vec<&SetAside> =
+            rejudged.still.iter().filter(|part| park::is_parked(part)).collect();
+        if still.is_empty() {
+            return Ok(());
+        }
+        let agent = self.book.agent(self.connection, &stored.agent, stored.received_at)?;
+        let joining = park::Joining {
+            agent,
+            name: &stored.agent,
+            kind: stored.kind,
+            topic: &row.topic,
+            received_at: stored.received_at,
+            batch: stored.position,
+            bytes: &stored.bytes,
+            is_alone,
+            boot: rejudged.boot,
+            aside: still,
+        };
+        joining.join(self.book, self.connection)
     }
 
     fn garbage(&mut self, fresh: &Admit) -> Result<Replayed, StoreError> {
         let id = self.replay.id;
         Ok(match admit(self.book, self.connection, fresh, Some(self.replay.at))? {
             Admission::Admitted(admitted) => {
-                let before = park::garbage_cost(self.connection, id)?;
-                let sql =
-                    "UPDATE quarantine SET state = ?2, payload = NULL, batch = ?3 WHERE id = ?1";
-                let state = QuarantineState::Replayed.code();
-                run(self.connection, sql, [id, state, admitted.batch])
-                    .map_err(StoreError::sql("write that a payload was replayed"))?;
-                shrink(self.connection, id, before)?;
-                Replayed::Done(admitted)
+                ring::shrink(self.connection, id, || {
+                    let sql = "UPDATE quarantine SET state = ?2, payload = NULL, batch = ?3
+                        WHERE id = ?1";
+                    let state = QuarantineState::Replayed.code();
+                    run(self.connection, sql, [id, state, admitted.batch])
+                        .map_err(StoreError::sql("write that a payload was replayed"))?;
+                    Ok(())
+                })?;
+                Replayed::Done(Readmitted {
+                    batches: 1,
+                    points: fresh.columns.iter().map(|column| u64::from(column.points)).sum(),
+                    conflicts: admitted.conflicts,
+                })
             }
-            Admission::ParkFull => Replayed::ParkFull,
+            Admission::ParkFull(_) => Replayed::ParkFull,
             Admission::Duplicate | Admission::Fork { .. } => Replayed::Unchanged,
         })
     }
 }
 
-impl Write<SamplesBook> for Discard {
-    type Answer = Discarded;
-
-    fn apply(
-        &self,
-        _book: &mut SamplesBook,
-        connection: &Connection,
-    ) -> Result<Discarded, StoreError> {
-        let Some(item) = held(connection, self.id)? else { return Ok(Discarded::NotHeld) };
-        if let (Original::Batch(batch), Kept::Parked) = (&item.original, item.row.kind) {
-            give_up(connection, &item, batch)?;
-        }
-        decide(connection, &item, QuarantineState::Discarded)?;
-        Ok(Discarded::Done)
-    }
+fn none_of<'a>(held: &BTreeSet<&str>, columns: &'a [AdmittedColumn]) -> Option<&'a AdmittedColumn> {
+    columns.iter().find(|column| !held.contains(column.gauge.to_string().as_str()))
 }
 
-/// Marks a row as decided and gives back the room that it took.
-fn decide(
+/// Marks a row as decided; garbage gives back the room that it took.
+pub(super) fn decide(
     connection: &Connection,
-    item: &QuarantineItem,
+    row: &QuarantineRow,
     state: QuarantineState,
 ) -> Result<(), StoreError> {
-    let id = item.row.id;
-    let before = park::garbage_cost(connection, id)?;
-    let sql = "UPDATE quarantine SET state = ?2, payload = NULL WHERE id = ?1";
-    run(connection, sql, [id, state.code()]).map_err(StoreError::sql("write a decision"))?;
-    match item.row.kind {
-        Kept::Parked => {
-            let bytes = usize::try_from(item.row.bytes).unwrap_or(usize::MAX);
-            let parked = park::counter(connection, PARKED_BYTES)?;
-            let left = parked.saturating_sub(park::parked_cost(bytes));
-            park::set_counter(connection, PARKED_BYTES, left)
-        }
-        Kept::Garbage | Kept::None => shrink(connection, id, before),
-    }
-}
-
-fn shrink(connection: &Connection, id: i64, before: u64) -> Result<(), StoreError> {
-    let given_back = before.saturating_sub(park::garbage_cost(connection, id)?);
-    let left = park::counter(connection, GARBAGE_BYTES)?.saturating_sub(given_back);
-    park::set_counter(connection, GARBAGE_BYTES, left)
-}
-
-/// Deletes a batch of which nothing was ever admitted; its identity stays known.
-fn give_up(
-    connection: &Connection,
-    item: &QuarantineItem,
-    batch: &StoredBatch,
-) -> Result<(), StoreError> {
-    let position = batch.position;
-    let wrong = |source| StoreError::Points { batch: position, source };
-    let gauges = Decoded::new(batch.kind, &batch.bytes).map_err(wrong)?.gauges();
-    let held: BTreeSet<&str> = item.row.gauges.iter().map(String::as_str).collect();
-    if gauges.iter().any(|gauge| !held.contains(gauge.to_string().as_str())) {
-        return Ok(());
-    }
-    let attempt = StoreError::sql("give a batch up");
-    let agent = super::first_row(
-        connection,
-        "SELECT agent FROM batch WHERE position = ?1",
-        [position],
-        |row| row.get(0),
-    )
-    .map_err(&attempt)?;
-    let Some(agent) = agent else { return Ok(()) };
-    set_batch(connection, agent, &key_of(batch)?, None)?;
-    run(connection, "DELETE FROM batch WHERE position = ?1", [position]).map_err(&attempt)?;
-    Ok(())
-}
-
-/// The identity of a stored payload.
-pub(in crate::shell) fn key_of(batch: &StoredBatch) -> Result<Key, StoreError> {
-    let position = batch.position;
-    match batch.kind {
-        Kind::Batch | Kind::Import => {
-            let (decoded, digest) = batch_v1::decode(&batch.bytes).map_err(|error| {
-                let source = crate::points::PointsError::Batch(error);
-                StoreError::Points { batch: position, source }
-            })?;
-            Ok(Key::Batch { epoch: decoded.id.epoch, sequence: decoded.id.sequence, digest })
-        }
-        Kind::Json => Ok(Key::Payload { digest: Sha256::digest(&batch.bytes).into() }),
+    let mark = || {
+        let sql = "UPDATE quarantine SET state = ?2, payload = NULL WHERE id = ?1";
+        run(connection, sql, [row.id, state.code()])
+            .map_err(StoreError::sql("write a decision"))?;
+        Ok(())
+    };
+    match row.kind {
+        Kept::Parked => mark(),
+        Kept::Garbage | Kept::None => ring::shrink(connection, row.id, mark),
     }
 }
 

@@ -1,269 +1,360 @@
-//! The quarantine: what only the registry refuses is parked, garbage goes round in a ring.
+//! The park: what only the registry or a missing anchor keeps out, in groups of one likeness.
+//!
+//! An item is what one agent's batches have set aside for the same reasons, and new batches join
+//! the held one. A batch that is stored only because it is parked counts its bytes against the
+//! park; one that is stored anyway counts its membership alone, and is never kept out.
 
 use std::collections::BTreeSet;
 
 use model::{
+    ids::{AgentId, BootId},
     time::Timestamp,
-    wire::{
-        batch_v1::Digest,
-        refused_v1::{Kept, Reason},
-    },
+    wire::refused_v1::Kept,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    admit::{claim, known},
     book::SamplesBook,
-    first_row, run,
+    first_row,
+    ring::{self, MAX_DETAIL, ROW_BYTES},
+    run,
 };
 use crate::{
-    admission::{Admit, Key, Quarantine, Quarantined, SetAside},
-    facts::kept_code,
-    metrics::Metrics,
-    shell::{error::StoreError, writer::Write},
+    admission::{Admit, Kind, ParkBound, SetAside},
+    shell::error::StoreError,
 };
 
-/// What a row counts beside its payload: its texts and its place in the file.
-const ROW_BYTES: u64 = 1_024;
-const MAX_DETAIL: usize = 500;
+/// What a batch counts that is stored only because it is parked, beside its bytes.
+const ALONE_BYTES: u64 = 256;
+/// What a batch counts that is stored anyway.
+const MEMBER_BYTES: u64 = 32;
+/// The share of the park that one agent may fill: so that one alone cannot keep out the others.
+const AGENT_SHARE: u64 = 8;
+/// Held items of one agent; batches of yet other likenesses share one item, each with its gauges.
+const MAX_ITEMS: i64 = 256;
 
-pub(super) const GARBAGE_BYTES: &str = "garbage_bytes";
-pub(super) const GARBAGE_DROPPED: &str = "garbage_dropped";
-pub(super) const PARKED_BYTES: &str = "parked_bytes";
-
-impl Write<SamplesBook> for Quarantine {
-    type Answer = Quarantined;
-
-    fn apply(
-        &self,
-        book: &mut SamplesBook,
-        connection: &Connection,
-    ) -> Result<Quarantined, StoreError> {
-        if let Some(key) = &self.key {
-            let agent = book.agent(connection, &self.agent, self.received_at)?;
-            if !claim(connection, agent, key, None)? {
-                let known = known(connection, agent, key)?;
-                return Ok(match known.filter(|known| known.digest != *key.digest()) {
-                    Some(known) => Quarantined::Fork { stored: known.digest },
-                    None => Quarantined::Duplicate,
-                });
-            }
-            if let Key::Batch { epoch, sequence, .. } = key {
-                book.touch_epoch((agent, *epoch), *sequence, self.received_at, None);
-            }
-        }
-        let row = Row {
-            kind: Kept::Garbage,
-            agent: self.agent.as_str(),
-            topic: &self.topic,
-            received_at: self.received_at,
-            payload: &self.payload,
-            reason: self.reason,
-            detail: self.detail.chars().take(MAX_DETAIL).collect(),
-            batch: None,
-            gauges: None,
-        };
-        let id = row.insert(connection)?;
-        let dropped = go_round(book, connection)?;
-        Ok(Quarantined::Held { id, dropped })
-    }
-
-    fn weight(&self) -> usize {
-        self.payload.len()
-    }
-
-    fn count(&self, answer: &Quarantined, metrics: &Metrics) {
-        let outcome = match answer {
-            Quarantined::Held { dropped, .. } => {
-                metrics.garbage_dropped.inc_by(*dropped);
-                "garbage"
-            }
-            Quarantined::Duplicate => "duplicate",
-            Quarantined::Fork { .. } => "fork",
-        };
-        metrics.batches.with_label_values(&[outcome]).inc();
-    }
+/// A stored batch of which something is set aside.
+pub(super) struct Joining<'a> {
+    pub(super) agent: i64,
+    pub(super) name: &'a AgentId,
+    pub(super) kind: Kind,
+    pub(super) topic: &'a str,
+    pub(super) received_at: Timestamp,
+    pub(super) batch: i64,
+    pub(super) bytes: &'a [u8],
+    /// Whether nothing else of it is admitted.
+    pub(super) is_alone: bool,
+    pub(super) boot: Option<BootId>,
+    pub(super) aside: Vec<&'a SetAside>,
 }
 
-/// Whether another payload of this length may be parked.
-pub(super) fn has_room(
-    book: &SamplesBook,
+/// Whether a payload would be stored only to be parked.
+pub(super) fn is_alone(admit: &Admit) -> bool {
+    admit.columns.is_empty() && admit.set_aside.iter().any(is_parked)
+}
+
+pub(super) fn is_parked(aside: &SetAside) -> bool {
+    aside.reason.kept() == Kept::Parked
+}
+
+/// The bound that this payload would break, were it parked alone.
+pub(super) fn bound(
+    book: &mut SamplesBook,
     connection: &Connection,
-    bytes: usize,
-) -> Result<bool, StoreError> {
-    let parked = counter(connection, PARKED_BYTES)?;
-    Ok(parked.saturating_add(parked_cost(bytes)) <= book.limits.parked)
+    admit: &Admit,
+    agent: i64,
+) -> Result<Option<ParkBound>, StoreError> {
+    let joining = Joining::of(admit, (agent, 0));
+    let is_first = held(connection, &joining.likeness())?.is_none();
+    let item =
+        if is_first { item_cost(&gauges(&joining.aside), &detail(&joining.aside)) } else { 0 };
+    let (cost, limit) = (alone_cost(&admit.bytes).saturating_add(item), book.limits.parked);
+    if book.parked(connection)?.saturating_add(cost) > limit {
+        return Ok(Some(ParkBound::Park));
+    }
+    let sql = "SELECT coalesce(sum(cost), 0) FROM parking WHERE agent = ?1 AND waiting > 0";
+    let of_agent = first_row(connection, sql, [agent], |row| row.get::<_, i64>(0))
+        .map_err(StoreError::sql("measure an agent's share of the park"))?;
+    let of_agent = u64::try_from(of_agent.unwrap_or(0)).unwrap_or(0);
+    Ok((of_agent.saturating_add(cost) > share(limit)).then_some(ParkBound::Agent))
 }
 
-/// What a parked payload counts.
-pub(super) fn parked_cost(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(ROW_BYTES)
+/// How much of a park of `limit` bytes one agent may fill.
+pub(in crate::shell) const fn share(limit: u64) -> u64 {
+    limit / AGENT_SHARE
 }
 
-/// Notes what is set aside of a payload that has just been stored.
+fn alone_cost(payload: &[u8]) -> u64 {
+    u64::try_from(payload.len()).unwrap_or(u64::MAX).saturating_add(ALONE_BYTES)
+}
+
+/// What an item counts beside its batches.
+fn item_cost(names: &str, detail: &str) -> u64 {
+    u64::try_from(names.len() + detail.len()).unwrap_or(u64::MAX).saturating_add(ROW_BYTES)
+}
+
+/// Lets what is set aside of a payload that has just been stored join what is like it.
 pub(super) fn set_aside(
     book: &mut SamplesBook,
     connection: &Connection,
     admit: &Admit,
-    batch: i64,
+    (agent, batch): (i64, i64),
 ) -> Result<(), StoreError> {
-    if admit.set_aside.is_empty() {
-        return Ok(());
+    let joining = Joining::of(admit, (agent, batch));
+    if !joining.aside.is_empty() {
+        joining.join(book, connection)?;
     }
-    for kind in [Kept::Parked, Kept::Garbage] {
-        let of_kind: Vec<&SetAside> =
-            admit.set_aside.iter().filter(|aside| aside.reason.kept() == kind).collect();
-        let Some(first) = of_kind.first() else { continue };
-        let row = Row {
-            kind,
-            agent: admit.agent.as_str(),
-            topic: &admit.topic,
-            received_at: admit.received_at,
-            payload: &admit.bytes,
-            reason: first.reason,
-            detail: detail(&of_kind),
-            batch: Some(batch),
-            gauges: Some(gauges(&of_kind)?),
-        };
-        row.insert(connection)?;
-        if kind == Kept::Parked {
-            add_to_counter(connection, PARKED_BYTES, parked_cost(admit.bytes.len()))?;
-        } else {
-            go_round(book, connection)?;
-        }
-    }
+    let garbage: Vec<&SetAside> =
+        admit.set_aside.iter().filter(|part| part.reason.kept() == Kept::Garbage).collect();
+    let Some(first) = garbage.first() else { return Ok(()) };
+    let row = ring::Row {
+        kind: Kept::Garbage,
+        agent: admit.agent.as_str(),
+        topic: &admit.topic,
+        received_at: admit.received_at,
+        payload: &admit.bytes,
+        reason: first.reason,
+        detail: detail(&garbage),
+        batch: Some(batch),
+        gauges: Some(&gauges(&garbage)),
+    };
+    row.insert(connection)?;
+    ring::go_round(book, connection)?;
     Ok(())
 }
 
+impl<'a> Joining<'a> {
+    fn of(admit: &'a Admit, (agent, batch): (i64, i64)) -> Self {
+        Self {
+            agent,
+            name: &admit.agent,
+            kind: admit.kind,
+            topic: &admit.topic,
+            received_at: admit.received_at,
+            batch,
+            bytes: &admit.bytes,
+            is_alone: is_alone(admit),
+            boot: admit.boot,
+            aside: admit.set_aside.iter().filter(|part| is_parked(part)).collect(),
+        }
+    }
+
+    /// Joins the held item of its likeness, which is made where there is none.
+    pub(super) fn join(
+        &self,
+        book: &mut SamplesBook,
+        connection: &Connection,
+    ) -> Result<(), StoreError> {
+        let (likeness, names) = (self.likeness(), gauges(&self.aside));
+        let (item, own) = match held(connection, &likeness)? {
+            Some(item) => (item, None),
+            None if self.has_place(connection)? => {
+                let described = (&likeness, names.as_str(), detail(&self.aside));
+                (self.found(book, connection, described)?, None)
+            }
+            None => (self.others(book, connection)?, Some(names.as_str())),
+        };
+        let own_bytes = own.map_or(0, |names| u64::try_from(names.len()).unwrap_or(u64::MAX));
+        let cost = if self.is_alone { alone_cost(self.bytes) } else { MEMBER_BYTES };
+        let cost = cost.saturating_add(own_bytes);
+        let attempt = StoreError::sql("park a batch");
+        let signed = i64::try_from(cost).unwrap_or(i64::MAX);
+        let sql = "INSERT INTO parked (item, batch, is_alone, cost, gauges)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
+        run(connection, sql, params![item, self.batch, self.is_alone, signed, own])
+            .map_err(&attempt)?;
+        let moments = self.aside.iter().filter_map(|part| part.moments);
+        let from = moments.clone().map(|(from, _)| from.as_ms()).min();
+        let to = moments.map(|(_, to)| to.as_ms()).max();
+        let sql = "UPDATE parking SET batches = batches + 1, waiting = waiting + 1,
+              bytes = bytes + ?2, cost = cost + ?3, last_at = max(last_at, ?4),
+              from_ms = min(coalesce(from_ms, ?5), coalesce(?5, from_ms)),
+              to_ms = max(coalesce(to_ms, ?6), coalesce(?6, to_ms))
+            WHERE item = ?1";
+        let bytes = i64::try_from(self.bytes.len()).unwrap_or(i64::MAX);
+        let last_at = self.received_at.as_ms();
+        run(connection, sql, params![item, bytes, signed, last_at, from, to]).map_err(&attempt)?;
+        book.park_more(connection, cost)
+    }
+
+    /// What makes two batches alike: who, what, why, of which gauges and, where they wait for an
+    /// anchor, of which start.
+    pub(super) fn likeness(&self) -> [u8; 32] {
+        let mut hash = self.begin_likeness();
+        let parts: BTreeSet<(&str, &str)> =
+            self.aside.iter().map(|part| (part.gauge.as_str(), part.reason.word())).collect();
+        for (gauge, reason) in parts {
+            hash.update(gauge.as_bytes());
+            hash.update(b"\n");
+            hash.update(reason.as_bytes());
+            hash.update(b"\n");
+        }
+        hash.finalize().into()
+    }
+
+    fn begin_likeness(&self) -> Sha256 {
+        let mut hash = Sha256::new();
+        hash.update(self.name.as_str().as_bytes());
+        hash.update(b"\n");
+        hash.update(self.kind.word().as_bytes());
+        hash.update(b"\n");
+        if let Some(boot) = self.boot {
+            hash.update(boot.0.to_be_bytes());
+        }
+        hash.update(b"\n");
+        hash
+    }
+
+    fn has_place(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let sql = "SELECT count(*) FROM parking WHERE agent = ?1 AND waiting > 0";
+        let held = first_row(connection, sql, [self.agent], |row| row.get::<_, i64>(0))
+            .map_err(StoreError::sql("count an agent's parked items"))?;
+        Ok(held.unwrap_or(0) < MAX_ITEMS)
+    }
+
+    /// The item of all that find no place of their own.
+    fn others(&self, book: &mut SamplesBook, connection: &Connection) -> Result<i64, StoreError> {
+        let first = self.aside.first().map_or("", |part| part.reason.word());
+        let mut hash = self.begin_likeness();
+        hash.update(b"others\n");
+        hash.update(first.as_bytes());
+        let likeness: [u8; 32] = hash.finalize().into();
+        if let Some(item) = held(connection, &likeness)? {
+            return Ok(item);
+        }
+        let detail =
+            format!("more than {MAX_ITEMS} different sets of gauges; each batch names its own");
+        self.found(book, connection, (&likeness, "", detail))
+    }
+
+    fn found(
+        &self,
+        book: &mut SamplesBook,
+        connection: &Connection,
+        (likeness, names, detail): (&[u8; 32], &str, String),
+    ) -> Result<i64, StoreError> {
+        let Some(first) = self.aside.first() else {
+            return Err(StoreError::Damaged("an item of nothing".to_owned()));
+        };
+        let cost = item_cost(names, &detail);
+        let row = ring::Row {
+            kind: Kept::Parked,
+            agent: self.name.as_str(),
+            topic: self.topic,
+            received_at: self.received_at,
+            payload: self.bytes,
+            reason: first.reason,
+            detail,
+            batch: None,
+            gauges: Some(names),
+        };
+        let item = row.insert(connection)?;
+        let sql = "INSERT INTO parking (item, agent, boot, likeness, batches, waiting, bytes, cost,
+            last_at) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)";
+        let boot = self.boot.map(|boot| boot.0.to_be_bytes());
+        let signed = i64::try_from(cost).unwrap_or(i64::MAX);
+        let at = self.received_at.as_ms();
+        run(connection, sql, params![item, self.agent, boot, likeness, signed, at])
+            .map_err(StoreError::sql("park a batch"))?;
+        book.park_more(connection, cost)?;
+        Ok(item)
+    }
+}
+
+fn held(connection: &Connection, likeness: &[u8; 32]) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT item FROM parking WHERE likeness = ?1";
+    first_row(connection, sql, params![likeness], |row| row.get(0))
+        .map_err(StoreError::sql("look for a parked item"))
+}
+
+/// A batch as its item knows it.
+pub(super) struct Member {
+    pub(super) is_alone: bool,
+    cost: i64,
+    /// Its own gauges, where the item has none for all.
+    pub(super) gauges: Option<String>,
+}
+
+/// The member of `item` that this batch is.
+pub(super) fn member(
+    connection: &Connection,
+    item: i64,
+    batch: i64,
+) -> Result<Option<Member>, StoreError> {
+    let sql = "SELECT is_alone, cost, gauges FROM parked WHERE item = ?1 AND batch = ?2";
+    first_row(connection, sql, [item, batch], |row| {
+        Ok(Member { is_alone: row.get(0)?, cost: row.get(1)?, gauges: row.get(2)? })
+    })
+    .map_err(StoreError::sql("look a parked batch up"))
+}
+
+/// Takes a batch out of its item.
+pub(super) fn leave(
+    book: &mut SamplesBook,
+    connection: &Connection,
+    (item, batch): (i64, i64),
+    member: &Member,
+) -> Result<(), StoreError> {
+    let attempt = StoreError::sql("take a batch out of the park");
+    run(connection, "DELETE FROM parked WHERE item = ?1 AND batch = ?2", [item, batch])
+        .map_err(&attempt)?;
+    let sql = "UPDATE parking SET waiting = waiting - 1, cost = cost - ?2 WHERE item = ?1";
+    run(connection, sql, [item, member.cost]).map_err(&attempt)?;
+    book.park_less(connection, u64::try_from(member.cost).unwrap_or(0))
+}
+
+/// Says that nothing joins an item any more.
+pub(super) fn close(connection: &Connection, item: i64) -> Result<(), StoreError> {
+    run(connection, "UPDATE parking SET likeness = NULL WHERE item = ?1", [item])
+        .map_err(StoreError::sql("close a parked item"))?;
+    Ok(())
+}
+
+/// How many batches of an item wait; where none does, the item itself counts nothing any more.
+pub(super) fn settle(
+    book: &mut SamplesBook,
+    connection: &Connection,
+    item: i64,
+) -> Result<u64, StoreError> {
+    let attempt = StoreError::sql("settle a parked item");
+    let sql = "SELECT waiting, cost FROM parking WHERE item = ?1";
+    let found = connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+            statement.query_row([item], row).optional()
+        })
+        .map_err(&attempt)?;
+    let Some((waiting, cost)) = found else { return Ok(0) };
+    if waiting <= 0 && cost != 0 {
+        run(connection, "UPDATE parking SET cost = 0 WHERE item = ?1", [item]).map_err(&attempt)?;
+        book.park_less(connection, u64::try_from(cost).unwrap_or(0))?;
+    }
+    Ok(u64::try_from(waiting).unwrap_or(0))
+}
+
 /// What is wrong, in words: each detail once, cut where it grows too long.
-pub(super) fn detail(aside: &[&SetAside]) -> String {
+fn detail(aside: &[&SetAside]) -> String {
     let details: BTreeSet<&str> = aside.iter().map(|aside| aside.detail.as_str()).collect();
     let mut text = String::new();
     for detail in details {
         if !text.is_empty() {
             text.push_str("; ");
         }
-        if text.len() > MAX_DETAIL {
+        text.push_str(detail);
+        if let Some((cut, _)) = text.char_indices().nth(MAX_DETAIL) {
+            text.truncate(cut);
             text.push('…');
             break;
         }
-        text.push_str(detail);
     }
     text
 }
 
-/// The gauges that are set aside, as the JSON list of the row.
-pub(super) fn gauges(aside: &[&SetAside]) -> Result<String, StoreError> {
+/// The gauges that are set aside, one a line.
+fn gauges(aside: &[&SetAside]) -> String {
     let named = aside.iter().map(|aside| aside.gauge.as_str()).filter(|gauge| !gauge.is_empty());
     let gauges: BTreeSet<&str> = named.collect();
-    serde_json::to_string(&gauges).map_err(StoreError::json("name the gauges set aside"))
-}
-
-struct Row<'a> {
-    kind: Kept,
-    agent: &'a str,
-    topic: &'a str,
-    received_at: Timestamp,
-    payload: &'a [u8],
-    reason: Reason,
-    detail: String,
-    batch: Option<i64>,
-    gauges: Option<String>,
-}
-
-impl Row<'_> {
-    fn insert(self, connection: &Connection) -> Result<i64, StoreError> {
-        let sql = "INSERT INTO quarantine (kind, state, agent, topic, received_at, bytes, digest,
-            reason, detail, batch, gauges, payload) VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-        let digest: Digest = Sha256::digest(self.payload).into();
-        let payload = self.batch.is_none().then_some(self.payload);
-        run(
-            connection,
-            sql,
-            params![
-                kept_code(self.kind),
-                self.agent,
-                self.topic,
-                self.received_at.as_ms(),
-                i64::try_from(self.payload.len()).unwrap_or(i64::MAX),
-                digest,
-                self.reason.word(),
-                self.detail,
-                self.batch,
-                self.gauges,
-                payload,
-            ],
-        )
-        .map_err(StoreError::sql("quarantine a payload"))?;
-        let id = connection.last_insert_rowid();
-        if self.kind == Kept::Garbage {
-            add_to_counter(connection, GARBAGE_BYTES, garbage_cost(connection, id)?)?;
-        }
-        Ok(id)
-    }
-}
-
-/// What a row of the ring counts.
-pub(super) fn garbage_cost(connection: &Connection, id: i64) -> Result<u64, StoreError> {
-    let sql = "SELECT coalesce(length(payload), 0) + coalesce(length(gauges), 0)
-        FROM quarantine WHERE id = ?1";
-    let cost: Option<i64> = first_row(connection, sql, [id], |row| row.get(0))
-        .map_err(StoreError::sql("measure a quarantined payload"))?;
-    Ok(u64::try_from(cost.unwrap_or(0)).unwrap_or(0).saturating_add(ROW_BYTES))
-}
-
-/// Lets the oldest garbage go until the rest fits; says how much of it nobody had decided about.
-fn go_round(book: &SamplesBook, connection: &Connection) -> Result<u64, StoreError> {
-    let attempt = StoreError::sql("make room for garbage");
-    let mut bytes = counter(connection, GARBAGE_BYTES)?;
-    let mut dropped = 0;
-    while bytes > book.limits.garbage {
-        let sql = "SELECT id, state FROM quarantine WHERE kind = 2 ORDER BY id LIMIT 1";
-        let oldest = first_row(connection, sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
-            .map_err(&attempt)?;
-        let Some((id, state)) = oldest else { break };
-        bytes = bytes.saturating_sub(garbage_cost(connection, id)?);
-        run(connection, "DELETE FROM quarantine WHERE id = ?1", [id]).map_err(&attempt)?;
-        dropped += u64::from(state == 0);
-    }
-    if dropped > 0 {
-        add_to_counter(connection, GARBAGE_DROPPED, dropped)?;
-    }
-    set_counter(connection, GARBAGE_BYTES, bytes)?;
-    Ok(dropped)
-}
-
-/// A number kept in `meta`; 0 where it was never written.
-pub(super) fn counter(connection: &Connection, key: &str) -> Result<u64, StoreError> {
-    let sql = "SELECT value FROM meta WHERE key = ?1";
-    let text: Option<String> = first_row(connection, sql, [key], |row| row.get(0))
-        .map_err(StoreError::sql("read a counter"))?;
-    match text {
-        None => Ok(0),
-        Some(text) => text.parse().map_err(|_no_number| {
-            StoreError::Damaged(format!("`{key}` of samples.db is `{text}`, which is no number"))
-        }),
-    }
-}
-
-pub(super) fn set_counter(
-    connection: &Connection,
-    key: &str,
-    value: u64,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
-        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    run(connection, sql, params![key, value.to_string()])
-        .map_err(StoreError::sql("write a counter"))?;
-    Ok(())
-}
-
-pub(super) fn add_to_counter(
-    connection: &Connection,
-    key: &str,
-    more: u64,
-) -> Result<(), StoreError> {
-    let value = counter(connection, key)?.saturating_add(more);
-    set_counter(connection, key, value)
+    gauges.into_iter().collect::<Vec<_>>().join("\n")
 }

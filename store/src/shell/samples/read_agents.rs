@@ -7,7 +7,7 @@ use model::{
 };
 use rusqlite::{Row, params};
 
-use super::{SamplesReader, first_row, park, read_samples::damaged};
+use super::{SamplesReader, counters, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
     facts::{AgentRow, Counters, EpochRow, FeedRow, GapRow},
@@ -82,10 +82,10 @@ impl SamplesReader {
     /// Gaps that name a gauge of this station and reach into `span`, in the order they came.
     pub fn gaps(&self, station: &StationId, span: Span) -> Result<Vec<GapRow>, StoreError> {
         let attempt = StoreError::sql("list gaps");
-        let sql = "SELECT g.id, a.name, g.epoch, g.first_sequence, g.last_sequence, g.gauges,
+        let sql = "SELECT g.batch, a.name, g.epoch, g.first_sequence, g.last_sequence, g.gauges,
               g.from_ms, g.to_ms, g.reason, g.readings
             FROM gap g JOIN agent a ON a.id = g.agent
-            WHERE g.from_ms < ?2 AND g.to_ms > ?1 ORDER BY g.id";
+            WHERE g.from_ms < ?2 AND g.to_ms > ?1 ORDER BY g.batch, g.number";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let mut rows = statement.query([span.from.as_ms(), span.to.as_ms()]).map_err(&attempt)?;
         let mut gaps = Vec::new();
@@ -112,9 +112,9 @@ impl SamplesReader {
         Ok(Counters {
             batches: count("SELECT coalesce(max(position), 0) FROM batch")?,
             feed: count("SELECT coalesce(max(position), 0) FROM feed")?,
-            garbage_bytes: park::counter(&self.connection, park::GARBAGE_BYTES)?,
-            garbage_dropped: park::counter(&self.connection, park::GARBAGE_DROPPED)?,
-            parked_bytes: park::counter(&self.connection, park::PARKED_BYTES)?,
+            garbage_bytes: counters::counter(&self.connection, counters::GARBAGE_BYTES)?,
+            garbage_dropped: counters::counter(&self.connection, counters::GARBAGE_DROPPED)?,
+            parked_bytes: counters::counter(&self.connection, counters::PARKED_BYTES)?,
             bytes: count("PRAGMA page_count")?.saturating_mul(count("PRAGMA page_size")?),
         })
     }
@@ -161,6 +161,7 @@ fn gap(row: &Row<'_>, gauges: Vec<GaugeId>) -> rusqlite::Result<Gap> {
         first_sequence: unsigned(row, 3)?,
         last_sequence: unsigned(row, 4)?,
         gauges,
+        boot: None,
         from_ms: row.get(6)?,
         to_ms: row.get(7)?,
         reason: GapReason::from_code(row.get(8)?),

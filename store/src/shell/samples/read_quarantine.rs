@@ -1,29 +1,41 @@
 //! Reads of the quarantine.
 
-use model::{ids::AgentId, time::Timestamp};
+use std::collections::BTreeSet;
+
+use model::{
+    ids::{AgentId, BootId},
+    time::Timestamp,
+};
 use rusqlite::{Connection, Row, params};
 
 use super::{SamplesReader, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
     facts::{
-        Original, QuarantineItem, QuarantinePage, QuarantineQuery, QuarantineRow, QuarantineState,
-        StoredBatch, kept_code, kept_from_code,
+        Original, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
+        QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_GAUGES, StoredBatch, kept_code,
+        kept_from_code,
     },
     shell::error::StoreError,
 };
 
-const COLUMNS: &str =
-    "id, kind, state, agent, topic, received_at, bytes, digest, reason, detail, gauges";
+/// What a row says of itself; the gauges are read as far as they are shown.
+const ROW: &str = "SELECT q.id, q.kind, q.state, q.agent, q.topic, q.received_at, q.bytes,
+      q.digest, q.reason, q.detail, q.gauges, p.batches, p.waiting, p.bytes, p.last_at,
+      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL
+    FROM quarantine q LEFT JOIN parking p ON p.item = q.id";
+/// Batches in a slice of a parked item, so that no write of one lasts.
+const SLICE_BATCHES: usize = 64;
+/// Bytes in a slice, beyond which it takes no further batch.
+const SLICE_BYTES: usize = 1024 * 1024;
 
 impl SamplesReader {
     /// A page of the quarantine, newest first.
     pub fn quarantine(&self, query: &QuarantineQuery) -> Result<QuarantinePage, StoreError> {
         let attempt = StoreError::sql("list the quarantine");
         let sql = format!(
-            "SELECT {COLUMNS} FROM quarantine
-             WHERE id < ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR state = ?3)
-             ORDER BY id DESC LIMIT ?4"
+            "{ROW} WHERE q.id < ?1 AND (?2 IS NULL OR q.kind = ?2) AND (?3 IS NULL OR q.state = ?3)
+             ORDER BY q.id DESC LIMIT ?4"
         );
         let limit = query.limit.max(1);
         let parameters = params![
@@ -44,9 +56,52 @@ impl SamplesReader {
         Ok(QuarantinePage { rows, next })
     }
 
-    /// A row with its payload.
+    /// A row without what it is about.
+    pub fn quarantine_row(&self, id: i64) -> Result<Option<QuarantineRow>, StoreError> {
+        Ok(facts(&self.connection, id)?.map(|(row, _)| row))
+    }
+
+    /// A row, with the payload where the row itself keeps it.
     pub fn quarantine_item(&self, id: i64) -> Result<Option<QuarantineItem>, StoreError> {
-        item(&self.connection, id)
+        let Some((row, mut original)) = facts(&self.connection, id)? else { return Ok(None) };
+        if let Original::Payload(payload) = &mut original {
+            let sql = "SELECT payload FROM quarantine WHERE id = ?1";
+            let found = first_row(&self.connection, sql, [id], |row| row.get(0))
+                .map_err(StoreError::sql("read a quarantined payload"))?;
+            *payload = found.flatten().unwrap_or_default();
+        }
+        Ok(Some(QuarantineItem { row, original }))
+    }
+
+    /// The next batches of a parked item after this one, a few at a time.
+    pub fn parked_slice(&self, item: i64, after: i64) -> Result<ParkedSlice, StoreError> {
+        slice(&self.connection, item, after)
+    }
+
+    /// Parked items that were given up and of which batches are left, the oldest first.
+    pub fn unswept(&self, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let attempt = StoreError::sql("look for what was given up");
+        let sql = "SELECT item FROM parking WHERE waiting > 0 AND likeness IS NULL
+            ORDER BY item LIMIT ?1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let items = statement.query_map([limit], |row| row.get(0)).map_err(&attempt)?;
+        items.map(|item| item.map_err(&attempt)).collect()
+    }
+
+    /// How full the park is, and by whom.
+    pub fn park(&self) -> Result<ParkFacts, StoreError> {
+        let attempt = StoreError::sql("measure the park");
+        let sql = "SELECT a.name, sum(p.cost) FROM parking p JOIN agent a ON a.id = p.agent
+            WHERE p.waiting > 0 GROUP BY p.agent ORDER BY 2 DESC LIMIT 1";
+        let fullest = first_row(&self.connection, sql, [], |row| {
+            Ok((row.get::<_, String>(0)?, unsigned(row.get(1)?)))
+        });
+        let fullest = match fullest.map_err(&attempt)? {
+            Some((agent, bytes)) => Some((agent.parse::<AgentId>().map_err(damaged)?, bytes)),
+            None => None,
+        };
+        Ok(ParkFacts { bytes: self.counters()?.parked_bytes, fullest })
     }
 
     /// A stored payload.
@@ -55,30 +110,71 @@ impl SamplesReader {
     }
 }
 
-/// A row with its payload.
-pub(super) fn item(connection: &Connection, id: i64) -> Result<Option<QuarantineItem>, StoreError> {
-    let attempt = StoreError::sql("read a quarantined payload");
-    let sql = format!("SELECT {COLUMNS}, batch, payload FROM quarantine WHERE id = ?1");
-    let found = first_row(connection, &sql, [id], |row| {
-        Ok((quarantine_row(row)?, row.get(11)?, row.get(12)?))
+/// A row and where its payload is, which is not read.
+pub(super) fn facts(
+    connection: &Connection,
+    id: i64,
+) -> Result<Option<(QuarantineRow, Original)>, StoreError> {
+    let attempt = StoreError::sql("read a row of the quarantine");
+    let found = first_row(connection, &format!("{ROW} WHERE q.id = ?1"), [id], |row| {
+        let batches: Option<i64> = row.get(11)?;
+        let original = match (batches, row.get(18)?, row.get(19)?) {
+            (Some(_), _, _) => Original::Batches,
+            (None, Some(batch), _) => Original::Batch(batch),
+            (None, None, true) => Original::Payload(Vec::new()),
+            (None, None, false) => Original::Gone,
+        };
+        Ok((quarantine_row(row)?, original))
     });
-    let Some((row, batch, payload)) = found.map_err(&attempt)? else { return Ok(None) };
-    let batch: Option<i64> = batch;
-    let payload: Option<Vec<u8>> = payload;
-    let stored = match batch {
-        Some(position) => self::batch(connection, position)?,
-        None => None,
-    };
-    let original = match (stored, payload) {
-        (Some(batch), _) => Original::Batch(batch),
-        (None, Some(payload)) => Original::Payload(payload),
-        (None, None) => Original::Gone,
-    };
-    Ok(Some(QuarantineItem { row: row?, original }))
+    let Some((row, original)) = found.map_err(&attempt)? else { return Ok(None) };
+    Ok(Some((row?, original)))
+}
+
+/// The next batches of a parked item, a few at a time.
+pub(super) fn slice(
+    connection: &Connection,
+    item: i64,
+    after: i64,
+) -> Result<ParkedSlice, StoreError> {
+    let attempt = StoreError::sql("read parked batches");
+    let sql = "SELECT gauges FROM quarantine WHERE id = ?1";
+    let of_item: Option<String> =
+        first_row(connection, sql, [item], |row| row.get(0)).map_err(&attempt)?.flatten();
+    let sql = "SELECT batch, gauges FROM parked WHERE item = ?1 AND batch > ?2
+        ORDER BY batch LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
+    let mut rows = statement.query([item, after, limit]).map_err(&attempt)?;
+    let (mut slice, mut bytes) = (ParkedSlice::default(), 0_usize);
+    while let Some(row) = rows.next().map_err(&attempt)? {
+        let (position, own) = member(row).map_err(&attempt)?;
+        slice.next = Some(position);
+        let Some(stored) = batch(connection, position)? else {
+            return Err(damaged(format!("parked batch {position} is not there")));
+        };
+        bytes = bytes.saturating_add(stored.bytes.len());
+        let names = own.as_deref().or(of_item.as_deref()).unwrap_or_default();
+        let gauges: BTreeSet<String> = names.lines().map(str::to_owned).collect();
+        slice.batches.push(ParkedBatch { stored, gauges });
+        if bytes >= SLICE_BYTES {
+            return Ok(slice);
+        }
+    }
+    if slice.batches.len() < SLICE_BATCHES {
+        slice.next = None;
+    }
+    Ok(slice)
+}
+
+fn member(row: &Row<'_>) -> rusqlite::Result<(i64, Option<String>)> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 /// A stored payload.
-fn batch(connection: &Connection, position: i64) -> Result<Option<StoredBatch>, StoreError> {
+pub(super) fn batch(
+    connection: &Connection,
+    position: i64,
+) -> Result<Option<StoredBatch>, StoreError> {
     let attempt = StoreError::sql("read a batch");
     let sql = "SELECT b.kind, a.name, b.received_at, b.bytes
             FROM batch b JOIN agent a ON a.id = b.agent WHERE b.position = ?1";
@@ -103,24 +199,37 @@ fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<Result<QuarantineRow, Store
     let id: i64 = row.get(0)?;
     let (kind, state) = (kept_from_code(row.get(1)?), QuarantineState::from_code(row.get(2)?));
     let agent: String = row.get(3)?;
-    let gauges: Option<String> = row.get(10)?;
-    let gauges = gauges.map_or(Ok(Vec::new()), |gauges| serde_json::from_str(&gauges));
-    let (Some(kind), Some(state), Ok(agent), Ok(gauges)) =
-        (kind, state, agent.parse::<AgentId>(), gauges)
-    else {
+    let (Some(kind), Some(state), Ok(agent)) = (kind, state, agent.parse::<AgentId>()) else {
         return Ok(Err(damaged(format!("row {id} of the quarantine cannot be read"))));
     };
+    let received_at: i64 = row.get(5)?;
+    let own_bytes: i64 = row.get(6)?;
+    let is_held = state == QuarantineState::Held;
+    let boot: Option<[u8; 16]> = row.get(17)?;
+    let (from, to): (Option<i64>, Option<i64>) = (row.get(15)?, row.get(16)?);
+    // Borrowed from SQLite, so that a page never holds more than it shows.
+    let names = row.get_ref(10)?.as_str_or_null()?.unwrap_or_default();
     Ok(Ok(QuarantineRow {
         id,
         kind,
         state,
         agent,
         topic: row.get(4)?,
-        received_at: Timestamp::clamped(row.get(5)?),
-        bytes: u64::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
+        received_at: Timestamp::clamped(received_at),
+        last_at: Timestamp::clamped(row.get::<_, Option<i64>>(14)?.unwrap_or(received_at)),
+        batches: unsigned(row.get::<_, Option<i64>>(11)?.unwrap_or(1)),
+        waiting: unsigned(row.get::<_, Option<i64>>(12)?.unwrap_or(i64::from(is_held))),
+        bytes: unsigned(row.get::<_, Option<i64>>(13)?.unwrap_or(own_bytes)),
         digest: row.get(7)?,
         reason: row.get(8)?,
         detail: row.get(9)?,
-        gauges,
+        gauges: names.lines().take(SHOWN_GAUGES).map(str::to_owned).collect(),
+        gauge_count: u64::try_from(names.lines().count()).unwrap_or(u64::MAX),
+        moments: from.zip(to).map(|(from, to)| (Timestamp::clamped(from), Timestamp::clamped(to))),
+        boot: boot.map(|boot| BootId(u128::from_be_bytes(boot))),
     }))
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }

@@ -56,7 +56,8 @@ impl SamplesReader {
         merge: &mut Merge,
     ) -> Result<(), StoreError> {
         let attempt = StoreError::sql("read samples");
-        let sql = "SELECT s.from_ms, s.to_ms, s.points, s.decimals, s.qc, s.feed, s.batch, b.kind, b.bytes
+        let sql = "SELECT s.from_ms, s.to_ms, s.points, s.decimals, s.qc, s.feed, s.batch, b.kind,
+              b.bytes, s.offset_ms
             FROM span s JOIN batch b ON b.position = s.batch
             WHERE s.gauge = ?1 AND s.from_ms BETWEEN ?2 AND ?3 AND s.to_ms >= ?4 AND s.feed <= ?5
             ORDER BY s.from_ms, s.feed";
@@ -180,6 +181,7 @@ impl SpanRow {
             from: Timestamp::clamped(row.get(0)?),
             to: Timestamp::clamped(row.get(1)?),
             points: row.get(2)?,
+            offset_ms: row.get(9)?,
             qc: row.get(4)?,
         };
         Ok(Self { column, feed: row.get(5)?, batch: row.get(6)? })

@@ -61,7 +61,7 @@ pub(super) fn add(
         run(connection, sql, row).map_err(&attempt)?;
     }
     let feeds = adding.reaches.iter().map(|reach| reach.feed).collect();
-    Ok(Admitted { batch: stored.position, feeds, conflicts })
+    Ok(Admitted { batch: stored.position, feeds, conflicts, other_anchors: 0 })
 }
 
 struct Adding<'a> {
@@ -124,8 +124,8 @@ impl Adding<'_> {
     }
 
     fn span(&self, gauge: i64, feed: i64, span: &AdmittedColumn) -> Result<(), StoreError> {
-        let sql = "INSERT INTO span (gauge, from_ms, feed, to_ms, batch, points, decimals, qc)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let sql = "INSERT INTO span (gauge, from_ms, feed, to_ms, batch, points, decimals,
+              offset_ms, qc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         run(
             self.connection,
             sql,
@@ -137,6 +137,7 @@ impl Adding<'_> {
                 self.stored.position,
                 span.points,
                 span.decimals,
+                span.offset_ms,
                 span.qc
             ],
         )
@@ -153,9 +154,7 @@ impl Adding<'_> {
             None => Decoded::new(self.stored.kind, self.stored.bytes).map_err(wrong)?,
         };
         let decoded = self.decoded.insert(decoded);
-        let range = (column.from, column.to);
-        let (_, conflicts) =
-            decoded.samples(&column.gauge, column.resolution(), range).map_err(wrong)?;
+        let (_, conflicts) = decoded.samples(column).map_err(wrong)?;
         Ok((decoded.span(column).map_err(wrong)?, conflicts))
     }
 
@@ -168,8 +167,8 @@ impl Adding<'_> {
         samples: &[Sample],
     ) -> Result<u64, StoreError> {
         let attempt = StoreError::sql("look for overlapping spans");
-        let sql =
-            "SELECT s.from_ms, s.feed, s.to_ms, s.points, s.decimals, b.kind, b.bytes, b.position
+        let sql = "SELECT s.from_ms, s.feed, s.to_ms, s.points, s.decimals, b.kind, b.bytes,
+              b.position, s.offset_ms
             FROM span s JOIN batch b ON b.position = s.batch
             WHERE s.gauge = ?1 AND s.from_ms BETWEEN ?2 AND ?4 AND s.to_ms >= ?3
             ORDER BY s.from_ms, s.feed";
@@ -211,6 +210,7 @@ fn overlapping(row: &rusqlite::Row<'_>, column: &AdmittedColumn) -> rusqlite::Re
         to: Timestamp::clamped(row.get(2)?),
         points: row.get(3)?,
         decimals,
+        offset_ms: row.get(8)?,
         qc: None,
         ..column.clone()
     };

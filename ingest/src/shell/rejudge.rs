@@ -1,0 +1,189 @@
+//! Quarantined input judged again under the registry in force, a slice of it at a time.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use model::{port::Replayed, registry::Registry, time::Timestamp, wire::topic::Topic};
+use runtime::clock::Clock;
+use store::{
+    Append, Body, By, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow,
+    QuarantineState, Replay, ReplayVerdict, Samples, StoreError,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    intake::{Arrival, Judgement, Known},
+    placing::Anchors,
+    replay::{self, judge_as},
+};
+
+/// Judges again, and has the store admit what is now allowed.
+#[derive(Debug, Clone)]
+pub struct Rejudge {
+    /// Where the items are.
+    pub samples: Samples,
+    /// Where the registry is, and who decided what.
+    pub journal: Journal,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The most reasons that are told of what is still refused.
+const MAX_TOLD: usize = 100;
+
+/// What a replay has come to so far.
+#[derive(Debug, Default)]
+struct Course {
+    is_journalled: bool,
+    gauges: BTreeSet<String>,
+    still: BTreeSet<String>,
+    batches: u64,
+}
+
+impl Rejudge {
+    /// Judges an item until its end, or until `stop`; what is done by then stays done, and the
+    /// rest is held as before.
+    ///
+    /// The journal hears of it before the first effect: nothing is admitted without an entry. If
+    /// the server dies in between, asking again goes on, and makes a second entry.
+    pub async fn item(
+        &self,
+        id: i64,
+        by: &By,
+        stop: &CancellationToken,
+    ) -> Result<Replayed, StoreError> {
+        let Some(item) = self.samples.read(move |reader| reader.quarantine_item(id)).await? else {
+            return Ok(Replayed::Unknown);
+        };
+        if item.row.state != QuarantineState::Held {
+            return Ok(Replayed::NotHeld);
+        }
+        match item.original {
+            Original::Gone => Ok(Replayed::NotHeld),
+            Original::Batch(_) => Ok(Replayed::StillRefused(vec![item.row.detail])),
+            Original::Payload(payload) => self.garbage(&item.row, &payload, by).await,
+            Original::Batches => self.parked(&item.row, by, stop).await,
+        }
+    }
+
+    async fn parked(
+        &self,
+        row: &QuarantineRow,
+        by: &By,
+        stop: &CancellationToken,
+    ) -> Result<Replayed, StoreError> {
+        let (id, agent) = (row.id, row.agent.clone());
+        let anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
+        let registry = self.registry();
+        let known = Known { registry: &registry, anchors: &anchors };
+        let (mut course, mut after) = (Course::default(), Some(0));
+        while let Some(last) = after.filter(|_| !stop.is_cancelled()) {
+            let slice = self.samples.read(move |reader| reader.parked_slice(id, last)).await?;
+            after = slice.next;
+            self.slice(row, &slice.batches, known, (by, &mut course)).await?;
+        }
+        let Course { gauges, still, batches, .. } = course;
+        let still_refused: Vec<String> = still.into_iter().collect();
+        Ok(if batches == 0 {
+            Replayed::StillRefused(still_refused)
+        } else {
+            Replayed::Admitted { gauges: gauges.into_iter().collect(), batches, still_refused }
+        })
+    }
+
+    async fn slice(
+        &self,
+        row: &QuarantineRow,
+        batches: &[ParkedBatch],
+        known: Known<'_>,
+        (by, course): (&By, &mut Course),
+    ) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let mut rejudged = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let outcome = replay::parked(batch, row, known, at);
+            for detail in outcome.still {
+                if course.still.len() < MAX_TOLD {
+                    course.still.insert(detail);
+                }
+            }
+            rejudged.extend(outcome.rejudged);
+        }
+        let admitted = rejudged.iter().flat_map(|batch| &batch.columns);
+        let gauges: BTreeSet<String> = admitted.map(|column| column.gauge.to_string()).collect();
+        let is_effective =
+            rejudged.iter().any(|batch| !batch.columns.is_empty() || !batch.gaps.is_empty());
+        if is_effective && !course.is_journalled {
+            self.decided(row.id, by, at, gauges.iter().cloned().collect()).await?;
+            course.is_journalled = true;
+        }
+        if rejudged.is_empty() {
+            return Ok(());
+        }
+        let verdict = ReplayVerdict::Parked(rejudged);
+        match self.samples.write(Replay { id: row.id, at, verdict }).await? {
+            store::Replayed::Done(done) => {
+                course.batches += done.batches;
+                course.gauges.extend(gauges);
+            }
+            // Somebody else was faster.
+            store::Replayed::Unchanged | store::Replayed::NotHeld | store::Replayed::ParkFull => {}
+        }
+        Ok(())
+    }
+
+    async fn garbage(
+        &self,
+        row: &QuarantineRow,
+        payload: &[u8],
+        by: &By,
+    ) -> Result<Replayed, StoreError> {
+        let kind = match Topic::parse(&row.topic) {
+            Some(Topic::Json(_)) => Kind::Json,
+            Some(_) | None => Kind::Batch,
+        };
+        let agent = row.agent.clone();
+        let anchors: Anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
+        let (registry, at) = (self.registry(), self.clock.now());
+        let known = Known { registry: &registry, anchors: &anchors };
+        let arrival = Arrival { agent: &row.agent, topic: &row.topic, payload, received_at: at };
+        let admit = match judge_as(kind, arrival, known) {
+            Judgement::Admit(admit) => store::Admit { received_at: row.received_at, ..*admit },
+            Judgement::Garbage(garbage) => {
+                return Ok(Replayed::StillRefused(vec![garbage.detail]));
+            }
+        };
+        let gauges: Vec<String> =
+            admit.columns.iter().map(|column| column.gauge.to_string()).collect();
+        let still: Vec<String> = admit.set_aside.iter().map(|part| part.detail.clone()).collect();
+        self.decided(row.id, by, at, gauges.clone()).await?;
+        let verdict = ReplayVerdict::Garbage(Box::new(admit));
+        Ok(match self.samples.write(Replay { id: row.id, at, verdict }).await? {
+            store::Replayed::Done(done) => {
+                Replayed::Admitted { gauges, batches: done.batches, still_refused: still }
+            }
+            store::Replayed::Unchanged => Replayed::StillRefused(still),
+            store::Replayed::NotHeld => Replayed::NotHeld,
+            store::Replayed::ParkFull => {
+                Replayed::StillRefused(vec!["the park is full".to_owned()])
+            }
+        })
+    }
+
+    async fn decided(
+        &self,
+        id: i64,
+        by: &By,
+        at: Timestamp,
+        gauges: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let body = Body::QuarantineDecided { id, decision: Decision::Replayed, gauges };
+        self.journal.write(Append { at, by: by.clone(), body }).await?;
+        Ok(())
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        let state = self.journal.watch();
+        let state = state.borrow();
+        state.registry.as_ref().map_or_else(Arc::default, |known| Arc::clone(&known.registry))
+    }
+}

@@ -1,0 +1,96 @@
+//! Quarantined payloads given up: what of a parked item was stored for nothing else goes, in slices.
+
+use model::wire::batch_v1;
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    admit::set_batch,
+    book::SamplesBook,
+    decide::{decide, held},
+    park, read_quarantine, run,
+};
+use crate::{
+    admission::{Discard, Discarded, Key, Kind, Sweep},
+    facts::{Original, QuarantineState, StoredBatch},
+    points::PointsError,
+    shell::{error::StoreError, writer::Write},
+};
+
+impl Write<SamplesBook> for Discard {
+    type Answer = Discarded;
+
+    /// Decides at once, so that nothing joins an item that was given up.
+    fn apply(
+        &self,
+        book: &mut SamplesBook,
+        connection: &Connection,
+    ) -> Result<Discarded, StoreError> {
+        let Some((row, original)) = held(connection, self.id)? else {
+            return Ok(Discarded::NotHeld);
+        };
+        decide(connection, &row, QuarantineState::Discarded)?;
+        let left = match original {
+            Original::Batches => {
+                park::close(connection, self.id)?;
+                sweep(book, connection, self.id)?
+            }
+            Original::Batch(_) | Original::Payload(_) | Original::Gone => 0,
+        };
+        Ok(Discarded::Done { left })
+    }
+}
+
+impl Write<SamplesBook> for Sweep {
+    type Answer = u64;
+
+    /// How many batches are left after it.
+    fn apply(&self, book: &mut SamplesBook, connection: &Connection) -> Result<u64, StoreError> {
+        match read_quarantine::facts(connection, self.id)? {
+            Some((row, _)) if row.state == QuarantineState::Discarded => {
+                sweep(book, connection, self.id)
+            }
+            Some(_) | None => Ok(0),
+        }
+    }
+}
+
+/// Lets a slice of an item's batches go, and says how many are left.
+fn sweep(book: &mut SamplesBook, connection: &Connection, item: i64) -> Result<u64, StoreError> {
+    for batch in read_quarantine::slice(connection, item, 0)?.batches {
+        let stored = batch.stored;
+        let Some(member) = park::member(connection, item, stored.position)? else { continue };
+        park::leave(book, connection, (item, stored.position), &member)?;
+        if member.is_alone {
+            give_up(book, connection, &stored)?;
+        }
+    }
+    park::settle(book, connection, item)
+}
+
+/// Deletes a batch of which nothing was ever admitted; its identity stays known.
+fn give_up(
+    book: &mut SamplesBook,
+    connection: &Connection,
+    stored: &StoredBatch,
+) -> Result<(), StoreError> {
+    let agent = book.agent(connection, &stored.agent, stored.received_at)?;
+    set_batch(connection, agent, &key_of(stored)?, None)?;
+    run(connection, "DELETE FROM batch WHERE position = ?1", [stored.position])
+        .map_err(StoreError::sql("give a batch up"))?;
+    Ok(())
+}
+
+/// The identity of a stored payload.
+pub(in crate::shell) fn key_of(batch: &StoredBatch) -> Result<Key, StoreError> {
+    let position = batch.position;
+    match batch.kind {
+        Kind::Batch | Kind::Import => {
+            let (decoded, digest) = batch_v1::decode(&batch.bytes).map_err(|error| {
+                StoreError::Points { batch: position, source: PointsError::Batch(error) }
+            })?;
+            Ok(Key::Batch { epoch: decoded.id.epoch, sequence: decoded.id.sequence, digest })
+        }
+        Kind::Json => Ok(Key::Payload { digest: Sha256::digest(&batch.bytes).into() }),
+    }
+}

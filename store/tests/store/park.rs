@@ -1,0 +1,372 @@
+//! The park: what is set aside for the same reasons is one item, decided in slices, within bounds.
+
+use model::{
+    ids::BootId,
+    wire::refused_v1::{Kept, Reason},
+};
+use store::{
+    Admission, Admit, Discard, Discarded, Limits, ParkBound, QuarantineQuery, QuarantineState,
+    Rejudged, Replay, ReplayVerdict, Replayed, SHOWN_GAUGES, SamplesReader, Store, Sweep,
+};
+
+use crate::{
+    making::{
+        LIMITS, agent, agent_named, all, aside, at, batch, batch_of, gauge, open, open_within, put,
+        put_new, shown,
+    },
+    quarantine::{counters, rows},
+};
+
+/// A batch of three gauges, of which one is admitted and one, `gate`, has an impossible unit.
+fn partly(sequence: u64) -> (Admit, Admit) {
+    let ms = i64::try_from(sequence).unwrap() * 100;
+    let columns = ["level", "head", "gate"].map(|name| (name, vec![(ms, 1), (ms + 50, 2)]));
+    let whole = batch(sequence, &columns);
+    let partly = aside(whole.clone(), "head", Reason::UnknownGauge);
+    (whole, aside(partly, "gate", Reason::Unit))
+}
+
+/// A batch of one gauge that is not known.
+fn unknown(sequence: u64) -> (Admit, Admit) {
+    let ms = i64::try_from(sequence).unwrap() * 100;
+    let whole = batch(sequence, &[("level", vec![(ms, 1)])]);
+    (whole.clone(), aside(whole, "level", Reason::UnknownGauge))
+}
+
+/// What judging says of `batch` once only `refused` is still refused.
+fn rejudged(position: i64, (whole, parked): &(Admit, Admit), refused: &[&str]) -> Rejudged {
+    let is_refused = |name: &str| refused.iter().any(|gauge| name.ends_with(gauge));
+    let aside = parked.set_aside.iter();
+    let columns = whole.columns.iter().filter(|column| {
+        let name = column.gauge.to_string();
+        parked.set_aside.iter().any(|part| part.gauge == name) && !is_refused(&name)
+    });
+    Rejudged {
+        batch: position,
+        columns: columns.cloned().collect(),
+        gaps: Vec::new(),
+        still: aside.filter(|part| is_refused(&part.gauge)).cloned().collect(),
+        boot: None,
+    }
+}
+
+fn replay(store: &Store, id: i64, batches: Vec<Rejudged>) -> Replayed {
+    let verdict = ReplayVerdict::Parked(batches);
+    store.samples().write_blocking(Replay { id, at: at(2_000_000), verdict }).unwrap()
+}
+
+fn held(store: &Store) -> Vec<store::QuarantineRow> {
+    rows(store).into_iter().filter(|row| row.state == QuarantineState::Held).collect()
+}
+
+fn is_sound(store: &Store) {
+    assert_eq!(store::verify(store).unwrap().findings, []);
+}
+
+#[test]
+fn a_mistyped_gauge_is_one_item_however_many_batches_have_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let batches: Vec<_> = (1..=200).map(partly).collect();
+    for (_, parked) in &batches {
+        put_new(&store, parked.clone());
+    }
+    put_new(&store, unknown(300).1);
+    let rows = held(&store);
+    assert_eq!(rows.len(), 2);
+    let row = &rows[1];
+    assert_eq!((row.kind, row.batches, row.waiting), (Kept::Parked, 200, 200));
+    assert_eq!(row.gauges, ["A/gate", "A/head"]);
+    assert_eq!(row.known_reason(), Some(Reason::UnknownGauge));
+    let bytes: usize = batches.iter().map(|(_, parked)| parked.bytes.len()).sum();
+    assert_eq!(row.bytes, u64::try_from(bytes).unwrap());
+    // They are stored for what is admitted of them, and cost the park a trifle.
+    assert!(counters(&store).parked_bytes < 12_000, "{:?}", counters(&store));
+    assert_eq!(all(&store, "level").len(), 400);
+    is_sound(&store);
+    store.close();
+    let store = open(folder.path());
+    put_new(&store, partly(201).1);
+    assert_eq!(held(&store)[1].batches, 201);
+}
+
+#[test]
+fn batches_of_an_item_are_replayed_in_slices_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let batches: Vec<_> = (1..=150).map(partly).collect();
+    let stored: Vec<i64> =
+        batches.iter().map(|(_, parked)| put_new(&store, parked.clone()).batch).collect();
+    let id = held(&store)[0].id;
+    let (mut after, mut slices) = (0, Vec::new());
+    loop {
+        let slice = store.samples().read_blocking(|reader| reader.parked_slice(id, after)).unwrap();
+        let judged: Vec<_> = slice
+            .batches
+            .iter()
+            .map(|batch| {
+                let index = stored.iter().position(|at| *at == batch.stored.position).unwrap();
+                rejudged(batch.stored.position, &batches[index], &["gate"])
+            })
+            .collect();
+        slices.push(judged.clone());
+        let first = replay(&store, id, judged.clone());
+        assert!(matches!(first, Replayed::Done(done) if done.batches > 0), "{first:?}");
+        // A crash after the write: the same slice is asked for again.
+        let again = replay(&store, id, judged);
+        assert!(matches!(again, Replayed::Unchanged | Replayed::NotHeld), "{again:?}");
+        match slice.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert!(slices.len() > 1 && slices.iter().all(|slice| slice.len() <= 64));
+    assert_eq!(all(&store, "head").len(), 300);
+    assert_eq!(all(&store, "gate"), []);
+    // What is still refused waits in an item of its own kind, whose batches cost no more.
+    let rows = rows(&store);
+    let states: Vec<_> =
+        rows.iter().map(|row| (row.state, row.waiting, row.gauges.len())).collect();
+    assert_eq!(states, [(QuarantineState::Held, 150, 1), (QuarantineState::Replayed, 0, 2)]);
+    let feed = store.samples().read_blocking(|reader| reader.feed(0, 1_000)).unwrap();
+    assert_eq!(feed.iter().filter(|row| row.received_at == at(2_000_000)).count(), 150);
+    is_sound(&store);
+}
+
+#[test]
+fn a_gauge_that_was_not_set_aside_cannot_be_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let (whole, partly) = partly(1);
+    let position = put_new(&store, partly).batch;
+    let id = rows(&store)[0].id;
+    let judged = Rejudged {
+        batch: position,
+        columns: whole.columns,
+        gaps: Vec::new(),
+        still: Vec::new(),
+        boot: None,
+    };
+    let write = Replay { id, at: at(0), verdict: ReplayVerdict::Parked(vec![judged]) };
+    assert!(store.samples().write_blocking(write).is_err());
+    assert_eq!(rows(&store)[0].waiting, 1);
+}
+
+#[test]
+fn what_is_refused_as_before_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let made = unknown(1);
+    let position = put_new(&store, made.1.clone()).batch;
+    let before = rows(&store);
+    let answer = replay(&store, before[0].id, vec![rejudged(position, &made, &["level"])]);
+    assert_eq!(answer, Replayed::Unchanged);
+    assert_eq!(rows(&store), before);
+}
+
+#[test]
+fn a_full_park_keeps_out_what_is_only_parked_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let names: Vec<_> = (0..10).map(|n| agent_named(&format!("gw-{n}"))).collect();
+    let mut bounds = Vec::new();
+    for name in &names {
+        let mut sequence = 1;
+        let bound = loop {
+            let mut admit = batch_of(name, sequence, &[("level", vec![(0, 1); 1])]);
+            // A batch is small; what fills the park is what it counts beside its bytes.
+            admit.bytes = model::wire::batch_v1::compress(admit.bytes);
+            match put(&store, aside(admit, "level", Reason::UnknownGauge)) {
+                Admission::Admitted(_) => sequence += 1,
+                Admission::ParkFull(bound) => break bound,
+                other @ (Admission::Duplicate | Admission::Fork { .. }) => panic!("{other:?}"),
+            }
+            assert!(sequence < 5_000, "an eighth of a megabyte is full by then");
+        };
+        bounds.push(bound);
+    }
+    // Each has an eighth; who comes last finds the rest of the park.
+    assert_eq!(bounds[0], ParkBound::Agent);
+    assert_eq!(bounds[9], ParkBound::Park);
+    let facts = store.samples().read_blocking(SamplesReader::park).unwrap();
+    assert!(facts.bytes > LIMITS.parked - 2_048 && facts.bytes <= LIMITS.parked, "{facts:?}");
+    assert!(facts.fullest.unwrap().1 <= LIMITS.parked_of_agent());
+    // Resent ones are known, good columns are admitted, and what is set aside of them is held.
+    assert_eq!(
+        put(
+            &store,
+            aside(batch_of(&names[0], 1, &[("level", vec![(0, 1)])]), "level", Reason::Unit)
+        ),
+        Admission::Duplicate
+    );
+    let (_, parked) = partly(9_000);
+    put_new(&store, parked);
+    assert_eq!(all(&store, "level").len(), 2);
+    assert_eq!(held(&store)[0].gauges, ["A/gate", "A/head"]);
+    is_sound(&store);
+    // What is given up makes room.
+    let id = held(&store).iter().find(|row| row.agent == names[0]).unwrap().id;
+    let Discarded::Done { mut left } = store.samples().write_blocking(Discard { id }).unwrap()
+    else {
+        panic!("it is held")
+    };
+    while left > 0 {
+        left = store.samples().write_blocking(Sweep { id }).unwrap();
+    }
+    let again = batch_of(&names[0], 6_000, &[("level", vec![(0, 1)])]);
+    put_new(&store, aside(again, "level", Reason::UnknownGauge));
+    is_sound(&store);
+}
+
+#[test]
+fn an_item_given_up_is_decided_at_once_and_swept_in_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let alone: Vec<_> = (1..=100).map(|n| put_new(&store, unknown(n).1).batch).collect();
+    let (_, mixed) = partly(101);
+    let kept = put_new(&store, mixed).batch;
+    let items: Vec<i64> = held(&store).iter().map(|row| row.id).collect();
+    let mut left = Vec::new();
+    for id in items {
+        let discard = Discard { id };
+        let done = store.samples().write_blocking(discard).unwrap();
+        let Discarded::Done { left: more } = done else { panic!("{done:?}") };
+        left.push((id, more));
+        assert_eq!(store.samples().write_blocking(discard).unwrap(), Discarded::NotHeld);
+    }
+    // What comes before the rest is swept is another item.
+    put_new(&store, unknown(102).1);
+    assert_eq!(held(&store).len(), 1);
+    let unswept = store.samples().read_blocking(|reader| reader.unswept(9)).unwrap();
+    assert_eq!(unswept.len(), 1);
+    for (id, mut left) in left {
+        while left > 0 {
+            left = store.samples().write_blocking(Sweep { id }).unwrap();
+        }
+    }
+    let is_there = |position: i64| {
+        store.samples().read_blocking(|reader| reader.batch(position)).unwrap().is_some()
+    };
+    assert!(alone.iter().all(|position| !is_there(*position)) && is_there(kept));
+    assert_eq!(put(&store, unknown(1).1), Admission::Duplicate);
+    let id = held(&store)[0].id;
+    store.samples().write_blocking(Discard { id }).unwrap();
+    assert_eq!(counters(&store).parked_bytes, 0);
+    is_sound(&store);
+    // Positions are never given out twice.
+    assert!(put_new(&store, batch(900, &[("level", vec![(90_000, 1)])])).batch > kept);
+}
+
+#[test]
+fn a_listing_is_small_however_many_gauges_and_likenesses_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_within(folder.path(), Limits { parked: 64 << 20, ..LIMITS });
+    let names: Vec<String> = (0..4_000).map(|n| format!("g{n}")).collect();
+    let columns: Vec<_> = names.iter().map(|name| (name.as_str(), vec![(0, 1)])).collect();
+    let mut admit = batch(1, &columns);
+    for name in &names {
+        admit = aside(admit, name, Reason::UnknownGauge);
+    }
+    put_new(&store, admit);
+    let row = rows(&store).remove(0);
+    assert_eq!((row.gauges.len(), row.gauge_count), (SHOWN_GAUGES, 4_000));
+    assert!(row.detail.len() < 2_048);
+    // Each batch with a gauge of its own: beyond a bound they share an item, and each keeps its
+    // gauges.
+    let made: Vec<(i64, (Admit, Admit))> = (2..=400)
+        .map(|sequence| {
+            let name = format!("g{sequence}");
+            let whole = batch(sequence, &[(name.as_str(), vec![(0, 1)])]);
+            let parked = aside(whole.clone(), &name, Reason::UnknownGauge);
+            (put_new(&store, parked.clone()).batch, (whole, parked))
+        })
+        .collect();
+    let query = QuarantineQuery { kind: None, state: None, before: None, limit: 1_000 };
+    let page = store.samples().read_blocking(|reader| reader.quarantine(&query)).unwrap();
+    assert_eq!(page.rows.len(), 257);
+    let others = page.rows.iter().find(|row| row.batches > 1).unwrap();
+    assert_eq!((others.batches, others.gauge_count), (144, 0));
+    let slice = store.samples().read_blocking(|reader| reader.parked_slice(others.id, 0)).unwrap();
+    let judged: Vec<_> = slice
+        .batches
+        .iter()
+        .map(|batch| {
+            let (position, made) =
+                made.iter().find(|(at, _)| *at == batch.stored.position).unwrap();
+            assert_eq!(batch.gauges.len(), 1);
+            rejudged(*position, made, &[])
+        })
+        .collect();
+    assert!(
+        matches!(replay(&store, others.id, judged), Replayed::Done(done) if done.batches == 64)
+    );
+    is_sound(&store);
+}
+
+#[test]
+fn what_waits_for_an_anchor_is_found_once_it_has_come_and_the_first_one_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let boots = [BootId(7), BootId(8)];
+    for (sequence, boot) in (1..).zip(boots) {
+        let (_, parked) = unknown(sequence);
+        let mut parked = Admit { boot: Some(boot), ..parked };
+        parked.set_aside[0].reason = Reason::Clock;
+        put_new(&store, parked);
+    }
+    let placeable = || store.samples().read_blocking(|reader| reader.placeable(0, 9)).unwrap();
+    let shown: Vec<_> = rows(&store).iter().map(|row| row.boot).collect();
+    assert_eq!((shown, placeable()), (vec![Some(boots[1]), Some(boots[0])], vec![]));
+    let anchor = |utc| model::batch::ClockAnchor {
+        boot_id: boots[0],
+        utc_at_boot_ms: at(utc).as_ms(),
+        uncertainty_ms: 2,
+        source: 1,
+    };
+    let with = |sequence, utc| Admit {
+        anchors: vec![anchor(utc)],
+        ..batch(sequence, &[("other", vec![(i64::try_from(sequence).unwrap(), 1)])])
+    };
+    assert_eq!(put_new(&store, with(3, 0)).other_anchors, 0);
+    assert_eq!(put_new(&store, with(4, 0)).other_anchors, 0);
+    assert_eq!(put_new(&store, with(5, 1)).other_anchors, 1);
+    let stands = store.samples().read_blocking(|reader| reader.anchor(&agent(), boots[0]));
+    assert_eq!(stands.unwrap(), Some(anchor(0)));
+    assert_eq!(placeable(), [rows(&store)[1].id]);
+    let rows = store.samples().read_blocking(|reader| reader.anchors_after(0, 9)).unwrap();
+    assert_eq!((rows.len(), rows[0].id, rows[0].anchor), (1, 1, anchor(0)));
+}
+
+#[test]
+fn an_anchor_is_taken_even_where_its_batch_finds_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_within(folder.path(), Limits { parked: 100, ..LIMITS });
+    let anchor = model::batch::ClockAnchor {
+        boot_id: BootId(7),
+        utc_at_boot_ms: at(0).as_ms(),
+        uncertainty_ms: 2,
+        source: 1,
+    };
+    let parked = Admit { anchors: vec![anchor], boot: Some(BootId(7)), ..unknown(1).1 };
+    assert_eq!(put(&store, parked), Admission::ParkFull(ParkBound::Park));
+    let stands = store.samples().read_blocking(|reader| reader.anchor(&agent(), BootId(7)));
+    assert_eq!(stands.unwrap(), Some(anchor));
+}
+
+#[test]
+fn a_column_placed_by_an_offset_reads_as_if_it_had_come_in_utc() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let whole = crate::making::booted(1, &[("level", vec![(10, 1), (20, 2)])], BootId(7));
+    put_new(&store, whole);
+    put_new(&store, batch(2, &[("level", vec![(20, 9), (30, 3)])]));
+    assert_eq!(all(&store, "level"), shown(&[(10, 1), (20, 2), (30, 3)]));
+    assert_eq!(crate::making::conflicts(&store, "level"), 1);
+    is_sound(&store);
+    // A span without its offset is found.
+    let mut lying = crate::making::booted(3, &[("head", vec![(10, 1)])], BootId(7));
+    lying.columns[0].offset_ms = 0;
+    put_new(&store, lying);
+    assert_eq!(store::verify(&store).unwrap().findings.len(), 1);
+    assert_eq!(gauge("head").to_string(), "A/head");
+}
