@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use model::{
-    batch::{Batch, BatchClock, Column},
+    batch::{Batch, BatchClock, Column, Gap, GapReason},
     ids::{BatchId, Epoch},
     reading::Point,
     wire::batch_v1,
@@ -86,7 +86,7 @@ fn busy_world(name: &str) -> (World, world::Meter, Site, world::Agent) {
 }
 
 #[test]
-fn malformed_foreign_and_lying_messages_are_quarantined_whole_and_told_back() {
+fn malformed_and_lying_messages_are_quarantined_whole_and_told_back() {
     let (mut world, mut meter, site, _agent) = busy_world("garbage");
     let api = world.server.api();
     let third = world.broker.client("gw-third");
@@ -117,7 +117,6 @@ fn malformed_foreign_and_lying_messages_are_quarantined_whole_and_told_back() {
             later
         }),
         ("agent_mismatch", own(&batch_of("gw-good", "BF-third/release", 2, "m3/s", now))),
-        ("foreign_station", own(&batch_of("gw-third", "BF-good/g0", 3, "V", now))),
     ];
     garbage.extend((0xA0..0xBC).map(|fill| ("undecodable", large(fill))));
     let mut wanted = std::collections::BTreeMap::new();
@@ -301,12 +300,88 @@ fn readings_of_third_parties_as_json_are_stored_or_refused_one_by_one() {
     }
     until_quarantined(&api, "undecodable", 3);
 
-    // Another agent's station: nothing of the document is taken.
+    // Another agent's station: what speaks for it is set aside.
     let other = world.broker.client("gw-other");
     let foreign = format!(r#"{{"readings":{}}}"#, reading("release", &rfc3339(now - 100_000), "7"));
     other.publish("baseflow/v1/gw-other/json", foreign);
-    until_refused(&other, "foreign_station", 1);
+    assert_eq!(until_refused(&other, "foreign_station", 1)[0]["kept"], "parked");
     assert_eq!(api.samples("BF-third/release").unwrap().len(), 4 + refused.len());
+}
+
+/// A station of another agent, and one of one's own.
+const MOVED: &str = r#"
+[[station]]
+id = "BF-moved"
+agent = "gw-other"
+
+  [[station.gauge]]
+  id = "level"
+  quantity = "level"
+  unit = "m"
+  interval = "5s"
+"#;
+
+#[test]
+fn a_station_that_moved_takes_no_neighbour_with_it_and_is_one_item() {
+    let mut world = World::new("moved");
+    let registry = format!("{THIRD}{MOVED}");
+    world.open_with(&[], &["gw-third", "gw-other"], &registry);
+    let api = world.server.api();
+    let third = world.broker.client("gw-third");
+    let begin = wait::now_ms() / 1_000 * 1_000 - 1_000_000;
+    let at = |sequence: u64| begin + i64::try_from(sequence).unwrap() * 1_000;
+    for sequence in 1..=150 {
+        let mut batch = batch_of("gw-third", "BF-third/release", sequence, "m3/s", at(sequence));
+        batch
+            .columns
+            .extend(batch_of("gw-third", "BF-moved/level", sequence, "m", at(sequence)).columns);
+        batch.gaps =
+            vec![gap("BF-moved/level", at(sequence)), gap("BF-third/release", at(sequence))];
+        third.publish("baseflow/v1/gw-third/batch", batch_v1::encode(&batch));
+    }
+    wait::until("the neighbour's readings", PATIENCE, || {
+        let samples = api.samples("BF-third/release")?;
+        if samples.len() == 150 { Ok(()) } else { Err(format!("{} samples", samples.len())) }
+    });
+    let refused = until_refused(&third, "foreign_station", 150);
+    assert!(refused.iter().all(|refused| refused["kept"] == "parked"), "{refused:?}");
+    let refused = until_refused(&third, "gap", 150);
+    assert!(refused.iter().all(|refused| refused["kept"] == "none"), "{refused:?}");
+    let items = quarantined(&api, "foreign_station");
+    assert_eq!(items.len(), 1, "{items:?}");
+    assert_eq!((&items[0]["kind"], &items[0]["batches"]), (&json!("parked"), &json!(150)));
+    assert_eq!(items[0]["gauges"], json!(["BF-moved/level"]));
+    assert_eq!(items[0]["from"], json!(rfc3339(at(1))));
+    assert_eq!(api.samples("BF-moved/level"), Ok(Vec::new()), "it is no sample");
+    let id = items[0]["id"].clone();
+    assert_eq!(api.post(&format!("/quarantine/{id}/replay"), None).status, 409);
+
+    // The station comes back to this agent.
+    let text = format!("{THIRD}{}", MOVED.replace("gw-other", "gw-third"));
+    fs::write(world.server.registry_file(), text).expect("the registry");
+    world.server.import_registry();
+    let decided = wait::until("the item is replayed", PATIENCE, || {
+        let answer = api.post(&format!("/quarantine/{id}/replay"), None);
+        if answer.status == 200 { Ok(answer.json()) } else { Err(answer.text) }
+    });
+    assert_eq!((&decided["batches"], &decided["still_refused"]), (&json!(150), &json!([])));
+    assert_eq!(api.samples("BF-moved/level").unwrap().len(), 150);
+    assert_eq!(quarantined(&api, "foreign_station")[0]["state"], "replayed");
+    println!("{}", world.server.command(&["verify"]).success());
+}
+
+fn gap(gauge: &str, at_ms: i64) -> Gap {
+    Gap {
+        epoch: Epoch(8),
+        first_sequence: 1,
+        last_sequence: 1,
+        gauges: vec![gauge.parse().unwrap()],
+        boot: None,
+        from_ms: at_ms - 500,
+        to_ms: at_ms,
+        reason: GapReason::Overwritten,
+        count: 1,
+    }
 }
 
 #[test]
