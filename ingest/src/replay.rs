@@ -1,6 +1,9 @@
 //! What judging a stored payload again allows of what was set aside of it.
 
-use model::{time::Timestamp, wire::batch_v1};
+use model::{
+    time::Timestamp,
+    wire::{batch_v1, refused_v1::Reason},
+};
 use store::{Kind, ParkedBatch, QuarantineRow, Rejudged};
 
 use crate::intake::{self, Arrival, Judgement, Known};
@@ -38,7 +41,7 @@ pub fn parked(
     // came, unless it waited for an anchor.
     admit.columns.retain(|column| batch.gauges.contains(&column.gauge.to_string()));
     admit.set_aside.retain(|part| part.gauge.is_empty() || batch.gauges.contains(&part.gauge));
-    if row.boot.is_none() {
+    if row.boot.is_none() && row.reason != Reason::Clock.word() {
         admit.gaps.clear();
     }
     let still = admit.set_aside.iter().map(|part| part.detail.clone()).collect();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use model::{
     ids::{AgentId, BootId},
     time::Timestamp,
-    wire::refused_v1::Kept,
+    wire::refused_v1::{Kept, Reason},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
@@ -47,6 +47,15 @@ pub(super) struct Joining<'a> {
     pub(super) is_alone: bool,
     pub(super) boot: Option<BootId>,
     pub(super) aside: Vec<&'a SetAside>,
+}
+
+/// An item to be made.
+struct Item<'a> {
+    likeness: [u8; 32],
+    names: &'a str,
+    detail: String,
+    reason: Reason,
+    boot: Option<BootId>,
 }
 
 /// Whether a payload would be stored only to be parked.
@@ -150,8 +159,14 @@ impl<'a> Joining<'a> {
         let (item, own) = match held(connection, &likeness)? {
             Some(item) => (item, None),
             None if self.has_place(connection)? => {
-                let described = (&likeness, names.as_str(), detail(&self.aside));
-                (self.found(book, connection, described)?, None)
+                let item = Item {
+                    likeness,
+                    names: &names,
+                    detail: detail(&self.aside),
+                    reason: self.reason()?,
+                    boot: self.boot,
+                };
+                (self.found(book, connection, item)?, None)
             }
             None => (self.others(book, connection)?, Some(names.as_str())),
         };
@@ -182,6 +197,10 @@ impl<'a> Joining<'a> {
     /// anchor, of which start.
     pub(super) fn likeness(&self) -> [u8; 32] {
         let mut hash = self.begin_likeness();
+        if let Some(boot) = self.boot {
+            hash.update(boot.0.to_be_bytes());
+            hash.update(b"\n");
+        }
         let parts: BTreeSet<(&str, &str)> =
             self.aside.iter().map(|part| (part.gauge.as_str(), part.reason.word())).collect();
         for (gauge, reason) in parts {
@@ -199,10 +218,6 @@ impl<'a> Joining<'a> {
         hash.update(b"\n");
         hash.update(self.kind.word().as_bytes());
         hash.update(b"\n");
-        if let Some(boot) = self.boot {
-            hash.update(boot.0.to_be_bytes());
-        }
-        hash.update(b"\n");
         hash
     }
 
@@ -213,30 +228,35 @@ impl<'a> Joining<'a> {
         Ok(held.unwrap_or(0) < MAX_ITEMS)
     }
 
-    /// The item of all that find no place of their own.
+    /// The word for what is wrong first.
+    fn reason(&self) -> Result<Reason, StoreError> {
+        let first = self.aside.first().map(|part| part.reason);
+        first.ok_or_else(|| StoreError::Damaged("nothing to be parked".to_owned()))
+    }
+
+    /// The item of all that find no place of their own. No anchor is its anchor: starts are as
+    /// many as an agent cares to name, and a person replays it.
     fn others(&self, book: &mut SamplesBook, connection: &Connection) -> Result<i64, StoreError> {
-        let first = self.aside.first().map_or("", |part| part.reason.word());
+        let reason = if self.boot.is_some() { Reason::Clock } else { self.reason()? };
         let mut hash = self.begin_likeness();
         hash.update(b"others\n");
-        hash.update(first.as_bytes());
+        hash.update(reason.word().as_bytes());
         let likeness: [u8; 32] = hash.finalize().into();
         if let Some(item) = held(connection, &likeness)? {
             return Ok(item);
         }
         let detail =
             format!("more than {MAX_ITEMS} different sets of gauges; each batch names its own");
-        self.found(book, connection, (&likeness, "", detail))
+        self.found(book, connection, Item { likeness, names: "", detail, reason, boot: None })
     }
 
     fn found(
         &self,
         book: &mut SamplesBook,
         connection: &Connection,
-        (likeness, names, detail): (&[u8; 32], &str, String),
+        item: Item<'_>,
     ) -> Result<i64, StoreError> {
-        let Some(first) = self.aside.first() else {
-            return Err(StoreError::Damaged("an item of nothing".to_owned()));
-        };
+        let Item { likeness, names, detail, reason, boot } = item;
         let cost = item_cost(names, &detail);
         let row = ring::Row {
             kind: Kept::Parked,
@@ -244,7 +264,7 @@ impl<'a> Joining<'a> {
             topic: self.topic,
             received_at: self.received_at,
             payload: self.bytes,
-            reason: first.reason,
+            reason,
             detail,
             batch: None,
             gauges: Some(names),
@@ -252,7 +272,7 @@ impl<'a> Joining<'a> {
         let item = row.insert(connection)?;
         let sql = "INSERT INTO parking (item, agent, boot, likeness, batches, waiting, bytes, cost,
             last_at) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)";
-        let boot = self.boot.map(|boot| boot.0.to_be_bytes());
+        let boot = boot.map(|boot| boot.0.to_be_bytes());
         let signed = i64::try_from(cost).unwrap_or(i64::MAX);
         let at = self.received_at.as_ms();
         run(connection, sql, params![item, self.agent, boot, likeness, signed, at])
