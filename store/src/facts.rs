@@ -7,10 +7,7 @@ use model::{
     ids::{AgentId, BootId, Epoch, GaugeId, Sequence, StationId},
     quantity::Unit,
     time::{Span, Timestamp},
-    wire::{
-        batch_v1::Digest,
-        refused_v1::{Kept, Reason},
-    },
+    wire::{batch_v1::Digest, refused_v1::Kept},
 };
 
 use crate::admission::Kind;
@@ -193,13 +190,6 @@ pub struct QuarantineRow {
 
 /// The most gauges that a row of the quarantine shows.
 pub const SHOWN_GAUGES: usize = 100;
-
-impl QuarantineRow {
-    /// The reason, where this version knows it.
-    pub fn known_reason(&self) -> Option<Reason> {
-        Reason::ALL.into_iter().find(|reason| reason.word() == self.reason)
-    }
-}
 
 /// A row of the quarantine and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

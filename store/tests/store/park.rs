@@ -77,7 +77,7 @@ fn a_mistyped_gauge_is_one_item_however_many_batches_have_it() {
     let row = &rows[1];
     assert_eq!((row.kind, row.batches, row.waiting), (Kept::Parked, 200, 200));
     assert_eq!(row.gauges, ["A/gate", "A/head"]);
-    assert_eq!(row.known_reason(), Some(Reason::UnknownGauge));
+    assert_eq!(row.reason, "unknown_gauge");
     let bytes: usize = batches.iter().map(|(_, parked)| parked.bytes.len()).sum();
     assert_eq!(row.bytes, u64::try_from(bytes).unwrap());
     // They are stored for what is admitted of them, and cost the park a trifle.

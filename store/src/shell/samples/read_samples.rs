@@ -1,12 +1,6 @@
 //! Reads of samples: pages, the latest one, and which gauges there are.
 
-use std::collections::BTreeSet;
-
-use model::{
-    ids::{GaugeId, StationId},
-    quantity::Unit,
-    time::Timestamp,
-};
+use model::{ids::GaugeId, quantity::Unit, time::Timestamp};
 use rusqlite::{Row, types::ValueRef};
 
 use super::{SamplesReader, first_row};
@@ -114,15 +108,6 @@ impl SamplesReader {
             gauges.push(GaugeRow::read(row).map_err(&attempt)??.facts(gauge));
         }
         Ok(gauges)
-    }
-
-    /// Every station that ever had a sample.
-    pub fn stations(&self) -> Result<BTreeSet<StationId>, StoreError> {
-        let attempt = StoreError::sql("list stations");
-        let sql = "SELECT name FROM station";
-        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
-        let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&attempt)?;
-        names.map(|name| name.map_err(&attempt)?.parse().map_err(damaged)).collect()
     }
 
     fn gauge_row(&self, gauge: &GaugeId) -> Result<Option<GaugeRow>, StoreError> {
