@@ -146,14 +146,15 @@ pub fn decoded(
         });
         enter(&mut admit, &column.gauge, derived, moments);
     }
+    let waits = |parts: &[SetAside]| parts.iter().any(|part| part.reason == Reason::Clock);
+    let of_columns = placing.err().filter(|_| waits(&admit.set_aside));
     let gaps = gaps::judge(&batch.gaps, arrival.agent, known, now);
     let (anchors, refused) = placing::sound(&batch.anchors, now);
     admit.gaps = gaps.admitted;
     admit.anchors = anchors;
     admit.set_aside.extend(gaps.set_aside);
     admit.set_aside.extend(refused);
-    let waits = admit.set_aside.iter().any(|part| part.reason == Reason::Clock);
-    admit.boot = if waits { placing.err().or(gaps.boot) } else { None };
+    admit.boot = of_columns.or(gaps.boot);
     admit.previous = batch.previous;
     Judgement::Admit(Box::new(admit))
 }

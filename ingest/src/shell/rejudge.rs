@@ -30,10 +30,15 @@ pub struct Rejudge {
 /// The most reasons that are told of what is still refused.
 const MAX_TOLD: usize = 100;
 
+/// The most gauges that are told; the samples show the rest.
+const MAX_GAUGES: usize = 4_096;
+
 /// What a replay has come to so far.
 #[derive(Debug, Default)]
 struct Course {
     is_journalled: bool,
+    /// Whether somebody else decided meanwhile.
+    is_over: bool,
     gauges: BTreeSet<String>,
     still: BTreeSet<String>,
     batches: u64,
@@ -76,12 +81,15 @@ impl Rejudge {
         let registry = self.registry();
         let known = Known { registry: &registry, anchors: &anchors };
         let (mut course, mut after) = (Course::default(), Some(0));
-        while let Some(last) = after.filter(|_| !stop.is_cancelled()) {
+        while let Some(last) = after.filter(|_| !stop.is_cancelled() && !course.is_over) {
             let slice = self.samples.read(move |reader| reader.parked_slice(id, last)).await?;
             after = slice.next;
             self.slice(row, &slice.batches, known, (by, &mut course)).await?;
         }
-        let Course { gauges, still, batches, .. } = course;
+        let Course { gauges, still, batches, is_over, .. } = course;
+        if is_over && batches == 0 {
+            return Ok(Replayed::NotHeld);
+        }
         let still_refused: Vec<String> = still.into_iter().collect();
         Ok(if batches == 0 {
             Replayed::StillRefused(still_refused)
@@ -123,10 +131,12 @@ impl Rejudge {
         match self.samples.write(Replay { id: row.id, at, verdict }).await? {
             store::Replayed::Done(done) => {
                 course.batches += done.batches;
-                course.gauges.extend(gauges);
+                let room = MAX_GAUGES.saturating_sub(course.gauges.len());
+                course.gauges.extend(gauges.into_iter().take(room));
             }
+            store::Replayed::Unchanged | store::Replayed::ParkFull => {}
             // Somebody else was faster.
-            store::Replayed::Unchanged | store::Replayed::NotHeld | store::Replayed::ParkFull => {}
+            store::Replayed::NotHeld => course.is_over = true,
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use crate::ids::AgentId;
 const GOLDEN: &[u8] = include_bytes!("../../../../tests/fixtures/wire/batch_v1.bin");
 const GOLDEN_ZSTD: &[u8] = include_bytes!("../../../../tests/fixtures/wire/batch_v1.zst");
 
+const GOLDEN_BOOT: &[u8] = include_bytes!("../../../../tests/fixtures/wire/batch_v1_boot.bin");
+
 fn agent() -> AgentId {
     "gw-luming".parse().unwrap()
 }
@@ -188,6 +190,34 @@ fn a_frame_that_would_unfold_without_end_is_refused() {
     let mut undeclared = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
     std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 64 << 20), &mut undeclared).unwrap();
     assert_eq!(decode(&undeclared.finish().unwrap()).unwrap_err().reason().word(), "too_large");
+}
+
+/// Moments since boot, a gap since an earlier one, and the anchor of both.
+fn golden_boot() -> Batch {
+    let anchor = |boot, utc_at_boot_ms| ClockAnchor {
+        boot_id: BootId(boot),
+        utc_at_boot_ms,
+        uncertainty_ms: 2,
+        source: 1,
+    };
+    let golden = golden();
+    Batch {
+        clock: BatchClock::Boot { boot_id: BootId(0x0b00_0000_0000_0000_0000_0000_0000_0007) },
+        previous: None,
+        columns: vec![Column {
+            points: vec![Point::good(5_000, 612), Point::good(10_000, 613)],
+            ..golden.columns[0].clone()
+        }],
+        gaps: vec![Gap { boot: Some(BootId(6)), from_ms: 1_000, ..golden.gaps[0].clone() }],
+        anchors: vec![anchor(6, 1_795_305_600_000), anchor(7, 1_795_309_200_000)],
+        id: golden.id,
+    }
+}
+
+#[test]
+fn the_golden_batch_since_boot_is_read_and_written_as_ever() {
+    assert_eq!(decode(GOLDEN_BOOT), Ok((golden_boot(), digest(GOLDEN_BOOT))));
+    assert_eq!(encode(&golden_boot()), GOLDEN_BOOT);
 }
 
 #[test]
