@@ -1,11 +1,11 @@
 //! End to end: the real binaries among real peers. A module for each promise.
 
+#[path = "end_to_end/anchors.rs"]
+mod anchors;
 #[path = "end_to_end/backlog.rs"]
 mod backlog;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
-#[path = "end_to_end/clock.rs"]
-mod clock;
 #[path = "end_to_end/commands.rs"]
 mod commands;
 #[path = "end_to_end/every_point.rs"]

@@ -14,7 +14,8 @@ use crate::{facts::AnchorRow, shell::error::StoreError};
 
 const COLUMNS: &str = "n.boot, n.utc_at_boot_ms, n.uncertainty_ms, n.source";
 
-/// Notes anchors of an agent, and says how many contradict the one that stands.
+/// Notes anchors of an agent, and says how many contradict the one that stands: by more than both
+/// are uncertain.
 pub(super) fn note(
     connection: &Connection,
     agent: i64,
@@ -31,8 +32,9 @@ pub(super) fn note(
         let row = params![agent, boot, utc, uncertainty, anchor.source, received_at.as_ms()];
         if run(connection, sql, row).map_err(&attempt)? == 0 {
             let sql = "UPDATE anchor SET others = others + 1
-                WHERE agent = ?1 AND boot = ?2 AND utc_at_boot_ms <> ?3";
-            let changed = run(connection, sql, params![agent, boot, utc]).map_err(&attempt)?;
+                WHERE agent = ?1 AND boot = ?2 AND abs(utc_at_boot_ms - ?3) > uncertainty_ms + ?4";
+            let row = params![agent, boot, utc, uncertainty];
+            let changed = run(connection, sql, row).map_err(&attempt)?;
             others += u64::from(changed > 0);
         }
     }
