@@ -189,7 +189,7 @@ pub struct QuarantineRow {
 }
 
 /// The most gauges that a row of the quarantine shows.
-pub const SHOWN_GAUGES: usize = 100;
+pub const SHOWN_GAUGES: usize = 32;
 
 /// A row of the quarantine and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

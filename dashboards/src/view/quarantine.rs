@@ -48,7 +48,7 @@ pub struct QuarantineView {
     pub reason: String,
     /// The reason in words, with what to do.
     pub detail: String,
-    /// The gauges that are set aside, at most 100 of them; empty where a payload is refused whole,
+    /// The gauges that are set aside, at most 32 of them; empty where a payload is refused whole,
     /// or where too many different ones are.
     pub gauges: Vec<String>,
     /// How many gauges are set aside.

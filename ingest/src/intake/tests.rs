@@ -338,6 +338,25 @@ fn a_boot_relative_batch_waits_and_says_first_what_no_anchor_mends() {
 }
 
 #[test]
+fn of_several_starts_a_batch_waits_for_the_one_that_something_of_it_counts_from() {
+    let unknown = vec![column("S1/new", "m3/s", 0, vec![Point::good(17, 1)])];
+    let other = BootId(9);
+    let booted = Batch {
+        clock: BatchClock::Boot { boot_id: BOOT },
+        gaps: vec![Gap { boot: Some(other), from_ms: 0, ..a_gap(&["S1/flow"], 0, 100) }],
+        ..a_batch("gw-1", unknown)
+    };
+    check_batch(
+        "gw-1",
+        &booted,
+        &expect![[r#"
+            aside S1/new unknown_gauge: gauge `S1/new` is not in the registry
+            aside  clock: a gap: moments since boot 00000000000000000000000000000009, for which no anchor has come
+            waits for boot 00000000000000000000000000000009"#]],
+    );
+}
+
+#[test]
 fn a_moment_within_more_than_half_a_period_is_doubted() {
     let agent: AgentId = "gw-1".parse().unwrap();
     let columns = |at| vec![column("S1/flow", "m3/s", 0, vec![Point::good(at, 9)])];
