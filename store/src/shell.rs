@@ -1,6 +1,7 @@
 //! Everything of the store that touches a disk, waits or runs in a thread.
 
 mod ballast;
+mod database;
 mod error;
 mod file;
 mod journal;

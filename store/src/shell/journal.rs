@@ -5,7 +5,7 @@ mod read;
 mod tail;
 mod token;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use model::{registry::Registry, time::Timestamp};
 use rusqlite::{Connection, params};
@@ -17,26 +17,21 @@ pub use self::{
     token::{AddToken, RevokeToken, TokenAdded},
 };
 use super::{
+    database::{Database, Reader},
     error::StoreError,
-    pool::Pool,
     samples::{first_row, run},
-    writer::{Book, Write, Writer},
+    writer::{Book, Write},
 };
 use crate::chain::{Body, By, Entry, GENESIS, Hash};
 
-/// Writes to and reads from `journal.db`; a cheap handle.
-#[derive(Clone)]
-pub struct Journal {
-    pub(super) writer: Writer<JournalBook>,
-    pub(super) pool: Pool,
-    pub(super) state: watch::Receiver<JournalState>,
-}
+/// Writes to and reads from `journal.db`, and tells what stands there.
+///
+/// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`] and
+/// [`SetConsumer`].
+pub type Journal = Database<JournalBook, watch::Receiver<JournalState>>;
 
-impl fmt::Debug for Journal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("pool", &self.pool).finish_non_exhaustive()
-    }
-}
+/// One snapshot of `journal.db`.
+pub type JournalReader = Reader<JournalBook>;
 
 /// What stands in the journal, as of at most a second ago.
 #[derive(Debug, Clone, Default)]
@@ -59,54 +54,9 @@ pub struct RegistryInForce {
 }
 
 impl Journal {
-    /// Does a typed write ([`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
-    /// [`SetConsumer`]) and answers once it is synced.
-    pub async fn write<W: Write<JournalBook>>(&self, write: W) -> Result<W::Answer, StoreError> {
-        self.writer.write(write).await
-    }
-
-    /// The same for threads that may wait, outside of async code.
-    pub fn write_blocking<W: Write<JournalBook>>(&self, write: W) -> Result<W::Answer, StoreError> {
-        self.writer.write_blocking(write)
-    }
-
-    /// Runs a query in one snapshot, ten seconds at most.
-    pub async fn read<T: Send + 'static>(
-        &self,
-        query: impl FnOnce(&JournalReader) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.pool.read(|connection| JournalReader::run(connection, query)).await
-    }
-
-    /// The same here and now, for commands; without a limit of time.
-    pub fn read_blocking<T>(
-        &self,
-        query: impl FnOnce(&JournalReader) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let no_limit: Option<Duration> = None;
-        self.pool.read_blocking(no_limit, |connection| JournalReader::run(connection, query))
-    }
-
     /// What stands in the journal; told anew within a second of anybody's commit.
     pub fn watch(&self) -> watch::Receiver<JournalState> {
-        self.state.clone()
-    }
-}
-
-/// One snapshot of `journal.db`.
-#[derive(Debug)]
-pub struct JournalReader {
-    pub(super) connection: Connection,
-}
-
-impl JournalReader {
-    fn run<T>(
-        connection: Connection,
-        query: impl FnOnce(&Self) -> Result<T, StoreError>,
-    ) -> (Connection, Result<T, StoreError>) {
-        let reader = Self { connection };
-        let outcome = query(&reader);
-        (reader.connection, outcome)
+        self.beside.clone()
     }
 }
 

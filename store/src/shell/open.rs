@@ -171,8 +171,12 @@ impl Store {
         Ok(Self {
             id,
             limits,
-            samples: Samples { writer: samples_writer, pool: Pool::new(samples.path) },
-            journal: Journal { writer: journal_writer, pool: Pool::new(journal.path), state },
+            samples: Samples { writer: samples_writer, pool: Pool::new(samples.path), beside: () },
+            journal: Journal {
+                writer: journal_writer,
+                pool: Pool::new(journal.path),
+                beside: state,
+            },
             failed,
             running: Some(running),
         })
