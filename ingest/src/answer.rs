@@ -68,6 +68,9 @@ pub fn set_aside(payload: &[u8], key: &Key, parts: &[SetAside]) -> Vec<Refused> 
         let first = parts.first().map_or(String::new(), |part| part.detail.clone());
         let detail = match parts.len() {
             1 => first,
+            count if parts.iter().all(|part| part.gauge.is_empty()) => {
+                format!("{first}; {count} such in all")
+            }
             count => format!("{first}; {count} gauges in all"),
         };
         let gauges = parts.iter().map(|part| part.gauge.clone()).filter(|gauge| !gauge.is_empty());
@@ -101,6 +104,8 @@ mod tests {
             aside("S/a", Reason::Unit),
             aside("S/b", Reason::UnknownGauge),
             aside("S/c", Reason::Unit),
+            aside("", Reason::Gap),
+            aside("", Reason::Gap),
         ];
         let told = set_aside(b"payload", &key, &parts);
         let told: Vec<_> = told
@@ -112,6 +117,7 @@ mod tests {
             [
                 (Reason::UnknownGauge, "S/b".to_owned(), "S/b unknown_gauge", Kept::Parked),
                 (Reason::Unit, "S/a S/c".to_owned(), "S/a unit; 2 gauges in all", Kept::Parked),
+                (Reason::Gap, String::new(), " gap; 2 such in all", Kept::None),
             ]
         );
     }

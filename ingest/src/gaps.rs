@@ -39,9 +39,12 @@ pub fn judge(gaps: &[Gap], agent: &AgentId, known: Known<'_>, now: Timestamp) ->
         let (own, foreign): (Vec<GaugeId>, Vec<GaugeId>) =
             gap.gauges.iter().cloned().partition(|gauge| !known.is_foreign(gauge, agent));
         if let Some(first) = foreign.first() {
-            let count = foreign.len();
+            let others = match foreign.len() {
+                1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
             judged.refuse(format!(
-                "gap {number}: `{first}`, {count} such in all: this agent does not speak for its station"
+                "gap {number}: this agent does not speak for the station of `{first}`{others}"
             ));
         }
         if own.is_empty() && !foreign.is_empty() {

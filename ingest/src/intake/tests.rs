@@ -297,8 +297,8 @@ fn a_gap_speaks_for_the_agents_own_gauges_at_moments_that_can_be() {
         &batch,
         &expect![[r#"
         S1/flow in m3/s@6: 1 from +0 to +0
-        aside  gap: gap 1: `S2/flow`, 1 such in all: this agent does not speak for its station
-        aside  gap: gap 2: `S2/flow`, 1 such in all: this agent does not speak for its station
+        aside  gap: gap 1: this agent does not speak for the station of `S2/flow`
+        aside  gap: gap 2: this agent does not speak for the station of `S2/flow`
         aside  gap: gap 3: it ends before it begins
         aside  gap: gap 4: from 2026-11-21T23:59:59.9Z to 2026-11-22T00:02:00.002Z, while the server's clock says 2026-11-22T00:00:00Z
         aside  gap: gap 5: from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z, while the server's clock says 2026-11-22T00:00:00Z

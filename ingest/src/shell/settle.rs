@@ -267,10 +267,14 @@ impl Settler {
     ) -> Result<Answer, Failed> {
         self.metrics.count(message.kind.word(), Outcome::ParkFull);
         let is_told = self.full.note(&message.agent, bound, message.received_at);
+        let what = match bound {
+            ParkBound::Park => "the park",
+            ParkBound::Agent => "this agent's share of the park",
+        };
         let mut refused = refused.into_iter().map(|told| Refused {
             kept: Kept::None,
             detail: format!(
-                "{}; the park is full: import the registry and replay, or discard",
+                "{}; {what} is full: import the registry and replay, or discard",
                 told.detail
             ),
             ..told
