@@ -283,3 +283,28 @@ fn insert_carrier(database: &Connection, carrier: &Batch) -> rusqlite::Result<()
 pub(super) fn pages(database: &Connection, pragma: &str) -> rusqlite::Result<u64> {
     database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
 }
+
+#[cfg(test)]
+mod tests {
+    use model::ids::{BootId, Epoch};
+
+    use super::*;
+
+    #[test]
+    fn gaps_whose_moments_are_of_different_clocks_stay_apart() {
+        let gap = |sequence, boot: Option<u128>| Gap {
+            epoch: Epoch(1),
+            first_sequence: sequence,
+            last_sequence: sequence,
+            gauges: Vec::new(),
+            boot: boot.map(BootId),
+            from_ms: 0,
+            to_ms: 1,
+            reason: GapReason::Overwritten,
+            count: 1,
+        };
+        let goes_on = |first, second| unite(&mut gap(1, first), &gap(2, second));
+        assert!(goes_on(None, None) && goes_on(Some(7), Some(7)));
+        assert!(!goes_on(Some(7), Some(8)) && !goes_on(Some(7), None));
+    }
+}

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{JournalReader, RegistryInForce, head};
+use super::{JournalReader, RegistryInForce};
 use crate::{
     chain::Entry,
     registry::canonical::{self, Kept},
@@ -17,11 +17,6 @@ use crate::{
 };
 
 impl JournalReader {
-    /// The position of the newest entry; 0 where there is none.
-    pub fn head(&self) -> Result<i64, StoreError> {
-        Ok(head(&self.connection)?.0)
-    }
-
     /// Entries after a position, at most `limit`.
     pub fn entries(&self, after: i64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let attempt = StoreError::sql("read entries");
