@@ -370,3 +370,31 @@ fn a_column_placed_by_an_offset_reads_as_if_it_had_come_in_utc() {
     assert_eq!(store::verify(&store).unwrap().findings.len(), 1);
     assert_eq!(gauge("head").to_string(), "A/head");
 }
+
+#[test]
+fn the_park_is_measured_from_the_start_and_what_it_keeps_out_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |parked| {
+        let registry = prometheus::Registry::new();
+        let options = crate::making::options(store::Role::Server);
+        let limits = Limits { parked, ..LIMITS };
+        (Store::open_with(folder.path(), &options, limits, &registry).unwrap(), registry)
+    };
+    let metric = |registry: &prometheus::Registry, line: &str| {
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        text.lines().any(|found| found == format!("baseflow_store_{line}"))
+    };
+    let (store, registry) = open(64 << 10);
+    assert!(metric(&registry, "parked_bytes 0") && metric(&registry, "parked_limit_bytes 65536"));
+    put_new(&store, unknown(1).1);
+    let parked = counters(&store).parked_bytes;
+    assert!(metric(&registry, &format!("parked_bytes {parked}")));
+    store.close();
+    let (store, registry) = open(parked);
+    assert!(metric(&registry, &format!("parked_bytes {parked}")));
+    assert_eq!(put(&store, unknown(2).1), Admission::ParkFull(ParkBound::Park));
+    let line = r#"park_full_total{bound="park",reason="unknown_gauge"} 1"#;
+    assert!(metric(&registry, line));
+    let line = r#"park_full_total{bound="agent",reason="foreign_station"} 0"#;
+    assert!(metric(&registry, line));
+}
