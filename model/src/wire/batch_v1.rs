@@ -251,16 +251,16 @@ struct RawPrevious {
 struct RawColumn {
     #[prost(string, tag = "1")]
     gauge: String,
-    #[prost(string, tag = "2")]
-    unit: String,
-    #[prost(uint32, tag = "3")]
-    decimals: u32,
-    #[prost(uint32, tag = "4")]
-    period_ms: u32,
-    #[prost(sint64, tag = "5")]
-    start: i64,
-    #[prost(bytes = "vec", tag = "6")]
-    times: Vec<u8>,
+    #[prost(string, optional, tag = "2")]
+    unit: Option<String>,
+    #[prost(uint32, optional, tag = "3")]
+    decimals: Option<u32>,
+    #[prost(uint32, optional, tag = "4")]
+    period_ms: Option<u32>,
+    #[prost(sint64, optional, tag = "5")]
+    start: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "6")]
+    times: Option<Vec<u8>>,
     #[prost(bytes = "vec", tag = "7")]
     values: Vec<u8>,
     #[prost(bytes = "vec", tag = "8")]
@@ -316,7 +316,7 @@ impl From<&Batch> for Raw {
                 epoch: previous.epoch.0,
                 last_sequence: previous.last_sequence,
             }),
-            columns: batch.columns.iter().map(RawColumn::from).collect(),
+            columns: raw_columns(&batch.columns),
             gaps: batch.gaps.iter().map(RawGap::from).collect(),
             anchors: batch.anchors.iter().map(RawAnchor::from).collect(),
         }
@@ -338,33 +338,73 @@ impl From<BatchClock> for RawClock {
     }
 }
 
-impl From<&Column> for RawColumn {
-    fn from(column: &Column) -> Self {
-        let points = &column.points;
-        let steps = points.windows(2).filter_map(|pair| match pair {
-            [before, after] => u64::try_from(after.at_ms.wrapping_sub(before.at_ms)).ok(),
-            _ => None,
-        });
-        let mut values = Vec::with_capacity(points.len() * 2);
-        let mut before = 0_i64;
-        for point in points {
-            let value = point.value().unwrap_or(before);
-            encode_varint(zigzag(value.wrapping_sub(before)), &mut values);
-            before = value;
-        }
-        let is_good = points.iter().all(|point| point.quality == Quality::GOOD);
-        let codes = points.iter().map(|point| u64::from(point.quality.code()));
-        Self {
-            gauge: column.gauge.to_string(),
-            unit: column.unit.to_string(),
+/// What stands in a column's head; from the second column on only what differs is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Head<'a> {
+    station: &'a str,
+    unit: &'a str,
+    decimals: u32,
+    period_ms: u32,
+    start: i64,
+    times: &'a [u8],
+}
+
+impl Head<'_> {
+    /// Before the first column.
+    const NONE: Self =
+        Self { station: "", unit: "", decimals: 0, period_ms: 0, start: 0, times: &[] };
+}
+
+fn raw_columns(columns: &[Column]) -> Vec<RawColumn> {
+    let times: Vec<Vec<u8>> = columns.iter().map(times).collect();
+    let mut before = Head::NONE;
+    let raw = columns.iter().zip(&times).map(|(column, times)| {
+        let head = Head {
+            station: column.gauge.station.as_str(),
+            unit: &column.unit,
             decimals: u32::from(column.decimals),
             period_ms: column.period_ms,
-            start: points.first().map_or(0, |first| first.at_ms),
-            times: runs::encode(steps),
-            values,
-            quality: if is_good { Vec::new() } else { runs::encode(codes) },
-        }
+            start: column.points.first().map_or(0, |first| first.at_ms),
+            times,
+        };
+        raw_column(column, head, std::mem::replace(&mut before, head))
+    });
+    raw.collect()
+}
+
+fn raw_column(column: &Column, head: Head<'_>, before: Head<'_>) -> RawColumn {
+    let points = &column.points;
+    let mut values = Vec::with_capacity(points.len() * 2);
+    let mut last = 0_i64;
+    for point in points {
+        let value = point.value().unwrap_or(last);
+        encode_varint(zigzag(value.wrapping_sub(last)), &mut values);
+        last = value;
     }
+    let is_good = points.iter().all(|point| point.quality == Quality::GOOD);
+    let codes = points.iter().map(|point| u64::from(point.quality.code()));
+    let name = &column.gauge.name;
+    RawColumn {
+        gauge: if head.station == before.station {
+            format!("/{name}")
+        } else {
+            column.gauge.to_string()
+        },
+        unit: (head.unit != before.unit).then(|| head.unit.to_owned()),
+        decimals: (head.decimals != before.decimals).then_some(head.decimals),
+        period_ms: (head.period_ms != before.period_ms).then_some(head.period_ms),
+        start: (head.start != before.start).then_some(head.start),
+        times: (head.times != before.times).then(|| head.times.to_vec()),
+        values,
+        quality: if is_good { Vec::new() } else { runs::encode(codes) },
+    }
+}
+
+fn times(column: &Column) -> Vec<u8> {
+    runs::encode(column.points.windows(2).filter_map(|pair| match pair {
+        [before, after] => u64::try_from(after.at_ms.wrapping_sub(before.at_ms)).ok(),
+        _ => None,
+    }))
 }
 
 impl From<&Gap> for RawGap {
@@ -405,8 +445,11 @@ impl Raw {
         }
         let mut budget = MAX_POINTS;
         let mut columns = Vec::with_capacity(self.columns.len());
-        for raw in self.columns {
-            columns.push(raw.into_column(&mut budget)?);
+        let mut before = Head::NONE;
+        for raw in &self.columns {
+            let head = raw.head(before)?;
+            columns.push(raw.column(head, &mut budget)?);
+            before = head;
         }
         let mut gauges: Vec<&GaugeId> = columns.iter().map(|column| &column.gauge).collect();
         gauges.sort_unstable();
@@ -452,29 +495,40 @@ fn boot_id(bytes: &[u8]) -> Result<BootId, DecodeError> {
 }
 
 impl RawColumn {
-    fn into_column(self, budget: &mut usize) -> Result<Column, DecodeError> {
-        let gauge: GaugeId = self.gauge.parse().map_err(|error| malformed(format!("{error}")))?;
-        if self.unit.len() > MAX_UNIT {
-            return Err(DecodeError::TooLarge { what: "bytes of a unit", limit: MAX_UNIT });
-        }
-        let decimals =
-            u8::try_from(self.decimals).ok().filter(|_| self.decimals <= MAX_DECIMALS).ok_or_else(
-                || malformed(format!("`{gauge}`: more than {MAX_DECIMALS} decimals")),
-            )?;
-        let points = self.points(budget).map_err(|error| match error {
-            DecodeError::Malformed(what) => malformed(format!("`{gauge}`: {what}")),
-            DecodeError::TooLarge { .. } | DecodeError::Version(_) => error,
-        })?;
-        Ok(Column {
-            gauge,
-            unit: self.unit.into_boxed_str(),
-            decimals,
-            period_ms: self.period_ms,
-            points,
+    /// What it writes itself, and the rest as in the column before.
+    fn head<'a>(&'a self, before: Head<'a>) -> Result<Head<'a>, DecodeError> {
+        let (station, _name) =
+            self.gauge.split_once('/').ok_or_else(|| malformed("a column without a gauge"))?;
+        Ok(Head {
+            station: if station.is_empty() { before.station } else { station },
+            unit: self.unit.as_deref().unwrap_or(before.unit),
+            decimals: self.decimals.unwrap_or(before.decimals),
+            period_ms: self.period_ms.unwrap_or(before.period_ms),
+            start: self.start.unwrap_or(before.start),
+            times: self.times.as_deref().unwrap_or(before.times),
         })
     }
 
-    fn points(&self, budget: &mut usize) -> Result<Vec<Point>, DecodeError> {
+    fn column(&self, head: Head<'_>, budget: &mut usize) -> Result<Column, DecodeError> {
+        let name = self.gauge.split_once('/').map_or("", |(_station, name)| name);
+        let gauge: GaugeId = format!("{}/{name}", head.station)
+            .parse()
+            .map_err(|error| malformed(format!("{error}")))?;
+        if head.unit.len() > MAX_UNIT {
+            return Err(DecodeError::TooLarge { what: "bytes of a unit", limit: MAX_UNIT });
+        }
+        let decimals =
+            u8::try_from(head.decimals).ok().filter(|_| head.decimals <= MAX_DECIMALS).ok_or_else(
+                || malformed(format!("`{gauge}`: more than {MAX_DECIMALS} decimals")),
+            )?;
+        let points = self.points(head, budget).map_err(|error| match error {
+            DecodeError::Malformed(what) => malformed(format!("`{gauge}`: {what}")),
+            DecodeError::TooLarge { .. } | DecodeError::Version(_) => error,
+        })?;
+        Ok(Column { gauge, unit: head.unit.into(), decimals, period_ms: head.period_ms, points })
+    }
+
+    fn points(&self, head: Head<'_>, budget: &mut usize) -> Result<Vec<Point>, DecodeError> {
         if self.values.is_empty() {
             return Err(malformed("no points"));
         }
@@ -484,12 +538,12 @@ impl RawColumn {
             .checked_sub(count)
             .ok_or(DecodeError::TooLarge { what: "points", limit: MAX_POINTS })?;
         let mut points = Vec::with_capacity(count);
-        let (mut values, mut times) = (self.values.as_slice(), Runs::new(&self.times));
+        let (mut values, mut times) = (self.values.as_slice(), Runs::new(head.times));
         let mut codes = Runs::new(&self.quality);
-        let (mut at_ms, mut value) = (self.start, 0_i64);
+        let (mut at_ms, mut value) = (head.start, 0_i64);
         while !values.is_empty() {
             if !points.is_empty() {
-                at_ms = next_moment(&mut times, at_ms, self.start)?;
+                at_ms = next_moment(&mut times, at_ms, head.start)?;
             }
             let difference = runs::varint(&mut values)
                 .map_err(|_malformed: runs::Malformed| malformed("a value"))?;

@@ -26,6 +26,13 @@ fn golden() -> Batch {
     ];
     level.push(Point::good(minute + 30_013, i64::MIN));
     level.push(Point::good(minute + 35_013, i64::MAX));
+    let alike = |gauge: &str, unit: &str, offset: i64| Column {
+        gauge: gauge.parse().unwrap(),
+        unit: unit.into(),
+        decimals: 0,
+        period_ms: 5_000,
+        points: (0..7).map(|i| Point::good(minute + offset + i * 5_000, 40 + i % 2)).collect(),
+    };
     Batch {
         id: BatchId { agent: agent(), epoch: Epoch(0x0123_4567_89ab_cdef), sequence: 812 },
         clock: BatchClock::Utc { uncertainty_ms: 0 },
@@ -45,6 +52,10 @@ fn golden() -> Batch {
                 period_ms: 5_000,
                 points: level,
             },
+            // all as before but the times; all as before; another station, unit and start
+            alike("BF-620721-04/gate", "mm", 13),
+            alike("BF-620721-04/gate-2", "mm", 13),
+            alike("BF-620721-05/battery", "V", 0),
         ],
         gaps: vec![Gap {
             epoch: Epoch(0xfedc_ba98_7654_3210),
@@ -80,6 +91,15 @@ fn a_minute_of_five_seconds_costs_about_a_byte_a_sample() {
     (batch.gaps, batch.anchors, batch.previous) = (vec![], vec![], None);
     let overhead = 90;
     assert!(encode(&batch).len() <= overhead + 12 * 2, "{}", encode(&batch).len());
+    // each further gauge of the same poll: its name, unit and values, and little more
+    let one = encode(&batch).len();
+    for name in ["level", "gate", "power", "volume", "battery"] {
+        let gauge = format!("BF-620721-04/{name}").parse().unwrap();
+        batch.columns.push(Column { gauge, unit: "mm".into(), ..batch.columns[0].clone() });
+    }
+    let more = encode(&batch).len() - one;
+    let values: usize = raw_columns(&batch.columns).iter().map(|raw| raw.values.len()).sum();
+    assert!(more <= values * 5 / 6 + 5 * 16 + 4, "{more} with {values} of values");
 }
 
 fn point() -> impl Strategy<Value = (i64, i64, u8)> {
@@ -102,8 +122,8 @@ fn column(index: usize) -> impl Strategy<Value = Column> {
                 }
             });
             Column {
-                gauge: format!("S{index}/g").parse().unwrap(),
-                unit: "m3/s".into(),
+                gauge: format!("S{}/g{index}", index / 2).parse().unwrap(),
+                unit: if index == 1 { "m3/s" } else { "mm" }.into(),
                 decimals,
                 period_ms,
                 points: points.collect(),
@@ -111,11 +131,19 @@ fn column(index: usize) -> impl Strategy<Value = Column> {
         })
 }
 
+type Columns = (Column, Option<Column>, Option<Column>, bool);
+
+/// With a twin of the first column behind it, for what is shared.
+fn columns_of((first, second, third, has_twin): Columns) -> Vec<Column> {
+    let twin = Column { gauge: "S0/twin".parse().unwrap(), ..first.clone() };
+    [Some(first), Some(twin).filter(|_| has_twin), second, third].into_iter().flatten().collect()
+}
+
 prop_compose! {
     fn batch()(
         epoch: u64,
         sequence in 1..=MAX_SEQUENCE,
-        columns in (column(0), option::of(column(1)), option::of(column(2))),
+        columns in (column(0), option::of(column(1)), option::of(column(2)), any::<bool>()),
         previous in option::of((any::<u64>(), 0..=MAX_SEQUENCE)),
         boot in option::of(any::<u128>()),
         gap in option::of((0_u64..9, 0_u64..9, 1_u32..9, any::<u64>())),
@@ -126,13 +154,13 @@ prop_compose! {
                 boot_id: BootId(id),
             }),
             previous: previous.map(|(epoch, last_sequence)| Previous { epoch: Epoch(epoch), last_sequence }),
-            columns: [Some(columns.0), columns.1, columns.2].into_iter().flatten().collect(),
+            columns: columns_of(columns),
             gaps: gap
                 .map(|(first, more, reason, count)| Gap {
                     epoch: Epoch(epoch),
                     first_sequence: first,
                     last_sequence: first + more,
-                    gauges: vec!["S0/g".parse().unwrap()],
+                    gauges: vec!["S0/g0".parse().unwrap()],
                     boot: boot.map(BootId),
                     from_ms: -5,
                     to_ms: 5,
@@ -241,7 +269,7 @@ fn a_count_without_bytes_behind_it_allocates_nothing() {
         ..golden().columns[0].clone()
     };
     let mut raw = Raw::from(&Batch { columns: vec![run], ..golden() });
-    raw.columns[0].times = vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    raw.columns[0].times = Some(vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f]);
     assert_eq!(decode(&raw.encode_to_vec()).unwrap_err().reason().word(), "undecodable");
 }
 
@@ -257,12 +285,18 @@ fn limits_hold() {
     assert_eq!(with(&|raw| raw.version = 0), "undecodable");
     assert_eq!(with(&|raw| raw.sequence = 0), "undecodable");
     assert_eq!(with(&|raw| raw.columns[1].gauge = raw.columns[0].gauge.clone()), "undecodable");
-    assert_eq!(with(&|raw| raw.columns[0].unit = "x".repeat(17)), "too_large");
-    assert_eq!(with(&|raw| raw.columns[0].decimals = 10), "undecodable");
+    assert_eq!(with(&|raw| raw.columns[0].gauge = "/level-2".to_owned()), "undecodable");
+    assert_eq!(with(&|raw| raw.columns[3].gauge = "gate-2".to_owned()), "undecodable");
+    assert_eq!(with(&|raw| raw.columns[3].values = vec![0; 8]), "undecodable");
+    assert_eq!(with(&|raw| raw.columns[0].unit = Some("x".repeat(17))), "too_large");
+    assert_eq!(with(&|raw| raw.columns[0].decimals = Some(10)), "undecodable");
     assert_eq!(with(&|raw| raw.columns[0].values = vec![0; MAX_POINTS + 1]), "too_large");
-    assert_eq!(with(&|raw| raw.columns[0].times = runs::encode([86_400_001; 11])), "undecodable");
-    assert_eq!(with(&|raw| raw.columns[0].times = runs::encode([0; 11])), "undecodable");
-    assert_eq!(with(&|raw| raw.columns[0].start = i64::MAX), "undecodable");
+    assert_eq!(
+        with(&|raw| raw.columns[0].times = Some(runs::encode([86_400_001; 11]))),
+        "undecodable"
+    );
+    assert_eq!(with(&|raw| raw.columns[0].times = Some(runs::encode([0; 11]))), "undecodable");
+    assert_eq!(with(&|raw| raw.columns[0].start = Some(i64::MAX)), "undecodable");
     assert_eq!(with(&|raw| raw.columns[1].quality = runs::encode([128; 7])), "undecodable");
     assert_eq!(with(&|raw| raw.columns[1].quality = runs::encode([0; 8])), "undecodable");
     assert_eq!(with(&|raw| raw.sequence = MAX_SEQUENCE + 1), "undecodable");
