@@ -123,6 +123,75 @@ fn large_batches_that_waited_at_the_broker_come_in_within_bounded_memory() {
     println!("{}", world.server.command(&["verify"]).success());
 }
 
+/// A few kilobytes compressed that name thousands of gauges which the registry does not know.
+fn talkative(agent: &str, sequence: u64, at_ms: i64) -> Vec<u8> {
+    let long = "x".repeat(50);
+    let columns = (0..4_000).map(|at| Column {
+        gauge: format!("BF-{long}-{sequence}/{long}-{at}").parse().unwrap(),
+        unit: "kW".into(),
+        decimals: 3,
+        period_ms: 1_000,
+        points: vec![Point::good(at_ms, 1)],
+    });
+    let batch = Batch {
+        id: BatchId { agent: agent.parse().unwrap(), epoch: Epoch(8), sequence },
+        clock: BatchClock::Utc { uncertainty_ms: 0 },
+        previous: None,
+        columns: columns.collect(),
+        gaps: Vec::new(),
+        anchors: Vec::new(),
+    };
+    batch_v1::compress(batch_v1::encode(&batch))
+}
+
+#[test]
+fn small_payloads_that_judge_to_large_ones_stay_within_bounds() {
+    const MESSAGES: u64 = 600;
+    let _turn = heavy();
+    let agents = ["gw-talks".to_owned(), "gw-quiet".to_owned()];
+    let mut world = world_of("talks", &agents);
+    let (talks, quiet) = (world.broker.client(&agents[0]), world.broker.client(&agents[1]));
+    let now = wait::now_ms() - 3_600_000;
+    let payloads: Vec<Vec<u8>> =
+        (1..=MESSAGES).map(|sequence| talkative(&agents[0], sequence, now)).collect();
+    let largest = payloads.iter().map(Vec::len).max().unwrap();
+    assert!(largest < 64 << 10, "{largest} bytes are no small payload");
+    let publish = |payloads: &[Vec<u8>]| {
+        for payload in payloads {
+            let answer = talks.publish("baseflow/v1/gw-talks/batch", payload.clone());
+            assert_eq!(answer, PubAckReason::Success);
+        }
+    };
+    let (early, late) = payloads.split_at(100);
+    publish(early);
+    wait::until("the first hundred are judged", PATIENCE, || {
+        let judged = world.server.metrics()?.lines().any(|line| {
+            line.starts_with(
+                "baseflow_ingest_messages_total{outcome=\"set_aside\",topic=\"batch\"} 100",
+            )
+        });
+        if judged { Ok(()) } else { Err("not yet".to_owned()) }
+    });
+    let before = world.server.resident_bytes();
+    world.server.process().signal(Signal::STOP);
+    publish(late);
+    let last = batch(&agents[1], 1, vec![Point::good(now, 612)]);
+    assert_eq!(quiet.publish("baseflow/v1/gw-quiet/batch", last), PubAckReason::Success);
+    world.server.process().signal(Signal::CONT);
+    let mut peak = before;
+    wait::until("what another agent said behind them is stored", PATIENCE, || {
+        peak = peak.max(world.server.resident_bytes());
+        if quiet.named().is_empty() { Err("not yet") } else { Ok(()) }
+    });
+    let grown = peak.saturating_sub(before);
+    println!(
+        "{MESSAGES} payloads of {largest} bytes at most; the server grew by {} MiB",
+        grown >> 20
+    );
+    assert!(grown <= GROWTH, "the server grew by {grown} bytes");
+    stayed_connected(&world);
+}
+
 #[test]
 fn many_small_batches_of_many_agents_come_in_on_one_connection() {
     const AGENTS: u64 = 100;

@@ -34,7 +34,7 @@ use crate::{
 
 /// Memory that judged messages may take while they wait for the store; one more that is larger
 /// waits alone.
-const JUDGED_BYTES: usize = 32 << 20;
+const JUDGED_BYTES: usize = 16 << 20;
 
 /// What it takes to settle a message.
 #[derive(Debug)]
