@@ -26,9 +26,9 @@ use crate::{
 const LOW_AGE_MS: i64 = 5_000;
 /// The longest time until a cycle is saved.
 const SAVE_MS: i64 = 1_000;
-/// A batch closes once it has about so many bytes: far below what the format allows, above what a
-/// thousand registers make in five seconds.
-const PLAIN_BYTES: usize = 256 * 1024;
+/// A batch closes once it has about so many bytes: below what the strictest brokers take (128 KiB),
+/// above what a thousand registers make in five seconds.
+const PLAIN_BYTES: usize = 112 * 1024;
 /// A batch closes once it has so many points.
 const POINTS: usize = 16_384;
 /// The most columns of the format.

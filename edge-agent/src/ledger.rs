@@ -143,10 +143,12 @@ struct Life {
     epoch: Epoch,
     /// No notice has named them.
     queued: Sequences,
-    /// Sent since this start of the agent.
+    /// Sent on this connection.
     sent: Sequences,
     /// Sent and, as far as anyone can tell, still on their way.
     offered: Sequences,
+    /// Sent, and left the spool before a notice named them.
+    gone: Sequences,
 }
 
 impl Ledger {
@@ -165,9 +167,12 @@ impl Ledger {
         self.life(key.epoch).queued.insert((key.sequence, key.sequence));
     }
 
-    /// A range left the spool.
+    /// A range left the spool. A notice may still come for what was sent of it.
     pub fn forget(&mut self, epoch: Epoch, range: Range) {
-        self.life(epoch).queued.remove(range);
+        let life = self.life(epoch);
+        let left = Sequences::of(&[range]).intersection(&life.queued).intersection(&life.sent);
+        left.ranges().for_each(|range| life.gone.insert(range));
+        life.queued.remove(range);
     }
 
     /// A batch is sent.
@@ -177,11 +182,6 @@ impl Ledger {
         life.offered.insert((key.sequence, key.sequence));
     }
 
-    /// A batch that was sent counts as not sent.
-    pub fn withdraw(&mut self, key: Key) {
-        self.life(key.epoch).offered.remove((key.sequence, key.sequence));
-    }
-
     /// All batches count as not sent.
     pub fn withdraw_all(&mut self) {
         for life in &mut self.lives {
@@ -189,15 +189,27 @@ impl Ledger {
         }
     }
 
-    /// Those of `ranges` that a notice may commit: queued, and sent since this start. They are
-    /// queued no longer.
+    /// A connection is over: a notice that a later one brings before a batch is sent on it may be
+    /// of a copy of this spool.
+    pub fn forget_sent(&mut self) {
+        for life in &mut self.lives {
+            life.sent = Sequences::default();
+            life.gone = Sequences::default();
+        }
+    }
+
+    /// Those of `ranges` that a notice may name: sent, and queued until they left the spool, if they
+    /// did. They are neither any longer.
     pub fn commit(&mut self, epoch: Epoch, ranges: &[Range]) -> Sequences {
         let Some(life) = self.lives.iter_mut().find(|life| life.epoch == epoch) else {
             return Sequences::default();
         };
-        let named = Sequences::of(ranges).intersection(&life.sent).intersection(&life.queued);
+        let ranges = Sequences::of(ranges).intersection(&life.sent);
+        let mut named = ranges.intersection(&life.queued);
+        ranges.intersection(&life.gone).ranges().for_each(|range| named.insert(range));
         for range in named.ranges() {
             life.queued.remove(range);
+            life.gone.remove(range);
         }
         named
     }
@@ -207,7 +219,7 @@ impl Ledger {
         self.find(key.epoch).is_some_and(|life| life.queued.contains(key.sequence))
     }
 
-    /// Whether it was sent since this start.
+    /// Whether it was sent on this connection.
     pub fn is_sent(&self, key: Key) -> bool {
         self.find(key.epoch).is_some_and(|life| life.sent.contains(key.sequence))
     }
@@ -245,6 +257,7 @@ impl Ledger {
                 queued: Sequences::default(),
                 sent: Sequences::default(),
                 offered: Sequences::default(),
+                gone: Sequences::default(),
             });
             self.lives.len() - 1
         });
@@ -262,8 +275,8 @@ mod tests {
 
     use super::*;
 
-    /// Runs words such as `q1-5 s2 c1-3` (queue, send, commit, forget, withdraw) on one epoch and
-    /// shows what is queued and what would be next.
+    /// Runs words such as `q1-5 s2 c1-3` (queue, send, commit, forget, withdraw all, end of a
+    /// connection) on one epoch and shows what is queued and what would be next.
     fn check(words: &str, expected: &Expect) {
         let epoch = Epoch(1);
         let mut ledger = Ledger::default();
@@ -278,7 +291,8 @@ mod tests {
                 match verb {
                     "q" => ledger.queue(key),
                     "s" => ledger.offer(key),
-                    "w" => ledger.withdraw(key),
+                    "w" => ledger.withdraw_all(),
+                    "x" => ledger.forget_sent(),
                     "f" => ledger.forget(epoch, (sequence, sequence)),
                     "c" => {
                         let named = ledger.commit(epoch, &[(first, last)]);
@@ -296,20 +310,24 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_commits_only_what_was_sent_since_the_start() {
+    fn a_notice_names_only_what_was_sent_on_its_connection() {
         check(
-            "q1-5 s2-3 c1-9 f5 w2 q6 s4 s6 s1 c1-1",
+            "q1-5 s2-3 c1-9 f5 q6 s4 s6 s1 c1-1 f4 c4 w0 x0 c6",
             &expect![[r#"
-            q1-5: 5 queued, 1..5
-            s2-3: 5 queued, 1..5
-            c1-9 named [(2, 3)]: 3 queued, 1..5
-            f5: 2 queued, 1..4
-            w2: 2 queued, 1..4
-            q6: 3 queued, 1..6
-            s4: 3 queued, 1..6
-            s6: 3 queued, 1..1
-            s1: 3 queued, -..-
-            c1-1 named [(1, 1)]: 2 queued, -..-"#]],
+                q1-5: 5 queued, 1..5
+                s2-3: 5 queued, 1..5
+                c1-9 named [(2, 3)]: 3 queued, 1..5
+                f5: 2 queued, 1..4
+                q6: 3 queued, 1..6
+                s4: 3 queued, 1..6
+                s6: 3 queued, 1..1
+                s1: 3 queued, -..-
+                c1-1 named [(1, 1)]: 2 queued, -..-
+                f4: 1 queued, -..-
+                c4 named [(4, 4)]: 1 queued, -..-
+                w0: 1 queued, 6..6
+                x0: 1 queued, 6..6
+                c6 named []: 1 queued, 6..6"#]],
         );
     }
 

@@ -16,6 +16,10 @@ pub struct Metrics {
     pub batches_resent: IntCounter,
     /// Batches that a notice named.
     pub batches_committed: IntCounter,
+    /// Batches that the broker would not have.
+    pub broker_refusals: IntCounter,
+    /// Batches larger than what the broker takes, each time.
+    pub too_large: IntCounter,
     /// Refusals by their reason.
     pub refusals: IntCounterVec,
     /// Notices that committed nothing, by why.
@@ -57,6 +61,12 @@ impl Metrics {
             )?,
             batches_committed: metrics
                 .counter("batches_committed_total", "Batches that a commit notice named.")?,
+            broker_refusals: metrics
+                .counter("broker_refusals_total", "Batches that the broker refused.")?,
+            too_large: metrics.counter(
+                "batches_too_large_total",
+                "Batches kept back, for the broker takes no packet so large; tried again.",
+            )?,
             refusals: metrics.counters("refusals_total", "Refusals by reason.", "reason")?,
             strays: metrics.counters(
                 "stray_notices_total",
@@ -152,6 +162,8 @@ mod tests {
             baseflow_edge_batches_committed_total Batches that a commit notice named.
             baseflow_edge_batches_resent_total Batches given to the broker again for want of a commit notice.
             baseflow_edge_batches_sent_total Batches given to the broker.
+            baseflow_edge_batches_too_large_total Batches kept back, for the broker takes no packet so large; tried again.
+            baseflow_edge_broker_refusals_total Batches that the broker refused.
             baseflow_edge_mqtt_connected 1 while connected to the broker.
             baseflow_edge_mqtt_connections_total Connections to the broker.
             baseflow_edge_refusals_total Refusals by reason.

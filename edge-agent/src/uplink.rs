@@ -4,18 +4,21 @@
 //! first, and has at most half of the window, less where acknowledgements come slowly. A PUBACK
 //! frees a place in the window and proves nothing. A commit notice alone ends a batch's way. What
 //! no notice names is sent again: after [`RESEND_MS`] or four times the usual delay, each time
-//! later, and at once when the server returns. What goes unanswered gives its place to others in
-//! the meantime, so that no batch can stand in another's way.
+//! later, and at once when the server returns. What was sent in vain has few places and waits long
+//! in them; the others are for what was not sent yet. So a batch that nobody ever answers (the
+//! server keeps no more of its station, the broker takes none so large) is in no other's way.
 //!
 //! | bound | at the bound |
 //! |---|---|
 //! | [`IN_FLIGHT`] publishes without PUBACK | the next waits for one |
 //! | [`UNANSWERED`] batches without a notice, half of them backlog | the next waits for a notice or a resend |
 //! | [`LIVE`] batches wait for the live lane | the oldest of them becomes backlog |
-//! | [`RETRIES`] batches remembered as unanswered | a further one forgets how often it was sent |
+//! | [`RETRYING`] of the backlog's places are for what was sent in vain | the next waits for a place |
+//! | [`RETRIES`] batches remembered as sent in vain | a further one is tired: it rests until all others were sent, 5 min at least |
 //!
 //! Time is that since boot, in milliseconds, which no one sets.
 
+mod event;
 mod patience;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,9 +26,9 @@ use std::collections::{BTreeMap, VecDeque};
 use model::{
     batch::CommitNotice,
     ids::{Epoch, StoreId},
-    wire::batch_v1::Digest,
 };
 
+pub use self::event::{Effect, Event, Strays};
 use self::patience::Patience;
 use crate::ledger::{Key, Ledger, Range};
 
@@ -35,6 +38,8 @@ pub const IN_FLIGHT: usize = 16;
 pub const UNANSWERED: usize = 64;
 /// Batches that wait for the live lane.
 pub const LIVE: usize = 8;
+/// Places for what was sent in vain.
+pub const RETRYING: usize = 8;
 /// Batches remembered as sent in vain.
 pub const RETRIES: usize = 1_024;
 /// The shortest wait for a notice.
@@ -46,61 +51,6 @@ const BACKLOG: usize = IN_FLIGHT / 2;
 /// A PUBACK within this time lets the backlog's window grow, one beyond the other halves it.
 const BRISK_MS: i64 = 500;
 const SLOW_MS: i64 = 2_000;
-
-/// What happened outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// All that the spool has queued, oldest epoch first: at the start, and after a new store.
-    Held(Vec<(Epoch, Vec<Range>)>),
-    /// A batch was closed and is queued.
-    Closed(Key),
-    /// Batches left the spool.
-    Gone(Epoch, Range),
-    /// A connection stands, and its subscriptions.
-    Connected,
-    /// It is over.
-    Disconnected,
-    /// The broker has a batch.
-    Acknowledged(Key),
-    /// The broker would not have it, or it could not be handed to the connection.
-    NotSent(Key),
-    /// The server's word that batches are durable.
-    Notice(CommitNotice),
-    /// The server holds another batch of this identity; the digest is of the one it refused.
-    Fork(Key, Digest),
-    /// What the server says of itself.
-    Server {
-        /// Whether it is there.
-        is_online: bool,
-        /// Where it stores.
-        store_id: Option<StoreId>,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Publish this batch as the spool has it.
-    Send(Key),
-    /// Mark these batches as committed in the store adopted last.
-    Commit(Epoch, Vec<Range>),
-    /// From here on this store counts: what another one committed is queued again, and the
-    /// spool says what that is ([`Event::Held`]).
-    Adopt(StoreId),
-    /// If the batch has this digest, give it another identity.
-    Renew(Key, Digest),
-}
-
-/// Notices that committed nothing, by why; each is one notice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Strays {
-    /// Of a store that the server does not name as its own.
-    pub foreign_store: u64,
-    /// Of nothing that was sent since the start, or of what was committed before.
-    pub unsent: u64,
-}
 
 /// Both lanes and all that is on its way.
 #[derive(Debug)]
@@ -117,6 +67,9 @@ pub struct Uplink {
     retries: VecDeque<(Key, u32)>,
     /// Whose turn it is in the backlog lane.
     is_retry_next: bool,
+    /// When the tired may be offered again, if there are any: they count as sent, and are neither
+    /// flights nor retries.
+    rested_at_ms: Option<i64>,
     /// How many backlog batches may await their PUBACK.
     backlog_window: usize,
     store_id: Option<StoreId>,
@@ -148,6 +101,7 @@ impl Uplink {
             on_wire: Vec::new(),
             retries: VecDeque::new(),
             is_retry_next: false,
+            rested_at_ms: None,
             backlog_window: 1,
             store_id,
             server: None,
@@ -175,6 +129,11 @@ impl Uplink {
                 self.off_wire(key);
                 self.wait_for_notice(key, now_ms);
             }
+            Event::TooLarge(key) => {
+                self.off_wire(key);
+                self.flights.remove(&key);
+                self.tire(now_ms);
+            }
             Event::Notice(notice) => effects.extend(self.notice(&notice, now_ms)),
             Event::Fork(key, digest) => {
                 effects.extend(self.ledger.is_sent(key).then_some(Effect::Renew(key, digest)));
@@ -191,7 +150,9 @@ impl Uplink {
 
     /// When the next [`Event::Tick`] has something to do.
     pub fn deadline(&self) -> Option<i64> {
-        self.flights.values().filter_map(|flight| flight.resend_at_ms).min()
+        let resend_at_ms = self.flights.values().filter_map(|flight| flight.resend_at_ms);
+        let is_idle = self.rested_at_ms.is_some() && self.ledger.oldest().is_none();
+        resend_at_ms.chain(self.rested_at_ms.filter(|_| is_idle)).min()
     }
 
     /// How many batches no notice has named.
@@ -216,6 +177,12 @@ impl Uplink {
 
     fn held(&mut self, queued: &[(Epoch, Vec<Range>)]) {
         self.ledger.replace(queued);
+        self.offer_again();
+    }
+
+    /// Only flights and retries count as sent.
+    fn offer_again(&mut self) {
+        self.rested_at_ms = None;
         self.ledger.withdraw_all();
         for key in self.flights.keys().chain(self.retries.iter().map(|(key, _)| key)) {
             self.ledger.offer(*key);
@@ -246,12 +213,19 @@ impl Uplink {
         self.live.extend(self.ledger.newest());
     }
 
-    /// Everything unanswered counts as not sent.
+    /// Everything unanswered counts as not sent. A notice that comes before a batch is sent again
+    /// may be of a copy of this spool.
     fn start_over(&mut self) {
         self.on_wire.clear();
         self.flights.clear();
         self.retries.clear();
-        self.ledger.withdraw_all();
+        self.offer_again();
+        self.ledger.forget_sent();
+    }
+
+    /// A batch that is neither in flight nor to be retried rests, with others like it.
+    fn tire(&mut self, now_ms: i64) {
+        self.rested_at_ms.get_or_insert(now_ms.saturating_add(RESEND_MAX_MS));
     }
 
     fn acknowledged(&mut self, key: Key, now_ms: i64) {
@@ -314,7 +288,7 @@ impl Uplink {
         }
         self.retries.retain(|(key, _)| !is_named(key));
         self.live.retain(|key| !is_named(key));
-        Some(Effect::Commit(notice.epoch, named.ranges().collect()))
+        Some(Effect::Commit(notice.store_id, notice.epoch, named.ranges().collect()))
     }
 
     fn server(&mut self, is_online: bool, store_id: Option<StoreId>) -> Option<Effect> {
@@ -323,11 +297,9 @@ impl Uplink {
         let other = store_id.filter(|store_id| is_online && self.store_id != Some(*store_id));
         if is_online && (!was_online || other.is_some()) {
             // it may have lost what the broker acknowledged; what awaits its PUBACK is on the way
-            let lost = self.flights.extract_if(.., |_, flight| flight.resend_at_ms.is_some());
-            let lost: Vec<Key> = lost.map(|(key, _)| key).collect();
-            for key in lost.into_iter().chain(self.retries.drain(..).map(|(key, _)| key)) {
-                self.ledger.withdraw(key);
-            }
+            self.flights.retain(|_, flight| flight.resend_at_ms.is_none());
+            self.retries.clear();
+            self.offer_again();
         }
         if other.is_some() {
             self.store_id = other;
@@ -345,7 +317,7 @@ impl Uplink {
             if self.retries.len() < RETRIES {
                 self.retries.push_back((key, flight.attempt));
             } else {
-                self.ledger.withdraw(key);
+                self.tire(now_ms);
             }
         }
     }
@@ -367,19 +339,24 @@ impl Uplink {
             if backlog_on_wire >= self.backlog_window || backlog >= UNANSWERED / 2 {
                 return;
             }
-            let Some((key, attempts)) = self.next_of_backlog() else { return };
+            let Some((key, attempts)) = self.next_of_backlog(now_ms) else { return };
             self.send(key, Flight { attempt: attempts.saturating_add(1), ..begun }, effects);
         }
     }
 
     /// In turn: the oldest that is not on its way, and the one sent in vain longest ago.
-    fn next_of_backlog(&mut self) -> Option<(Key, u32)> {
-        self.is_retry_next = !self.is_retry_next;
-        let fresh = if self.retries.len() < RETRIES { self.ledger.oldest() } else { None };
-        match fresh {
-            Some(key) if !self.is_retry_next || self.retries.is_empty() => Some((key, 0)),
-            Some(_) | None => self.next_retry().or(fresh.map(|key| (key, 0))),
+    fn next_of_backlog(&mut self, now_ms: i64) -> Option<(Key, u32)> {
+        let is_rested = self.rested_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        if is_rested && self.ledger.oldest().is_none() {
+            self.offer_again();
         }
+        self.is_retry_next = !self.is_retry_next;
+        let fresh = self.ledger.oldest().map(|key| (key, 0));
+        let retrying = self.flights.values().filter(|flight| flight.attempt > 1).count();
+        if retrying >= RETRYING || (fresh.is_some() && !self.is_retry_next) {
+            return fresh;
+        }
+        self.next_retry().or(fresh)
     }
 
     fn next_retry(&mut self) -> Option<(Key, u32)> {

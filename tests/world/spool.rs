@@ -63,8 +63,11 @@ impl Held {
         if spool.query_row(count, [], |row| row.get::<_, i64>(0))? == 0 {
             return Ok(held); // killed while it was made
         }
-        let mut batches =
-            spool.prepare("SELECT committed IS NOT NULL, points, bytes, from_ms FROM batch")?;
+        let mut batches = spool.prepare(
+            "SELECT EXISTS (SELECT * FROM committed WHERE committed.epoch = batch.epoch
+                 AND batch.sequence BETWEEN first_sequence AND last_sequence),
+               points, bytes, from_ms FROM batch",
+        )?;
         let mut rows = batches.query(params![])?;
         while let Some(row) = rows.next()? {
             let (is_committed, points): (bool, i64) = (row.get(0)?, row.get(1)?);

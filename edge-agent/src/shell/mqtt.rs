@@ -43,8 +43,8 @@ pub enum Told {
     Disconnected(String),
     /// The broker has a batch.
     Acknowledged(Key),
-    /// The broker would not have it.
-    Refused(Key),
+    /// The broker would not have it, and why.
+    Refused(Key, String),
     /// A message of the server.
     Message(Topic, Vec<u8>),
 }
@@ -204,10 +204,7 @@ impl Link {
                 let key = self.tokens.remove(&token)?;
                 match answer {
                     Answer::Taken | Answer::Unheard => Some(Told::Acknowledged(key)),
-                    Answer::Refused(reason) => {
-                        warn!(sequence = key.sequence, reason, "broker refuses a batch");
-                        Some(Told::Refused(key))
-                    }
+                    Answer::Refused(reason) => Some(Told::Refused(key, reason)),
                 }
             }
             Event::Closed(reason) => {

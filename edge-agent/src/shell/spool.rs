@@ -10,7 +10,8 @@
 //!   latter a gap remains, written in the same transaction, with the count of readings.
 //! - Hours are hours of running, so that a step of the clock ages nothing.
 //! - Neither a full disk nor a damaged file stops the agent. What does not decode is stepped over,
-//!   kept aside and counted; a file that SQLite calls damaged is renamed and a new one begun.
+//!   kept aside and counted; of a file that SQLite calls damaged a new one is made with every
+//!   batch that can still be read, and gaps for the others.
 //!
 //! # Layout
 //!
@@ -25,11 +26,16 @@
 //! the end, does polling. What happens goes to the uplink, which never waits for the spool.
 
 mod answers;
+mod attempt;
 mod ballast;
+mod doubt;
 mod file;
 mod opening;
+mod owed;
 mod room;
+mod salvage;
 mod stats;
+mod takeover;
 mod writer;
 
 use std::{io, path::PathBuf, sync::Arc};
@@ -124,7 +130,7 @@ pub enum SpoolError {
         path: PathBuf,
     },
     /// A damaged file could not be renamed.
-    #[error("cannot set the damaged spool `{}` aside", .path.display())]
+    #[error("cannot put a new spool in the place of the damaged `{}`", .path.display())]
     SetAside {
         /// As in the settings.
         path: PathBuf,
@@ -225,8 +231,8 @@ pub enum Command {
     Anchor(ClockAnchor),
     /// Tell the payload of a batch.
     Load(Key),
-    /// Mark batches as committed.
-    Commit(Epoch, Vec<Range>),
+    /// A notice of this store named batches.
+    Commit(StoreId, Epoch, Vec<Range>),
     /// Another store counts.
     Adopt(StoreId),
     /// Give a batch another identity, if it has this digest.
@@ -286,7 +292,9 @@ pub fn serve(
         }
     }
     let now = Moment::of(clock.as_ref());
-    spool.settle(now);
+    if let Err(error) = spool.finish(now) {
+        warn!(error = %Chain(&error), "what notices named is not noted, and is sent again");
+    }
     stats.send_replace(spool.stats(now));
 }
 
@@ -318,8 +326,11 @@ fn perform(
             }
             loaded.map(drop)
         }
-        Command::Commit(epoch, ranges) => spool.commit(epoch, &ranges, now),
-        Command::Adopt(store_id) => spool.adopt(store_id, now),
+        Command::Commit(store_id, epoch, ranges) => spool.commit(store_id, epoch, &ranges, now),
+        Command::Adopt(store_id) => {
+            spool.adopt(store_id, now);
+            Ok(())
+        }
         Command::Renew(key, digest) => spool.renew(key, &digest, now),
         Command::Sync(done) => {
             if done.send(()).is_err() {

@@ -39,6 +39,8 @@ fn event(word: &str) -> Event {
             Event::Server { is_online: true, store_id: Some(StoreId(u128::from(range().0))) }
         }
         "offline" => Event::Server { is_online: false, store_id: Some(STORE) },
+        "large" => Event::TooLarge(key(range().0)),
+        "refuse" => Event::NotSent(key(range().0)),
         "tick" => Event::Tick,
         other => panic!("no event {other}"),
     }
@@ -57,7 +59,7 @@ fn check(lines: &str, expected: &Expect) {
         }
         let effects = effects.iter().map(|effect| match effect {
             Effect::Send(key) => format!("send {}", key.sequence),
-            Effect::Commit(_, ranges) => format!("commit {ranges:?}"),
+            Effect::Commit(_, _, ranges) => format!("commit {ranges:?}"),
             Effect::Adopt(store) => format!("adopt {}", store.0),
             Effect::Renew(key, _) => format!("renew {}", key.sequence),
         });
@@ -225,6 +227,147 @@ fn a_fork_is_renewed_once_it_was_sent() {
 }
 
 #[test]
+fn a_notice_before_a_batch_is_sent_again_may_be_of_a_copy_of_the_spool() {
+    check(
+        "0: up
+         1: close=1 close=2 close=3
+         2: down
+         3: up
+         3: notice=2
+         4: ack=1
+         4: notice=2",
+        &expect![[r#"
+            0: up → 
+            1: close=1 close=2 close=3 → send 1, send 2, send 3
+            2: down → 
+            3: up → send 3, send 1
+            3: notice=2 → 
+            4: ack=1 → send 2
+            4: notice=2 → commit [(2, 2)]"#]],
+    );
+}
+
+#[test]
+fn what_left_the_spool_unanswered_is_named_all_the_same() {
+    check(
+        "0: up
+         1: close=1 close=2 close=3
+         2: gone=1-2
+         3: notice=2-3
+         4: notice=2
+         5: down
+         6: up
+         7: notice=1",
+        &expect![[r#"
+            0: up → 
+            1: close=1 close=2 close=3 → send 1, send 2, send 3
+            2: gone=1-2 → 
+            3: notice=2-3 → commit [(2, 3)]
+            4: notice=2 → 
+            5: down → 
+            6: up → 
+            7: notice=1 → "#]],
+    );
+}
+
+#[test]
+fn what_the_broker_never_takes_rests_and_comes_again() {
+    check(
+        "0: up
+         0: close=1
+         0: large=1
+         100: tick
+         200: close=2 ack=2
+         200: notice=2
+         301: tick
+         301: large=1
+         302: down
+         303: up",
+        &expect![[r#"
+            0: up → 
+            0: close=1 → send 1
+            0: large=1 → 
+            100: tick → 
+            200: close=2 ack=2 → send 2
+            200: notice=2 → commit [(2, 2)]
+            301: tick → send 1
+            301: large=1 → 
+            302: down → 
+            303: up → send 1"#]],
+    );
+}
+
+#[test]
+fn a_fork_that_was_not_renewed_is_refused_and_renewed_again() {
+    check(
+        "0: up
+         0: close=1 ack=1
+         0: fork=1
+         15: tick
+         15: ack=1
+         15: fork=1",
+        &expect![[r#"
+            0: up → 
+            0: close=1 ack=1 → send 1
+            0: fork=1 → renew 1
+            15: tick → send 1
+            15: ack=1 → 
+            15: fork=1 → renew 1"#]],
+    );
+}
+
+/// Of `held` batches the first `bad` are never answered; the server answers all others at once.
+/// Gives after how many seconds the last good one of them is committed, how often bad ones were
+/// sent in the hour after that, and asserts that live ones never wait.
+fn starve(held: u64, bad: u64) -> (i64, u64) {
+    let mut uplink = Uplink::new(Some(STORE), 1);
+    let mut next = held + 1;
+    uplink.step(Event::Held(vec![(EPOCH, vec![(1, held)])]), 0);
+    let mut sent: VecDeque<Key> = sends(&uplink.step(Event::Connected, 0)).into();
+    let (mut done_at, mut bad_sent) = (None, 0);
+    for second in 0.. {
+        let now_ms = second * 1_000;
+        let live = (second % 5 == 0).then_some(next);
+        if let Some(sequence) = live {
+            next += 1;
+            sent.extend(sends(&uplink.step(Event::Closed(key(sequence)), now_ms)));
+        }
+        sent.extend(sends(&uplink.step(Event::Tick, now_ms)));
+        while let Some(batch) = sent.pop_front() {
+            sent.extend(sends(&uplink.step(Event::Acknowledged(batch), now_ms)));
+            if batch.sequence > bad {
+                let range = (batch.sequence, batch.sequence);
+                sent.extend(sends(&uplink.step(notice(STORE, vec![range]), now_ms)));
+            } else if done_at.is_some() {
+                bad_sent += 1;
+            }
+        }
+        if let Some(sequence) = live {
+            assert!(!uplink.ledger.is_queued(key(sequence)), "live {sequence} waits");
+        }
+        if uplink.queued() == bad {
+            done_at.get_or_insert(second);
+        }
+        if done_at.is_some_and(|done_at| second >= done_at + 3_600) {
+            break;
+        }
+        assert!(second < 24 * 3_600, "{} queued after a day", uplink.queued());
+    }
+    (done_at.unwrap(), bad_sent)
+}
+
+#[test]
+fn batches_that_nobody_answers_starve_no_others() {
+    for (held, bad) in [(100, 1), (2_000, 50), (5_000, 3_000)] {
+        let (done_after, bad_sent) = starve(held, bad);
+        let at_most = 60 + i64::try_from(bad).unwrap();
+        assert!(done_after <= at_most, "{bad} of {held}: done after {done_after} s");
+        assert!(bad_sent > 0, "{bad} of {held}: never tried again");
+        assert!(bad_sent <= 12 * (bad + 100), "{bad} of {held}: {bad_sent} an hour");
+    }
+}
+
+#[test]
 fn the_windows_hold() {
     let mut uplink = Uplink::new(Some(STORE), 1);
     uplink.step(Event::Held(vec![(EPOCH, vec![(1, 100_000)])]), 0);
@@ -298,7 +441,8 @@ impl World {
                     assert!(self.is_up && self.spool.contains_key(&key.sequence));
                     self.publishes.push(key);
                 }
-                Effect::Commit(_, ranges) => {
+                Effect::Commit(store_id, _, ranges) => {
+                    assert_eq!(store_id, self.adopted);
                     for sequence in ranges.into_iter().flat_map(|(first, last)| first..=last) {
                         let durable = self.stored.get(&self.adopted);
                         assert!(

@@ -7,7 +7,7 @@ use std::{
 
 use hex::FromHex as _;
 use model::{
-    fault::Chain,
+    fault::{Chain, Fault},
     ids::BootId,
     wire::{
         batch_v1::Digest,
@@ -24,7 +24,7 @@ use tokio::{
     time::{Duration, Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     clock_trust::is_trusted,
@@ -86,7 +86,7 @@ pub(crate) struct Courier {
     pub(crate) fresh: BTreeMap<Key, Vec<u8>>,
     pub(crate) pace: Pace,
     pub(crate) counted: (Strays, u64),
-    /// Reasons for which there is no connection, as they were logged.
+    /// Reasons for which nothing is sent, as they were logged.
     pub(crate) missing: Repeats<String>,
 }
 
@@ -211,7 +211,13 @@ impl Courier {
                 self.step(Event::Disconnected);
             }
             Told::Acknowledged(key) => self.step(Event::Acknowledged(key)),
-            Told::Refused(key) => self.step(Event::NotSent(key)),
+            Told::Refused(key, reason) => {
+                self.metrics.broker_refusals.inc();
+                if let Some(held_back) = self.missing.note(reason.clone(), self.clock.now()) {
+                    warn!(sequence = key.sequence, reason, held_back, "broker refuses a batch");
+                }
+                self.step(Event::NotSent(key));
+            }
             Told::Message(topic, payload) => self.message(&topic, &payload),
         }
     }
@@ -261,10 +267,10 @@ impl Courier {
                     Some(payload) => self.publish(key, payload),
                     None => self.wishes.push_back(Command::Load(key)),
                 },
-                Effect::Commit(epoch, ranges) => {
+                Effect::Commit(store_id, epoch, ranges) => {
                     let count: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
                     self.metrics.batches_committed.inc_by(count);
-                    self.wishes.push_back(Command::Commit(epoch, ranges));
+                    self.wishes.push_back(Command::Commit(store_id, epoch, ranges));
                 }
                 Effect::Adopt(store_id) => self.wishes.push_back(Command::Adopt(store_id)),
                 Effect::Renew(key, digest) => self.wishes.push_back(Command::Renew(key, digest)),
@@ -275,10 +281,20 @@ impl Courier {
     fn publish(&mut self, key: Key, payload: Vec<u8>) {
         match self.link.publish_batch(key, payload) {
             Ok(()) => self.metrics.batches_sent.inc(),
-            Err(error) => {
+            Err(error) if error.fault() == Fault::Transient => {
                 // a connection that ended meanwhile is told of by itself
                 debug!(error = %Chain(&error), sequence = key.sequence, "batch not sent");
                 self.step(Event::NotSent(key));
+            }
+            Err(error) => {
+                self.metrics.too_large.inc();
+                let why = Chain(&error).to_string();
+                if let Some(held_back) = self.missing.note("too large".to_owned(), self.clock.now())
+                {
+                    let sequence = key.sequence;
+                    error!(error = why, sequence, held_back, "broker must take larger packets");
+                }
+                self.step(Event::TooLarge(key));
             }
         }
     }

@@ -7,15 +7,16 @@ use model::{
     wire::batch_v1::{self, Digest},
 };
 use rusqlite::{OptionalExtension as _, params};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::{
     Happening, Moment, SpoolError,
     file::{self, set_meta},
-    room::{self, Dropped},
+    opening::forget_previous,
+    room::{self, Dropped, Life},
     writer::Spool,
 };
-use crate::ledger::{Key, Range};
+use crate::ledger::{Key, Range, Sequences};
 
 /// A batch's digest and bytes.
 type Row = (Vec<u8>, Vec<u8>);
@@ -24,7 +25,7 @@ impl Spool {
     /// The payload of a batch, checked against its digest; `None` where it is gone. One that
     /// cannot be read any more is set aside, and a gap says so.
     pub fn load(&mut self, key: Key, now: Moment) -> Result<Option<Vec<u8>>, SpoolError> {
-        let Some((digest, bytes)) = self.row(key)? else { return Ok(None) };
+        let Some((digest, bytes)) = self.row(key, now)? else { return Ok(None) };
         let is_whole = batch_v1::decode(&bytes).is_ok_and(|(_, found)| found.as_slice() == digest);
         if is_whole {
             return Ok(Some(bytes));
@@ -44,57 +45,53 @@ impl Spool {
         Ok(None)
     }
 
-    /// Marks batches as committed in the store adopted last.
+    /// A notice of this store names batches. What it names is so from here on; the mark on disk
+    /// goes along with the next row or batch, for without it the batch is but sent again.
     pub fn commit(
         &mut self,
+        store_id: StoreId,
         epoch: Epoch,
         ranges: &[Range],
         now: Moment,
     ) -> Result<(), SpoolError> {
-        let Some(store_id) = self.store_id.map(|store_id| store_id.to_string()) else {
+        if self.store_id != Some(store_id) {
+            debug!(%store_id, "a notice of a store that no longer counts");
             return Ok(());
-        };
-        self.attempt("mark batches as committed", now, |spool| {
-            let transaction = spool.database.unchecked_transaction()?;
-            let sql =
-                "UPDATE batch SET committed = ?1 WHERE epoch = ?2 AND sequence BETWEEN ?3 AND ?4";
-            for (first, last) in ranges {
-                let (first, last) = (first.cast_signed(), last.cast_signed());
-                let values = params![store_id, epoch.0.cast_signed(), first, last];
-                transaction.prepare_cached(sql)?.execute(values)?;
-            }
-            transaction.commit()
-        })?;
+        }
         for life in self.lives.iter_mut().filter(|life| life.epoch == epoch) {
-            for range in ranges {
-                life.queued.remove(*range);
+            let named = Sequences::of(ranges).intersection(&life.held);
+            for range in named.ranges() {
+                life.queued.remove(range);
+                self.owed.mark(epoch, range, now.boot_ms);
             }
         }
-        Ok(())
+        for range in ranges {
+            self.owed.take_back(self.doubts.arrived(epoch, *range), now.boot_ms);
+        }
+        if self.owed.is_due(now.boot_ms) { self.note(now) } else { Ok(()) }
     }
 
     /// From here on this store counts; what another one committed is queued again.
-    pub fn adopt(&mut self, store_id: StoreId, now: Moment) -> Result<(), SpoolError> {
-        self.attempt("note the store", now, |spool| {
-            set_meta(&spool.database, "store_id", &store_id.to_string())
-        })?;
-        let is_first = self.store_id.is_none();
-        self.store_id = Some(store_id);
-        self.load_lives()
-            .map_err(|source| SpoolError::Work { attempt: "read the queue", source })?;
-        if !is_first {
+    pub fn adopt(&mut self, store_id: StoreId, now: Moment) {
+        if self.store_id.is_some_and(|known| known != store_id) {
+            for life in &mut self.lives {
+                life.queued = life.held.clone();
+            }
             let queued: u64 = self.lives.iter().map(|life| life.queued.count()).sum();
             info!(%store_id, queued, "the server has another store, all is offered again");
         }
+        if self.store_id != Some(store_id) {
+            self.store_id = Some(store_id);
+            self.owed.adopt(store_id, now.boot_ms);
+        }
         let held = self.queued();
         self.happenings.push(Happening::Held(held));
-        Ok(())
     }
 
     /// Gives a batch another identity, if it has this digest: that of a new epoch where it is of
     /// the current one, else the next of the current one.
     pub fn renew(&mut self, key: Key, refused: &Digest, now: Moment) -> Result<(), SpoolError> {
-        let Some((digest, bytes)) = self.row(key)? else { return Ok(()) };
+        let Some((digest, bytes)) = self.row(key, now)? else { return Ok(()) };
         if digest != refused {
             return Ok(()); // the other's batch was refused, not ours
         }
@@ -104,10 +101,11 @@ impl Spool {
             self.begin_epoch(now)?;
         }
         batch.id = self.identity();
-        batch.previous = if self.next_sequence == 1 { self.previous } else { None };
+        batch.previous = self.previous;
         self.attempt("renew a batch", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
-            let sql = "INSERT INTO batch SELECT ?3, ?4, ?5, from_ms, to_ms, points, closed_at, ran_ms, NULL, ?6
+            let sql =
+                "INSERT INTO batch SELECT ?3, ?4, ?5, from_ms, to_ms, points, closed_at, ran_ms, ?6
                        FROM batch WHERE epoch = ?1 AND sequence = ?2";
             let (digest, bytes) = spool.encode(&batch);
             transaction.prepare_cached(sql)?.execute(params![
@@ -122,9 +120,11 @@ impl Spool {
             let old = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
             transaction.prepare_cached(sql)?.execute(old)?;
             set_meta(&transaction, "next_sequence", &(batch.id.sequence + 1).to_string())?;
+            forget_previous(&transaction)?;
             transaction.commit()
         })?;
-        self.tell_gone(&Dropped { keys: vec![key], lost_readings: 0 }, now);
+        self.previous = None;
+        self.tell_gone(&Dropped { keys: vec![key], ..Dropped::default() }, now);
         for life in self.lives.iter_mut().filter(|life| life.epoch == key.epoch) {
             life.held.remove((key.sequence, key.sequence));
             life.queued.remove((key.sequence, key.sequence));
@@ -134,12 +134,17 @@ impl Spool {
         Ok(())
     }
 
-    fn row(&self, key: Key) -> Result<Option<Row>, SpoolError> {
+    /// A batch that is held.
+    fn row(&mut self, key: Key, now: Moment) -> Result<Option<Row>, SpoolError> {
+        let is_held = |life: &Life| life.epoch == key.epoch && life.held.contains(key.sequence);
+        if !self.lives.iter().any(is_held) {
+            return Ok(None);
+        }
         let sql = "SELECT digest, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
         let values = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
-        let row = self.database.prepare_cached(sql).and_then(|mut statement| {
+        self.attempt("read a batch", now, |spool| {
+            let mut statement = spool.database.prepare_cached(sql)?;
             statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        });
-        row.map_err(|source| SpoolError::Work { attempt: "read a batch", source })
+        })
     }
 }

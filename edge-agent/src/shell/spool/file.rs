@@ -1,17 +1,18 @@
-//! The spool's file: who may open it, what stands in it, and what becomes of a damaged one.
+//! The spool's file: who may open it, and what stands in it.
 
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
-    io::{self, Read as _, Seek as _, Write as _},
+    io::{Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use model::ids::{AgentId, Epoch, Sequence};
+use model::ids::AgentId;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rustix::fs::{FlockOperation, flock};
+use tracing::debug;
 
 use super::SpoolError;
 
@@ -22,8 +23,6 @@ pub(super) const VERSION: i64 = 1;
 /// The file grows by so much at once, so that its blocks lie together and are there in time.
 const CHUNK_BYTES: i32 = 256 * 1024;
 const BUSY: Duration = Duration::from_secs(5);
-/// What a file may be that was set aside.
-const DAMAGED: u32 = 10_000;
 
 /// `docs/formats.md` §12.
 const SCHEMA: &str = "
@@ -32,10 +31,11 @@ CREATE TABLE reading (id INTEGER PRIMARY KEY, columns BLOB NOT NULL);
 CREATE TABLE batch (epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
   digest BLOB NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, points INTEGER NOT NULL,
   closed_at INTEGER NOT NULL, ran_ms INTEGER NOT NULL,
-  committed TEXT,
   bytes BLOB NOT NULL,
   PRIMARY KEY (epoch, sequence));
-CREATE INDEX batch_committed ON batch (committed, epoch, sequence);
+CREATE TABLE committed (epoch INTEGER NOT NULL,
+  first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
+  PRIMARY KEY (epoch, first_sequence)) WITHOUT ROWID;
 CREATE TABLE gap (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE set_aside (id INTEGER PRIMARY KEY, source TEXT NOT NULL, bytes BLOB NOT NULL);
 ";
@@ -44,13 +44,6 @@ CREATE TABLE set_aside (id INTEGER PRIMARY KEY, source TEXT NOT NULL, bytes BLOB
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
-}
-
-/// What could be read of a spool before it was set aside.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Remains {
-    pub(super) epoch: Option<Epoch>,
-    pub(super) next_sequence: Option<Sequence>,
 }
 
 impl Lock {
@@ -68,8 +61,11 @@ impl Lock {
             return Err(SpoolError::InUse { path: path.to_owned(), holder: holder.to_owned() });
         }
         let holder = format!("agent {agent}, process {}\n", std::process::id());
-        file.set_len(0).and_then(|()| file.rewind()).map_err(fail)?;
-        file.write_all(holder.as_bytes()).map_err(fail)?;
+        let named = file.set_len(0).and_then(|()| file.rewind());
+        if named.and_then(|()| file.write_all(holder.as_bytes())).is_err() {
+            // a full disk: the lock holds without a name as well
+            debug!("the lock of the spool names nobody");
+        }
         Ok(Self { _file: file })
     }
 }
@@ -110,28 +106,6 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SpoolError> {
         (APPLICATION_ID, found) => Err(SpoolError::Version { path: path.to_owned(), found }),
         _ => Err(SpoolError::NotASpool { path: path.to_owned() }),
     }
-}
-
-/// Renames a damaged spool to `PATH.damaged-N` with what belongs to it, and gives what it was.
-pub(super) fn set_aside(path: &Path) -> Result<(PathBuf, Remains), SpoolError> {
-    let remains = remains(path).unwrap_or_default();
-    let fail = |source| SpoolError::SetAside { path: path.to_owned(), source };
-    let mut aside = path.to_owned();
-    for number in 1..DAMAGED {
-        aside = beside(path, &format!(".damaged-{number}"));
-        if !aside.try_exists().map_err(fail)? {
-            break;
-        }
-    }
-    // the log first: without its file it is nothing, with a new file it would be mistaken
-    for ending in ["-wal", "-shm"] {
-        match std::fs::rename(beside(path, ending), beside(&aside, ending)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    std::fs::rename(path, &aside).map_err(fail)?;
-    Ok((aside, remains))
 }
 
 /// Whether SQLite means that the file itself is broken.
@@ -204,14 +178,4 @@ fn create(database: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
-}
-
-fn remains(path: &Path) -> Option<Remains> {
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-    let epoch = meta(&database, "epoch").ok().flatten();
-    let next_sequence = meta(&database, "next_sequence").ok().flatten();
-    Some(Remains {
-        epoch: epoch.and_then(|text| text.parse().ok()),
-        next_sequence: next_sequence.and_then(|text| text.parse().ok()),
-    })
 }

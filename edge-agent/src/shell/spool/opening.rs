@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use model::{
-    batch::{Gap, GapReason, Previous},
-    fault::Chain,
+    batch::Previous,
+    fault::{Chain, Fault},
     ids::{Epoch, Sequence},
     wire::batch_v1,
 };
@@ -16,31 +16,44 @@ use tracing::{error, info};
 use super::{
     Happening, Moment, SpoolError,
     ballast::Ballast,
-    file::{self, Lock, Remains, meta, set_meta},
+    doubt::Doubts,
+    file::{self, Lock, meta, set_meta},
+    owed::Owed,
     room::{self, Life},
+    salvage::{Heir, Wreck, damage_gap},
+    takeover,
     writer::{Settings, Spool, Waiting},
 };
 use crate::{batcher, ledger::Range, metrics::Metrics};
 
 impl Spool {
-    /// Opens the spool, or makes one; what a crash left open is closed. A damaged file is set
-    /// aside and a new spool is begun.
+    /// Opens the spool, or makes one; what a crash left open is closed. Of a damaged file a new one
+    /// is made with all that can be read of it.
     pub fn open(settings: Settings, metrics: Metrics, now: Moment) -> Result<Self, SpoolError> {
         let lock = Lock::take(&settings.path, &settings.agent)?;
+        let mut ballast = Ballast::beside(&settings.path);
+        takeover::resume(&settings.path)?;
+        let mut opened = file::open(&settings.path);
+        if opened.as_ref().is_err_and(|error| error.fault() == Fault::Transient)
+            && ballast.give_back()
+        {
+            opened = file::open(&settings.path);
+        }
         let mut damage = None;
-        let database = match file::open(&settings.path) {
+        let database = match opened {
             Err(error) if error.is_damage() => {
-                damage = Some(set_aside(&settings, &error, &metrics)?);
-                file::open(&settings.path)?
+                damage = Some(error);
+                no_file()?
             }
             opened => opened?,
         };
         let mut spool = Self {
-            ballast: Ballast::beside(&settings.path),
+            ballast,
             settings,
             database,
             _lock: lock,
             metrics,
+            wreck: None,
             epoch: Epoch(0),
             next_sequence: 1,
             previous: None,
@@ -50,20 +63,21 @@ impl Spool {
             ran_base_ms: 0,
             waiting: VecDeque::new(),
             lost: Vec::new(),
+            owed: Owed::default(),
+            doubts: Doubts::default(),
             overwritten: 0,
             is_anchor_owed: false,
             happenings: Vec::new(),
             told: Repeats::default(),
         };
-        match spool.load_all(now) {
-            Err(error) if error.is_damage() => {
-                damage = Some(spool.replace_file(&error)?);
-                spool.load_all(now)?;
-            }
-            loaded => loaded?,
+        if damage.is_none() {
+            damage = match spool.load_all(now) {
+                Err(error) if error.is_damage() => Some(error),
+                loaded => loaded.map(|()| None)?,
+            };
         }
-        if let Some(remains) = damage {
-            spool.tell_damage(remains, now)?;
+        if let Some(error) = damage {
+            spool.open_damaged(&error, now)?;
         }
         spool.settle(now);
         let held = spool.queued();
@@ -72,30 +86,99 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Damage was met while running: the file is set aside and a new spool is begun. What is open
-    /// is in the batcher's memory and goes into the new one.
-    pub(super) fn begin_anew(&mut self, error: &SpoolError, now: Moment) -> Result<(), SpoolError> {
-        let lives = std::mem::take(&mut self.lives);
-        let (epoch, next_sequence) = (self.epoch, self.next_sequence);
-        self.replace_file(error)?;
-        let waiting = std::mem::take(&mut self.waiting);
-        self.load_all(now)?;
-        self.waiting = waiting;
-        self.previous = previous_of(epoch, next_sequence).or(self.previous);
-        self.save_previous()?;
-        for life in &lives {
-            for range in life.queued.ranges() {
-                self.lost.push(self.damage_gap(life.epoch, range, now));
+    fn open_damaged(&mut self, error: &SpoolError, now: Moment) -> Result<(), SpoolError> {
+        self.database = no_file()?;
+        self.waiting.clear();
+        let wreck = Wreck::read(&self.settings.path);
+        self.check_owner(wreck.owner.clone())?;
+        self.give_up(error, wreck)?;
+        if self.mend(now).is_err_and(|error| error.fault() == Fault::Transient) {
+            self.ballast.give_back();
+        }
+        self.mend(now)?;
+        self.load_all(now)
+    }
+
+    /// Damage was met while running: what is in memory counts more than what can be read.
+    pub(super) fn give_up_running(&mut self, error: &SpoolError) -> Result<(), SpoolError> {
+        let queued = self.lives.iter().map(|life| (life.epoch, life.queued.clone())).collect();
+        let unanchored = self.is_anchor_owed.then(|| self.settings.boot_id.to_string());
+        let wreck = Wreck {
+            owner: Some(self.settings.agent.to_string()),
+            epoch: Some(self.epoch),
+            next_sequence: Some(self.next_sequence),
+            previous: self.previous,
+            store_id: self.store_id,
+            overwritten: self.overwritten,
+            unanchored,
+            queued: Some(queued),
+            aside: None,
+        };
+        self.give_up(error, wreck)
+    }
+
+    fn give_up(&mut self, error: &SpoolError, wreck: Wreck) -> Result<(), SpoolError> {
+        error!(error = %Chain(error), "spool is damaged, a new one is made of what can be read");
+        self.metrics.spool_damaged.inc();
+        // the file must not be written to once it is renamed
+        self.database = no_file()?;
+        self.wreck = Some(wreck);
+        Ok(())
+    }
+
+    /// Where the file was given up: puts a new one in its place. Whichever step fails, the next
+    /// call goes on from there, and what is in memory stays there.
+    pub(super) fn mend(&mut self, now: Moment) -> Result<(), SpoolError> {
+        let Some(mut wreck) = self.wreck.take() else { return Ok(()) };
+        let mended = self.replace(&mut wreck, now);
+        if mended.is_err() {
+            self.wreck = Some(wreck);
+        }
+        mended
+    }
+
+    fn replace(&mut self, wreck: &mut Wreck, now: Moment) -> Result<(), SpoolError> {
+        let path = self.settings.path.clone();
+        if wreck.aside.is_none() {
+            if !takeover::is_whole(&file::beside(&path, ".new")) {
+                let epoch = new_epoch()?;
+                let heir = Heir {
+                    agent: &self.settings.agent,
+                    epoch,
+                    gauges: &self.settings.gauges,
+                    now: now.wall,
+                    lost: &self.lost,
+                };
+                let also = |database: &Connection| self.owed.write(database, &self.doubts);
+                wreck.rebuild(&path, &heir, also)?;
+                self.lost.clear();
+                self.owed.clear();
             }
-            self.happenings
-                .extend(life.held.ranges().map(|range| Happening::Gone(life.epoch, range)));
+            wreck.aside = Some(takeover::put_in_place(&path)?);
+        }
+        self.database = file::open(&path)?;
+        let fail = |source| SpoolError::Work { attempt: "read the new spool", source };
+        let held = std::mem::take(&mut self.lives);
+        let loaded = self.load_identity().and_then(|()| self.load_lives());
+        if let Err(source) = loaded {
+            self.lives = held;
+            return Err(fail(source));
+        }
+        let kept: u64 = self.lives.iter().map(|life| life.held.count()).sum();
+        let aside = wreck.aside.as_deref().map(|aside| aside.display().to_string());
+        info!(epoch = %self.epoch, kept, aside, "a new spool is begun");
+        for life in held {
+            let mut gone = life.held;
+            let now_held = self.lives.iter().filter(|now| now.epoch == life.epoch);
+            now_held.flat_map(|now| now.held.ranges()).for_each(|range| gone.remove(range));
+            self.happenings.extend(gone.ranges().map(|range| Happening::Gone(life.epoch, range)));
         }
         Ok(())
     }
 
     /// The current epoch ends, another one begins with sequence 1.
     pub(super) fn begin_epoch(&mut self, now: Moment) -> Result<(), SpoolError> {
-        let epoch = Epoch(getrandom::u64().map_err(|source| SpoolError::Random { source })?);
+        let epoch = new_epoch()?;
         let previous = previous_of(self.epoch, self.next_sequence).or(self.previous);
         self.attempt("begin an epoch", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
@@ -113,25 +196,10 @@ impl Spool {
     /// Reads everything but the batches themselves; a new file gets its first epoch.
     fn load_all(&mut self, now: Moment) -> Result<(), SpoolError> {
         let fail = |source| SpoolError::Work { attempt: "read the spool", source };
-        let owner = meta(&self.database, "agent").map_err(fail)?;
-        if let Some(owner) = owner.filter(|owner| owner != self.settings.agent.as_str()) {
-            return Err(SpoolError::Foreign { path: self.settings.path.clone(), owner });
-        }
-        let epoch = self.number("epoch").map_err(fail)?;
-        match epoch {
-            None => {
-                (self.epoch, self.next_sequence) = (Epoch(0), 1);
-                self.begin_epoch(now)?;
-            }
-            Some(epoch) => {
-                self.epoch = epoch;
-                self.next_sequence = self.number("next_sequence").map_err(fail)?.unwrap_or(1);
-                let epoch = self.number("previous_epoch").map_err(fail)?;
-                let last = self.number("previous_sequence").map_err(fail)?;
-                let previous = epoch.zip(last);
-                self.previous =
-                    previous.map(|(epoch, last_sequence)| Previous { epoch, last_sequence });
-            }
+        self.check_owner(meta(&self.database, "agent").map_err(fail)?)?;
+        self.load_identity().map_err(fail)?;
+        if self.epoch == Epoch(0) {
+            self.begin_epoch(now)?;
         }
         self.store_id = self.number("store_id").map_err(fail)?;
         self.overwritten = self.number("overwritten").map_err(fail)?.unwrap_or(self.overwritten);
@@ -144,9 +212,25 @@ impl Spool {
         self.restore_open(now).map_err(fail)
     }
 
+    /// Under which name the next batch goes; epoch 0 where the file is new.
+    fn load_identity(&mut self) -> rusqlite::Result<()> {
+        self.epoch = self.number("epoch")?.unwrap_or(Epoch(0));
+        self.next_sequence = self.number("next_sequence")?.unwrap_or(1);
+        let (epoch, last) = (self.number("previous_epoch")?, self.number("previous_sequence")?);
+        let previous = epoch.zip(last);
+        self.previous = previous.map(|(epoch, last_sequence)| Previous { epoch, last_sequence });
+        Ok(())
+    }
+
+    fn check_owner(&self, owner: Option<String>) -> Result<(), SpoolError> {
+        match owner.filter(|owner| owner != self.settings.agent.as_str()) {
+            Some(owner) => Err(SpoolError::Foreign { path: self.settings.path.clone(), owner }),
+            None => Ok(()),
+        }
+    }
+
     /// Which batches there are, and which of them no notice of this store has named.
     pub(super) fn load_lives(&mut self) -> rusqlite::Result<()> {
-        let store_id = self.store_id.map(|store_id| store_id.to_string()).unwrap_or_default();
         let mut lives: Vec<(i64, Life)> = Vec::new();
         {
             let sql = "SELECT epoch, sequence, rowid FROM batch ORDER BY epoch, sequence";
@@ -167,15 +251,15 @@ impl Spool {
             life.queued = life.held.clone();
         }
         {
-            let sql =
-                "SELECT epoch, sequence FROM batch WHERE committed = ?1 ORDER BY epoch, sequence";
+            let sql = "SELECT epoch, first_sequence, last_sequence FROM committed";
             let mut statement = self.database.prepare(sql)?;
-            let mut rows = statement.query([store_id])?;
+            let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let epoch = Epoch(row.get::<_, i64>(0)?.cast_unsigned());
-                let sequence = row.get::<_, i64>(1)?.cast_unsigned();
+                let first = row.get::<_, i64>(1)?.cast_unsigned();
+                let last = row.get::<_, i64>(2)?.cast_unsigned();
                 for (_, life) in lives.iter_mut().filter(|(_, life)| life.epoch == epoch) {
-                    life.queued.remove((sequence, sequence));
+                    life.queued.remove((first, last));
                 }
             }
         }
@@ -214,7 +298,7 @@ impl Spool {
             file::keep_aside(&transaction, "reading", &bytes)?;
             transaction.execute("DELETE FROM reading WHERE id = ?1", [id])?;
             let at = (self.next_sequence, self.next_sequence);
-            let gap = Gap { gauges: Vec::new(), ..self.damage_gap(self.epoch, at, now) };
+            let gap = damage_gap(self.epoch, at, &[], now.wall);
             room::add_gap(&transaction, gap)?;
             transaction.commit()?;
             self.metrics.spool_set_aside.inc();
@@ -225,68 +309,39 @@ impl Spool {
         Ok(())
     }
 
-    fn tell_damage(&mut self, remains: Remains, now: Moment) -> Result<(), SpoolError> {
-        let range = remains.next_sequence.map_or((0, 0), |next| (1.min(next - 1), next - 1));
-        let epoch = remains.epoch.unwrap_or(Epoch(0));
-        self.previous = previous_of(epoch, range.1 + 1);
-        self.save_previous()?;
-        let gap = self.damage_gap(epoch, range, now);
-        self.lost.push(gap);
-        Ok(())
-    }
-
-    fn save_previous(&self) -> Result<(), SpoolError> {
-        let fail = |source| SpoolError::Work { attempt: "note the epoch before", source };
-        set_previous(&self.database, self.previous).map_err(fail)
-    }
-
-    /// How many readings a damaged file held, and from when, nobody can tell.
-    fn damage_gap(&self, epoch: Epoch, (first, last): Range, now: Moment) -> Gap {
-        Gap {
-            epoch,
-            first_sequence: first,
-            last_sequence: last,
-            gauges: self.settings.gauges.clone(),
-            boot: None,
-            from_ms: now.wall.as_ms(),
-            to_ms: now.wall.as_ms(),
-            reason: GapReason::Damaged,
-            count: 0,
-        }
-    }
-
-    fn replace_file(&mut self, error: &SpoolError) -> Result<Remains, SpoolError> {
-        let fail = |source| SpoolError::Work { attempt: "close a damaged spool", source };
-        // the file must not be written to once it is renamed
-        self.database = Connection::open_in_memory().map_err(fail)?;
-        let remains = set_aside(&self.settings, error, &self.metrics)?;
-        self.database = file::open(&self.settings.path)?;
-        Ok(remains)
-    }
-
     fn number<T: std::str::FromStr>(&self, key: &str) -> rusqlite::Result<Option<T>> {
         Ok(meta(&self.database, key)?.and_then(|text| text.parse().ok()))
     }
 }
 
-fn set_aside(
-    settings: &Settings,
-    error: &SpoolError,
-    metrics: &Metrics,
-) -> Result<Remains, SpoolError> {
-    let (aside, remains) = file::set_aside(&settings.path)?;
-    error!(error = %Chain(error), kept = %aside.display(), "spool is damaged and set aside, a new one is begun");
-    metrics.spool_damaged.inc();
-    Ok(remains)
+/// In place of a file that is given up: whatever is tried on it fails.
+fn no_file() -> Result<Connection, SpoolError> {
+    let fail = |source| SpoolError::Work { attempt: "close a damaged spool", source };
+    Connection::open_in_memory().map_err(fail)
 }
 
-fn previous_of(epoch: Epoch, next_sequence: Sequence) -> Option<Previous> {
+fn new_epoch() -> Result<Epoch, SpoolError> {
+    getrandom::u64().map(Epoch).map_err(|source| SpoolError::Random { source })
+}
+
+/// The last batch of an epoch that ends, if it had one.
+pub(super) fn previous_of(epoch: Epoch, next_sequence: Sequence) -> Option<Previous> {
     let last_sequence = next_sequence.checked_sub(1).filter(|last| *last > 0)?;
     (epoch != Epoch(0)).then_some(Previous { epoch, last_sequence })
 }
 
-fn set_previous(database: &Connection, previous: Option<Previous>) -> rusqlite::Result<()> {
+/// Notes what the first batch of an epoch is to tell.
+pub(super) fn set_previous(
+    database: &Connection,
+    previous: Option<Previous>,
+) -> rusqlite::Result<()> {
     let Some(Previous { epoch, last_sequence }) = previous else { return Ok(()) };
     set_meta(database, "previous_epoch", &epoch.to_string())?;
     set_meta(database, "previous_sequence", &last_sequence.to_string())
+}
+
+/// A batch has told it.
+pub(super) fn forget_previous(database: &Connection) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM meta WHERE key IN ('previous_epoch', 'previous_sequence')";
+    database.execute(sql, []).map(drop)
 }

@@ -2,12 +2,13 @@
 //! gap that says what is gone.
 
 use model::{
-    batch::{Batch, Gap, GapReason},
+    batch::{Batch, ClockAnchor, Gap, GapReason},
     ids::{AgentId, BatchId, Epoch, GaugeId, Sequence},
     wire::batch_v1,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::doubt::{Said, said};
 use crate::ledger::{Key, Sequences};
 
 /// The most batches that go in one transaction, so that none takes long.
@@ -47,6 +48,13 @@ pub(super) struct Limits {
     pub(super) free_bytes: Option<u64>,
 }
 
+impl Limits {
+    /// Whether the disk is as good as full.
+    pub(super) fn is_tight(&self) -> bool {
+        self.free_bytes.is_some_and(|left| left < TIGHT_BYTES)
+    }
+}
+
 /// What left the spool.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dropped {
@@ -54,6 +62,8 @@ pub(super) struct Dropped {
     pub(super) keys: Vec<Key>,
     /// Readings in those that no notice had named.
     pub(super) lost_readings: u64,
+    /// What gaps say now because those left.
+    pub(super) doubts: Vec<(Key, Vec<Said>)>,
 }
 
 /// Room for `need_bytes` more, by the settings and by the disk. `lives` loses what is dropped.
@@ -68,8 +78,7 @@ pub(super) fn make(
     while dropped.keys.len() < DROPS {
         let (all, free) = (pages(database, "page_count")?, pages(database, "freelist_count")?);
         let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
-        let is_tight = limits.free_bytes.is_some_and(|left| left < TIGHT_BYTES)
-            && free.saturating_mul(PAGE_BYTES) < need_bytes;
+        let is_tight = limits.is_tight() && free.saturating_mul(PAGE_BYTES) < need_bytes;
         let oldest = oldest_committed(lives).or_else(|| oldest_queued(lives));
         let Some(key) = oldest else { break };
         let reason = if is_over || is_old(database, key, ran_ms, limits)? {
@@ -121,23 +130,25 @@ pub(super) fn drop_batch(
             let columns = batch.iter().flat_map(|batch| &batch.columns);
             let gauges = columns.map(|column| column.gauge.clone()).collect();
             let boot = batch.as_ref().and_then(|batch| batch.clock.boot());
-            if let Some(batch) = batch {
-                keep_for_next(database, &batch)?;
+            let mut gaps = batch.as_ref().map(|batch| batch.gaps.clone()).unwrap_or_default();
+            gaps.push(Gap {
+                epoch: key.epoch,
+                first_sequence: key.sequence,
+                last_sequence: key.sequence,
+                gauges,
+                boot,
+                from_ms,
+                to_ms,
+                reason,
+                count,
+            });
+            dropped.doubts.push((key, gaps.iter().map(said).collect()));
+            for gap in gaps {
+                add_gap(database, gap)?;
             }
-            add_gap(
-                database,
-                Gap {
-                    epoch: key.epoch,
-                    first_sequence: key.sequence,
-                    last_sequence: key.sequence,
-                    gauges,
-                    boot,
-                    from_ms,
-                    to_ms,
-                    reason,
-                    count,
-                },
-            )?;
+            for anchor in batch.iter().flat_map(|batch| &batch.anchors) {
+                keep_anchor(database, *anchor)?;
+            }
             dropped.lost_readings += count;
         }
     }
@@ -192,15 +203,9 @@ pub(super) fn unite(gap: &mut Gap, next: &Gap) -> bool {
     goes_on
 }
 
-/// Lets the gaps and anchors of a batch wait for the next one.
-pub(super) fn keep_for_next(database: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    for gap in &batch.gaps {
-        add_gap(database, gap.clone())?;
-    }
-    for anchor in &batch.anchors {
-        insert_carrier(database, &Batch { anchors: vec![*anchor], ..carrier() })?;
-    }
-    Ok(())
+/// Lets an anchor wait for the next batch.
+pub(super) fn keep_anchor(database: &Connection, anchor: ClockAnchor) -> rusqlite::Result<()> {
+    insert_carrier(database, &Batch { anchors: vec![anchor], ..carrier() })
 }
 
 /// What waits for the next batch, at most as much as the format lets one carry; with the rows.
@@ -274,7 +279,7 @@ pub(super) fn carrier() -> Batch {
     }
 }
 
-fn insert_carrier(database: &Connection, carrier: &Batch) -> rusqlite::Result<()> {
+pub(super) fn insert_carrier(database: &Connection, carrier: &Batch) -> rusqlite::Result<()> {
     let sql = "INSERT INTO gap (bytes) VALUES (?1)";
     database.prepare_cached(sql)?.execute([batch_v1::encode(carrier)]).map(drop)
 }

@@ -17,6 +17,9 @@ const PAGE_BYTES: u64 = 4_096;
 const EMPTY_BYTES: u64 = 10 * PAGE_BYTES;
 /// Fewer batches tell nothing of the rate.
 const ENOUGH: u64 = 16;
+/// Of a row of `batch`: no notice has named it.
+const QUEUED: &str = "NOT EXISTS (SELECT * FROM committed WHERE committed.epoch = batch.epoch
+    AND batch.sequence BETWEEN first_sequence AND last_sequence)";
 
 /// How a spool stands.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -108,25 +111,23 @@ fn read(database: &Connection, hours: u32, max_bytes: u64) -> rusqlite::Result<S
     // one moment of the file, whatever its agent does meanwhile
     let moment = database.unchecked_transaction()?;
     let epoch: Option<Epoch> = file::meta(&moment, "epoch")?.and_then(|text| text.parse().ok());
-    let store_id = file::meta(&moment, "store_id")?.unwrap_or_default();
     let count = |sql: &str| moment.query_row(sql, [], |row| row.get::<_, i64>(0));
     let held = count("SELECT count(*) FROM batch")?;
-    let sql = "SELECT count(*) FROM batch WHERE committed = ?1";
-    let committed: i64 = moment.query_row(sql, [&store_id], |row| row.get(0))?;
-    let sql = "SELECT sequence, from_ms FROM batch
-               WHERE epoch = ?1 AND committed IS NOT ?2 ORDER BY sequence LIMIT 1";
+    let queued = count(&format!("SELECT count(*) FROM batch WHERE {QUEUED}"))?;
+    let sql = format!(
+        "SELECT sequence, from_ms FROM batch WHERE epoch = ?1 AND {QUEUED} ORDER BY sequence LIMIT 1"
+    );
     let key = epoch.map_or(0, |epoch| epoch.0.cast_signed());
-    let oldest: Option<(i64, i64)> = moment
-        .query_row(sql, params![key, store_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let oldest: Option<(i64, i64)> =
+        moment.query_row(&sql, [key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let ran = |sql: &str| moment.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional();
     let newest_ms = ran("SELECT ran_ms FROM batch ORDER BY rowid DESC LIMIT 1")?.flatten();
     let first_ms = ran("SELECT ran_ms FROM batch ORDER BY rowid LIMIT 1")?.flatten();
-    let sql = "SELECT ran_ms FROM batch WHERE committed IS NOT ?1 ORDER BY rowid LIMIT 1";
-    let queued_ms: Option<i64> = moment.query_row(sql, [&store_id], |row| row.get(0)).optional()?;
+    let queued_ms =
+        ran(&format!("SELECT ran_ms FROM batch WHERE {QUEUED} ORDER BY rowid LIMIT 1"))?.flatten();
     let since = |ms: Option<i64>| newest_ms.zip(ms).map_or(0, |(newest, ms)| newest - ms);
     let bytes = used(&moment)?;
-    let (held, queued) = (held.cast_unsigned(), (held - committed).cast_unsigned());
+    let (held, queued) = (held.cast_unsigned(), queued.cast_unsigned());
     let life = Life { bytes, held, queued, span_ms: since(first_ms), queued_ms: since(queued_ms) };
     let overwritten = file::meta(&moment, "overwritten")?.and_then(|text| text.parse().ok());
     Ok(Stats {

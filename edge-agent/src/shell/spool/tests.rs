@@ -2,9 +2,11 @@
 //! broken bytes.
 
 mod balance;
+mod damage;
+mod notices;
 mod world;
 
-use std::{collections::BTreeSet, fs, os::unix::fs::FileExt as _, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use expect_test::{Expect, expect};
 use model::{
@@ -40,10 +42,11 @@ fn the_schema_is_that_of_the_formats() {
         CREATE TABLE batch (epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
           digest BLOB NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, points INTEGER NOT NULL,
           closed_at INTEGER NOT NULL, ran_ms INTEGER NOT NULL,
-          committed TEXT,
           bytes BLOB NOT NULL,
           PRIMARY KEY (epoch, sequence))
-        CREATE INDEX batch_committed ON batch (committed, epoch, sequence)
+        CREATE TABLE committed (epoch INTEGER NOT NULL,
+          first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
+          PRIMARY KEY (epoch, first_sequence)) WITHOUT ROWID
         CREATE TABLE gap (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)
         CREATE TABLE set_aside (id INTEGER PRIMARY KEY, source TEXT NOT NULL, bytes BLOB NOT NULL)
         application_id 1111904305
@@ -124,7 +127,7 @@ fn committed_batches_go_first_and_then_the_oldest_with_a_gap() {
     world.start();
     let epoch = world.spool().epoch;
     let now = world.now;
-    world.spool().adopt(STORE, now).unwrap();
+    world.spool().adopt(STORE, now);
     let key = |sequence| Key { epoch, sequence };
     for _ in 0..20 {
         world.batch(1_500);
@@ -182,21 +185,19 @@ fn hours_are_hours_of_running_and_no_step_of_the_clock_ages_anything() {
 fn another_store_is_offered_everything_that_is_held() {
     let mut world = World::new();
     let (epoch, now) = (world.spool().epoch, world.now);
-    world.spool().adopt(STORE, now).unwrap();
+    world.spool().adopt(STORE, now);
     for _ in 0..3 {
         world.batch(1);
     }
     world.commit(&[Key { epoch, sequence: 2 }]);
     let queued = |world: &World| world.queued.iter().map(|key| key.sequence).collect::<Vec<_>>();
     assert_eq!(queued(&world), [1, 3]);
-    world.spool = None;
-    world.start();
+    world.restart();
     assert_eq!(queued(&world), [1, 3], "marks are on disk");
-    world.spool().adopt(StoreId(2), now).unwrap();
+    world.spool().adopt(StoreId(2), now);
     world.hear();
     assert_eq!(queued(&world), [1, 2, 3]);
-    world.spool = None;
-    world.start();
+    world.restart();
     assert_eq!(queued(&world), [1, 2, 3]);
 }
 
@@ -291,63 +292,10 @@ fn rows_that_do_not_decode_are_stepped_over_and_kept_aside() {
 }
 
 #[test]
-fn a_damaged_file_is_set_aside_and_a_new_epoch_begins_with_a_gap() {
-    for (name, damage) in [("header", 0), ("root of meta", 8_192)] {
-        let mut world = World::new();
-        let old = world.spool().epoch;
-        world.batch(3);
-        world.batch(3);
-        world.spool = None;
-        let file = fs::OpenOptions::new().write(true).open(&world.settings.path).unwrap();
-        file.write_all_at(&[0x55; 4_096], damage).unwrap();
-        world.start();
-        let new = world.spool().epoch;
-        assert_ne!(new, old, "{name}");
-        let aside = world.folder.path().join("spool.db.damaged-1");
-        assert!(aside.try_exists().unwrap(), "{name}");
-        world.batch(2);
-        let now = world.now;
-        let payload = world.spool().load(Key { epoch: new, sequence: 1 }, now).unwrap().unwrap();
-        let (batch, _) = batch_v1::decode(&payload).unwrap();
-        assert_eq!(batch.gaps.len(), 1, "{name}");
-        assert_eq!(batch.gaps[0].reason, GapReason::Damaged, "{name}");
-        assert_eq!(batch.gaps[0].gauges, world.settings.gauges, "{name}");
-    }
-}
-
-#[test]
-fn damage_met_while_running_costs_no_reading_of_the_open_batch() {
-    let mut world = World::new();
-    let old = world.spool().epoch;
-    for _ in 0..40 {
-        world.batch(1_500);
-    }
-    world.append(2).unwrap();
-    // a checkpoint, so that pages are read from the file again, and then garbage in it
-    let database = &world.spool().database;
-    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-    database.execute_batch("PRAGMA shrink_memory").unwrap();
-    let file = fs::OpenOptions::new().write(true).open(&world.settings.path).unwrap();
-    let pages = file.metadata().unwrap().len() / 4_096;
-    for page in 1..pages {
-        file.write_all_at(&[0x55; 4_096], page * 4_096).unwrap();
-    }
-    world.batch(2);
-    let (new, now) = (world.spool().epoch, world.now);
-    assert_ne!(new, old);
-    assert_eq!(world.queued, BTreeSet::from([Key { epoch: new, sequence: 1 }]));
-    let payload = world.spool().load(Key { epoch: new, sequence: 1 }, now).unwrap().unwrap();
-    let (batch, _) = batch_v1::decode(&payload).unwrap();
-    assert_eq!(values(&batch).count(), 4);
-    assert_eq!((batch.gaps[0].first_sequence, batch.gaps[0].last_sequence), (1, 40));
-    assert_eq!(batch.previous.unwrap().last_sequence, 40);
-}
-
-#[test]
 fn a_full_disk_drops_committed_batches_then_the_oldest_and_then_counts() {
     let mut world = World::new();
     let (epoch, now) = (world.spool().epoch, world.now);
-    world.spool().adopt(STORE, now).unwrap();
+    world.spool().adopt(STORE, now);
     world.hear();
     for _ in 0..12 {
         world.batch(1_500);

@@ -10,27 +10,26 @@ use model::{
     wire::batch_v1::{self, Digest},
 };
 use runtime::telemetry::Repeats;
-use rusqlite::{Connection, ErrorCode, params};
-use rustix::fs::statvfs;
+use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
 use super::{
     Happening, Moment, SpoolError, Stats,
     ballast::Ballast,
-    file::{Lock, beside, set_meta},
-    room::{self, Dropped, Life, Limits},
+    doubt::Doubts,
+    file::{Lock, set_meta},
+    opening::forget_previous,
+    owed::Owed,
+    room::{self, Dropped, Life},
+    salvage::Wreck,
     stats,
 };
 use crate::{batcher::Draft, ledger::Key, metrics::Metrics};
 
-/// How often room is made for one change before it is given up.
-const ATTEMPTS: usize = 64;
 /// Readings of closed batches that may wait in memory for the disk to have room.
 const WAITING_POINTS: usize = 32_768;
 /// The file shrinks by so many pages at a time.
 const SHRINK_PAGES: u64 = 256;
-/// What the log grows to before it is written over.
-const LOG_BYTES: u64 = 1024 * 1024;
 /// Bytes of a batch's row beside the batch, at most.
 const ROW_BYTES: usize = 8_192;
 
@@ -61,8 +60,11 @@ pub struct Spool {
     pub(super) _lock: Lock,
     pub(super) ballast: Ballast,
     pub(super) metrics: Metrics,
+    /// Set while the file is given up and no new one is in its place.
+    pub(super) wreck: Option<Wreck>,
     pub(super) epoch: Epoch,
     pub(super) next_sequence: Sequence,
+    /// What the next batch tells, being the first of its epoch.
     pub(super) previous: Option<Previous>,
     pub(super) store_id: Option<StoreId>,
     /// Oldest epoch first.
@@ -74,6 +76,8 @@ pub struct Spool {
     pub(super) waiting: VecDeque<Waiting>,
     /// Gaps that the disk had no room for.
     pub(super) lost: Vec<Gap>,
+    pub(super) owed: Owed,
+    pub(super) doubts: Doubts,
     pub(super) overwritten: u64,
     pub(super) is_anchor_owed: bool,
     pub(super) happenings: Vec<Happening>,
@@ -102,8 +106,10 @@ impl Spool {
             if owes_anchor {
                 set_meta(&transaction, "unanchored", &boot_id)?;
             }
+            spool.owed.write(&transaction, &spool.doubts)?;
             transaction.commit()
         })?;
+        self.owed.clear();
         self.last_row = id;
         self.is_anchor_owed |= owes_anchor;
         Ok(())
@@ -130,16 +136,21 @@ impl Spool {
         }
     }
 
-    /// Lets an anchor travel with the next batch.
+    /// Lets an anchor travel with the next batch. Where it cannot be written it waits.
     pub fn anchor(&mut self, anchor: ClockAnchor, now: Moment) -> Result<(), SpoolError> {
-        self.attempt("save a clock anchor", now, |spool| {
+        self.owed.anchor(anchor, now.boot_ms);
+        self.is_anchor_owed = false;
+        self.note(now)
+    }
+
+    /// Notes what is owed, in a transaction of its own.
+    pub(super) fn note(&mut self, now: Moment) -> Result<(), SpoolError> {
+        self.attempt("note what is committed", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
-            let carrier = Batch { anchors: vec![anchor], ..room::carrier() };
-            room::keep_for_next(&transaction, &carrier)?;
-            transaction.execute("DELETE FROM meta WHERE key = 'unanchored'", [])?;
+            spool.owed.write(&transaction, &spool.doubts)?;
             transaction.commit()
         })?;
-        self.is_anchor_owed = false;
+        self.owed.clear();
         Ok(())
     }
 
@@ -187,6 +198,12 @@ impl Spool {
         }
     }
 
+    /// The last change: nothing more will come that what is owed could go along with.
+    pub fn finish(&mut self, now: Moment) -> Result<(), SpoolError> {
+        self.settle(now);
+        if self.owed.is_empty() { Ok(()) } else { self.note(now) }
+    }
+
     /// Readings that gaps count which the disk has no room for yet.
     #[cfg(test)]
     pub(super) fn lost_readings(&self) -> u64 {
@@ -201,6 +218,7 @@ impl Spool {
     /// One transaction: room, the batch with what waits for it, no rows of it, the next sequence.
     fn write(&mut self, waiting: &Waiting, now: Moment) -> rusqlite::Result<()> {
         let transaction = self.database.unchecked_transaction()?;
+        self.owed.write(&transaction, &self.doubts)?;
         let (gap_rows, carried) = room::waiting_for_next(&transaction)?;
         // first, for making room unites a gap with the last one that waits
         for id in &gap_rows {
@@ -209,7 +227,7 @@ impl Spool {
         let carried_lost = room::fitting(&carried.gaps, &self.lost);
         let (draft, sequence) = (&waiting.draft, self.next_sequence);
         let batch = Batch {
-            previous: if sequence == 1 { self.previous } else { None },
+            previous: self.previous,
             gaps: carried
                 .gaps
                 .into_iter()
@@ -224,7 +242,7 @@ impl Spool {
         let need_bytes = u64::try_from(bytes.len() + ROW_BYTES).unwrap_or(u64::MAX);
         let dropped = room::make(&transaction, &mut lives, &self.limits(), need_bytes, ran_ms)?;
         let (from_ms, to_ms) = draft.span_ms();
-        let sql = "INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9)";
+        let sql = "INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         transaction.prepare_cached(sql)?.execute(params![
             self.epoch.0.cast_signed(),
             sequence.cast_signed(),
@@ -239,6 +257,9 @@ impl Spool {
         transaction
             .prepare_cached("DELETE FROM reading WHERE id <= ?1")?
             .execute([waiting.last_row])?;
+        if self.previous.is_some() {
+            forget_previous(&transaction)?;
+        }
         set_meta(&transaction, "next_sequence", &(sequence + 1).to_string())?;
         let overwritten = self.overwritten + dropped.lost_readings;
         set_meta(&transaction, "overwritten", &overwritten.to_string())?;
@@ -247,6 +268,8 @@ impl Spool {
             set_meta(&transaction, "unanchored", &self.settings.boot_id.to_string())?;
         }
         transaction.commit()?;
+        self.owed.clear();
+        self.previous = None;
         self.is_anchor_owed |= owes_anchor;
         self.lives = lives;
         self.overwritten = overwritten;
@@ -287,98 +310,6 @@ impl Spool {
         }
     }
 
-    /// Does `work`, and makes room for it where the disk is full; on a damaged file it goes on
-    /// with a new one.
-    pub(super) fn attempt<T>(
-        &mut self,
-        attempt: &'static str,
-        now: Moment,
-        mut work: impl FnMut(&mut Self) -> rusqlite::Result<T>,
-    ) -> Result<T, SpoolError> {
-        let mut is_replaced = false;
-        for _ in 0..ATTEMPTS {
-            let source = match work(self) {
-                Ok(done) => return Ok(done),
-                Err(source) => source,
-            };
-            let is_full = source.sqlite_error_code() == Some(ErrorCode::DiskFull);
-            let error = SpoolError::Work { attempt, source };
-            if error.is_damage() && !is_replaced {
-                is_replaced = true;
-                self.begin_anew(&error, now)?;
-            } else if !is_full || !self.free(now)? {
-                return Err(error);
-            }
-        }
-        Err(SpoolError::NoRoom { attempt })
-    }
-
-    /// Whether something could be dropped.
-    fn free(&mut self, now: Moment) -> Result<bool, SpoolError> {
-        let fail = |source| SpoolError::Work { attempt: "make room", source };
-        let mut lives = self.lives.clone();
-        let freed = (|| {
-            let transaction = self.database.unchecked_transaction()?;
-            let dropped = room::free(&transaction, &mut lives)?;
-            let overwritten = self.overwritten + dropped.lost_readings;
-            if dropped.lost_readings > 0 {
-                set_meta(&transaction, "overwritten", &overwritten.to_string())?;
-            }
-            transaction.commit()?;
-            Ok((dropped, overwritten))
-        })();
-        match freed {
-            Ok((dropped, overwritten)) => {
-                self.lives = lives;
-                self.overwritten = overwritten;
-                self.tell_gone(&dropped, now);
-                Ok(!dropped.keys.is_empty())
-            }
-            // not even that, since the log cannot grow
-            Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == ErrorCode::DiskFull => {
-                Ok(self.relieve())
-            }
-            Err(source) => Err(fail(source)),
-        }
-    }
-
-    /// Empties the log, with the room that was kept back for it where it takes that; whether there
-    /// is room now. If not, only others can make some.
-    fn relieve(&mut self) -> bool {
-        if self.empty_log() {
-            return true;
-        }
-        let is_given_back = self.ballast.give_back();
-        if is_given_back {
-            warn!(is_log_empty = self.empty_log(), "disk is full, its last room is in use");
-        }
-        is_given_back
-    }
-
-    /// Moves what the log holds into the file; whether that freed blocks of the disk.
-    fn empty_log(&self) -> bool {
-        let before = self.log_bytes();
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let emptied = self.database.query_row(sql, [], |row| row.get::<_, i64>(0));
-        emptied.is_ok() && self.log_bytes() < before
-    }
-
-    fn log_bytes(&self) -> u64 {
-        std::fs::metadata(beside(&self.settings.path, "-wal")).map_or(0, |log| log.len())
-    }
-
-    fn limits(&self) -> Limits {
-        let disk = statvfs(&self.settings.path).ok();
-        // the log is written over and over: some of its blocks are there already, others not yet
-        let log_bytes = LOG_BYTES.saturating_sub(self.log_bytes());
-        Limits {
-            max_bytes: self.settings.max_bytes,
-            max_ran_ms: i64::from(self.settings.hours) * 3_600_000,
-            free_bytes: disk
-                .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize).saturating_sub(log_bytes)),
-        }
-    }
-
     pub(super) fn tell_gone(&mut self, dropped: &Dropped, now: Moment) {
         if dropped.lost_readings > 0 {
             if let Some(held_back) = self.told.note("overwritten", now.wall) {
@@ -386,6 +317,9 @@ impl Spool {
                 error!(lost, in_all, held_back, "readings overwritten in spool");
             }
             self.metrics.spool_overwritten.inc_by(dropped.lost_readings);
+        }
+        for (key, said) in &dropped.doubts {
+            self.doubts.add(*key, said.clone());
         }
         let gone =
             dropped.keys.iter().map(|key| Happening::Gone(key.epoch, (key.sequence, key.sequence)));

@@ -41,7 +41,7 @@ proptest! {
         world.spool = None;
         world.start();
         let now = world.now;
-        world.spool().adopt(STORE, now).unwrap();
+        world.spool().adopt(STORE, now);
         for act in acts {
             let now = world.now;
             match act {
@@ -53,7 +53,7 @@ proptest! {
                     }
                 }
                 Act::Adopt(store) => {
-                    world.spool().adopt(StoreId(store), now).unwrap();
+                    world.spool().adopt(StoreId(store), now);
                     world.hear();
                 }
                 Act::Fill(spare) => {

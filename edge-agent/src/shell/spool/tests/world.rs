@@ -137,6 +137,14 @@ impl World {
         Ok(())
     }
 
+    /// Stopped in order, and started again.
+    pub(super) fn restart(&mut self) {
+        let now = self.now;
+        self.spool().finish(now).unwrap();
+        self.spool = None;
+        self.start();
+    }
+
     pub(super) fn close(&mut self) {
         self.pass(1_000);
         if !self.open.is_empty() {
@@ -163,7 +171,8 @@ impl World {
             let (batch, _) = batch_v1::decode(&payload).unwrap();
             self.stored.extend(values(&batch));
             self.told_gaps.insert(*key, gap_count(&batch));
-            self.spool().commit(key.epoch, &[(key.sequence, key.sequence)], now).unwrap();
+            let store_id = self.spool().store_id.unwrap_or(STORE);
+            self.spool().commit(store_id, key.epoch, &[(key.sequence, key.sequence)], now).unwrap();
             self.queued.remove(key);
         }
         self.hear();

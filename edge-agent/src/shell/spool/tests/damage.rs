@@ -1,0 +1,283 @@
+//! Damage: what can be read goes on, what cannot is told, and nothing stands half-way for good.
+
+use std::{collections::BTreeSet, fs, os::unix::fs::FileExt as _, path::PathBuf};
+
+use model::{batch::GapReason, wire::batch_v1};
+use prometheus::Registry;
+use proptest::prelude::*;
+
+use super::{
+    super::{salvage, *},
+    world::{STORE, World, values},
+};
+use crate::metrics::Metrics;
+
+/// Whatever is in the log is folded into the file, and no page of it stays in memory.
+fn fold(world: &mut World) {
+    let database = &world.spool().database;
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    database.execute_batch("PRAGMA shrink_memory").unwrap();
+}
+
+/// Garbage in these pages, counted from 0; how many the file has.
+fn garble(world: &World, pages: impl IntoIterator<Item = u64>) -> u64 {
+    let file = fs::OpenOptions::new().write(true).open(&world.settings.path).unwrap();
+    let all = file.metadata().unwrap().len() / 4_096;
+    for page in pages {
+        if page < all {
+            file.write_all_at(&[0x55; 4_096], page * 4_096).unwrap();
+        }
+    }
+    all
+}
+
+fn damage_everything(world: &mut World) {
+    fold(world);
+    garble(world, 1..10_000);
+}
+
+fn beside(world: &World, ending: &str) -> PathBuf {
+    file::beside(&world.settings.path, ending)
+}
+
+/// Every batch that is queued, read as it would be sent.
+fn queued(world: &mut World) -> Vec<model::batch::Batch> {
+    let (keys, now) = (world.queued.clone(), world.now);
+    let mut batches = Vec::new();
+    for key in keys {
+        let payload = world.spool().load(key, now).unwrap().unwrap();
+        batches.push(batch_v1::decode(&payload).unwrap().0);
+    }
+    batches
+}
+
+/// Sequences of `epoch` that gaps name as damaged.
+fn told(world: &mut World, epoch: Epoch) -> BTreeSet<u64> {
+    let batches = queued(world);
+    let gaps = batches.iter().flat_map(|batch| &batch.gaps);
+    gaps.filter(|gap| gap.epoch == epoch && gap.reason == GapReason::Damaged)
+        .flat_map(|gap| gap.first_sequence..=gap.last_sequence)
+        .collect()
+}
+
+#[test]
+fn a_start_on_a_damaged_file_keeps_it_aside_and_sends_what_can_be_read() {
+    for (name, page, is_told) in [("header", 0, true), ("root of meta", 2, false)] {
+        let mut world = World::new();
+        let old = world.spool().epoch;
+        world.batch(3);
+        world.batch(3);
+        fold(&mut world);
+        world.spool = None;
+        garble(&world, [page]);
+        world.start();
+        let new = world.spool().epoch;
+        assert_ne!(new, old, "{name}");
+        assert!(beside(&world, ".damaged-1").try_exists().unwrap(), "{name}");
+        world.batch(2);
+        let batches = queued(&mut world);
+        let gaps: Vec<_> = batches.iter().flat_map(|batch| &batch.gaps).collect();
+        assert_eq!(!gaps.is_empty(), is_told, "{name}: {gaps:?}");
+        let known: usize = batches.iter().map(|batch| values(batch).count()).sum();
+        assert_eq!(known, if is_told { 2 } else { 8 }, "{name}");
+        for gap in gaps {
+            assert_eq!((gap.epoch, gap.last_sequence), (Epoch(0), 0), "nobody can tell which");
+            assert_eq!(gap.gauges, world.settings.gauges);
+        }
+    }
+}
+
+#[test]
+fn damage_met_while_running_costs_no_reading_of_the_open_batch() {
+    let mut world = World::new();
+    let old = world.spool().epoch;
+    for _ in 0..40 {
+        world.batch(1_500);
+    }
+    world.append(2).unwrap();
+    damage_everything(&mut world);
+    world.batch(2);
+    let new = world.spool().epoch;
+    assert_ne!(new, old);
+    assert_eq!(world.queued, BTreeSet::from([Key { epoch: new, sequence: 1 }]));
+    let batch = queued(&mut world).remove(0);
+    assert_eq!(values(&batch).count(), 4);
+    assert_eq!((batch.gaps[0].first_sequence, batch.gaps[0].last_sequence), (1, 40));
+    assert_eq!(batch.previous.unwrap().last_sequence, 40);
+}
+
+#[test]
+fn the_damage_is_told_even_after_a_crash_right_behind_it() {
+    let mut world = World::new();
+    let old = world.spool().epoch;
+    for _ in 0..5 {
+        world.batch(1_500);
+    }
+    damage_everything(&mut world);
+    world.append(2).unwrap();
+    world.hear();
+    // only what the disk has goes on from here
+    let copy = world.copy();
+    world.spool = None;
+    world.settings.path = copy.path().join("spool.db");
+    world.start();
+    assert_eq!(told(&mut world, old), (1..=5).collect());
+    assert_eq!(queued(&mut world).iter().map(|batch| values(batch).count()).sum::<usize>(), 2);
+}
+
+#[test]
+fn the_store_and_what_it_named_outlive_damage() {
+    let mut world = World::new();
+    let now = world.now;
+    world.spool().adopt(STORE, now);
+    world.batch(3);
+    damage_everything(&mut world);
+    world.batch(3);
+    world.batch(3);
+    assert_eq!(world.spool().store_id(), Some(STORE));
+    let epoch = world.spool().epoch;
+    world.commit(&[Key { epoch, sequence: 1 }]);
+    world.restart();
+    assert_eq!(world.spool().store_id(), Some(STORE));
+    assert_eq!(world.queued, BTreeSet::from([Key { epoch, sequence: 2 }]), "marked on disk");
+}
+
+#[test]
+fn a_replacement_that_was_cut_off_anywhere_is_completed_by_the_next_start() {
+    // how far it came: what is left of PATH, its log, and PATH.new
+    for stage in 0..5 {
+        let mut world = World::new();
+        let old = world.spool().epoch;
+        for _ in 0..3 {
+            world.batch(20);
+        }
+        let path = world.settings.path.clone();
+        let heir = salvage::Heir {
+            agent: &world.settings.agent,
+            epoch: Epoch(77),
+            gauges: &world.settings.gauges,
+            now: world.now.wall,
+            lost: &[],
+        };
+        match stage {
+            0 => fs::write(beside(&world, ".new"), "half of a page").unwrap(),
+            _ => salvage::Wreck::read(&path).rebuild(&path, &heir, |_| Ok(())).unwrap(),
+        }
+        if stage >= 2 {
+            fs::rename(beside(&world, "-wal"), beside(&world, ".damaged-1-wal")).unwrap();
+        }
+        world.spool = None;
+        if stage >= 3 {
+            fs::rename(&path, beside(&world, ".damaged-1")).unwrap();
+        }
+        if stage == 4 {
+            fs::rename(beside(&world, ".new"), &path).unwrap();
+        }
+        world.start();
+        assert_eq!(world.spool().epoch, if stage == 0 { old } else { Epoch(77) }, "{stage}");
+        assert!(!beside(&world, ".new").try_exists().unwrap(), "{stage}");
+        let known: usize = queued(&mut world).iter().map(|batch| values(batch).count()).sum();
+        assert_eq!(known, 60, "{stage}");
+        world.batch(1);
+        world.restart();
+        assert_eq!(world.queued.len(), 4, "{stage}");
+    }
+}
+
+#[test]
+fn a_step_that_fails_leaves_all_in_memory_and_is_tried_again() {
+    let mut world = World::new();
+    let old = world.spool().epoch;
+    for _ in 0..3 {
+        world.batch(1_500);
+    }
+    damage_everything(&mut world);
+    // what stands in the way of the new file
+    fs::create_dir_all(beside(&world, ".new").join("x")).unwrap();
+    world.batch(4);
+    world.batch(4);
+    assert_eq!(world.spool().waiting_points(), 8);
+    fs::remove_dir_all(beside(&world, ".new")).unwrap();
+    world.batch(4);
+    assert_eq!(world.spool().waiting_points(), 0);
+    let known: usize = queued(&mut world).iter().map(|batch| values(batch).count()).sum();
+    assert_eq!(known, 12);
+    assert_eq!(told(&mut world, old), (1..=3).collect());
+}
+
+#[test]
+fn a_damaged_spool_of_another_agent_is_left_alone() {
+    let mut world = World::new();
+    world.batch(3);
+    fold(&mut world);
+    world.spool = None;
+    // every table but `meta`
+    garble(&world, 3..100);
+    let before = fs::read(&world.settings.path).unwrap();
+    let settings = Settings { agent: "other".parse().unwrap(), ..world.settings.clone() };
+    let metrics = Metrics::new(&Registry::new()).unwrap();
+    let error = Spool::open(settings, metrics, world.now).unwrap_err();
+    assert!(error.to_string().contains("belongs to agent `gw`"), "{error}");
+    assert_eq!(fs::read(&world.settings.path).unwrap(), before);
+}
+
+#[test]
+fn of_damaged_files_the_latest_few_are_kept() {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.batch(3);
+        damage_everything(&mut world);
+        world.batch(3);
+    }
+    let names = fs::read_dir(world.folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_file = |name: &String| name.contains("damaged") && !name.ends_with("-wal");
+    let kept: BTreeSet<String> = names.filter(is_file).collect();
+    let expected = (1..=4).map(|number| format!("spool.db.damaged-{number}"));
+    assert_eq!(kept, expected.collect());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whichever_pages_break_every_batch_is_still_queued_or_told_as_lost(
+        sizes in proptest::collection::vec(1_i64..3_000, 1..12),
+        broken in proptest::collection::vec(1_u64..40, 1..4),
+        is_restarted in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        let old = world.spool().epoch;
+        for size in sizes.iter().copied() {
+            world.batch(size);
+        }
+        fold(&mut world);
+        if is_restarted {
+            world.spool = None;
+        }
+        garble(&world, broken);
+        if is_restarted {
+            world.start();
+        }
+        world.batch(2);
+        // reading each of them meets damage that no write has met
+        for key in world.queued.clone() {
+            let now = world.now;
+            drop(world.spool().load(key, now));
+        }
+        world.hear();
+        world.batch(2);
+        world.batch(2);
+        let told = told(&mut world, old);
+        let queued: BTreeSet<u64> =
+            world.queued.iter().filter(|key| key.epoch == old).map(|key| key.sequence).collect();
+        if world.spool().epoch != old && !told.contains(&0) {
+            for sequence in 1..=u64::try_from(sizes.len()).unwrap() {
+                prop_assert!(
+                    told.contains(&sequence) != queued.contains(&sequence),
+                    "{sequence}: told {told:?}, queued {queued:?}"
+                );
+            }
+        }
+    }
+}
