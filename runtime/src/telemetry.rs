@@ -117,8 +117,9 @@ const QUIET_MS: i64 = 60_000;
 /// Keys remembered; beyond them the one longest silent is forgotten, with its count.
 const KEYS: usize = 256;
 
-/// Decides which of many like messages is logged: the first of a key at once, then each minute
-/// one with the count of those held back.
+/// Decides which of many like messages is logged: the first of a key at once, then at most one a
+/// minute, with the count of those held back. What is held back last is told with the next of its
+/// kind; who wants to know at once looks at the metric that counts them all.
 #[derive(Debug, Clone)]
 pub struct Repeats<K> {
     keys: BTreeMap<K, Held>,
@@ -158,14 +159,6 @@ impl<K: Ord + Clone> Repeats<K> {
         self.keys.insert(key, Held { told_at: now, count: 0 });
         Some(0)
     }
-
-    /// Counts whose minute is over and which nothing has told since; call it now and then, so
-    /// that the last repeats of a burst are told too.
-    pub fn due(&mut self, now: Timestamp) -> Vec<(K, u64)> {
-        let is_over = |held: &Held| !(0..QUIET_MS).contains(&now.ms_since(held.told_at));
-        let over = self.keys.extract_if(.., |_, held| is_over(held));
-        over.filter(|(_, held)| held.count > 0).map(|(key, held)| (key, held.count)).collect()
-    }
 }
 
 #[cfg(test)]
@@ -178,9 +171,7 @@ mod tests {
         let mut repeats = Repeats::default();
         let mut at = |seconds: i64| repeats.note("timeout", start.plus_ms(seconds * 1_000));
         assert_eq!([at(0), at(1), at(59), at(60), at(61)], [Some(0), None, None, Some(2), None]);
-        assert_eq!(repeats.due(start.plus_ms(119_999)), []);
-        assert_eq!(repeats.due(start.plus_ms(120_000)), [("timeout", 1)]);
-        assert_eq!(repeats.note("timeout", start.plus_ms(120_001)), Some(0));
+        assert_eq!([at(119), at(3_600)], [None, Some(2)]);
     }
 
     #[test]
