@@ -6,6 +6,8 @@ mod anchors;
 mod backlog;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
+#[path = "end_to_end/clock.rs"]
+mod clock;
 #[path = "end_to_end/commands.rs"]
 mod commands;
 #[path = "end_to_end/every_point.rs"]

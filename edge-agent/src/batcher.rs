@@ -95,6 +95,8 @@ pub struct Batcher {
     lanes: Vec<Lane>,
     /// Sources that are below their `alert_below`.
     low: usize,
+    /// How far UTC may be off.
+    uncertainty_ms: u32,
     open: Option<Open>,
 }
 
@@ -125,7 +127,12 @@ impl Batcher {
     pub fn new(sources: Sources, boot_id: BootId, max_age_ms: i64) -> Self {
         let lane = Lane { quality: Quality::GOOD, is_low: false, points: Vec::new(), saved: 0 };
         let lanes = vec![lane; sources.len()];
-        Self { sources, boot_id, max_age_ms, lanes, low: 0, open: None }
+        Self { sources, boot_id, max_age_ms, lanes, low: 0, uncertainty_ms: 0, open: None }
+    }
+
+    /// From here on UTC may be off by so much; the open batch says it when it closes.
+    pub fn doubt(&mut self, uncertainty_ms: u32) {
+        self.uncertainty_ms = uncertainty_ms;
     }
 
     /// Takes one poll of one device.
@@ -179,7 +186,7 @@ impl Batcher {
                 columns.push(column(source, std::mem::take(&mut lane.points)));
             }
         }
-        Some(Effect::Close(Draft { clock: open.clock, columns }))
+        Some(Effect::Close(Draft { clock: self.doubted(open.clock), columns }))
     }
 
     /// Whether it holds readings that no effect has brought to the disk.
@@ -197,6 +204,13 @@ impl Batcher {
         let low_age_ms = if self.low > 0 { LOW_AGE_MS } else { i64::MAX };
         let open = self.open.as_ref()?;
         Some(open.opened_at_ms.saturating_add(self.max_age_ms.min(low_age_ms)))
+    }
+
+    fn doubted(&self, clock: BatchClock) -> BatchClock {
+        match clock {
+            BatchClock::Utc { .. } => BatchClock::Utc { uncertainty_ms: self.uncertainty_ms },
+            BatchClock::Boot { .. } => clock,
+        }
     }
 
     fn is_unsaved(&self, source: usize) -> bool {
@@ -286,7 +300,20 @@ impl Batcher {
             }
         }
         let clock = open.clock;
+        let clock = self.doubted(clock);
         (!columns.is_empty()).then_some(Effect::Append(Draft { clock, columns }))
+    }
+}
+
+/// One clock for what counts from both, if they are the same but for what is known of it.
+fn widest(one: BatchClock, other: BatchClock) -> Option<BatchClock> {
+    match (one, other) {
+        (BatchClock::Utc { uncertainty_ms }, BatchClock::Utc { uncertainty_ms: other_ms }) => {
+            Some(BatchClock::Utc { uncertainty_ms: uncertainty_ms.max(other_ms) })
+        }
+        (BatchClock::Boot { .. }, BatchClock::Boot { .. }) => (one == other).then_some(one),
+        (BatchClock::Utc { .. }, BatchClock::Boot { .. })
+        | (BatchClock::Boot { .. }, BatchClock::Utc { .. }) => None,
     }
 }
 
@@ -328,7 +355,7 @@ struct Rows {
 impl Rows {
     fn takes(&self, row: &Batch) -> bool {
         let has_room = self.columns.len() + row.columns.len() <= COLUMNS && self.points < POINTS;
-        self.clock.is_none_or(|clock| clock == row.clock)
+        self.clock.is_none_or(|clock| widest(clock, row.clock).is_some())
             && (has_room
                 || row.columns.iter().all(|column| self.columns.contains_key(&column.gauge)))
             && row.columns.iter().all(|column| self.continues(column))
@@ -346,7 +373,7 @@ impl Rows {
 
     fn add(&mut self, id: i64, row: Batch) {
         self.last_id = id;
-        self.clock = Some(row.clock);
+        self.clock = self.clock.map_or(Some(row.clock), |clock| widest(clock, row.clock));
         for column in row.columns {
             self.points += column.points.len();
             match self.columns.get_mut(&column.gauge) {

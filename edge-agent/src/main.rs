@@ -5,10 +5,10 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use edge_agent::{
-    config::Trust,
     read_plan::read_plan,
     shell::{
         agent::{self, Loaded},
+        check::check,
         probe::probe,
         spool,
     },
@@ -35,7 +35,7 @@ enum Command {
     /// Run the agent until SIGTERM. SIGHUP reads the log level again.
     #[command(after_help = "Example:\n  baseflow-edge run --config /etc/baseflow/edge.toml")]
     Run(File),
-    /// Check the settings; print them with their origins, and what is read when.
+    /// Check the settings and this machine; print what is in force, and what is read when.
     #[command(after_help = "Example:\n  baseflow-edge check --config /etc/baseflow/edge.toml")]
     Check(File),
     /// Read every device once; print words, values and all byte orders.
@@ -74,11 +74,6 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_SETTINGS);
         }
     };
-    if loaded.config.clock.trust == Trust::Auto {
-        // it takes the kernel's word (adjtimex), which no safe library gives
-        complain("settings are wrong:\nclock.trust: `auto` is not built yet; use \"system\"");
-        return ExitCode::from(BAD_SETTINGS);
-    }
     match perform(command, loaded) {
         Ok(code) => code,
         Err(error) => {
@@ -98,6 +93,11 @@ fn perform(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Check(_) => {
             print(&format!("{}\n", settings::effective(&loaded.tree, &[])))?;
             print(&read_plan(&loaded.config))?;
+            let findings = check(&loaded.config);
+            print(&format!("\n{findings}"))?;
+            if findings.faults > 0 {
+                return Ok(ExitCode::from(FAILED));
+            }
         }
         Command::Probe { device, .. } => {
             let probed = runtime()?.block_on(probe(&loaded.config, device.as_deref()))?;

@@ -2,6 +2,8 @@
 
 pub mod agent;
 pub mod bus;
+pub mod check;
 pub mod mqtt;
 pub mod probe;
 pub mod spool;
+pub mod wall_clock;

@@ -10,10 +10,15 @@ use model::{
 
 /// A status is told at once when something changed in it that people wait for, but not more often.
 const CHANGE_MS: i64 = 1_000;
-/// It is told after so long when anything changed.
-const BUSY_MS: i64 = 30_000;
-/// And after so long in any case.
-const QUIET_MS: i64 = 60_000;
+/// So often while batches queue up, and while readings are lost.
+const BUSY_MS: i64 = 60_000;
+/// And so often in any case: that it is there, the agent shows by its connection, whose end the
+/// last will tells.
+const QUIET_MS: i64 = 900_000;
+/// From so many batches on they queue up, until there are so few again: what is on its way is no
+/// queue, and a number that swings about one limit is no news each time.
+const QUEUED: u64 = 16;
+const DRAINED: u64 = 4;
 
 /// How the spool stands, as far as a status tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -45,6 +50,8 @@ pub struct Online<'a> {
     pub trust: &'a str,
     /// Whether moments are UTC.
     pub is_trusted: bool,
+    /// How far the wall clock is off, by the kernel.
+    pub offset_ms: Option<i64>,
     /// The queue.
     pub queue: Queue,
     /// The lines and devices.
@@ -64,7 +71,7 @@ impl Online<'_> {
             clock: Some(ClockStatus {
                 trust: self.trust.to_owned(),
                 trusted: self.is_trusted,
-                offset_ms: None,
+                offset_ms: self.offset_ms,
             }),
             spool: Some(SpoolStatus {
                 bytes,
@@ -83,7 +90,8 @@ impl Online<'_> {
 /// Decides when the status is told: at each connection, when a state changes, and now and then.
 #[derive(Debug, Default)]
 pub struct Pace {
-    told: Option<(i64, Status)>,
+    told: Option<(i64, Status, bool)>,
+    has_backlog: bool,
 }
 
 impl Pace {
@@ -93,38 +101,38 @@ impl Pace {
     }
 
     /// Whether `status` should be told now.
-    pub fn is_due(&self, status: &Status, now_ms: i64) -> bool {
-        let Some((told_at_ms, told)) = &self.told else { return true };
-        let since_ms = now_ms - told_at_ms;
-        let limit_ms = if states(status) != states(told) {
+    pub fn is_due(&mut self, status: &Status, now_ms: i64) -> bool {
+        let queued = status.spool.as_ref().map_or(0, |spool| spool.queued);
+        self.has_backlog = if self.has_backlog { queued > DRAINED } else { queued >= QUEUED };
+        let Some((told_at_ms, told, had_backlog)) = &self.told else { return true };
+        let limit_ms = if states(status) != states(told) || self.has_backlog != *had_backlog {
             CHANGE_MS
-        } else if queue(status) == queue(told) {
-            QUIET_MS
-        } else {
+        } else if self.has_backlog || overwritten(status) != overwritten(told) {
             BUSY_MS
+        } else {
+            QUIET_MS
         };
-        since_ms >= limit_ms
+        now_ms - told_at_ms >= limit_ms
     }
 
     /// It was told.
     pub fn told(&mut self, status: Status, now_ms: i64) {
-        self.told = Some((now_ms, status));
+        self.told = Some((now_ms, status, self.has_backlog));
     }
 }
 
 /// What people wait for: which states there are, not when or how much.
-fn states(status: &Status) -> (Option<bool>, Option<Epoch>, Vec<BusStatus>, Option<u64>) {
+fn states(status: &Status) -> (Option<bool>, Option<Epoch>, Vec<BusStatus>, bool) {
     let mut buses = status.buses.clone();
     for device in buses.iter_mut().flat_map(|bus| &mut bus.devices) {
         device.last_answer_at = None;
     }
     let is_trusted = status.clock.as_ref().map(|clock| clock.trusted);
-    let overwritten = status.spool.as_ref().map(|spool| spool.overwritten);
-    (is_trusted, status.epoch, buses, overwritten)
+    (is_trusted, status.epoch, buses, overwritten(status) > 0)
 }
 
-fn queue(status: &Status) -> Option<(u64, Option<Sequence>)> {
-    status.spool.as_ref().map(|spool| (spool.queued, spool.oldest_queued))
+fn overwritten(status: &Status) -> u64 {
+    status.spool.as_ref().map_or(0, |spool| spool.overwritten)
 }
 
 #[cfg(test)]
@@ -159,6 +167,7 @@ mod tests {
                 boot_id: BootId(1),
                 trust: "system",
                 is_trusted: true,
+                offset_ms: None,
                 queue,
                 buses,
             };
@@ -174,9 +183,16 @@ mod tests {
     #[test]
     fn a_change_of_state_is_told_at_once_and_the_rest_now_and_then() {
         check(
-            "0:ok:0 1:ok:0 2:silent:0 3:silent:1 20:silent:2 31:silent:0 32:silent:3",
-            &expect!["0:ok:0 2:silent:0 32:silent:3"],
+            "0:ok:0 1:ok:0 2:silent:0 3:silent:1 20:silent:2 31:silent:0 62:silent:3 901:silent:9 902:silent:3",
+            &expect!["0:ok:0 2:silent:0 902:silent:3"],
         );
-        check("0:ok:0 29:ok:7 30:ok:7 89:ok:7 90:ok:7", &expect!["0:ok:0 30:ok:7 90:ok:7"]);
+    }
+
+    #[test]
+    fn what_queues_up_is_told_as_it_begins_and_ends_and_each_minute_between() {
+        check(
+            "0:ok:0 9:ok:15 10:ok:16 11:ok:14 40:ok:90 69:ok:90 70:ok:80 71:ok:5 75:ok:4 76:ok:15 90:ok:3",
+            &expect!["0:ok:0 10:ok:16 70:ok:80 75:ok:4"],
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `strace` around a binary of ours: it records system calls, or kills at the n-th of them.
+//! `strace` around a binary of ours: it records system calls, kills at the n-th of them, or answers
+//! them in the kernel's place.
 
 use std::{
     fs,
@@ -13,7 +14,7 @@ use crate::tool::tool;
 #[derive(Debug, Clone)]
 pub struct Strace {
     calls: &'static str,
-    kill_at: Option<u32>,
+    inject: Option<String>,
     /// Where the calls are written.
     pub record: PathBuf,
 }
@@ -21,12 +22,20 @@ pub struct Strace {
 impl Strace {
     /// Records these calls (a list with commas).
     pub fn record(folder: &Path, label: &str, calls: &'static str) -> Self {
-        Self { calls, kill_at: None, record: folder.join(format!("{label}.strace")) }
+        Self { calls, inject: None, record: folder.join(format!("{label}.strace")) }
     }
 
     /// Kills, as `kill -9` does, before some thread's `n`-th of these calls.
     pub fn kill_at(folder: &Path, label: &str, calls: &'static str, n: u32) -> Self {
-        Self { kill_at: Some(n), ..Self::record(folder, label, calls) }
+        let inject = format!("{calls}:signal=SIGKILL:when={n}");
+        Self { inject: Some(inject), ..Self::record(folder, label, calls) }
+    }
+
+    /// From some thread's `n`-th of these calls on the kernel is not asked: they give 0 and leave
+    /// their arguments as they are.
+    pub fn answer_from(folder: &Path, label: &str, calls: &'static str, n: u32) -> Self {
+        let inject = format!("{calls}:retval=0:when={n}+");
+        Self { inject: Some(inject), ..Self::record(folder, label, calls) }
     }
 
     /// Whether this machine lets us trace.
@@ -46,8 +55,8 @@ impl Strace {
         // Not with --seccomp-bpf: strace 6.1 then injects no signals.
         traced.args(["-D", "-f", "-qq", "-e", "signal=none"]);
         traced.args(["-e", &format!("trace={}", self.calls)]);
-        if let Some(n) = self.kill_at {
-            traced.args(["-e", &format!("inject={}:signal=SIGKILL:when={n}", self.calls)]);
+        if let Some(inject) = &self.inject {
+            traced.args(["-e", &format!("inject={inject}")]);
         }
         traced.arg("-o").arg(&self.record).arg(command.get_program()).args(command.get_args());
         if let Some(folder) = command.get_current_dir() {

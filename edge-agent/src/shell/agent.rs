@@ -28,13 +28,12 @@ use std::{
 use model::{
     fault::{Chain, Fault},
     ids::BootId,
-    time::Timestamp,
     tree::{Faults, Node},
 };
 use prometheus::Registry;
 use runtime::{
     admin::{Admin, Page, Pages, Readiness},
-    clock::{Clock, SystemClock, Wait, boot_id},
+    clock::{Clock, SystemClock, boot_id},
     settings::{self, SettingsError},
     signals::{Signal, Signals},
     tasks::{Failed, Stage, Tasks},
@@ -52,7 +51,7 @@ use self::{
 };
 use crate::{
     batcher::Batcher,
-    clock_trust::{ClockTrust, moment_ms},
+    clock_trust::AnchorDebt,
     config::{Config, DEFAULTS, Trust},
     cycle::Sources,
     metrics::Metrics,
@@ -60,6 +59,7 @@ use crate::{
         bus,
         mqtt::Link,
         spool::{self, HAPPENINGS, Moment, QUEUE, Spool, SpoolError, Stats},
+        wall_clock::MeasuringClock,
     },
     status::{
         Pace,
@@ -154,14 +154,13 @@ pub async fn run(loaded: Loaded, file: PathBuf, telemetry: Telemetry) -> Result<
 pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let registry = Registry::new();
-    runtime::metrics::register(&registry, VERSION).map_err(AgentError::Metrics)?;
-    let metrics = Metrics::new(&registry).map_err(AgentError::Metrics)?;
-    let bus_metrics = bus::Metrics::new(&registry).map_err(AgentError::Metrics)?;
+    let (metrics, bus_metrics) = count(&registry).map_err(AgentError::Metrics)?;
     let readiness = Readiness::default();
     let (sources, boot_id) = (config.sources(), this_boot());
     let registers = sources.len();
     let store = open_spool(config, &sources, boot_id, &metrics, clock.as_ref())?;
-    let trust = ClockTrust::new(boot_id, store.is_anchor_owed());
+    let measuring = MeasuringClock::new(Arc::clone(&clock), config.clock.trust);
+    let anchor = AnchorDebt::new(boot_id, store.is_anchor_owed());
     let uplink = Uplink::new(store.store_id(), getrandom::u64().unwrap_or(0));
 
     let seconds = Duration::from_secs;
@@ -181,16 +180,16 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
         .map_err(|source| AgentError::Start { attempt: "start the spool's thread", source })?;
 
     let (cycles, polled) = bus::queue(config);
-    let measuring: Arc<dyn Clock> = Arc::new(Measuring(Arc::clone(&clock)));
-    let health = bus::spawn(config, &acquisition, &measuring, &bus_metrics, &cycles);
+    let slots: Arc<dyn Clock> = Arc::new(measuring.clone());
+    let health = bus::spawn(config, &acquisition, &slots, &bus_metrics, &cycles);
     drop(cycles);
     let max_age_ms = i64::try_from(config.batch.max_age.as_millis()).unwrap_or(i64::MAX);
     let latest = Latest::new(sources.len());
     let collector = Collector {
         batcher: Batcher::new(Arc::clone(&sources), boot_id, max_age_ms),
-        trust,
+        anchor,
         latest: latest.clone(),
-        clock: Arc::clone(&clock),
+        clock: measuring.clone(),
         cycles: polled,
         holds: Vec::new(),
         spool: commands.clone(),
@@ -202,6 +201,7 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
         uplink,
         link: Link::new(config.agent.clone(), &config.mqtt, VERSION, sending.clone()),
         clock,
+        measuring,
         spool: commands,
         happenings,
         stats: watched,
@@ -224,6 +224,11 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
     let broker = &config.mqtt.broker;
     info!(agent = %config.agent, version = VERSION, %broker, registers, "runs");
     Ok(())
+}
+
+fn count(registry: &Registry) -> Result<(Metrics, bus::Metrics), prometheus::Error> {
+    runtime::metrics::register(registry, VERSION)?;
+    Ok((Metrics::new(registry)?, bus::Metrics::new(registry)?))
 }
 
 fn open_spool(
@@ -325,39 +330,9 @@ const fn trust_word(trust: Trust) -> &'static str {
     }
 }
 
-/// The clock that slots and readings count on: UTC where it is trusted, else the time since boot.
-#[derive(Debug)]
-struct Measuring(Arc<dyn Clock>);
-
-impl Clock for Measuring {
-    fn now(&self) -> Timestamp {
-        Timestamp::clamped(moment_ms(self.0.now(), self.0.boot_ms()))
-    }
-
-    fn boot_ms(&self) -> i64 {
-        self.0.boot_ms()
-    }
-
-    fn wait_until(&self, deadline: Option<Timestamp>) -> Wait<'_> {
-        Box::pin(async move {
-            let Some(deadline) = deadline else { return std::future::pending().await };
-            loop {
-                let left_ms = u64::try_from(deadline.ms_since(self.now())).unwrap_or(0);
-                if left_ms == 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(left_ms.min(1_000))).await;
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use runtime::clock::ManualClock;
-
     use super::*;
-    use crate::clock_trust::BUILT_AT;
 
     fn tree(file: &str) -> Node {
         let folder = tempfile::tempdir().unwrap();
@@ -375,16 +350,5 @@ mod tests {
         assert_eq!(changed(&before, &before), BTreeSet::new());
         let keys = ["bus[0].url", "log.level"].map(str::to_owned);
         assert_eq!(changed(&before, &after), BTreeSet::from(keys));
-    }
-
-    #[tokio::test]
-    async fn slots_count_from_boot_until_the_clock_is_trusted() {
-        let hands = ManualClock::at(BUILT_AT.plus_ms(-1_000));
-        hands.advance(500);
-        let clock = Measuring(Arc::new(hands.clone()));
-        assert_eq!(clock.now().as_ms(), 500);
-        hands.advance(500);
-        assert_eq!(clock.now(), BUILT_AT);
-        clock.wait_until(Some(Timestamp::clamped(1_000))).await; // has passed on either clock
     }
 }

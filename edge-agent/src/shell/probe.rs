@@ -116,21 +116,19 @@ impl Report {
         }
     }
 
-    /// The number in the words for each order, before scale and offset.
+    /// The number in the words for each order, before scale and offset. Which one is meant only
+    /// the meter's own display can tell: no number is too large or too small to be one.
     fn orders(&mut self, register: &Register, raw: &[u16]) {
         let numbers = Order::ALL.map(|order| (order, number(register.kind, order, raw)));
-        let likely = likely(&numbers);
         for (order, number) in numbers {
             let is_set = if order == register.order { " (set)" } else { "" };
-            let is_likely = if Some(order) == likely { " (looks likely)" } else { "" };
             let name = order.name(register.kind.width());
             let number = match number {
                 Ok(Number::Integer(number)) => number.to_string(),
-                Ok(Number::Float(number)) if is_everyday(number) => format!("{number:.6}"),
-                Ok(Number::Float(number)) => format!("{number:.3e}"),
+                Ok(Number::Float(number)) => float(number),
                 Err(defect) => defect.word().into_owned(),
             };
-            self.line(&format!("      {name} {number}{is_set}{is_likely}"));
+            self.line(&format!("      {name} {number}{is_set}"));
         }
     }
 
@@ -159,19 +157,13 @@ fn value(register: &Register, decoded: Decoded) -> String {
     }
 }
 
-/// The one order that gives a number of everyday size, where all others do not.
-fn likely(numbers: &[(Order, Result<Number, Quality>)]) -> Option<Order> {
-    let mut everyday = numbers.iter().filter(|(_, number)| match number {
-        Ok(Number::Float(number)) => is_everyday(*number),
-        Ok(Number::Integer(number)) => number.unsigned_abs() < 10_000_000,
-        Err(_) => false,
-    });
-    let first = everyday.next()?;
-    if everyday.next().is_none() { Some(first.0) } else { None }
-}
-
-fn is_everyday(number: f64) -> bool {
-    number == 0.0 || (1e-4..1e8).contains(&number.abs())
+/// Whole where that can be read, else by its power of ten.
+fn float(number: f64) -> String {
+    if number == 0.0 || (1e-4..1e8).contains(&number.abs()) {
+        format!("{number:.6}")
+    } else {
+        format!("{number:.3e}")
+    }
 }
 
 /// The word of a defect and what it usually comes from.

@@ -56,7 +56,7 @@ use tokio::{
 use tracing::{debug, error, warn};
 
 pub use self::{
-    stats::{Stats, look},
+    stats::{Stats, look, owner},
     writer::{Settings, Spool},
 };
 use crate::{
@@ -76,7 +76,7 @@ const SLOW: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The file cannot be made or opened.
-    #[error("cannot create spool `{}`; its folder must exist and be writable", .path.display())]
+    #[error("cannot create spool `{}`; its folder must be writable, `check` tells more", .path.display())]
     Create {
         /// As in the settings.
         path: PathBuf,
@@ -92,7 +92,7 @@ pub enum SpoolError {
         source: rusqlite::Error,
     },
     /// The lock file cannot be used.
-    #[error("cannot lock `{}`", .path.display())]
+    #[error("cannot lock `{}`; its folder must exist and be writable, `check` tells more", .path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,

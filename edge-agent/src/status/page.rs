@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use model::{reading::Point, time::Timestamp, wire::status_v1::Status};
 
 use crate::{
-    clock_trust::is_trusted,
+    clock_trust::is_possible,
     cycle::{Source, Sources},
 };
 
@@ -99,7 +99,7 @@ fn values(page: &mut String, view: &View<'_>) {
         add(page, format_args!("<td>{}<td>", escaped(&source.unit)));
         if let Some(point) = latest {
             let at = Timestamp::clamped(point.at_ms);
-            if is_trusted(at) {
+            if is_possible(at) {
                 add(page, format_args!("{at}"));
             } else {
                 add(page, format_args!("开机后 since boot {} s", point.at_ms / 1000));

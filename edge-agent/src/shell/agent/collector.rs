@@ -13,9 +13,9 @@ use tracing::{debug, info, warn};
 
 use crate::{
     batcher::{Batcher, Effect},
-    clock_trust::ClockTrust,
+    clock_trust::AnchorDebt,
     cycle::Cycle,
-    shell::{bus::Polled, spool::Command},
+    shell::{bus::Polled, spool::Command, wall_clock::MeasuringClock},
 };
 
 /// What each register gave last; clones share it.
@@ -51,9 +51,9 @@ impl Latest {
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) batcher: Batcher,
-    pub(crate) trust: ClockTrust,
+    pub(crate) anchor: AnchorDebt,
     pub(crate) latest: Latest,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: MeasuringClock,
     pub(crate) cycles: mpsc::Receiver<Polled>,
     pub(crate) spool: mpsc::Sender<Command>,
     /// Of polls that the batcher has and the spool has not.
@@ -99,9 +99,14 @@ impl Collector {
 
     async fn take(&mut self, Polled { cycle, hold }: Polled) {
         for reading in &cycle.readings {
-            self.trust.note(reading.point.at_ms);
+            self.anchor.note(reading.point.at_ms);
         }
-        if let Some(anchor) = self.trust.step(self.clock.now(), self.clock.boot_ms()) {
+        let anchor = {
+            let trust = self.clock.trust();
+            self.batcher.doubt(trust.uncertainty_ms());
+            self.anchor.pay(&trust, self.clock.wall(), self.clock.boot_ms())
+        };
+        if let Some(anchor) = anchor {
             info!(
                 utc_at_boot_ms = anchor.utc_at_boot_ms,
                 "clock is trusted, earlier readings get their place"

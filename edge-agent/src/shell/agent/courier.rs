@@ -27,13 +27,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    clock_trust::is_trusted,
     health::BusHealth,
     ledger::Key,
     metrics::Metrics,
     shell::{
         mqtt::{Link, Told},
         spool::{Command, Happening, Stats},
+        wall_clock::MeasuringClock,
     },
     status::{Online, Pace, Queue},
     uplink::{Effect, Event, Strays, Uplink},
@@ -72,6 +72,7 @@ pub(crate) struct Courier {
     pub(crate) uplink: Uplink,
     pub(crate) link: Link,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) measuring: MeasuringClock,
     pub(crate) spool: mpsc::Sender<Command>,
     pub(crate) happenings: mpsc::Receiver<Happening>,
     pub(crate) stats: watch::Receiver<Stats>,
@@ -304,11 +305,16 @@ impl Courier {
         let now = self.clock.now();
         let stats = self.stats.borrow().clone();
         self.count(&stats);
+        let (is_trusted, offset_ms) = {
+            let trust = self.measuring.trust();
+            (trust.is_trusted(now), trust.offset_ms())
+        };
         let online = Online {
             version: self.identity.version,
             boot_id: self.identity.boot_id,
             trust: self.identity.trust,
-            is_trusted: is_trusted(now),
+            is_trusted,
+            offset_ms,
             queue: Queue {
                 epoch: stats.epoch,
                 bytes: stats.bytes,

@@ -9,7 +9,7 @@ use model::{
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Moment, SpoolError, file, room, writer::Spool};
-use crate::{clock_trust::is_trusted, ledger::Key};
+use crate::{clock_trust::is_possible, ledger::Key};
 
 const HOUR_MS: i64 = 3_600_000;
 const PAGE_BYTES: u64 = 4_096;
@@ -100,6 +100,13 @@ pub(super) fn of(spool: &Spool, now: Moment) -> Stats {
     }
 }
 
+/// Whose readings are in a spool, read beside its agent.
+pub fn owner(path: &Path) -> Result<Option<String>, SpoolError> {
+    let database = file::open_to_read(path)?;
+    file::meta(&database, "agent")
+        .map_err(|source| SpoolError::Work { attempt: "read the spool", source })
+}
+
 /// How a spool stands beside its agent, and all its queued batches by epoch: count and first moment.
 pub fn look(path: &Path, hours: u32, max_bytes: u64) -> Result<Stats, SpoolError> {
     let database = file::open_to_read(path)?;
@@ -174,7 +181,7 @@ impl Life {
 
 /// A moment that counts from boot is none that anyone could read.
 fn utc(moment_ms: i64) -> Option<Timestamp> {
-    Some(Timestamp::clamped(moment_ms)).filter(|moment| is_trusted(*moment))
+    Some(Timestamp::clamped(moment_ms)).filter(|moment| is_possible(*moment))
 }
 
 fn column(database: &Connection, name: &str, key: Key) -> Option<i64> {
