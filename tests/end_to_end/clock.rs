@@ -34,7 +34,7 @@ fn with_trust_auto_readings_count_from_boot_until_the_kernel_vouches_for_the_clo
     let mut world = World::new("clock");
     let mut meter = world.meter("clock");
     let register = Register::new("level", 1, "input", 0, "u16");
-    meter.command(&register.set(7.0));
+    meter.command(&register.count(7));
     let site = Site {
         max_age: "1s",
         batch: "[clock]\ntrust = \"auto\"",
