@@ -10,7 +10,7 @@ pub type Range = (Sequence, Sequence);
 
 /// A batch of this agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct BatchKey {
     /// In which life of the spool.
     pub epoch: Epoch,
     /// As which one, from 1.
@@ -135,11 +135,11 @@ impl Sequences {
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     /// Oldest epoch first.
-    lives: Vec<Life>,
+    epochs: Vec<EpochLedger>,
 }
 
 #[derive(Debug, Clone)]
-struct Life {
+struct EpochLedger {
     epoch: Epoch,
     /// No notice has named them.
     queued: Sequences,
@@ -154,115 +154,115 @@ struct Life {
 impl Ledger {
     /// Takes the spool's word for what is queued, oldest epoch first. What was sent stays known.
     pub fn replace(&mut self, queued: &[(Epoch, Vec<Range>)]) {
-        for life in &mut self.lives {
-            life.queued = Sequences::default();
+        for own in &mut self.epochs {
+            own.queued = Sequences::default();
         }
         for (epoch, ranges) in queued {
-            self.life(*epoch).queued = Sequences::of(ranges);
+            self.of_epoch(*epoch).queued = Sequences::of(ranges);
         }
     }
 
     /// A batch was closed.
-    pub fn queue(&mut self, key: Key) {
-        self.life(key.epoch).queued.insert((key.sequence, key.sequence));
+    pub fn queue(&mut self, key: BatchKey) {
+        self.of_epoch(key.epoch).queued.insert((key.sequence, key.sequence));
     }
 
     /// A range left the spool. A notice may still come for what was sent of it.
     pub fn forget(&mut self, epoch: Epoch, range: Range) {
-        let life = self.life(epoch);
-        let left = Sequences::of(&[range]).intersection(&life.queued).intersection(&life.sent);
-        left.ranges().for_each(|range| life.gone.insert(range));
-        life.queued.remove(range);
+        let own = self.of_epoch(epoch);
+        let left = Sequences::of(&[range]).intersection(&own.queued).intersection(&own.sent);
+        left.ranges().for_each(|range| own.gone.insert(range));
+        own.queued.remove(range);
     }
 
     /// A batch is sent.
-    pub fn offer(&mut self, key: Key) {
-        let life = self.life(key.epoch);
-        life.sent.insert((key.sequence, key.sequence));
-        life.offered.insert((key.sequence, key.sequence));
+    pub fn offer(&mut self, key: BatchKey) {
+        let own = self.of_epoch(key.epoch);
+        own.sent.insert((key.sequence, key.sequence));
+        own.offered.insert((key.sequence, key.sequence));
     }
 
     /// All batches count as not sent.
     pub fn withdraw_all(&mut self) {
-        for life in &mut self.lives {
-            life.offered = Sequences::default();
+        for own in &mut self.epochs {
+            own.offered = Sequences::default();
         }
     }
 
     /// A connection is over: a notice that a later one brings before a batch is sent on it may be
     /// of a copy of this spool.
     pub fn forget_sent(&mut self) {
-        for life in &mut self.lives {
-            life.sent = Sequences::default();
-            life.gone = Sequences::default();
+        for own in &mut self.epochs {
+            own.sent = Sequences::default();
+            own.gone = Sequences::default();
         }
     }
 
     /// Those of `ranges` that a notice may name: sent, and queued until they left the spool, if they
     /// did. They are neither any longer.
     pub fn commit(&mut self, epoch: Epoch, ranges: &[Range]) -> Sequences {
-        let Some(life) = self.lives.iter_mut().find(|life| life.epoch == epoch) else {
+        let Some(own) = self.epochs.iter_mut().find(|own| own.epoch == epoch) else {
             return Sequences::default();
         };
-        let ranges = Sequences::of(ranges).intersection(&life.sent);
-        let mut named = ranges.intersection(&life.queued);
-        ranges.intersection(&life.gone).ranges().for_each(|range| named.insert(range));
+        let ranges = Sequences::of(ranges).intersection(&own.sent);
+        let mut named = ranges.intersection(&own.queued);
+        ranges.intersection(&own.gone).ranges().for_each(|range| named.insert(range));
         for range in named.ranges() {
-            life.queued.remove(range);
-            life.gone.remove(range);
+            own.queued.remove(range);
+            own.gone.remove(range);
         }
         named
     }
 
     /// Whether no notice has named it, and it is still there.
-    pub fn is_queued(&self, key: Key) -> bool {
-        self.find(key.epoch).is_some_and(|life| life.queued.contains(key.sequence))
+    pub fn is_queued(&self, key: BatchKey) -> bool {
+        self.find(key.epoch).is_some_and(|own| own.queued.contains(key.sequence))
     }
 
     /// Whether it was sent on this connection.
-    pub fn is_sent(&self, key: Key) -> bool {
-        self.find(key.epoch).is_some_and(|life| life.sent.contains(key.sequence))
+    pub fn is_sent(&self, key: BatchKey) -> bool {
+        self.find(key.epoch).is_some_and(|own| own.sent.contains(key.sequence))
     }
 
     /// The oldest queued batch that is not on its way.
-    pub fn oldest(&self) -> Option<Key> {
-        self.lives.iter().find_map(|life| {
-            let sequence = life.queued.first_without(&life.offered)?;
-            Some(Key { epoch: life.epoch, sequence })
+    pub fn oldest(&self) -> Option<BatchKey> {
+        self.epochs.iter().find_map(|own| {
+            let sequence = own.queued.first_without(&own.offered)?;
+            Some(BatchKey { epoch: own.epoch, sequence })
         })
     }
 
     /// The newest queued batch that is not on its way.
-    pub fn newest(&self) -> Option<Key> {
-        self.lives.iter().rev().find_map(|life| {
-            let sequence = life.queued.last_without(&life.offered)?;
-            Some(Key { epoch: life.epoch, sequence })
+    pub fn newest(&self) -> Option<BatchKey> {
+        self.epochs.iter().rev().find_map(|own| {
+            let sequence = own.queued.last_without(&own.offered)?;
+            Some(BatchKey { epoch: own.epoch, sequence })
         })
     }
 
     /// How many batches are queued.
     pub fn queued(&self) -> u64 {
-        self.lives.iter().map(|life| life.queued.count()).sum()
+        self.epochs.iter().map(|own| own.queued.count()).sum()
     }
 
-    fn find(&self, epoch: Epoch) -> Option<&Life> {
-        self.lives.iter().find(|life| life.epoch == epoch)
+    fn find(&self, epoch: Epoch) -> Option<&EpochLedger> {
+        self.epochs.iter().find(|own| own.epoch == epoch)
     }
 
-    fn life(&mut self, epoch: Epoch) -> &mut Life {
-        let known = self.lives.iter().position(|life| life.epoch == epoch);
+    fn of_epoch(&mut self, epoch: Epoch) -> &mut EpochLedger {
+        let known = self.epochs.iter().position(|own| own.epoch == epoch);
         let at = known.unwrap_or_else(|| {
-            self.lives.push(Life {
+            self.epochs.push(EpochLedger {
                 epoch,
                 queued: Sequences::default(),
                 sent: Sequences::default(),
                 offered: Sequences::default(),
                 gone: Sequences::default(),
             });
-            self.lives.len() - 1
+            self.epochs.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
-        &mut self.lives[at]
+        &mut self.epochs[at]
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
             let (first, last): Range = (first.parse().unwrap(), last.parse().unwrap());
             let mut note = String::new();
             for sequence in first..=last {
-                let key = Key { epoch, sequence };
+                let key = BatchKey { epoch, sequence };
                 match verb {
                     "q" => ledger.queue(key),
                     "s" => ledger.offer(key),
@@ -302,7 +302,8 @@ mod tests {
                     other => panic!("no verb {other}"),
                 }
             }
-            let next = |key: Option<Key>| key.map_or("-".to_owned(), |k| k.sequence.to_string());
+            let next =
+                |key: Option<BatchKey>| key.map_or("-".to_owned(), |k| k.sequence.to_string());
             let (oldest, newest) = (next(ledger.oldest()), next(ledger.newest()));
             lines.push(format!("{word}{note}: {} queued, {oldest}..{newest}", ledger.queued()));
         }
@@ -334,8 +335,8 @@ mod tests {
     #[test]
     fn an_epoch_of_somebody_else_is_not_committed() {
         let mut ledger = Ledger::default();
-        ledger.queue(Key { epoch: Epoch(1), sequence: 1 });
-        ledger.offer(Key { epoch: Epoch(1), sequence: 1 });
+        ledger.queue(BatchKey { epoch: Epoch(1), sequence: 1 });
+        ledger.offer(BatchKey { epoch: Epoch(1), sequence: 1 });
         assert!(ledger.commit(Epoch(2), &[(1, 1)]).is_empty());
         assert_eq!(ledger.queued(), 1);
     }
@@ -344,8 +345,8 @@ mod tests {
     fn older_epochs_come_first() {
         let mut ledger = Ledger::default();
         ledger.replace(&[(Epoch(9), vec![(5, 6)]), (Epoch(1), vec![(1, 2)])]);
-        assert_eq!(ledger.oldest(), Some(Key { epoch: Epoch(9), sequence: 5 }));
-        assert_eq!(ledger.newest(), Some(Key { epoch: Epoch(1), sequence: 2 }));
+        assert_eq!(ledger.oldest(), Some(BatchKey { epoch: Epoch(9), sequence: 5 }));
+        assert_eq!(ledger.newest(), Some(BatchKey { epoch: Epoch(1), sequence: 2 }));
     }
 
     #[test]

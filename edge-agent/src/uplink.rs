@@ -30,7 +30,7 @@ use model::{
 
 pub use self::event::{Effect, Event, Strays};
 use self::patience::Patience;
-use crate::ledger::{Key, Ledger, Range};
+use crate::ledger::{BatchKey, Ledger, Range};
 
 /// Publishes that await their PUBACK, both lanes together.
 pub const IN_FLIGHT: usize = 16;
@@ -58,13 +58,13 @@ pub struct Uplink {
     ledger: Ledger,
     is_connected: bool,
     /// Waiting for the live lane, newest last.
-    live: VecDeque<Key>,
+    live: VecDeque<BatchKey>,
     /// Sent and unanswered.
-    flights: BTreeMap<Key, Flight>,
+    flights: BTreeMap<BatchKey, Flight>,
     /// Sent, answered or not, while the broker has not acknowledged it; whether it was live.
-    on_wire: Vec<(Key, bool)>,
+    on_wire: Vec<(BatchKey, bool)>,
     /// Sent in vain so often, longest ago first.
-    retries: VecDeque<(Key, u32)>,
+    retries: VecDeque<(BatchKey, u32)>,
     /// Whose turn it is in the backlog lane.
     is_retry_next: bool,
     /// When the tired may be offered again, if there are any: they count as sent, and are neither
@@ -189,7 +189,7 @@ impl Uplink {
         }
     }
 
-    fn closed(&mut self, key: Key) {
+    fn closed(&mut self, key: BatchKey) {
         self.ledger.queue(key);
         self.live.push_back(key);
         if self.live.len() > LIVE {
@@ -199,7 +199,7 @@ impl Uplink {
 
     fn gone(&mut self, epoch: Epoch, (first, last): Range) {
         self.ledger.forget(epoch, (first, last));
-        let is_gone = |key: &Key| key.epoch == epoch && (first..=last).contains(&key.sequence);
+        let is_gone = |key: &BatchKey| key.epoch == epoch && (first..=last).contains(&key.sequence);
         self.live.retain(|key| !is_gone(key));
         self.flights.retain(|key, _| !is_gone(key));
         self.retries.retain(|(key, _)| !is_gone(key));
@@ -228,7 +228,7 @@ impl Uplink {
         self.rested_at_ms.get_or_insert(now_ms.saturating_add(RESEND_MAX_MS));
     }
 
-    fn acknowledged(&mut self, key: Key, now_ms: i64) {
+    fn acknowledged(&mut self, key: BatchKey, now_ms: i64) {
         let was_live = self.off_wire(key);
         let Some(flight) = self.flights.get(&key).copied() else { return };
         let took_ms = now_ms - flight.sent_at_ms;
@@ -242,13 +242,13 @@ impl Uplink {
 
     /// Takes one publish of this batch from the wire; whether it was a live one. A batch may be
     /// there twice: sent again for a new store before its first PUBACK came.
-    fn off_wire(&mut self, key: Key) -> Option<bool> {
+    fn off_wire(&mut self, key: BatchKey) -> Option<bool> {
         let place = self.on_wire.iter().position(|(on_wire, _)| *on_wire == key)?;
         Some(self.on_wire.remove(place).1)
     }
 
     /// From here on the patience for its notice runs.
-    fn wait_for_notice(&mut self, key: Key, now_ms: i64) {
+    fn wait_for_notice(&mut self, key: BatchKey, now_ms: i64) {
         let Some(attempt) = self.flights.get(&key).map(|flight| flight.attempt) else { return };
         let is_away = self.server.is_some_and(|(is_online, _)| !is_online);
         let resend_at_ms = now_ms.saturating_add(self.patience.wait_ms(attempt, is_away));
@@ -274,7 +274,7 @@ impl Uplink {
             self.strays.unsent += 1;
             return None;
         }
-        let is_named = |key: &Key| key.epoch == notice.epoch && named.contains(key.sequence);
+        let is_named = |key: &BatchKey| key.epoch == notice.epoch && named.contains(key.sequence);
         let mut delays_ms = Vec::new();
         self.flights.retain(|key, flight| {
             let is_answered = is_named(key);
@@ -311,7 +311,7 @@ impl Uplink {
     fn expire(&mut self, now_ms: i64) {
         let is_due = |flight: &Flight| flight.resend_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
         let due = self.flights.extract_if(.., |_, flight| is_due(flight));
-        let mut due: Vec<(Key, Flight)> = due.collect();
+        let mut due: Vec<(BatchKey, Flight)> = due.collect();
         due.sort_by_key(|(_, flight)| flight.resend_at_ms);
         for (key, flight) in due {
             if self.retries.len() < RETRIES {
@@ -345,7 +345,7 @@ impl Uplink {
     }
 
     /// In turn: the oldest that is not on its way, and the one sent in vain longest ago.
-    fn next_of_backlog(&mut self, now_ms: i64) -> Option<(Key, u32)> {
+    fn next_of_backlog(&mut self, now_ms: i64) -> Option<(BatchKey, u32)> {
         let is_rested = self.rested_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
         if is_rested && self.ledger.oldest().is_none() {
             self.offer_again();
@@ -359,7 +359,7 @@ impl Uplink {
         self.next_retry().or(fresh)
     }
 
-    fn next_retry(&mut self) -> Option<(Key, u32)> {
+    fn next_retry(&mut self) -> Option<(BatchKey, u32)> {
         while let Some((key, attempts)) = self.retries.pop_front() {
             if self.ledger.is_queued(key) {
                 return Some((key, attempts));
@@ -368,7 +368,7 @@ impl Uplink {
         None
     }
 
-    fn send(&mut self, key: Key, flight: Flight, effects: &mut Vec<Effect>) {
+    fn send(&mut self, key: BatchKey, flight: Flight, effects: &mut Vec<Effect>) {
         self.resent += u64::from(flight.attempt > 1);
         self.ledger.offer(key);
         self.on_wire.push((key, flight.is_live));

@@ -18,7 +18,7 @@ use runtime::{
 use tokio::time::{Duration, Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use crate::{config::Mqtt, ledger::Key, uplink::IN_FLIGHT};
+use crate::{config::Mqtt, ledger::BatchKey, uplink::IN_FLIGHT};
 
 /// Places in the window beside those of batches, for the status.
 const STATUS_WINDOW: u16 = 4;
@@ -42,9 +42,9 @@ pub enum Told {
     /// It is over, or none could be made.
     Disconnected(String),
     /// The broker has a batch.
-    Acknowledged(Key),
+    Acknowledged(BatchKey),
     /// The broker would not have it, and why.
-    Refused(Key, String),
+    Refused(BatchKey, String),
     /// A message of the server.
     Message(Topic, Vec<u8>),
 }
@@ -59,7 +59,7 @@ pub struct Link {
     backoff: Backoff,
     state: State,
     /// Batches in the pipe, by token.
-    tokens: BTreeMap<u64, Key>,
+    tokens: BTreeMap<u64, BatchKey>,
     next_token: u64,
 }
 
@@ -120,7 +120,7 @@ impl Link {
     }
 
     /// Gives a batch to the connection; whatever becomes of it is told, unless the connection ends.
-    pub fn publish_batch(&mut self, key: Key, payload: Vec<u8>) -> Result<(), PipeError> {
+    pub fn publish_batch(&mut self, key: BatchKey, payload: Vec<u8>) -> Result<(), PipeError> {
         let token = self.next_token;
         let topic = Topic::Batch(self.agent.clone()).to_string();
         self.publish(token, Outgoing { topic, payload: payload.into(), is_retained: false })?;

@@ -61,7 +61,7 @@ pub use self::{
 };
 use crate::{
     batcher::Draft,
-    ledger::{Key, Range},
+    ledger::{BatchKey, Range},
 };
 
 /// Commands that may wait for the disk.
@@ -230,13 +230,13 @@ pub enum Command {
     /// Let an anchor travel with the next batch.
     Anchor(ClockAnchor),
     /// Tell the payload of a batch.
-    Load(Key),
+    Load(BatchKey),
     /// A notice of this store named batches.
     Commit(StoreId, Epoch, Vec<Range>),
     /// Another store counts.
     Adopt(StoreId),
     /// Give a batch another identity, if it has this digest.
-    Renew(Key, Digest),
+    Renew(BatchKey, Digest),
     /// Say when everything before is done.
     Sync(oneshot::Sender<()>),
 }
@@ -247,11 +247,11 @@ pub enum Happening {
     /// All that is queued, oldest epoch first.
     Held(Vec<(Epoch, Vec<Range>)>),
     /// A batch is closed; its payload.
-    Closed(Key, Vec<u8>),
+    Closed(BatchKey, Vec<u8>),
     /// Batches left the spool.
     Gone(Epoch, Range),
     /// What was asked for, `None` where it is gone.
-    Loaded(Key, Option<Vec<u8>>),
+    Loaded(BatchKey, Option<Vec<u8>>),
 }
 
 /// Serves commands until their queue ends; on the thread that it is called on.

@@ -6,7 +6,7 @@ use model::{
     wire::batch_v1::Digest,
 };
 
-use crate::ledger::{Key, Range};
+use crate::ledger::{BatchKey, Range};
 
 /// What happened outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Event {
     /// All that the spool has queued, oldest epoch first: at the start, and after a new store.
     Held(Vec<(Epoch, Vec<Range>)>),
     /// A batch was closed and is queued.
-    Closed(Key),
+    Closed(BatchKey),
     /// Batches left the spool.
     Gone(Epoch, Range),
     /// A connection stands, and its subscriptions.
@@ -22,15 +22,15 @@ pub enum Event {
     /// It is over.
     Disconnected,
     /// The broker has a batch.
-    Acknowledged(Key),
+    Acknowledged(BatchKey),
     /// The broker would not have it, or it could not be handed to the connection.
-    NotSent(Key),
+    NotSent(BatchKey),
     /// The broker takes no packet so large.
-    TooLarge(Key),
+    TooLarge(BatchKey),
     /// The server's word that batches are durable.
     Notice(CommitNotice),
     /// The server holds another batch of this identity; the digest is of the one it refused.
-    Fork(Key, Digest),
+    Fork(BatchKey, Digest),
     /// What the server says of itself.
     Server {
         /// Whether it is there.
@@ -46,14 +46,14 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Publish this batch as the spool has it.
-    Send(Key),
+    Send(BatchKey),
     /// A notice of this store names these batches, among them such as have left the spool.
     Commit(StoreId, Epoch, Vec<Range>),
     /// From here on this store counts: what another one committed is queued again, and the
     /// spool says what that is ([`Event::Held`]).
     Adopt(StoreId),
     /// If the batch has this digest, give it another identity.
-    Renew(Key, Digest),
+    Renew(BatchKey, Digest),
 }
 
 /// Notices that committed nothing, by why; each is one notice.

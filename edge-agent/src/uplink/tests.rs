@@ -10,8 +10,8 @@ use super::*;
 const EPOCH: Epoch = Epoch(5);
 const STORE: StoreId = StoreId(1);
 
-fn key(sequence: u64) -> Key {
-    Key { epoch: EPOCH, sequence }
+fn key(sequence: u64) -> BatchKey {
+    BatchKey { epoch: EPOCH, sequence }
 }
 
 fn notice(store_id: StoreId, ranges: Vec<Range>) -> Event {
@@ -323,7 +323,7 @@ fn starve(held: u64, bad: u64) -> (i64, u64) {
     let mut uplink = Uplink::new(Some(STORE), 1);
     let mut next = held + 1;
     uplink.step(Event::Held(vec![(EPOCH, vec![(1, held)])]), 0);
-    let mut sent: VecDeque<Key> = sends(&uplink.step(Event::Connected, 0)).into();
+    let mut sent: VecDeque<BatchKey> = sends(&uplink.step(Event::Connected, 0)).into();
     let (mut done_at, mut bad_sent) = (None, 0);
     for second in 0.. {
         let now_ms = second * 1_000;
@@ -371,7 +371,7 @@ fn batches_that_nobody_answers_starve_no_others() {
 fn the_windows_hold() {
     let mut uplink = Uplink::new(Some(STORE), 1);
     uplink.step(Event::Held(vec![(EPOCH, vec![(1, 100_000)])]), 0);
-    let mut on_the_way: VecDeque<Key> = sends(&uplink.step(Event::Connected, 0)).into();
+    let mut on_the_way: VecDeque<BatchKey> = sends(&uplink.step(Event::Connected, 0)).into();
     let mut sent = on_the_way.len();
     while let Some(key) = on_the_way.pop_front() {
         let more = sends(&uplink.step(Event::Acknowledged(key), 1));
@@ -382,7 +382,7 @@ fn the_windows_hold() {
     assert_eq!(sent, UNANSWERED / 2 + 1, "half of the unanswered is for the live lane");
 }
 
-fn sends(effects: &[Effect]) -> Vec<Key> {
+fn sends(effects: &[Effect]) -> Vec<BatchKey> {
     let keys = effects.iter().filter_map(|effect| match effect {
         Effect::Send(key) => Some(*key),
         Effect::Commit(..) | Effect::Adopt(_) | Effect::Renew(..) => None,
@@ -400,11 +400,11 @@ struct World {
     adopted: StoreId,
     is_up: bool,
     /// On their way to the broker.
-    publishes: Vec<Key>,
+    publishes: Vec<BatchKey>,
     /// In the broker.
-    broker: Vec<Key>,
+    broker: Vec<BatchKey>,
     notices: Vec<Event>,
-    pubacks: Vec<Key>,
+    pubacks: Vec<BatchKey>,
     /// Durable at the server, by store.
     stored: BTreeMap<StoreId, BTreeSet<u64>>,
     store_id: StoreId,

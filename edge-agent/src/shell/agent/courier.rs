@@ -28,7 +28,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     health::BusHealth,
-    ledger::Key,
+    ledger::BatchKey,
     metrics::Metrics,
     shell::{
         mqtt::{Link, Told},
@@ -84,7 +84,7 @@ pub(crate) struct Courier {
     /// What the spool is to do next; it is never waited for, so that it may wait for this task.
     pub(crate) wishes: VecDeque<Command>,
     /// Payloads of batches just closed, for those sent at once.
-    pub(crate) fresh: BTreeMap<Key, Vec<u8>>,
+    pub(crate) fresh: BTreeMap<BatchKey, Vec<u8>>,
     pub(crate) pace: Pace,
     pub(crate) counted: (Strays, u64),
     /// Reasons for which nothing is sent, as they were logged.
@@ -254,7 +254,7 @@ impl Courier {
         let Refused { reason, detail, epoch, sequence, digest, .. } = refused;
         self.metrics.refusals.with_label_values(&[reason.word()]).inc();
         warn!(reason = reason.word(), detail, ?sequence, "server refuses a batch or part of it");
-        let key = epoch.zip(*sequence).map(|(epoch, sequence)| Key { epoch, sequence });
+        let key = epoch.zip(*sequence).map(|(epoch, sequence)| BatchKey { epoch, sequence });
         let digest = digest.as_ref().and_then(|digest| Digest::from_hex(digest).ok());
         if let (Reason::Fork, Some(key), Some(digest)) = (reason, key, digest) {
             self.step(Event::Fork(key, digest));
@@ -279,7 +279,7 @@ impl Courier {
         }
     }
 
-    fn publish(&mut self, key: Key, payload: Vec<u8>) {
+    fn publish(&mut self, key: BatchKey, payload: Vec<u8>) {
         match self.link.publish_batch(key, payload) {
             Ok(()) => self.metrics.batches_sent.inc(),
             Err(error) if error.fault() == Fault::Transient => {

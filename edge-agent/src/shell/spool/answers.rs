@@ -13,10 +13,10 @@ use super::{
     Happening, Moment, SpoolError,
     file::{self, set_meta},
     opening::forget_previous,
-    room::{self, Dropped, Life},
+    room::{self, Dropped, Shelf},
     writer::Spool,
 };
-use crate::ledger::{Key, Range, Sequences};
+use crate::ledger::{BatchKey, Range, Sequences};
 
 /// A batch's digest and bytes.
 type Row = (Vec<u8>, Vec<u8>);
@@ -24,7 +24,7 @@ type Row = (Vec<u8>, Vec<u8>);
 impl Spool {
     /// The payload of a batch, checked against its digest; `None` where it is gone. One that
     /// cannot be read any more is set aside, and a gap says so.
-    pub fn load(&mut self, key: Key, now: Moment) -> Result<Option<Vec<u8>>, SpoolError> {
+    pub fn load(&mut self, key: BatchKey, now: Moment) -> Result<Option<Vec<u8>>, SpoolError> {
         let Some((digest, bytes)) = self.row(key, now)? else { return Ok(None) };
         let is_whole = batch_v1::decode(&bytes).is_ok_and(|(_, found)| found.as_slice() == digest);
         if is_whole {
@@ -32,15 +32,15 @@ impl Spool {
         }
         error!(epoch = %key.epoch, sequence = key.sequence, "batch in spool is damaged and set aside");
         self.metrics.spool_set_aside.inc();
-        let (lives, dropped) = self.attempt("set a batch aside", now, |spool| {
+        let (shelves, dropped) = self.attempt("set a batch aside", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
             file::keep_aside(&transaction, "batch", &bytes)?;
-            let (mut lives, mut dropped) = (spool.lives.clone(), Dropped::default());
-            room::drop_batch(&transaction, &mut lives, key, GapReason::Damaged, &mut dropped)?;
+            let (mut shelves, mut dropped) = (spool.shelves.clone(), Dropped::default());
+            room::drop_batch(&transaction, &mut shelves, key, GapReason::Damaged, &mut dropped)?;
             transaction.commit()?;
-            Ok((lives, dropped))
+            Ok((shelves, dropped))
         })?;
-        self.lives = lives;
+        self.shelves = shelves;
         self.tell_gone(&dropped, now);
         Ok(None)
     }
@@ -58,10 +58,10 @@ impl Spool {
             debug!(%store_id, "a notice of a store that no longer counts");
             return Ok(());
         }
-        for life in self.lives.iter_mut().filter(|life| life.epoch == epoch) {
-            let named = Sequences::of(ranges).intersection(&life.held);
+        for shelf in self.shelves.iter_mut().filter(|shelf| shelf.epoch == epoch) {
+            let named = Sequences::of(ranges).intersection(&shelf.held);
             for range in named.ranges() {
-                life.queued.remove(range);
+                shelf.queued.remove(range);
                 self.owed.mark(epoch, range, now.boot_ms);
             }
         }
@@ -74,10 +74,10 @@ impl Spool {
     /// From here on this store counts; what another one committed is queued again.
     pub fn adopt(&mut self, store_id: StoreId, now: Moment) {
         if self.store_id.is_some_and(|known| known != store_id) {
-            for life in &mut self.lives {
-                life.queued = life.held.clone();
+            for shelf in &mut self.shelves {
+                shelf.queued = shelf.held.clone();
             }
-            let queued: u64 = self.lives.iter().map(|life| life.queued.count()).sum();
+            let queued: u64 = self.shelves.iter().map(|shelf| shelf.queued.count()).sum();
             info!(%store_id, queued, "the server has another store, all is offered again");
         }
         if self.store_id != Some(store_id) {
@@ -90,7 +90,12 @@ impl Spool {
 
     /// Gives a batch another identity, if it has this digest: that of a new epoch where it is of
     /// the current one, else the next of the current one.
-    pub fn renew(&mut self, key: Key, refused: &Digest, now: Moment) -> Result<(), SpoolError> {
+    pub fn renew(
+        &mut self,
+        key: BatchKey,
+        refused: &Digest,
+        now: Moment,
+    ) -> Result<(), SpoolError> {
         let Some((digest, bytes)) = self.row(key, now)? else { return Ok(()) };
         if digest != refused {
             return Ok(()); // the other's batch was refused, not ours
@@ -125,9 +130,9 @@ impl Spool {
         })?;
         self.previous = None;
         self.tell_gone(&Dropped { keys: vec![key], ..Dropped::default() }, now);
-        for life in self.lives.iter_mut().filter(|life| life.epoch == key.epoch) {
-            life.held.remove((key.sequence, key.sequence));
-            life.queued.remove((key.sequence, key.sequence));
+        for shelf in self.shelves.iter_mut().filter(|shelf| shelf.epoch == key.epoch) {
+            shelf.held.remove((key.sequence, key.sequence));
+            shelf.queued.remove((key.sequence, key.sequence));
         }
         let (_, payload) = self.encode(&batch);
         self.count_in(payload);
@@ -135,9 +140,9 @@ impl Spool {
     }
 
     /// A batch that is held.
-    fn row(&mut self, key: Key, now: Moment) -> Result<Option<Row>, SpoolError> {
-        let is_held = |life: &Life| life.epoch == key.epoch && life.held.contains(key.sequence);
-        if !self.lives.iter().any(is_held) {
+    fn row(&mut self, key: BatchKey, now: Moment) -> Result<Option<Row>, SpoolError> {
+        let is_held = |shelf: &Shelf| shelf.epoch == key.epoch && shelf.held.contains(key.sequence);
+        if !self.shelves.iter().any(is_held) {
             return Ok(None);
         }
         let sql = "SELECT digest, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";

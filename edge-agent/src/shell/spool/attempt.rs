@@ -59,10 +59,10 @@ impl Spool {
     /// Whether something could be dropped.
     fn free(&mut self, now: Moment) -> Result<bool, SpoolError> {
         let fail = |source| SpoolError::Work { attempt: "make room", source };
-        let mut lives = self.lives.clone();
+        let mut shelves = self.shelves.clone();
         let freed = (|| {
             let transaction = self.database.unchecked_transaction()?;
-            let dropped = room::free(&transaction, &mut lives)?;
+            let dropped = room::free(&transaction, &mut shelves)?;
             let overwritten = self.overwritten + dropped.lost_readings;
             if dropped.lost_readings > 0 {
                 set_meta(&transaction, "overwritten", &overwritten.to_string())?;
@@ -72,7 +72,7 @@ impl Spool {
         })();
         match freed {
             Ok((dropped, overwritten)) => {
-                self.lives = lives;
+                self.shelves = shelves;
                 self.overwritten = overwritten;
                 self.tell_gone(&dropped, now);
                 Ok(!dropped.keys.is_empty())

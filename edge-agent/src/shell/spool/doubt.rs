@@ -14,7 +14,7 @@ use model::{
 use rusqlite::Connection;
 
 use super::room;
-use crate::ledger::{Key, Range};
+use crate::ledger::{BatchKey, Range};
 
 /// Batches remembered; at the bound one of the oldest is certain to be a gap.
 const BATCHES: usize = 4_096;
@@ -29,11 +29,11 @@ pub(super) struct Said {
 
 /// What waits as a gap because a batch left: the batch itself, and the gaps that it carried.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(BTreeMap<Key, Vec<Said>>);
+pub(super) struct Doubts(BTreeMap<BatchKey, Vec<Said>>);
 
 impl Doubts {
     /// A batch left, and this was said of it.
-    pub(super) fn add(&mut self, key: Key, said: Vec<Said>) {
+    pub(super) fn add(&mut self, key: BatchKey, said: Vec<Said>) {
         self.0.insert(key, said);
         while self.0.len() > BATCHES {
             self.0.pop_first();
@@ -42,7 +42,7 @@ impl Doubts {
 
     /// A notice named these: what was said because they left is wrong.
     pub(super) fn arrived(&self, epoch: Epoch, (first, last): Range) -> Vec<Said> {
-        let key = |sequence| Key { epoch, sequence };
+        let key = |sequence| BatchKey { epoch, sequence };
         self.0.range(key(first)..=key(last)).flat_map(|(_, said)| said.iter().copied()).collect()
     }
 
@@ -101,12 +101,12 @@ impl Doubts {
     fn count(&self, epoch: Epoch, (first, last): Range) -> Option<u64> {
         let mut count = 0_u64;
         for sequence in first..=last {
-            count += self.readings(Key { epoch, sequence })?;
+            count += self.readings(BatchKey { epoch, sequence })?;
         }
         Some(count)
     }
 
-    fn readings(&self, key: Key) -> Option<u64> {
+    fn readings(&self, key: BatchKey) -> Option<u64> {
         let own: Range = (key.sequence, key.sequence);
         let said = self.0.get(&key)?.iter();
         said.filter(|said| said.epoch == key.epoch && said.range == own)

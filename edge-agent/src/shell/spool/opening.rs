@@ -19,7 +19,7 @@ use super::{
     doubt::Doubts,
     file::{self, Lock, meta, set_meta},
     owed::Owed,
-    room::{self, Life},
+    room::{self, Shelf},
     salvage::{Heir, Wreck, damage_gap},
     takeover,
     writer::{Settings, Spool, Waiting},
@@ -58,7 +58,7 @@ impl Spool {
             next_sequence: 1,
             previous: None,
             store_id: None,
-            lives: Vec::new(),
+            shelves: Vec::new(),
             last_row: 0,
             ran_base_ms: 0,
             waiting: VecDeque::new(),
@@ -101,7 +101,7 @@ impl Spool {
 
     /// Damage was met while running: what is in memory counts more than what can be read.
     pub(super) fn give_up_running(&mut self, error: &SpoolError) -> Result<(), SpoolError> {
-        let queued = self.lives.iter().map(|life| (life.epoch, life.queued.clone())).collect();
+        let queued = self.shelves.iter().map(|shelf| (shelf.epoch, shelf.queued.clone())).collect();
         let unanchored = self.is_anchor_owed.then(|| self.settings.boot_id.to_string());
         let wreck = Wreck {
             owner: Some(self.settings.agent.to_string()),
@@ -158,20 +158,20 @@ impl Spool {
         }
         self.database = file::open(&path)?;
         let fail = |source| SpoolError::Work { attempt: "read the new spool", source };
-        let held = std::mem::take(&mut self.lives);
-        let loaded = self.load_identity().and_then(|()| self.load_lives());
+        let held = std::mem::take(&mut self.shelves);
+        let loaded = self.load_identity().and_then(|()| self.load_shelves());
         if let Err(source) = loaded {
-            self.lives = held;
+            self.shelves = held;
             return Err(fail(source));
         }
-        let kept: u64 = self.lives.iter().map(|life| life.held.count()).sum();
+        let kept: u64 = self.shelves.iter().map(|shelf| shelf.held.count()).sum();
         let aside = wreck.aside.as_deref().map(|aside| aside.display().to_string());
         info!(epoch = %self.epoch, kept, aside, "a new spool is begun");
-        for life in held {
-            let mut gone = life.held;
-            let now_held = self.lives.iter().filter(|now| now.epoch == life.epoch);
+        for shelf in held {
+            let mut gone = shelf.held;
+            let now_held = self.shelves.iter().filter(|now| now.epoch == shelf.epoch);
             now_held.flat_map(|now| now.held.ranges()).for_each(|range| gone.remove(range));
-            self.happenings.extend(gone.ranges().map(|range| Happening::Gone(life.epoch, range)));
+            self.happenings.extend(gone.ranges().map(|range| Happening::Gone(shelf.epoch, range)));
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl Spool {
         self.overwritten = self.number("overwritten").map_err(fail)?.unwrap_or(self.overwritten);
         let unanchored = meta(&self.database, "unanchored").map_err(fail)?;
         self.is_anchor_owed = unanchored == Some(self.settings.boot_id.to_string());
-        self.load_lives().map_err(fail)?;
+        self.load_shelves().map_err(fail)?;
         let sql = "SELECT ran_ms FROM batch ORDER BY rowid DESC LIMIT 1";
         let ran_ms = self.database.query_row(sql, [], |row| row.get::<_, i64>(0));
         self.ran_base_ms = ran_ms.unwrap_or(0).saturating_sub(now.boot_ms);
@@ -230,8 +230,8 @@ impl Spool {
     }
 
     /// Which batches there are, and which of them no notice of this store has named.
-    pub(super) fn load_lives(&mut self) -> rusqlite::Result<()> {
-        let mut lives: Vec<(i64, Life)> = Vec::new();
+    pub(super) fn load_shelves(&mut self) -> rusqlite::Result<()> {
+        let mut shelves: Vec<(i64, Shelf)> = Vec::new();
         {
             let sql = "SELECT epoch, sequence, rowid FROM batch ORDER BY epoch, sequence";
             let mut statement = self.database.prepare(sql)?;
@@ -239,16 +239,16 @@ impl Spool {
             while let Some(row) = rows.next()? {
                 let epoch = Epoch(row.get::<_, i64>(0)?.cast_unsigned());
                 let sequence = row.get::<_, i64>(1)?.cast_unsigned();
-                if lives.last().is_none_or(|(_, life)| life.epoch != epoch) {
-                    lives.push((row.get(2)?, Life::new(epoch)));
+                if shelves.last().is_none_or(|(_, shelf)| shelf.epoch != epoch) {
+                    shelves.push((row.get(2)?, Shelf::new(epoch)));
                 }
-                if let Some((_, life)) = lives.last_mut() {
-                    life.held.insert((sequence, sequence));
+                if let Some((_, shelf)) = shelves.last_mut() {
+                    shelf.held.insert((sequence, sequence));
                 }
             }
         }
-        for (_, life) in &mut lives {
-            life.queued = life.held.clone();
+        for (_, shelf) in &mut shelves {
+            shelf.queued = shelf.held.clone();
         }
         {
             let sql = "SELECT epoch, first_sequence, last_sequence FROM committed";
@@ -258,19 +258,19 @@ impl Spool {
                 let epoch = Epoch(row.get::<_, i64>(0)?.cast_unsigned());
                 let first = row.get::<_, i64>(1)?.cast_unsigned();
                 let last = row.get::<_, i64>(2)?.cast_unsigned();
-                for (_, life) in lives.iter_mut().filter(|(_, life)| life.epoch == epoch) {
-                    life.queued.remove((first, last));
+                for (_, shelf) in shelves.iter_mut().filter(|(_, shelf)| shelf.epoch == epoch) {
+                    shelf.queued.remove((first, last));
                 }
             }
         }
-        lives.sort_by_key(|(first_row, _)| *first_row);
-        self.lives = lives.into_iter().map(|(_, life)| life).collect();
+        shelves.sort_by_key(|(first_row, _)| *first_row);
+        self.shelves = shelves.into_iter().map(|(_, shelf)| shelf).collect();
         Ok(())
     }
 
     /// What is queued, oldest epoch first.
     pub(super) fn queued(&self) -> Vec<(Epoch, Vec<Range>)> {
-        self.lives.iter().map(|life| (life.epoch, life.queued.ranges().collect())).collect()
+        self.shelves.iter().map(|shelf| (shelf.epoch, shelf.queued.ranges().collect())).collect()
     }
 
     /// The rows of the open batch that a crash left behind wait to be closed.

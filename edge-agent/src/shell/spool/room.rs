@@ -9,7 +9,7 @@ use model::{
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::doubt::{Said, said};
-use crate::ledger::{Key, Sequences};
+use crate::ledger::{BatchKey, Sequences};
 
 /// The most batches that go in one transaction, so that none takes long.
 const DROPS: usize = 32;
@@ -25,14 +25,14 @@ const GAUGES: usize = batch_v1::MAX_GAP_GAUGES / 4;
 
 /// One epoch's batches on disk.
 #[derive(Debug, Clone)]
-pub(super) struct Life {
+pub(super) struct Shelf {
     pub(super) epoch: Epoch,
     pub(super) held: Sequences,
     /// Those that no notice has named.
     pub(super) queued: Sequences,
 }
 
-impl Life {
+impl Shelf {
     /// Without batches yet.
     pub(super) fn new(epoch: Epoch) -> Self {
         Self { epoch, held: Sequences::default(), queued: Sequences::default() }
@@ -59,17 +59,17 @@ impl Limits {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dropped {
     /// All of them.
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<BatchKey>,
     /// Readings in those that no notice had named.
     pub(super) lost_readings: u64,
     /// What gaps say now because those left.
-    pub(super) doubts: Vec<(Key, Vec<Said>)>,
+    pub(super) doubts: Vec<(BatchKey, Vec<Said>)>,
 }
 
-/// Room for `need_bytes` more, by the settings and by the disk. `lives` loses what is dropped.
+/// Room for `need_bytes` more, by the settings and by the disk. `shelves` loses what is dropped.
 pub(super) fn make(
     database: &Connection,
-    lives: &mut [Life],
+    shelves: &mut [Shelf],
     limits: &Limits,
     need_bytes: u64,
     ran_ms: i64,
@@ -79,7 +79,7 @@ pub(super) fn make(
         let (all, free) = (pages(database, "page_count")?, pages(database, "freelist_count")?);
         let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
         let is_tight = limits.is_tight() && free.saturating_mul(PAGE_BYTES) < need_bytes;
-        let oldest = oldest_committed(lives).or_else(|| oldest_queued(lives));
+        let oldest = oldest_committed(shelves).or_else(|| oldest_queued(shelves));
         let Some(key) = oldest else { break };
         let reason = if is_over || is_old(database, key, ran_ms, limits)? {
             GapReason::Overwritten
@@ -88,20 +88,20 @@ pub(super) fn make(
         } else {
             break;
         };
-        drop_batch(database, lives, key, reason, &mut dropped)?;
+        drop_batch(database, shelves, key, reason, &mut dropped)?;
     }
     Ok(dropped)
 }
 
 /// Some room, since the disk is full: a few committed batches, or else the oldest queued one.
-pub(super) fn free(database: &Connection, lives: &mut [Life]) -> rusqlite::Result<Dropped> {
+pub(super) fn free(database: &Connection, shelves: &mut [Shelf]) -> rusqlite::Result<Dropped> {
     let mut dropped = Dropped::default();
     while dropped.keys.len() < DROPS / 4 {
-        let Some(key) = oldest_committed(lives) else { break };
-        drop_batch(database, lives, key, GapReason::DiskFull, &mut dropped)?;
+        let Some(key) = oldest_committed(shelves) else { break };
+        drop_batch(database, shelves, key, GapReason::DiskFull, &mut dropped)?;
     }
-    if let (true, Some(key)) = (dropped.keys.is_empty(), oldest_queued(lives)) {
-        drop_batch(database, lives, key, GapReason::DiskFull, &mut dropped)?;
+    if let (true, Some(key)) = (dropped.keys.is_empty(), oldest_queued(shelves)) {
+        drop_batch(database, shelves, key, GapReason::DiskFull, &mut dropped)?;
     }
     Ok(dropped)
 }
@@ -110,14 +110,14 @@ pub(super) fn free(database: &Connection, lives: &mut [Life]) -> rusqlite::Resul
 /// for the next batch again.
 pub(super) fn drop_batch(
     database: &Connection,
-    lives: &mut [Life],
-    key: Key,
+    shelves: &mut [Shelf],
+    key: BatchKey,
     reason: GapReason,
     dropped: &mut Dropped,
 ) -> rusqlite::Result<()> {
     let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
     let is_queued =
-        lives.iter().any(|life| life.epoch == key.epoch && life.queued.contains(key.sequence));
+        shelves.iter().any(|shelf| shelf.epoch == key.epoch && shelf.queued.contains(key.sequence));
     if is_queued {
         let sql =
             "SELECT from_ms, to_ms, points, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
@@ -154,9 +154,9 @@ pub(super) fn drop_batch(
     }
     let sql = "DELETE FROM batch WHERE epoch = ?1 AND sequence = ?2";
     database.prepare_cached(sql)?.execute(params![epoch, sequence])?;
-    for life in lives.iter_mut().filter(|life| life.epoch == key.epoch) {
-        life.held.remove((key.sequence, key.sequence));
-        life.queued.remove((key.sequence, key.sequence));
+    for shelf in shelves.iter_mut().filter(|shelf| shelf.epoch == key.epoch) {
+        shelf.held.remove((key.sequence, key.sequence));
+        shelf.queued.remove((key.sequence, key.sequence));
     }
     dropped.keys.push(key);
     Ok(())
@@ -243,19 +243,26 @@ pub(super) fn fitting(gaps: &[Gap], lost: &[Gap]) -> usize {
 }
 
 /// The oldest batch that a notice has named.
-fn oldest_committed(lives: &[Life]) -> Option<Key> {
-    lives.iter().find_map(|life| {
-        let sequence = life.held.first_without(&life.queued)?;
-        Some(Key { epoch: life.epoch, sequence })
+fn oldest_committed(shelves: &[Shelf]) -> Option<BatchKey> {
+    shelves.iter().find_map(|shelf| {
+        let sequence = shelf.held.first_without(&shelf.queued)?;
+        Some(BatchKey { epoch: shelf.epoch, sequence })
     })
 }
 
 /// The oldest batch that none has.
-pub(super) fn oldest_queued(lives: &[Life]) -> Option<Key> {
-    lives.iter().find_map(|life| Some(Key { epoch: life.epoch, sequence: life.queued.first()? }))
+pub(super) fn oldest_queued(shelves: &[Shelf]) -> Option<BatchKey> {
+    shelves
+        .iter()
+        .find_map(|shelf| Some(BatchKey { epoch: shelf.epoch, sequence: shelf.queued.first()? }))
 }
 
-fn is_old(database: &Connection, key: Key, ran_ms: i64, limits: &Limits) -> rusqlite::Result<bool> {
+fn is_old(
+    database: &Connection,
+    key: BatchKey,
+    ran_ms: i64,
+    limits: &Limits,
+) -> rusqlite::Result<bool> {
     let sql = "SELECT ran_ms FROM batch WHERE epoch = ?1 AND sequence = ?2";
     let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
     let closed =

@@ -24,7 +24,7 @@ use super::{
     opening::{previous_of, set_previous},
     room, takeover,
 };
-use crate::ledger::{Key, Range, Sequences};
+use crate::ledger::{BatchKey, Range, Sequences};
 
 /// Batches copied in one transaction.
 const CHUNK: usize = 64;
@@ -64,7 +64,7 @@ pub(super) struct Heir<'a> {
 /// The batches that can be found, and whether those are all.
 #[derive(Debug, Default)]
 struct Found {
-    rows: BTreeMap<Key, i64>,
+    rows: BTreeMap<BatchKey, i64>,
     is_complete: bool,
 }
 
@@ -167,7 +167,7 @@ impl Wreck {
             }
         }
         let rows = found.rows.into_iter();
-        let mut rows: Vec<(i64, Key)> = rows
+        let mut rows: Vec<(i64, BatchKey)> = rows
             .filter(|(key, _)| set_of(&mut wanted, key.epoch).contains(key.sequence))
             .map(|(key, row)| (row, key))
             .collect();
@@ -238,7 +238,7 @@ fn find(old: &Connection) -> Found {
         while let Some(row) = rows.next()? {
             let epoch = Epoch(row.get::<_, i64>(0)?.cast_unsigned());
             let sequence = row.get::<_, i64>(1)?.cast_unsigned();
-            found.rows.insert(Key { epoch, sequence }, row.get(2)?);
+            found.rows.insert(BatchKey { epoch, sequence }, row.get(2)?);
         }
         Ok(())
     };
@@ -274,7 +274,12 @@ fn committed(old: &Connection) -> Batches {
 }
 
 /// Copies one batch if it is what its digest says; fails only where it cannot be written.
-fn copy_batch(old: &Connection, new: &Connection, row: i64, key: Key) -> rusqlite::Result<bool> {
+fn copy_batch(
+    old: &Connection,
+    new: &Connection,
+    row: i64,
+    key: BatchKey,
+) -> rusqlite::Result<bool> {
     let sql = "SELECT digest, from_ms, to_ms, points, closed_at, ran_ms, bytes FROM batch
                WHERE rowid = ?1";
     let read = old.prepare_cached(sql).and_then(|mut statement| {

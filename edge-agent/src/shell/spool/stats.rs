@@ -9,7 +9,7 @@ use model::{
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Moment, SpoolError, file, room, writer::Spool};
-use crate::{clock_trust::is_possible, ledger::Key};
+use crate::{clock_trust::is_possible, ledger::BatchKey};
 
 const HOUR_MS: i64 = 3_600_000;
 const PAGE_BYTES: u64 = 4_096;
@@ -68,25 +68,25 @@ impl fmt::Display for Stats {
 }
 
 pub(super) fn of(spool: &Spool, now: Moment) -> Stats {
-    let current = spool.lives.iter().find(|life| life.epoch == spool.epoch);
-    let oldest_queued = current.and_then(|life| life.queued.first());
-    let oldest = oldest_queued.map(|sequence| Key { epoch: spool.epoch, sequence });
+    let current = spool.shelves.iter().find(|shelf| shelf.epoch == spool.epoch);
+    let oldest_queued = current.and_then(|shelf| shelf.queued.first());
+    let oldest = oldest_queued.map(|sequence| BatchKey { epoch: spool.epoch, sequence });
     let oldest_at = oldest.and_then(|key| column(&spool.database, "from_ms", key));
-    let held: u64 = spool.lives.iter().map(|life| life.held.count()).sum();
-    let queued: u64 = spool.lives.iter().map(|life| life.queued.count()).sum();
+    let held: u64 = spool.shelves.iter().map(|shelf| shelf.held.count()).sum();
+    let queued: u64 = spool.shelves.iter().map(|shelf| shelf.queued.count()).sum();
     let bytes = used(&spool.database).unwrap_or(0);
     let first = spool
-        .lives
+        .shelves
         .iter()
-        .find_map(|life| Some(Key { epoch: life.epoch, sequence: life.held.first()? }));
-    let ran_of = |key: Key| column(&spool.database, "ran_ms", key);
+        .find_map(|shelf| Some(BatchKey { epoch: shelf.epoch, sequence: shelf.held.first()? }));
+    let ran_of = |key: BatchKey| column(&spool.database, "ran_ms", key);
     let ran_ms = spool.ran_ms(now);
-    let life = Life {
+    let usage = Usage {
         bytes,
         held,
         queued,
         span_ms: first.and_then(ran_of).map_or(0, |first_ms| ran_ms - first_ms),
-        queued_ms: room::oldest_queued(&spool.lives).and_then(ran_of).map_or(0, |ms| ran_ms - ms),
+        queued_ms: room::oldest_queued(&spool.shelves).and_then(ran_of).map_or(0, |ms| ran_ms - ms),
     };
     Stats {
         epoch: Some(spool.epoch),
@@ -95,7 +95,7 @@ pub(super) fn of(spool: &Spool, now: Moment) -> Stats {
         queued,
         oldest_queued,
         queued_from: oldest_at.and_then(utc),
-        hours_left: life.hours_left(i64::from(spool.settings.hours), spool.settings.max_bytes),
+        hours_left: usage.hours_left(i64::from(spool.settings.hours), spool.settings.max_bytes),
         overwritten: spool.overwritten,
     }
 }
@@ -135,7 +135,8 @@ fn read(database: &Connection, hours: u32, max_bytes: u64) -> rusqlite::Result<S
     let since = |ms: Option<i64>| newest_ms.zip(ms).map_or(0, |(newest, ms)| newest - ms);
     let bytes = used(&moment)?;
     let (held, queued) = (held.cast_unsigned(), queued.cast_unsigned());
-    let life = Life { bytes, held, queued, span_ms: since(first_ms), queued_ms: since(queued_ms) };
+    let usage =
+        Usage { bytes, held, queued, span_ms: since(first_ms), queued_ms: since(queued_ms) };
     let overwritten = file::meta(&moment, "overwritten")?.and_then(|text| text.parse().ok());
     Ok(Stats {
         epoch,
@@ -144,13 +145,13 @@ fn read(database: &Connection, hours: u32, max_bytes: u64) -> rusqlite::Result<S
         queued,
         oldest_queued: oldest.map(|(sequence, _)| sequence.cast_unsigned()),
         queued_from: oldest.and_then(|(_, from_ms)| utc(from_ms)),
-        hours_left: life.hours_left(i64::from(hours), max_bytes),
+        hours_left: usage.hours_left(i64::from(hours), max_bytes),
         overwritten: overwritten.unwrap_or(0),
     })
 }
 
 /// What room and time the batches take.
-struct Life {
+struct Usage {
     bytes: u64,
     held: u64,
     queued: u64,
@@ -160,7 +161,7 @@ struct Life {
     queued_ms: i64,
 }
 
-impl Life {
+impl Usage {
     /// By hours or by bytes, whichever comes first; to a tenth. By bytes only once enough batches
     /// are held to know what one takes, and how often it comes.
     fn hours_left(&self, hours: i64, max_bytes: u64) -> f64 {
@@ -184,7 +185,7 @@ fn utc(moment_ms: i64) -> Option<Timestamp> {
     Some(Timestamp::clamped(moment_ms)).filter(|moment| is_possible(*moment))
 }
 
-fn column(database: &Connection, name: &str, key: Key) -> Option<i64> {
+fn column(database: &Connection, name: &str, key: BatchKey) -> Option<i64> {
     let sql = format!("SELECT {name} FROM batch WHERE epoch = ?1 AND sequence = ?2");
     let values = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
     database.prepare_cached(&sql).ok()?.query_row(values, |row| row.get(0)).ok()

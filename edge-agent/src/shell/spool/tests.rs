@@ -114,7 +114,7 @@ fn after_a_crash_the_open_batch_goes_on_under_its_sequence() {
     let mut again = Spool::open(settings, metrics, world.now).unwrap();
     let epoch = world.spool().epoch;
     assert_eq!(again.take_happenings(), [Happening::Held(vec![(epoch, vec![(1, 2)])])]);
-    let payload = again.load(Key { epoch, sequence: 2 }, world.now).unwrap().unwrap();
+    let payload = again.load(BatchKey { epoch, sequence: 2 }, world.now).unwrap().unwrap();
     let (batch, _) = batch_v1::decode(&payload).unwrap();
     assert_eq!(values(&batch).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8]);
 }
@@ -128,7 +128,7 @@ fn committed_batches_go_first_and_then_the_oldest_with_a_gap() {
     let epoch = world.spool().epoch;
     let now = world.now;
     world.spool().adopt(STORE, now);
-    let key = |sequence| Key { epoch, sequence };
+    let key = |sequence| BatchKey { epoch, sequence };
     for _ in 0..20 {
         world.batch(1_500);
     }
@@ -139,7 +139,7 @@ fn committed_batches_go_first_and_then_the_oldest_with_a_gap() {
         first_lost = world.spool().overwritten;
     }
     world.reconcile();
-    let held = world.spool().lives[0].held.clone();
+    let held = world.spool().shelves[0].held.clone();
     assert!(!held.contains(1), "the oldest is lost: {held:?}");
     assert!(!held.contains(3) && !held.contains(7), "what the server has went before: {held:?}");
     world.batch(1_500);
@@ -189,7 +189,7 @@ fn another_store_is_offered_everything_that_is_held() {
     for _ in 0..3 {
         world.batch(1);
     }
-    world.commit(&[Key { epoch, sequence: 2 }]);
+    world.commit(&[BatchKey { epoch, sequence: 2 }]);
     let queued = |world: &World| world.queued.iter().map(|key| key.sequence).collect::<Vec<_>>();
     assert_eq!(queued(&world), [1, 3]);
     world.restart();
@@ -209,14 +209,14 @@ fn a_forked_batch_is_sent_again_in_a_new_epoch_and_another_ones_is_not() {
         world.batch(2);
     }
     let digest_of = |world: &mut World, sequence| {
-        let payload = world.spool().load(Key { epoch: old, sequence }, now).unwrap().unwrap();
+        let payload = world.spool().load(BatchKey { epoch: old, sequence }, now).unwrap().unwrap();
         batch_v1::decode(&payload).unwrap().1
     };
-    world.spool().renew(Key { epoch: old, sequence: 2 }, &[0; 32], now).unwrap();
+    world.spool().renew(BatchKey { epoch: old, sequence: 2 }, &[0; 32], now).unwrap();
     assert_eq!(world.spool().epoch, old, "somebody else's batch");
     for sequence in [2, 1] {
         let digest = digest_of(&mut world, sequence);
-        world.spool().renew(Key { epoch: old, sequence }, &digest, now).unwrap();
+        world.spool().renew(BatchKey { epoch: old, sequence }, &digest, now).unwrap();
         world.hear();
     }
     let new = world.spool().epoch;
@@ -224,13 +224,13 @@ fn a_forked_batch_is_sent_again_in_a_new_epoch_and_another_ones_is_not() {
     let keys: Vec<(bool, u64)> =
         world.queued.iter().map(|key| (key.epoch == new, key.sequence)).collect();
     assert_eq!(BTreeSet::from_iter(keys), BTreeSet::from([(false, 3), (true, 1), (true, 2)]));
-    let payload = world.spool().load(Key { epoch: new, sequence: 1 }, now).unwrap().unwrap();
+    let payload = world.spool().load(BatchKey { epoch: new, sequence: 1 }, now).unwrap().unwrap();
     let (batch, _) = batch_v1::decode(&payload).unwrap();
     assert_eq!(batch.previous.unwrap().epoch, old);
     assert_eq!(batch.previous.unwrap().last_sequence, 3);
     world.reconcile();
     world.batch(1);
-    assert!(world.queued.contains(&Key { epoch: new, sequence: 3 }));
+    assert!(world.queued.contains(&BatchKey { epoch: new, sequence: 3 }));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn rows_that_do_not_decode_are_stepped_over_and_kept_aside() {
     database.execute("UPDATE batch SET bytes = x'0badc0de' WHERE sequence = 1", []).unwrap();
     world.spool = None;
     world.start();
-    assert_eq!(world.spool().load(Key { epoch, sequence: 1 }, now).unwrap(), None);
+    assert_eq!(world.spool().load(BatchKey { epoch, sequence: 1 }, now).unwrap(), None);
     world.batch(1);
     let kept: i64 = world
         .spool()
@@ -282,7 +282,7 @@ fn rows_that_do_not_decode_are_stepped_over_and_kept_aside() {
         .unwrap();
     assert_eq!(kept, 2);
     let batches = [3, 4].map(|sequence| {
-        let payload = world.spool().load(Key { epoch, sequence }, now).unwrap().unwrap();
+        let payload = world.spool().load(BatchKey { epoch, sequence }, now).unwrap().unwrap();
         batch_v1::decode(&payload).unwrap().0
     });
     assert_eq!(values(&batches[0]).count(), 2, "the good row of the open batch");
@@ -307,7 +307,7 @@ fn a_full_disk_drops_committed_batches_then_the_oldest_and_then_counts() {
             .pragma_update_and_check(None, "max_page_count", pages + spare, |_| Ok(()))
             .unwrap();
     };
-    world.commit(&[Key { epoch, sequence: 5 }, Key { epoch, sequence: 6 }]);
+    world.commit(&[BatchKey { epoch, sequence: 5 }, BatchKey { epoch, sequence: 6 }]);
     full(&mut world, 0);
     world.batch(1_500);
     assert_eq!(world.spool().overwritten, 0, "two committed ones made room");

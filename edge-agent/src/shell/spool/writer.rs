@@ -20,11 +20,11 @@ use super::{
     file::{Lock, set_meta},
     opening::forget_previous,
     owed::Owed,
-    room::{self, Dropped, Life},
+    room::{self, Dropped, Shelf},
     salvage::Wreck,
     stats,
 };
-use crate::{batcher::Draft, ledger::Key, metrics::Metrics};
+use crate::{batcher::Draft, ledger::BatchKey, metrics::Metrics};
 
 /// Readings of closed batches that may wait in memory for the disk to have room.
 const WAITING_POINTS: usize = 32_768;
@@ -68,7 +68,7 @@ pub struct Spool {
     pub(super) previous: Option<Previous>,
     pub(super) store_id: Option<StoreId>,
     /// Oldest epoch first.
-    pub(super) lives: Vec<Life>,
+    pub(super) shelves: Vec<Shelf>,
     pub(super) last_row: i64,
     /// What `ran_ms` is before the milliseconds since boot are added.
     pub(super) ran_base_ms: i64,
@@ -237,10 +237,10 @@ impl Spool {
             ..draft.batch(self.identity())
         };
         let (digest, bytes) = self.encode(&batch);
-        let mut lives = self.lives.clone();
+        let mut shelves = self.shelves.clone();
         let ran_ms = self.ran_ms(now);
         let need_bytes = u64::try_from(bytes.len() + ROW_BYTES).unwrap_or(u64::MAX);
-        let dropped = room::make(&transaction, &mut lives, &self.limits(), need_bytes, ran_ms)?;
+        let dropped = room::make(&transaction, &mut shelves, &self.limits(), need_bytes, ran_ms)?;
         let (from_ms, to_ms) = draft.span_ms();
         let sql = "INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         transaction.prepare_cached(sql)?.execute(params![
@@ -271,7 +271,7 @@ impl Spool {
         self.owed.clear();
         self.previous = None;
         self.is_anchor_owed |= owes_anchor;
-        self.lives = lives;
+        self.shelves = shelves;
         self.overwritten = overwritten;
         self.lost.drain(..carried_lost);
         self.tell_gone(&dropped, now);
@@ -328,14 +328,14 @@ impl Spool {
 
     /// The batch with the next sequence is on disk.
     pub(super) fn count_in(&mut self, payload: Vec<u8>) {
-        let key = Key { epoch: self.epoch, sequence: self.next_sequence };
+        let key = BatchKey { epoch: self.epoch, sequence: self.next_sequence };
         self.next_sequence += 1;
-        if self.lives.last().is_none_or(|life| life.epoch != key.epoch) {
-            self.lives.push(Life::new(key.epoch));
+        if self.shelves.last().is_none_or(|shelf| shelf.epoch != key.epoch) {
+            self.shelves.push(Shelf::new(key.epoch));
         }
-        if let Some(life) = self.lives.last_mut() {
-            life.held.insert((key.sequence, key.sequence));
-            life.queued.insert((key.sequence, key.sequence));
+        if let Some(shelf) = self.shelves.last_mut() {
+            shelf.held.insert((key.sequence, key.sequence));
+            shelf.queued.insert((key.sequence, key.sequence));
         }
         self.metrics.batches_closed.inc();
         self.happenings.push(Happening::Closed(key, payload));

@@ -99,7 +99,7 @@ fn damage_met_while_running_costs_no_reading_of_the_open_batch() {
     world.batch(2);
     let new = world.spool().epoch;
     assert_ne!(new, old);
-    assert_eq!(world.queued, BTreeSet::from([Key { epoch: new, sequence: 1 }]));
+    assert_eq!(world.queued, BTreeSet::from([BatchKey { epoch: new, sequence: 1 }]));
     let batch = queued(&mut world).remove(0);
     assert_eq!(values(&batch).count(), 4);
     assert_eq!((batch.gaps[0].first_sequence, batch.gaps[0].last_sequence), (1, 40));
@@ -136,10 +136,10 @@ fn the_store_and_what_it_named_outlive_damage() {
     world.batch(3);
     assert_eq!(world.spool().store_id(), Some(STORE));
     let epoch = world.spool().epoch;
-    world.commit(&[Key { epoch, sequence: 1 }]);
+    world.commit(&[BatchKey { epoch, sequence: 1 }]);
     world.restart();
     assert_eq!(world.spool().store_id(), Some(STORE));
-    assert_eq!(world.queued, BTreeSet::from([Key { epoch, sequence: 2 }]), "marked on disk");
+    assert_eq!(world.queued, BTreeSet::from([BatchKey { epoch, sequence: 2 }]), "marked on disk");
 }
 
 #[test]

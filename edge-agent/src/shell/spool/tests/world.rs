@@ -31,10 +31,10 @@ pub(super) struct World {
     pub(super) open: Vec<Point>,
     /// How many of those are rows.
     pub(super) saved: usize,
-    pub(super) queued: BTreeSet<Key>,
+    pub(super) queued: BTreeSet<BatchKey>,
     /// What the server has: values, and gaps by batch.
     pub(super) stored: BTreeSet<i64>,
-    pub(super) told_gaps: BTreeMap<Key, u64>,
+    pub(super) told_gaps: BTreeMap<BatchKey, u64>,
 }
 
 /// What a spool's file holds.
@@ -43,7 +43,7 @@ pub(super) struct Census {
     pub(super) values: BTreeSet<i64>,
     /// Readings counted by gaps that wait, and by the gaps of each batch.
     pub(super) waiting_gaps: u64,
-    pub(super) gaps: BTreeMap<Key, u64>,
+    pub(super) gaps: BTreeMap<BatchKey, u64>,
 }
 
 impl World {
@@ -91,7 +91,7 @@ impl World {
                 Happening::Held(queued) => {
                     let keys = queued.iter().flat_map(|(epoch, ranges)| {
                         let all = ranges.iter().flat_map(|(first, last)| *first..=*last);
-                        all.map(|sequence| Key { epoch: *epoch, sequence })
+                        all.map(|sequence| BatchKey { epoch: *epoch, sequence })
                     });
                     self.queued = keys.collect();
                 }
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// The server stores these and says so.
-    pub(super) fn commit(&mut self, keys: &[Key]) {
+    pub(super) fn commit(&mut self, keys: &[BatchKey]) {
         let now = self.now;
         for key in keys {
             let Some(payload) = self.spool().load(*key, now).unwrap() else { continue };
@@ -238,7 +238,7 @@ pub(super) fn census(spool: &Spool) -> Census {
     let mut rows = batches.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let (batch, _) = batch_v1::decode(&row.get::<_, Vec<u8>>(2).unwrap()).unwrap();
-        let key = Key { epoch: batch.id.epoch, sequence: batch.id.sequence };
+        let key = BatchKey { epoch: batch.id.epoch, sequence: batch.id.sequence };
         for value in values(&batch) {
             assert!(census.values.insert(value), "{value} twice");
         }
