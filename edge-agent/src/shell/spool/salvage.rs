@@ -68,6 +68,18 @@ struct Found {
     is_complete: bool,
 }
 
+/// What came of the batches.
+#[derive(Debug, Default)]
+struct Salvaged {
+    /// Queued as far as anyone knows.
+    wanted: Batches,
+    /// Of those, in the new file.
+    copied: Batches,
+    /// Named by the damaged file, read or not.
+    found: Batches,
+    committed: Batches,
+}
+
 impl Wreck {
     /// What can be read of the file at `path`.
     pub(super) fn read(path: &Path) -> Self {
@@ -102,16 +114,24 @@ impl Wreck {
         let fail = |source| SpoolError::Work { attempt: "make a new spool", source };
         let database = file::open(&new)?;
         let old = open(path);
-        let (wanted, copied) = match &old {
-            Some(old) => self.copy(old, &database).map_err(fail)?,
-            None => (self.all_queued(), Vec::new()),
-        };
-        let transaction = database.unchecked_transaction().map_err(fail)?;
+        let mut salvaged = Salvaged { wanted: self.all_queued(), ..Salvaged::default() };
         if let Some(old) = &old {
-            copy_rows(old, &transaction, "reading", "columns").map_err(fail)?;
-            copy_rows(old, &transaction, "gap", "bytes").map_err(fail)?;
+            salvaged = self.copy(old, &database).map_err(fail)?;
         }
-        self.settle(&transaction, heir, &without(wanted, &copied)).map_err(fail)?;
+        let transaction = database.unchecked_transaction().map_err(fail)?;
+        let mut lost = without(salvaged.wanted.clone(), &[&salvaged.copied]);
+        if let Some(old) = &old {
+            let is_open_whole = copy_rows(old, &transaction, "reading", "columns").map_err(fail)?;
+            // where it ran, the batcher has them
+            if !is_open_whole && self.queued.is_none() {
+                let next = self.next_sequence.unwrap_or(0);
+                lost.push((self.epoch.unwrap_or(Epoch(0)), (next, next)));
+            }
+            if !copy_rows(old, &transaction, "gap", "bytes").map_err(fail)? {
+                lost.extend(self.perhaps_untold(&salvaged));
+            }
+        }
+        self.settle(&transaction, heir, &lost).map_err(fail)?;
         also(&transaction).map_err(fail)?;
         transaction.commit().map_err(fail)?;
         // closing folds its log into the file, so that it can be renamed alone
@@ -148,8 +168,17 @@ impl Wreck {
         Ok(())
     }
 
-    /// Copies what is queued and can be read: what was wanted, and what of it is there.
-    fn copy(&self, old: &Connection, new: &Connection) -> rusqlite::Result<(Batches, Batches)> {
+    /// Batches of the current epoch that are nowhere: their gaps may have waited. One that was told
+    /// is told twice, which is allowed.
+    fn perhaps_untold(&self, salvaged: &Salvaged) -> Vec<(Epoch, Range)> {
+        let last = self.next_sequence.and_then(|next| next.checked_sub(1));
+        let all = self.epoch.zip(last).map(|(epoch, last)| (epoch, Sequences::of(&[(1, last)])));
+        let known = [&salvaged.wanted, &salvaged.found, &salvaged.committed];
+        without(all.into_iter().collect(), &known)
+    }
+
+    /// Copies what is queued and can be read.
+    fn copy(&self, old: &Connection, new: &Connection) -> rusqlite::Result<Salvaged> {
         let found = find(old);
         let committed = committed(old);
         let mut wanted = self.queued.clone().unwrap_or_default();
@@ -165,6 +194,10 @@ impl Wreck {
             for (epoch, ranges) in &committed {
                 ranges.ranges().for_each(|range| set_of(&mut wanted, *epoch).remove(range));
             }
+        }
+        let mut all_found = Batches::new();
+        for key in found.rows.keys() {
+            set_of(&mut all_found, key.epoch).insert((key.sequence, key.sequence));
         }
         let rows = found.rows.into_iter();
         let mut rows: Vec<(i64, BatchKey)> = rows
@@ -186,7 +219,7 @@ impl Wreck {
             }
             transaction.commit()?;
         }
-        Ok((wanted, copied))
+        Ok(Salvaged { wanted, copied, found: all_found, committed })
     }
 
     /// All that may have been queued where nothing tells what was; of an epoch that nothing tells
@@ -307,26 +340,33 @@ fn copy_batch(
     Ok(is_whole)
 }
 
-/// Copies the rows of a small table that decode; fails only where they cannot be written.
+/// Copies the rows of a small table that decode, up to the first page that cannot be read; whether
+/// those are all. Fails only where they cannot be written.
 fn copy_rows(
     old: &Connection,
     new: &Connection,
     table: &str,
     column: &str,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let read = old.prepare(&format!("SELECT id, {column} FROM {table} ORDER BY id"));
-    let Ok(mut statement) = read else { return Ok(()) };
-    let Ok(mut rows) = statement.query([]) else { return Ok(()) };
-    // up to the first page that cannot be read
-    while let Ok(Some(row)) = rows.next() {
-        let (Ok(id), Ok(bytes)) = (row.get::<_, i64>(0), row.get::<_, Vec<u8>>(1)) else {
-            continue;
+    let Ok(mut statement) = read else { return Ok(false) };
+    let Ok(mut rows) = statement.query([]) else { return Ok(false) };
+    let mut is_whole = true;
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(is_whole),
+            Err(_) => return Ok(false),
         };
-        if batch_v1::decode(&bytes).is_ok() {
-            new.execute(&format!("INSERT INTO {table} VALUES (?1, ?2)"), params![id, bytes])?;
+        let (id, bytes) = (row.get::<_, i64>(0), row.get::<_, Vec<u8>>(1));
+        match id.and_then(|id| Ok((id, bytes?))) {
+            Ok((id, bytes)) if batch_v1::decode(&bytes).is_ok() => {
+                let sql = format!("INSERT INTO {table} VALUES (?1, ?2)");
+                new.execute(&sql, params![id, bytes])?;
+            }
+            Ok(_) | Err(_) => is_whole = false,
         }
     }
-    Ok(())
 }
 
 fn has_room(new: &Connection) -> bool {
@@ -334,12 +374,12 @@ fn has_room(new: &Connection) -> bool {
     disk.is_none_or(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= SPARE_BYTES)
 }
 
-fn without(mut wanted: Batches, copied: &[(Epoch, Sequences)]) -> Vec<(Epoch, Range)> {
-    for (epoch, ranges) in copied {
-        ranges.ranges().for_each(|range| set_of(&mut wanted, *epoch).remove(range));
+fn without(mut all: Batches, others: &[&Batches]) -> Vec<(Epoch, Range)> {
+    for (epoch, ranges) in others.iter().copied().flatten() {
+        ranges.ranges().for_each(|range| set_of(&mut all, *epoch).remove(range));
     }
-    let lost = wanted.iter();
-    lost.flat_map(|(epoch, ranges)| ranges.ranges().map(|range| (*epoch, range))).collect()
+    let rest = all.iter();
+    rest.flat_map(|(epoch, ranges)| ranges.ranges().map(|range| (*epoch, range))).collect()
 }
 
 fn set_of(all: &mut Batches, epoch: Epoch) -> &mut Sequences {
