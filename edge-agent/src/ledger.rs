@@ -74,11 +74,6 @@ impl Sequences {
         self.0.first_key_value().map(|(first, _)| *first)
     }
 
-    /// The highest.
-    pub fn last(&self) -> Option<Sequence> {
-        self.0.last_key_value().map(|(_, last)| *last)
-    }
-
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|(first, last)| (last - first).saturating_add(1)).sum()

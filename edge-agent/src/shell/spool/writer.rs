@@ -101,12 +101,12 @@ impl Spool {
         let boot_id = self.settings.boot_id.to_string();
         self.attempt("save readings", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
+            spool.owed.write(&transaction, &spool.doubts)?;
             let sql = "INSERT INTO reading VALUES (?1, ?2)";
             transaction.prepare_cached(sql)?.execute(params![id, bytes])?;
             if owes_anchor {
                 set_meta(&transaction, "unanchored", &boot_id)?;
             }
-            spool.owed.write(&transaction, &spool.doubts)?;
             transaction.commit()
         })?;
         self.owed.clear();
