@@ -20,7 +20,7 @@ use crate::{
 
 const STATIONS: usize = 1_000;
 /// Frames that are on their way at once over all agents, but one of each agent at least.
-const ON_THEIR_WAY: usize = 400;
+const ON_THEIR_WAY: usize = 8_000;
 /// How long the load of the delay measurement lasts.
 const HALF_LOAD: Duration = Duration::from_secs(10);
 
