@@ -8,12 +8,13 @@ use std::{
 };
 
 /// Which package may use which; `ARCHITECTURE.md` draws it.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("model", &[]),
     ("runtime", &["model"]),
     ("store", &["model"]),
     ("edge-agent", &["model", "runtime"]),
     ("ingest", &["model", "runtime", "store"]),
+    ("compliance", &["model"]),
     ("dashboards", &["model", "runtime", "store"]),
     ("baseflow", &["model", "runtime", "store", "ingest", "dashboards", "edge-agent"]),
 ];

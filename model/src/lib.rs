@@ -26,5 +26,6 @@ pub mod sample;
 pub mod station;
 pub mod time;
 pub mod tree;
+pub mod verdict;
 pub mod wire;
 mod words;

@@ -1,0 +1,404 @@
+//! Verdicts by example, by what always holds, and against a judge that counts seconds.
+
+use expect_test::{Expect, expect};
+use model::{calendar::TimeOfDay, flow::Flow, quantity::Decimal, time::Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::release::{
+    Duty, Outlet, Step, release,
+    tests::{outlet, seconds, step},
+};
+
+/// The rule `hourly-mean-80` with another statistic.
+pub(crate) fn rule(statistic: Statistic, missing: Missing) -> RuleProfile {
+    let share = |units: i64, decimals: u8| Decimal { units, decimals };
+    RuleProfile {
+        id: "hourly-mean-80".parse().unwrap(),
+        statistic,
+        factor: share(1, 0),
+        hour_coverage: share(75, 2),
+        day_valid_hours: 20,
+        day_hours_met: "22/24".parse().unwrap(),
+        late_close_day: 5,
+        missing,
+        pass_rate: share(80, 2),
+        headline_rate: share(90, 2),
+        district_pass: share(90, 2),
+        day_start: TimeOfDay::from_minute(0),
+    }
+}
+
+const HOUR: i64 = 3_600;
+
+fn judged(
+    outlets: &[Outlet],
+    steps: &[Step],
+    exempt: &[Span],
+    period: Span,
+    rule: &RuleProfile,
+) -> Judged {
+    let duty = Duty { steps, exempt };
+    let from = period.from.plus_ms(-lookback_ms(rule.statistic));
+    let pieces = release(outlets, duty, Span { from, ..period });
+    evaluate(&pieces, period, rule)
+}
+
+/// An outlet every 300 s that lets out these flows one after another, `-` where a sample is missing.
+fn every_300(flows: &str) -> Outlet {
+    let samples = (0..).zip(flows.split_whitespace()).filter(|(_, flow)| *flow != "-");
+    let line: Vec<String> = samples.map(|(at, flow)| format!("{}:{flow}", at * 300)).collect();
+    outlet(&format!("300 {}", line.join(" ")))
+}
+
+/// The second hour of these outlets against 10 ml/s.
+fn check(statistic: Statistic, lines: &[&str], expected: &Expect) {
+    let outlets: Vec<Outlet> = lines.iter().map(|line| every_300(line)).collect();
+    let judged = judged(
+        &outlets,
+        &[step(0, 10)],
+        &[],
+        seconds(HOUR, 2 * HOUR),
+        &rule(statistic, Missing::Indeterminate),
+    );
+    let Weight { covered, held_water, deficit, .. } = judged.weight;
+    expected.assert_eq(&format!(
+        "{} ({:?}), {} s covered, {} released, {} short",
+        judged.verdict,
+        judged.because,
+        covered / 1_000,
+        held_water / 1_000,
+        deficit / 1_000
+    ));
+}
+
+const FIRST: &str = "10 10 10 10 10 10 10 10 10 10 10 10";
+
+#[test]
+fn equal_to_the_requirement_is_met_and_a_hair_less_is_not() {
+    let hour = |last: &str| format!("{FIRST} 10 10 10 10 10 10 10 10 10 10 10 {last}");
+    check(
+        Statistic::HourlyMean,
+        &[&hour("10")],
+        &expect!["met (Enough), 3600 s covered, 36000 released, 0 short"],
+    );
+    check(
+        Statistic::HourlyMean,
+        &[&hour("9")],
+        &expect!["short (Below), 3600 s covered, 35700 released, 300 short"],
+    );
+    check(
+        Statistic::Instantaneous,
+        &[&hour("9")],
+        &expect!["short (Below), 3600 s covered, 35700 released, 300 short"],
+    );
+    check(
+        Statistic::BelowFor { for_ms: 300_000 },
+        &[&hour("9")],
+        &expect!["short (Below), 3600 s covered, 35700 released, 300 short"],
+    );
+    check(
+        Statistic::BelowFor { for_ms: 300_001 },
+        &[&hour("9")],
+        &expect!["met (Enough), 3600 s covered, 35700 released, 300 short"],
+    );
+    check(
+        Statistic::RunningHour,
+        &[&hour("9")],
+        &expect!["short (Below), 3600 s covered, 35700 released, 300 short"],
+    );
+}
+
+#[test]
+fn missing_is_not_zero_and_too_little_is_not_met() {
+    let missing =
+        |count: usize| format!("{FIRST} {} {}", "20 ".repeat(12 - count), "- ".repeat(count));
+    check(
+        Statistic::HourlyMean,
+        &[&missing(3)],
+        &expect!["met (Enough), 2700 s covered, 58500 released, 0 short"],
+    );
+    check(
+        Statistic::HourlyMean,
+        &[&missing(4)],
+        &expect!["indeterminate (TooLittleKnown), 2400 s covered, 52500 released, 0 short"],
+    );
+    check(
+        Statistic::Instantaneous,
+        &[&missing(4)],
+        &expect!["indeterminate (TooLittleKnown), 2400 s covered, 52500 released, 0 short"],
+    );
+}
+
+#[test]
+fn a_reading_lost_after_a_surge_does_not_stretch_the_surge() {
+    let hour = |second: &str| format!("{FIRST} 60 {second} {}", "4 ".repeat(10));
+    check(
+        Statistic::HourlyMean,
+        &[&hour("12")],
+        &expect!["short (Below), 3600 s covered, 33600 released, 18000 short"],
+    );
+    check(
+        Statistic::HourlyMean,
+        &[&hour("-")],
+        &expect!["short (Below), 3300 s covered, 33000 released, 18000 short"],
+    );
+}
+
+#[test]
+fn one_outlet_alone_can_show_that_enough_was_released_and_never_that_it_was_not() {
+    let silent = "- ".repeat(24);
+    let alone = |flow: &str| format!("{FIRST} {}", format!("{flow} ").repeat(12));
+    check(
+        Statistic::HourlyMean,
+        &[&alone("11"), &silent],
+        &expect!["met (Enough), 0 s covered, 39600 released, 0 short"],
+    );
+    check(
+        Statistic::HourlyMean,
+        &[&alone("9"), &silent],
+        &expect!["indeterminate (TooLittleKnown), 0 s covered, 32400 released, 0 short"],
+    );
+    check(
+        Statistic::Instantaneous,
+        &[&alone("9"), &silent],
+        &expect!["indeterminate (TooLittleKnown), 0 s covered, 32400 released, 0 short"],
+    );
+    check(
+        Statistic::HourlyMean,
+        &[&alone("9"), &alone("1")],
+        &expect!["met (Enough), 3600 s covered, 36000 released, 0 short"],
+    );
+}
+
+#[test]
+fn a_run_below_counts_in_each_hour_that_it_reaches() {
+    // below from 2,400 s on for 2,400 s, of which 1,200 in the second hour
+    let run = "10 10 10 10 10 10 10 10 9 9 9 9 9 9 9 9 10 10 10 10 10 10 10 10";
+    check(
+        Statistic::BelowFor { for_ms: 1_800_000 },
+        &[run],
+        &expect!["short (Below), 3600 s covered, 34800 released, 1200 short"],
+    );
+    check(
+        Statistic::BelowFor { for_ms: 2_400_000 },
+        &[run],
+        &expect!["short (Below), 3600 s covered, 34800 released, 1200 short"],
+    );
+    check(
+        Statistic::BelowFor { for_ms: 2_400_001 },
+        &[run],
+        &expect!["met (Enough), 3600 s covered, 34800 released, 1200 short"],
+    );
+    check(
+        Statistic::RunningHour,
+        &[run],
+        &expect!["short (Below), 3600 s covered, 34800 released, 1200 short"],
+    );
+}
+
+#[test]
+fn an_exempt_hour_is_neither_met_nor_short() {
+    let outlets = [every_300(&"9 ".repeat(24))];
+    let of = |exempt: Span| {
+        let rule = rule(Statistic::HourlyMean, Missing::Short);
+        judged(&outlets, &[step(0, 10)], &[exempt], seconds(HOUR, 2 * HOUR), &rule).verdict
+    };
+    assert_eq!(of(seconds(0, HOUR)), Verdict::Short);
+    assert_eq!(of(seconds(HOUR, HOUR + 900)), Verdict::Short);
+    assert_eq!(of(seconds(HOUR, HOUR + 901)), Verdict::Exempt);
+}
+
+#[test]
+fn a_requirement_that_changes_within_the_hour_is_weighed_by_time() {
+    let outlets = [every_300(&"15 ".repeat(24))];
+    let of = |second: i64| {
+        let steps = [step(0, 10), step(HOUR + 1_800, second)];
+        let rule = rule(Statistic::HourlyMean, Missing::Short);
+        judged(&outlets, &steps, &[], seconds(HOUR, 2 * HOUR), &rule).verdict
+    };
+    assert_eq!((of(20), of(21)), (Verdict::Met, Verdict::Short));
+}
+
+/// A judge that counts seconds: nothing of what it is compared with is used but the rule's words.
+mod by_seconds {
+    use super::*;
+
+    struct Second {
+        credited: i64,
+        released: i64,
+        held: usize,
+        fresh: usize,
+        required: i64,
+    }
+
+    fn second(outlets: &[Outlet], steps: &[(i64, i64)], at: i64) -> Second {
+        let required = steps.iter().rev().find(|(from, _)| *from <= at).unwrap().1;
+        let mut second = Second { credited: 0, released: 0, held: 0, fresh: 0, required };
+        for outlet in outlets {
+            let earlier =
+                outlet.samples.iter().rev().find(|(moment, _)| moment.as_ms() <= at * 1_000);
+            let Some((moment, flow)) = earlier else { continue };
+            let (age, flow) = (at * 1_000 - moment.as_ms(), flow.as_ml_per_s());
+            if age < outlet.interval_ms {
+                second.fresh += 1;
+                second.credited += flow;
+            } else if age < outlet.interval_ms * 5 / 2 {
+                second.credited += flow.min(required);
+            } else {
+                continue;
+            }
+            second.held += 1;
+            second.released += flow;
+        }
+        second
+    }
+
+    /// Sums over some seconds.
+    fn mean(seconds: &[Second], outlets: usize) -> Option<bool> {
+        let count = |is: &dyn Fn(&Second) -> bool| {
+            i64::try_from(seconds.iter().filter(|s| is(s)).count()).unwrap()
+        };
+        let water = |is: &dyn Fn(&Second) -> bool| {
+            seconds.iter().filter(|s| is(s)).map(|s| s.credited).sum::<i64>()
+        };
+        let all = count(&|_| true);
+        let required: i64 = seconds.iter().map(|s| s.required).sum();
+        let (whole, some) = (|s: &Second| s.held == outlets, |s: &Second| s.held > 0);
+        let enough = |water: i64, time: i64| {
+            time > 0
+                && i128::from(water) * i128::from(all) >= i128::from(required) * i128::from(time)
+        };
+        let covered = 4 * count(&|s| s.fresh == outlets) >= 3 * all;
+        let partly = 4 * count(&|s| s.fresh > 0) >= 3 * all;
+        if covered && enough(water(&whole), count(&whole))
+            || partly && enough(water(&some), count(&some))
+        {
+            return Some(true);
+        }
+        covered.then_some(false)
+    }
+
+    pub(super) fn judge(
+        outlets: &[Outlet],
+        steps: &[(i64, i64)],
+        statistic: Statistic,
+    ) -> Option<bool> {
+        let all: Vec<Second> = (0..2 * HOUR).map(|at| second(outlets, steps, at)).collect();
+        let hour = usize::try_from(HOUR).unwrap();
+        let period = &all[hour..];
+        let accounted = || {
+            let is =
+                |s: &&Second| s.fresh == outlets.len() || s.fresh > 0 && s.credited >= s.required;
+            (4 * period.iter().filter(is).count() >= 3 * period.len()).then_some(true)
+        };
+        match statistic {
+            // of a day, which none of these tests judges, the coverage would be another
+            Statistic::HourlyMean | Statistic::DailyMean => mean(period, outlets.len()),
+            Statistic::Instantaneous => {
+                let is_below = |s: &Second| s.fresh == outlets.len() && s.released < s.required;
+                if period.iter().any(is_below) { Some(false) } else { accounted() }
+            }
+            Statistic::BelowFor { for_ms } => {
+                let mut run = 0;
+                for (at, s) in (0_i64..).zip(&all) {
+                    let is_below = s.held == outlets.len() && s.released < s.required;
+                    run = if is_below { run + 1 } else { 0 };
+                    if at >= HOUR && run * 1_000 >= for_ms {
+                        return Some(false);
+                    }
+                }
+                accounted()
+            }
+            Statistic::RunningHour => {
+                let ends = hour + 1..=2 * hour;
+                let findings = ends.map(|end| mean(&all[end - hour..end], outlets.len()));
+                let findings: Vec<Option<bool>> = findings.collect();
+                if findings.contains(&Some(false)) {
+                    Some(false)
+                } else {
+                    (!findings.contains(&None)).then_some(true)
+                }
+            }
+        }
+    }
+}
+
+/// An outlet with an interval of some minutes, samples near its slots, some missing.
+fn any_outlet() -> impl Strategy<Value = Outlet> {
+    let flow = prop_oneof![3 => 0_i64..12, 1 => 0_i64..60];
+    let sample = (flow, 0_i64..30, prop_oneof![4 => Just(true), 1 => Just(false)]);
+    let interval = prop_oneof![Just(120_i64), Just(300), Just(900)];
+    (interval, proptest::collection::vec(sample, 60), 0_usize..12).prop_map(
+        |(interval, samples, cut)| {
+            let slots = (0_i64..).step_by(usize::try_from(interval).unwrap());
+            let samples = slots
+                .zip(samples)
+                .enumerate()
+                .filter(|(index, (_, (_, _, is_there)))| {
+                    *is_there && (*index < 14 || *index >= 14 + cut)
+                })
+                .map(|(_, (slot, (flow, offset, _)))| {
+                    (Timestamp::clamped((slot + offset) * 1_000), Flow::from_ml_per_s(flow))
+                });
+            let always = Span { from: Timestamp::MIN, to: Timestamp::MAX };
+            Outlet { interval_ms: interval * 1_000, in_force: always, samples: samples.collect() }
+        },
+    )
+}
+
+fn any_statistic() -> impl Strategy<Value = Statistic> {
+    prop_oneof![
+        Just(Statistic::HourlyMean),
+        Just(Statistic::RunningHour),
+        Just(Statistic::Instantaneous),
+        (1_i64..3_600).prop_map(|seconds| Statistic::BelowFor { for_ms: seconds * 1_000 }),
+    ]
+}
+
+fn finding(outlets: &[Outlet], steps: &[Step], statistic: Statistic) -> Option<bool> {
+    let rule = rule(statistic, Missing::Indeterminate);
+    match judged(outlets, steps, &[], seconds(HOUR, 2 * HOUR), &rule).verdict {
+        Verdict::Met => Some(true),
+        Verdict::Short => Some(false),
+        Verdict::Exempt | Verdict::Indeterminate => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_judge_that_counts_seconds_agrees(
+        outlets in proptest::collection::vec(any_outlet(), 1..3),
+        second in 0_i64..12, switch in 0_i64..2 * HOUR, statistic in any_statistic(),
+    ) {
+        let steps = [step(0, 6), step(switch, second)];
+        let plain = [(0, 6), (switch, second)];
+        let (ours, theirs) = (finding(&outlets, &steps, statistic), by_seconds::judge(&outlets, &plain, statistic));
+        prop_assert_eq!(ours, theirs, "{:?}", statistic);
+    }
+
+    #[test]
+    fn fewer_samples_at_or_above_the_requirement_never_turn_short_into_met(
+        outlets in proptest::collection::vec(any_outlet(), 1..3),
+        lost in proptest::collection::vec(any::<bool>(), 120), statistic in any_statistic(),
+    ) {
+        let steps = [step(0, 6)];
+        let mut lost = lost.into_iter();
+        let fewer: Vec<Outlet> = outlets.iter().map(|outlet| Outlet {
+            samples: outlet.samples.iter().copied()
+                .filter(|(_, flow)| !(lost.next() == Some(true) && flow.as_ml_per_s() >= 6))
+                .collect(),
+            ..outlet.clone()
+        }).collect();
+        let (before, after) = (finding(&outlets, &steps, statistic), finding(&fewer, &steps, statistic));
+        prop_assert!(!(before == Some(false) && after == Some(true)), "{:?}", statistic);
+    }
+
+    #[test]
+    fn deficits_of_adjoining_periods_add_up(outlets in proptest::collection::vec(any_outlet(), 1..3), cut in 1_i64..2 * HOUR) {
+        let steps = [step(0, 6)];
+        let duty = Duty { steps: &steps, exempt: &[] };
+        let weight = |from, to| release(&outlets, duty, seconds(from, to)).iter().sum::<Weight>();
+        prop_assert_eq!(weight(0, cut) + weight(cut, 2 * HOUR), weight(0, 2 * HOUR));
+    }
+}

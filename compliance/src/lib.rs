@@ -1,0 +1,10 @@
+//! Released flow against its mandate: what a period is, with the arithmetic that shows it.
+//!
+//! `release` adds the outlets of a section up over time, `window` weighs a stretch of that,
+//! `evaluate` says what a period is, and `day` what its hours make of a day. Everything is a
+//! function of its arguments, in whole millilitres and milliseconds.
+
+pub mod day;
+pub mod evaluate;
+pub mod release;
+pub mod window;

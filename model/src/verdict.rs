@@ -1,0 +1,17 @@
+//! Verdicts: what a period is, measured against its mandate.
+
+use crate::words::words;
+
+words! {
+    /// The outcome for one period.
+    Verdict {
+        /// As much was released as had to be.
+        Met = "met",
+        /// Less.
+        Short = "short",
+        /// A decision excuses it.
+        Exempt = "exempt",
+        /// Too little is known.
+        Indeterminate = "indeterminate",
+    }
+}
