@@ -27,8 +27,8 @@ pub(crate) enum Command {
     /// Validate settings and registry, and print what is in force and who wrote it
     #[command(after_help = "Example:\n  baseflow check --config /etc/baseflow/baseflow.toml\n  \
         baseflow check --probe --agent gw-luming --password-file luming.password --config /etc/baseflow/baseflow.toml\n\n\
-        Faults of the settings end it with 78; what --probe finds, with 1. While an agent's account is tried, that \
-        agent loses its connection for some seconds, and nothing else.")]
+        Faults of the settings end it with 78; what --probe finds, with 1. While an account is tried, whoever \
+        else uses it loses the connection for some seconds, and nothing else: that agent, or a server on another data_dir.")]
     Check {
         /// Also try the data folder and the broker's rules, changing neither
         #[arg(long)]

@@ -67,9 +67,26 @@ struct Opened {
     now: Timestamp,
 }
 
-/// Reads the settings and opens the store beside a server that may be running.
+/// Reads the settings and opens the store beside a server that may be running; makes it where
+/// there is none.
 fn open(config: &Path) -> anyhow::Result<Opened> {
+    open_with(settings(config)?.config)
+}
+
+/// The same for a command that makes no sense without a store, and so makes none: a path that is
+/// misspelt must not look like a store with nothing in it.
+fn open_existing(config: &Path) -> anyhow::Result<Opened> {
     let config = settings(config)?.config;
+    if !store::exists(&config.data_dir).context("cannot look at the data folder")? {
+        anyhow::bail!(
+            "data_dir: there is no store in `{}`; correct the path, or let `baseflow run` or `registry import` make it",
+            config.data_dir.display()
+        );
+    }
+    open_with(config)
+}
+
+fn open_with(config: Config) -> anyhow::Result<Opened> {
     // What a command has to say it prints; only warnings of the parts below are logged.
     let level = "warn".parse().map_err(anyhow::Error::msg)?;
     telemetry::start(telemetry::Format::Text, &level)?;

@@ -46,7 +46,16 @@ impl RegistryFile {
                 path.display()
             )));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                Refused::one(format!(
+                    "registry file `{}` is not UTF-8; save it as UTF-8, not as GBK or another code",
+                    path.display()
+                ))
+            } else {
+                unreadable(path, &error)
+            }
+        })?;
         let origin = Origin::File(path.display().to_string().into());
         let registry = store::registry::parse(&text, &origin).map_err(Refused::faults)?;
         let digest = Sha256::digest(text.as_bytes()).into();

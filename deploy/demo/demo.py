@@ -314,10 +314,12 @@ def run(demo: Demo, once: bool):
         go_on()
         rows = demo.table()
     show(rows)
+    if once:
+        return
     show_address(demo)
 
     shown_at = time.monotonic()
-    while not once:
+    while True:
         time.sleep(1)
         go_on()
         if time.monotonic() - shown_at >= 5:
@@ -334,6 +336,8 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
+    # a shell that starts it in the background has switched this off
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = Demo(args.bin.resolve(), args.mosquitto)
     keep = False
     try:

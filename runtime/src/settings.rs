@@ -5,11 +5,12 @@
 //! into a `Config` and refuses unknown keys, those of the environment too.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use config::{Config, ConfigError, Map, Source, ValueKind};
@@ -26,6 +27,12 @@ pub const PREFIX: &str = "BASEFLOW__";
 /// Why settings or a secret could not be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// The file is in another code.
+    #[error("settings file `{}` is not UTF-8; save it as UTF-8, not as GBK or another code", .path.display())]
+    NotUtf8 {
+        /// As given.
+        path: PathBuf,
+    },
     /// The file is missing or may not be read.
     #[error("cannot read settings file `{}`; name an existing, readable one with --config", .path.display())]
     Read {
@@ -74,7 +81,8 @@ impl SettingsError {
             | Self::Variable(_)
             | Self::Merge(_)
             | Self::ReadSecret { .. }
-            | Self::EmptySecret(_) => Fault::Permanent,
+            | Self::EmptySecret(_)
+            | Self::NotUtf8 { .. } => Fault::Permanent,
         }
     }
 }
@@ -90,8 +98,14 @@ pub fn load(
 ) -> Result<Node, SettingsError> {
     let mut layers = vec![parse(defaults, &Origin::Default)?];
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| {
+            let path = path.to_owned();
+            if source.kind() == io::ErrorKind::InvalidData {
+                SettingsError::NotUtf8 { path }
+            } else {
+                SettingsError::Read { path, source }
+            }
+        })?;
         layers.push(parse(&text, &Origin::File(path.display().to_string().into()))?);
     }
     layers.push(environment(variables)?);
@@ -122,13 +136,13 @@ pub fn effective(settings: &Node, secret_keys: &[&str]) -> String {
     lines
 }
 
-/// The secret in the file at `path`, without one newline at its end; a warning is logged where
-/// others than its owner may read it.
+/// The secret in the file at `path`, without one newline at its end; a warning is logged, once for
+/// a path, where others than its owner may read it.
 pub fn read_secret_file(path: &Path) -> Result<SecretString, SettingsError> {
     let fail = |source| SettingsError::ReadSecret { path: path.to_owned(), source };
     let mut secret = std::fs::read_to_string(path).map_err(fail)?;
     let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if mode & 0o077 != 0 && is_first_told(path) {
         warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "secret file is readable by others");
     }
     let length =
@@ -138,6 +152,12 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, SettingsError> {
         return Err(SettingsError::EmptySecret(path.to_owned()));
     }
     Ok(SecretString::from(secret))
+}
+
+/// A secret is read at each connection, and its warning would drown the rest.
+fn is_first_told(path: &Path) -> bool {
+    static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned())
 }
 
 fn parse(text: &str, origin: &Origin) -> Result<Node, SettingsError> {
@@ -372,6 +392,16 @@ mod tests {
             &expect![
                 "environment BASEFLOW__MQTT__URL: another variable makes this key a value, not a table; unset one of them"
             ],
+        );
+    }
+
+    #[test]
+    fn a_file_in_another_code_says_so() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), b"name = \"\xc2\xb9\xc3\xf9\xcc\xb2\"").unwrap();
+        let error = load("", Some(file.path()), []).unwrap_err();
+        assert!(
+            Chain(&error).to_string().ends_with("save it as UTF-8, not as GBK or another code")
         );
     }
 

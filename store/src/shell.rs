@@ -19,6 +19,6 @@ pub use journal::{
     RegistryInForce, RevokeToken, SetConsumer, TokenAdded,
 };
 pub use lock::holder;
-pub use open::{Limits, Options, Role, Store};
+pub use open::{Limits, Options, Role, Store, exists};
 pub use samples::{Samples, SamplesReader};
 pub use verify::verify;

@@ -63,6 +63,23 @@ fn every_command_shows_an_example_in_its_help() {
 }
 
 #[test]
+fn a_command_that_reads_makes_no_store_of_a_path_that_is_misspelt() {
+    let world = World::new("no-store");
+    for command in [
+        &["token", "list"][..],
+        &["token", "revoke", "me"],
+        &["registry", "export"],
+        &["export", "samples"],
+        &["verify"],
+    ] {
+        let said = world.server.command(command);
+        assert_eq!(said.code, 1, "{command:?}: {said:?}");
+        assert!(said.err.contains("there is no store in"), "{command:?}: {said:?}");
+    }
+    assert!(!world.server.data().try_exists().unwrap(), "no folder was made");
+}
+
+#[test]
 fn check_prints_what_is_in_force_with_origins_and_without_secrets() {
     let mut world = World::new("check");
     let (_meter, site) = one_gauge(&world, "check");

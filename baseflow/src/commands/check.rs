@@ -4,7 +4,9 @@ mod probe;
 
 use std::path::Path;
 
+use model::tree::Node;
 use runtime::settings::effective;
+use rustix::fs::{Access, access};
 
 use super::warn;
 use crate::{
@@ -45,11 +47,28 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
     if let Some(found) = &registry {
         warn(&found.warnings(&config.channels));
     }
-    warn(&not_built(&config));
-    let Depth::Probe(account) = depth else { return Ok(Ended::Done) };
+    warn(&not_built(&config, &tree));
+    let Depth::Probe(account) = depth else {
+        warn(place(&config.data_dir).err().as_slice());
+        return Ok(Ended::Done);
+    };
     let mut findings = Findings::default();
     probe::probe(&config, account.as_ref(), &mut findings)?;
     Ok(if findings.is_any_bad { Ended::Incomplete } else { Ended::Done })
+}
+
+/// Whether this user could work in the data folder, or make it.
+fn place(folder: &Path) -> Result<(), String> {
+    let is_there = |path: &&Path| path.try_exists().unwrap_or(true);
+    let Some(nearest) = folder.ancestors().find(is_there) else { return Ok(()) };
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    access(nearest, wanted).map_err(|error| {
+        let (user, shown) = (rustix::process::geteuid().as_raw(), folder.display());
+        let nearest = nearest.display();
+        format!(
+            "data_dir: `{nearest}` is not writable for user {user}, who runs this ({error}); make the folder for the server's user:\n    sudo install -d -m 0700 -o \"$(id -un)\" {shown}"
+        )
+    })
 }
 
 /// What was tried, told line by line.
@@ -76,7 +95,7 @@ impl Findings {
 }
 
 /// The faults of the registry beside those of the settings, where it can be found at all.
-fn with_registry(refused: Refused, tree: &model::tree::Node, file: &Path) -> Refused {
+fn with_registry(refused: Refused, tree: &Node, file: &Path) -> Refused {
     let Some(path) = crate::settings::registry_path(tree, file) else { return refused };
     match RegistryFile::find(&path) {
         Ok(_) => refused,
@@ -96,7 +115,10 @@ fn summary(found: &RegistryFile) -> String {
     )
 }
 
-fn not_built(config: &Config) -> Vec<String> {
-    let parts = config.roles.iter().filter(|part| !part.is_built());
-    parts.map(|part: &Part| format!("roles.{}: not built yet, does nothing", part.word())).collect()
+/// What somebody asked for in vain; the defaults ask for everything.
+fn not_built(config: &Config, tree: &Node) -> Vec<String> {
+    let keys = config.roles.iter().filter(|part| !part.is_built());
+    let keys = keys.map(|part: &Part| format!("roles.{}", part.word()));
+    let asked = keys.filter(|key| is_written(tree, key));
+    asked.map(|key| format!("{key}: not built yet, does nothing")).collect()
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use model::{ids::GaugeId, time::Timestamp};
 use store::{SamplesQuery, Store};
 
-use super::open;
+use super::open_existing;
 use crate::{
     cli::{ExportSamples, Form},
     csv_file::{HEADER, Row},
@@ -20,7 +20,7 @@ const PAGE: usize = 10_000;
 /// Writes the samples that are asked for to standard output.
 pub(super) fn samples(asked: &ExportSamples) -> anyhow::Result<Ended> {
     let Form::Csv = asked.format;
-    let opened = open(&asked.settings.config)?;
+    let opened = open_existing(&asked.settings.config)?;
     let gauges = gauges(&opened.store, asked)?;
     let mut out = csv::Writer::from_writer(BufWriter::new(io::stdout().lock()));
     out.write_record(HEADER).context("cannot write to standard output")?;

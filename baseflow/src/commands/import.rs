@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Append, Body};
 use writing::Door;
 
-use super::{by, open};
+use super::{by, open_existing};
 use crate::{
     csv_file::{Columns, Parsed},
     failure::Ended,
@@ -34,7 +34,7 @@ use crate::{
 /// Imports a file, or with `dry_run` only judges it.
 pub(super) fn samples(config: &Path, file: &Path, dry_run: bool) -> anyhow::Result<Ended> {
     let (digest, length) = digest(file)?;
-    let opened = open(config)?;
+    let opened = open_existing(config)?;
     let in_force = stored::registry(opened.store.journal())?;
     let judge = Arc::new(Judge::new(in_force.registry, opened.now)?);
     let epoch = digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{by, open, warn};
+use super::{by, open, open_existing, warn};
 use crate::{
     failure::Ended,
     output::{say, say_text},
@@ -35,7 +35,7 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
 
 /// Prints the registry in force.
 pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
-    let opened = open(config)?;
+    let opened = open_existing(config)?;
     let in_force = stored::registry(opened.store.journal())?;
     opened.store.close();
     say_text(&store::registry::export(&in_force.registry))?;
@@ -45,7 +45,7 @@ pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
 /// Prints what a file would change; a file with faults ends it as `import` would.
 pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
     let found = RegistryFile::read(file)?;
-    let opened = open(config)?;
+    let opened = open_existing(config)?;
     let changes = found
         .import((opened.store.samples(), opened.store.journal()), opened.now, by(), true)?
         .changes;

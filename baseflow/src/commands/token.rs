@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use dashboards::access::Role;
 use store::{AddToken, RevokeToken, TokenAdded};
 
-use super::{by, open};
+use super::{by, open, open_existing};
 use crate::{failure::Ended, output::say, stored};
 
 /// Makes a token and prints it alone.
@@ -27,7 +27,7 @@ pub(super) fn add(config: &Path, name: &str, role: Role) -> anyhow::Result<Ended
 
 /// Prints every token, without its text, which nobody knows.
 pub(super) fn list(config: &Path) -> anyhow::Result<Ended> {
-    let opened = open(config)?;
+    let opened = open_existing(config)?;
     let tokens = stored::tokens(opened.store.journal())?;
     opened.store.close();
     for token in tokens {
@@ -40,7 +40,7 @@ pub(super) fn list(config: &Path) -> anyhow::Result<Ended> {
 
 /// Makes a token useless.
 pub(super) fn revoke(config: &Path, name: &str) -> anyhow::Result<Ended> {
-    let opened = open(config)?;
+    let opened = open_existing(config)?;
     let token = RevokeToken { at: opened.now, by: by(), name: name.to_owned() };
     let was_valid =
         opened.store.journal().write_blocking(token).context("cannot revoke a token")?;

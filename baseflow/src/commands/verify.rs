@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::open;
+use super::open_existing;
 use crate::{failure::Ended, output::say};
 
 /// Prints what is found, and what was walked.
 pub(super) fn verify(config: &Path) -> anyhow::Result<Ended> {
-    let opened = open(config)?;
+    let opened = open_existing(config)?;
     let report = store::verify(&opened.store).context("cannot verify the store")?;
     opened.store.close();
     for finding in &report.findings {

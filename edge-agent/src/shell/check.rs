@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock_trust::{BUILT_AT, KernelClock, is_possible},
-    config::{Config, Trust},
+    config::{Config, Line, Trust},
 };
 
 /// Less than this on the disk is as good as nothing: the log and the ballast take half of it.
@@ -63,6 +63,7 @@ pub fn check(config: &Config) -> Findings {
     {
         findings.fault(&format!("mqtt.password_file: {}", Chain(&error)));
     }
+    serial_ports(config, &mut findings);
     if config.clock.trust == Trust::Auto {
         findings.note(kernel_says(ask_kernel()));
     } else if !is_possible(wall_clock()) {
@@ -71,6 +72,17 @@ pub fn check(config: &Config) -> Findings {
         ));
     }
     findings
+}
+
+/// A port that is plugged in later is found then, so this is no fault.
+fn serial_ports(config: &Config, findings: &mut Findings) {
+    for bus in &config.buses {
+        let Line::Serial(serial) = &bus.line else { continue };
+        if let Err(error) = access(&serial.path, Access::READ_OK | Access::WRITE_OK) {
+            let (bus, port) = (&bus.name, serial.path.display());
+            findings.warn(&format!("bus `{bus}`: cannot use the serial port `{port}`: {error}"));
+        }
+    }
 }
 
 fn spool_place(config: &Config, findings: &mut Findings) {

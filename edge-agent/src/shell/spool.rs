@@ -276,7 +276,7 @@ pub fn serve(
         let took = begun_at.elapsed();
         spool.metrics.spool_seconds.observe(took.as_secs_f64());
         if took >= SLOW {
-            warn!(?took, "the disk is slow, polling may have to wait");
+            warn!(seconds = took.as_secs_f64(), "the disk is slow, polling may have to wait");
         }
         if let Err(error) = performed {
             spool.metrics.spool_failures.inc();

@@ -14,7 +14,7 @@ use model::{
     time::Timestamp,
     wire::{
         commit_v1,
-        refused_v1::Refused,
+        refused_v1::{Reason, Refused},
         server_v1::ServerStatus,
         topic::{SERVER_FILTERS, Topic},
     },
@@ -93,6 +93,7 @@ pub async fn run(parts: Parts, stage: Stage) {
         write_again_at: None,
         backoff: Backoff::default(),
         repeats: Repeats::default(),
+        told: Repeats::default(),
         stage,
     };
     service.serve().await;
@@ -115,6 +116,8 @@ struct Service {
     write_again_at: Option<Timestamp>,
     backoff: Backoff,
     repeats: Repeats<String>,
+    /// Refusals, as they were logged.
+    told: Repeats<(AgentId, Reason)>,
     stage: Stage,
 }
 
@@ -278,6 +281,11 @@ impl Service {
         for refused in settled.answer.refused {
             self.metrics.count_refused(refused.reason);
             self.refusals.note(settled.agent.as_str(), refused.reason, now);
+            if let Some(held_back) = self.told.note((settled.agent.clone(), refused.reason), now) {
+                let (agent, reason) = (&settled.agent, refused.reason.word());
+                let detail = &refused.detail;
+                warn!(%agent, reason, detail, kept = ?refused.kept, held_back, "refused; see /api/v1/quarantine");
+            }
             if self.refused.len() >= MAX_REFUSED {
                 self.refused.pop_front();
                 self.metrics.answers_dropped.inc();

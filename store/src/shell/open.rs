@@ -256,10 +256,15 @@ fn prepare(folder: &Path) -> Result<(), OpenError> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)
 }
 
+/// Whether there is a store in this folder.
+pub fn exists(folder: &Path) -> io::Result<bool> {
+    folder.join(schema::SAMPLES.name).try_exists()
+}
+
 /// Empty, or with a store in it.
 fn is_ours(folder: &Path) -> io::Result<bool> {
     let is_empty = fs::read_dir(folder)?.next().is_none();
-    Ok(is_empty || folder.join(schema::SAMPLES.name).try_exists()?)
+    Ok(is_empty || exists(folder)?)
 }
 
 /// Both databases, of the same store.

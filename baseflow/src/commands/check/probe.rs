@@ -57,7 +57,8 @@ pub(super) fn probe(
         prober.stranger(findings).await?;
         match running {
             Some(holder) => findings.skipped(&format!(
-                "broker, as the server: its account is in use by {holder}; stop it to try its rights"
+                "broker, as the server: neither name nor password are tried, since a server runs on \
+                 this data_dir ({holder}) and would lose its connection; stop it to try them"
             ))?,
             None => prober.server(findings).await?,
         }
@@ -84,8 +85,11 @@ fn data_folder(config: &Config, findings: &mut Findings) -> anyhow::Result<Optio
     let folder = config.data_dir.display();
     let holder = store::holder(&config.data_dir)
         .with_context(|| format!("cannot look at the lock of `{folder}`"))?;
-    if !config.data_dir.join("journal.db").try_exists().unwrap_or(false) {
-        findings.skipped(&format!("data: nothing in `{folder}` yet; `run` makes it"))?;
+    if !store::exists(&config.data_dir).unwrap_or(false) {
+        match super::place(&config.data_dir) {
+            Ok(()) => findings.good(&format!("data: nothing in `{folder}` yet; `run` makes it"))?,
+            Err(problem) => findings.bad(&problem)?,
+        }
         return Ok(holder);
     }
     let now = runtime::clock::Clock::now(&runtime::clock::SystemClock);

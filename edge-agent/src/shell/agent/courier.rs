@@ -204,7 +204,10 @@ impl Courier {
             Told::Disconnected(why) => {
                 if let Some(held_back) = self.missing.note(why.clone(), self.clock.now()) {
                     let queued = self.uplink.queued();
-                    warn!(reason = why, queued, held_back, "no broker, readings are kept");
+                    warn!(
+                        reason = why,
+                        queued, held_back, "no connection to the broker, readings are kept"
+                    );
                 }
                 self.metrics.connected.set(0);
                 self.readiness.set(Err(why.clone()));
@@ -253,7 +256,7 @@ impl Courier {
     fn refused(&mut self, refused: &Refused) {
         let Refused { reason, detail, epoch, sequence, digest, .. } = refused;
         self.metrics.refusals.with_label_values(&[reason.word()]).inc();
-        warn!(reason = reason.word(), detail, ?sequence, "server refuses a batch or part of it");
+        warn!(reason = reason.word(), detail, sequence, "server refuses a batch or part of it");
         let key = epoch.zip(*sequence).map(|(epoch, sequence)| BatchKey { epoch, sequence });
         let digest = digest.as_ref().and_then(|digest| Digest::from_hex(digest).ok());
         if let (Reason::Fork, Some(key), Some(digest)) = (reason, key, digest) {
