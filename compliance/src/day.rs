@@ -11,12 +11,14 @@ use model::{
 /// judged, `missing` decides; else it is met if the rule's share of the judged hours is.
 pub fn day(hours: &[Verdict], rule: &RuleProfile) -> Verdict {
     let count = |verdict: Verdict| hours.iter().filter(|hour| **hour == verdict).count();
-    let valid = usize::from(rule.day_valid_hours);
-    if hours.len() - count(Verdict::Exempt) < valid.min(hours.len()) {
+    // a day that a zone's clock change shortens needs no more hours than it has
+    let valid = usize::from(rule.day_valid_hours).min(hours.len()).max(1);
+    let exempt = count(Verdict::Exempt);
+    if exempt > 0 && hours.len() - exempt < valid {
         return Verdict::Exempt;
     }
     let (met, short) = (count(Verdict::Met), count(Verdict::Short));
-    if met + short < valid.min(hours.len()) {
+    if met + short < valid {
         return match rule.missing {
             Missing::Short => Verdict::Short,
             Missing::Indeterminate => Verdict::Indeterminate,
@@ -67,5 +69,7 @@ mod tests {
         check(&of(19, 0, 0, 5), Missing::Short, Verdict::Short);
         check(&of(19, 0, 0, 5), Missing::Indeterminate, Verdict::Indeterminate);
         check(&of(0, 0, 0, 24), Missing::Indeterminate, Verdict::Indeterminate);
+        check("", Missing::Indeterminate, Verdict::Indeterminate);
+        check(&of(1, 0, 23, 0), Missing::Short, Verdict::Exempt);
     }
 }

@@ -1,8 +1,10 @@
 //! What a period is: met, short, exempt, or not to be told.
 //!
-//! Of whatever statistic, three things hold. Less data never makes a short period met. What is
-//! known of some outlets alone can show that enough was released, never that it was not. Where
-//! too little is known, the rule's `missing` decides.
+//! Of whatever statistic, three things hold. Samples at or above the requirement that are left out
+//! never turn short into met. What is known of some outlets alone can show that enough was
+//! released, never that it was not. Where too little is known, the rule's `missing` decides; so
+//! what may be left out below the requirement is bounded by the rule's coverage, and by nothing
+//! else.
 
 use model::{
     rule::{Missing, RuleProfile, Statistic},
@@ -17,6 +19,7 @@ use crate::{
 
 /// An hour, in ms.
 pub const HOUR_MS: i64 = 60 * 60 * 1000;
+const SECOND_MS: i64 = 1000;
 
 /// What a period is, and what of it was weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +104,7 @@ fn mean(weight: &Weight, rule: &RuleProfile, coverage: Share) -> Finding {
     }
 }
 
-/// Any hour that ends within the period. Between the edges of pieces a mean only rises or only
-/// falls, so that its least stands at an edge, or where a window is just covered.
+/// Any hour that ends within the period: at each whole second, and wherever something changes.
 fn running(
     pieces: &[Piece],
     (from, to): (i64, i64),
@@ -110,32 +112,18 @@ fn running(
     coverage: Share,
 ) -> Finding {
     let cumulated = Cumulated::new(pieces);
-    let window = |end: i64| cumulated.between(end - HOUR_MS, end);
-    let is_judged = |weight: &Weight| coverage.is_reached_by(weight.length, i128::from(HOUR_MS));
-    let mut ends: Vec<i64> = pieces
-        .iter()
-        .flat_map(|piece| {
-            [piece.from_ms, piece.to_ms, piece.from_ms + HOUR_MS, piece.to_ms + HOUR_MS]
-        })
-        .chain([from + 1, to])
-        .filter(|end| (from + 1..=to).contains(end))
-        .collect();
-    ends.sort_unstable();
-    ends.dedup();
-    let just_covered: Vec<i64> = ends
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [a, b] => just_covered((*a, *b), |end| window(end).is_covered(coverage)),
-            _ => None,
-        })
-        .collect();
+    let edges = pieces.iter().flat_map(|piece| [piece.from_ms, piece.to_ms]);
+    let changes = edges.flat_map(|edge| [edge, edge + HOUR_MS]);
+    let seconds =
+        (from.div_euclid(SECOND_MS) + 1..=to.div_euclid(SECOND_MS)).map(|s| s * SECOND_MS);
+    let ends = seconds.chain(changes).chain([to]).filter(|end| (from + 1..=to).contains(end));
     let mut finding = Some(true);
-    for end in ends.into_iter().chain(just_covered) {
-        let weight = window(end);
-        if !is_judged(&weight) {
-            continue;
+    for end in ends {
+        let window = cumulated.between(end - HOUR_MS, end);
+        if !coverage.is_reached_by(window.length, i128::from(HOUR_MS)) {
+            continue; // exempt
         }
-        match mean(&weight, rule, coverage) {
+        match mean(&window, rule, coverage) {
             Some(true) => {}
             Some(false) => return Some(false),
             None => finding = None,
@@ -144,30 +132,10 @@ fn running(
     finding
 }
 
-/// Where coverage begins or ends between two moments, the covered moment next to that.
-fn just_covered((a, b): (i64, i64), is_covered: impl Fn(i64) -> bool) -> Option<i64> {
-    let (mut inside, mut outside) = match (is_covered(a), is_covered(b)) {
-        (true, false) => (a, b),
-        (false, true) => (b, a),
-        (true, true) | (false, false) => return None,
-    };
-    while (inside - outside).abs() > 1 {
-        let middle = i64::midpoint(inside, outside);
-        if is_covered(middle) {
-            inside = middle;
-        } else {
-            outside = middle;
-        }
-    }
-    Some(inside)
-}
-
 /// One covered instant below is enough, whatever else is unknown.
 fn instants(inside: &[Piece], weight: &Weight, coverage: Share) -> Finding {
     let is_below = |piece: &Piece| {
-        piece.outlets > 0
-            && piece.fresh == piece.outlets
-            && piece.released < piece.step.enough.as_ml_per_s()
+        piece.outlets > 0 && piece.fresh == piece.outlets && piece.released < piece.enough
     };
     let is_short = inside.iter().any(|piece| !piece.is_exempt && is_below(piece));
     known_below(is_short, inside, weight, coverage)
@@ -179,7 +147,7 @@ fn known_below(is_short: bool, inside: &[Piece], weight: &Weight, coverage: Shar
         return Some(false);
     }
     let is_accounted = |piece: &&Piece| {
-        let is_bound_enough = piece.fresh > 0 && piece.credited >= piece.step.enough.as_ml_per_s();
+        let is_bound_enough = piece.fresh > 0 && piece.credited >= piece.enough;
         !piece.is_exempt && piece.outlets > 0 && (piece.fresh == piece.outlets || is_bound_enough)
     };
     let accounted =
@@ -191,9 +159,7 @@ fn known_below(is_short: bool, inside: &[Piece], weight: &Weight, coverage: Shar
 fn runs_below(pieces: &[Piece]) -> Vec<(i64, i64)> {
     let mut runs: Vec<(i64, i64)> = Vec::new();
     for piece in pieces {
-        let is_below = !piece.is_exempt
-            && piece.is_whole()
-            && piece.released < piece.step.enough.as_ml_per_s();
+        let is_below = !piece.is_exempt && piece.is_whole() && piece.released < piece.enough;
         match runs.last_mut() {
             Some((_, ended)) if is_below && *ended == piece.from_ms => *ended = piece.to_ms,
             Some(_) | None if is_below => runs.push((piece.from_ms, piece.to_ms)),

@@ -8,6 +8,7 @@
 
 use model::{
     flow::Flow,
+    quantity::Decimal,
     time::{Span, Timestamp},
 };
 
@@ -29,16 +30,13 @@ impl Outlet {
     }
 }
 
-/// What must be released from a moment on, in whole millilitres per second, times a factor that
-/// stays with the rule.
+/// What is mandated from a moment on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     /// From when.
     pub from: Timestamp,
     /// What.
     pub required: Flow,
-    /// The least whole flow that is enough, the rule's factor counted in.
-    pub enough: Flow,
 }
 
 /// A stretch during which nothing changes.
@@ -48,8 +46,10 @@ pub struct Piece {
     pub from_ms: i64,
     /// The moment after it, ms.
     pub to_ms: i64,
-    /// The requirement.
-    pub step: Step,
+    /// What is mandated, ml/s.
+    pub required: i64,
+    /// The least whole flow that is enough, the rule's factor counted in, ml/s.
+    pub enough: i64,
     /// What the outlets that are known let out together, ml/s.
     pub released: i64,
     /// The same with each stale value credited with no more than the requirement, ml/s.
@@ -81,8 +81,19 @@ impl Piece {
 pub struct Duty<'a> {
     /// In order, the first from the start of what is asked about or before.
     pub steps: &'a [Step],
+    /// The share of it that is enough, as the rule has it.
+    pub factor: Decimal,
     /// In any order; they may overlap.
     pub exempt: &'a [Span],
+}
+
+impl Duty<'_> {
+    /// The least whole flow that is at least `required` times the factor.
+    fn enough(&self, required: i64) -> i64 {
+        let scale = 10_i128.pow(u32::from(self.factor.decimals));
+        let scaled = i128::from(required) * i128::from(self.factor.units);
+        i64::try_from(-(-scaled).div_euclid(scale)).unwrap_or(i64::MAX)
+    }
 }
 
 /// More than any river carries: a million m³/s. A value above it counts as this much, so that
@@ -108,19 +119,20 @@ pub fn release(outlets: &[Outlet], duty: Duty<'_>, span: Span) -> Vec<Piece> {
     edges.dedup();
     let mut states: Vec<State<'_>> = outlets.iter().map(State::new).collect();
     let mut steps = duty.steps.iter().peekable();
-    let mut step = None;
+    let mut required = None;
     let mut pieces = Vec::with_capacity(edges.len());
     for (from_ms, to_ms) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
         while let Some(next) = steps.next_if(|next| next.from.as_ms() <= from_ms) {
-            step = Some(*next);
+            required = Some(next.required.as_ml_per_s().clamp(0, MOST));
         }
-        let Some(step) = step else { continue };
+        let Some(required) = required else { continue };
         let is_inside =
             |exempt: &Span| exempt.from.as_ms() <= from_ms && to_ms <= exempt.to.as_ms();
         let nothing = Piece {
             from_ms,
             to_ms,
-            step,
+            required,
+            enough: duty.enough(required),
             is_exempt: duty.exempt.iter().any(is_inside),
             released: 0,
             credited: 0,
@@ -169,7 +181,7 @@ impl<'a> State<'a> {
             },
             Some((age, value)) if age < self.outlet.hold_ms() => Piece {
                 released: piece.released.saturating_add(value),
-                credited: piece.credited.saturating_add(value.min(piece.step.enough.as_ml_per_s())),
+                credited: piece.credited.saturating_add(value.min(piece.enough)),
                 held: piece.held + 1,
                 ..piece
             },
@@ -202,9 +214,12 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn step(from_s: i64, required: i64) -> Step {
-        let flow = Flow::from_ml_per_s(required);
-        Step { from: Timestamp::clamped(from_s * 1_000), required: flow, enough: flow }
+        let from = Timestamp::clamped(from_s * 1_000);
+        Step { from, required: Flow::from_ml_per_s(required) }
     }
+
+    /// All of it is enough.
+    pub(crate) const WHOLE: Decimal = Decimal { units: 1, decimals: 0 };
 
     pub(crate) fn seconds(from: i64, to: i64) -> Span {
         Span { from: Timestamp::clamped(from * 1_000), to: Timestamp::clamped(to * 1_000) }
@@ -213,7 +228,7 @@ pub(crate) mod tests {
     fn check(lines: &[&str], steps: &[Step], span: Span, expected: &Expect) {
         let outlets: Vec<Outlet> = lines.iter().map(|line| outlet(line)).collect();
         let mut shown = String::new();
-        for piece in release(&outlets, Duty { steps, exempt: &[] }, span) {
+        for piece in release(&outlets, Duty { steps, factor: WHOLE, exempt: &[] }, span) {
             let Piece { released, credited, outlets, held, fresh, .. } = piece;
             let (from, to) = (piece.from_ms, piece.to_ms);
             writeln!(
@@ -262,10 +277,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_enough_is_rounded_up_to_a_whole_flow() {
+        let enough = |required, units, decimals| {
+            let factor = Decimal { units, decimals };
+            Duty { steps: &[], factor, exempt: &[] }.enough(required)
+        };
+        assert_eq!(enough(1_200_000, 95, 2), 1_140_000);
+        assert_eq!((enough(10, 95, 2), enough(0, 95, 2), enough(7, 1, 0)), (10, 0, 7));
+    }
+
+    #[test]
     fn an_outlet_counts_only_while_it_is_in_force_and_never_below_nothing() {
         let late = Outlet { in_force: seconds(10, 20), ..outlet("60 0:4") };
         let drifting = outlet("60 0:-2");
-        let duty = Duty { steps: &[step(0, 1)], exempt: &[] };
+        let duty = Duty { steps: &[step(0, 1)], factor: WHOLE, exempt: &[] };
         let shown: Vec<_> = release(&[late, drifting], duty, seconds(0, 30))
             .into_iter()
             .map(|piece| (piece.from_ms, piece.released, piece.outlets))

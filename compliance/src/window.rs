@@ -42,8 +42,7 @@ impl Weight {
         let when = |is: bool, weight: i128| if is { weight } else { 0 };
         let credited = i128::from(piece.credited) * length;
         let (is_whole, is_held) = (piece.is_whole(), piece.held > 0);
-        let enough = i128::from(piece.step.enough.as_ml_per_s());
-        let missing = (enough - i128::from(piece.released)).max(0) * length;
+        let missing = i128::from(piece.enough - piece.released).max(0) * length;
         Self {
             length,
             whole: when(is_whole, length),
@@ -52,7 +51,7 @@ impl Weight {
             held_water: when(is_held, credited),
             covered: when(piece.outlets > 0 && piece.fresh == piece.outlets, length),
             partly_covered: when(piece.fresh > 0, length),
-            required: i128::from(piece.step.required.as_ml_per_s()) * length,
+            required: i128::from(piece.required) * length,
             deficit: when(is_whole, missing),
         }
     }
@@ -65,9 +64,10 @@ impl Weight {
     /// Whether enough is known to have been released: by the mean while every outlet's value
     /// stands, or by a lower bound, each over enough of the time.
     pub fn is_met(&self, factor: Decimal, coverage: Share) -> bool {
-        let bound = share_of_bound(self, coverage);
+        // over missing time nothing is met: a bound is for outlets, some known at each moment
+        let is_bound_covered = coverage.is_reached_by(self.partly_covered, self.length);
         (self.is_covered(coverage) && self.is_mean_enough(self.whole_water, self.whole, factor))
-            || (bound && self.is_mean_enough(self.held_water, self.held, factor))
+            || (is_bound_covered && self.is_mean_enough(self.held_water, self.held, factor))
     }
 
     /// water / time ≥ factor · required / length, without a division.
@@ -75,11 +75,6 @@ impl Weight {
         let scale = 10_i128.pow(u32::from(factor.decimals));
         time > 0 && water * self.length * scale >= i128::from(factor.units) * self.required * time
     }
-}
-
-/// Over missing time nothing is met: a bound holds for outlets, each moment with one at least.
-const fn share_of_bound(weight: &Weight, coverage: Share) -> bool {
-    coverage.is_reached_by(weight.partly_covered, weight.length)
 }
 
 /// A share of a time, compared without a division.
