@@ -30,6 +30,7 @@ mod attempt;
 mod ballast;
 mod doubt;
 mod file;
+mod finding;
 mod opening;
 mod owed;
 mod room;

@@ -13,7 +13,7 @@ use super::{
     Happening, Moment, SpoolError,
     file::{self, set_meta},
     opening::forget_previous,
-    room::{self, Dropped, Shelf},
+    room::{Dropped, Room, Shelf},
     writer::Spool,
 };
 use crate::ledger::{BatchKey, Range, Sequences};
@@ -35,8 +35,9 @@ impl Spool {
         let (shelves, dropped) = self.attempt("set a batch aside", now, |spool| {
             let transaction = spool.database.unchecked_transaction()?;
             file::keep_aside(&transaction, "batch", &bytes)?;
-            let (mut shelves, mut dropped) = (spool.shelves.clone(), Dropped::default());
-            room::drop_batch(&transaction, &mut shelves, key, GapReason::Damaged, &mut dropped)?;
+            let mut room = spool.room(&transaction, now);
+            room.drop_batch(key, GapReason::Damaged)?;
+            let Room { shelves, dropped, .. } = room;
             transaction.commit()?;
             Ok((shelves, dropped))
         })?;

@@ -7,7 +7,7 @@ use tracing::warn;
 use super::{
     Moment, SpoolError,
     file::{beside, set_meta},
-    room::{self, Limits},
+    room::{Limits, Room},
     writer::Spool,
 };
 
@@ -59,19 +59,20 @@ impl Spool {
     /// Whether something could be dropped.
     fn free(&mut self, now: Moment) -> Result<bool, SpoolError> {
         let fail = |source| SpoolError::Work { attempt: "make room", source };
-        let mut shelves = self.shelves.clone();
         let freed = (|| {
             let transaction = self.database.unchecked_transaction()?;
-            let dropped = room::free(&transaction, &mut shelves)?;
+            let mut room = self.room(&transaction, now);
+            room.free()?;
+            let Room { shelves, dropped, .. } = room;
             let overwritten = self.overwritten + dropped.lost_readings;
             if dropped.lost_readings > 0 {
                 set_meta(&transaction, "overwritten", &overwritten.to_string())?;
             }
             transaction.commit()?;
-            Ok((dropped, overwritten))
+            Ok((shelves, dropped, overwritten))
         })();
         match freed {
-            Ok((dropped, overwritten)) => {
+            Ok((shelves, dropped, overwritten)) => {
                 self.shelves = shelves;
                 self.overwritten = overwritten;
                 self.tell_gone(&dropped, now);

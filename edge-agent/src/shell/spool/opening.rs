@@ -20,7 +20,7 @@ use super::{
     file::{self, Lock, meta, set_meta},
     owed::Owed,
     room::{self, Shelf},
-    salvage::{Heir, Wreck, damage_gap},
+    salvage::{Heir, Wreck},
     takeover,
     writer::{Settings, Spool, Waiting},
 };
@@ -145,8 +145,7 @@ impl Spool {
                 let heir = Heir {
                     agent: &self.settings.agent,
                     epoch,
-                    gauges: &self.settings.gauges,
-                    now: now.wall,
+                    finding: self.finding(now),
                     lost: &self.lost,
                 };
                 let also = |database: &Connection| self.owed.write(database, &self.doubts);
@@ -298,7 +297,7 @@ impl Spool {
             file::keep_aside(&transaction, "reading", &bytes)?;
             transaction.execute("DELETE FROM reading WHERE id = ?1", [id])?;
             let at = (self.next_sequence, self.next_sequence);
-            let gap = damage_gap(self.epoch, at, &[], now.wall);
+            let gap = self.finding(now).gap(self.epoch, at);
             room::add_gap(&transaction, gap)?;
             transaction.commit()?;
             self.metrics.spool_set_aside.inc();

@@ -8,7 +8,10 @@ use model::{
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::doubt::{Said, said};
+use super::{
+    doubt::{Said, said},
+    finding::{Finding, Label},
+};
 use crate::ledger::{BatchKey, Sequences};
 
 /// The most batches that go in one transaction, so that none takes long.
@@ -66,100 +69,120 @@ pub(super) struct Dropped {
     pub(super) doubts: Vec<(BatchKey, Vec<Said>)>,
 }
 
-/// Room for `need_bytes` more, by the settings and by the disk. `shelves` loses what is dropped.
-pub(super) fn make(
-    database: &Connection,
-    shelves: &mut [Shelf],
-    limits: &Limits,
-    need_bytes: u64,
-    ran_ms: i64,
-) -> rusqlite::Result<Dropped> {
-    let mut dropped = Dropped::default();
-    while dropped.keys.len() < DROPS {
-        let (all, free) = (pages(database, "page_count")?, pages(database, "freelist_count")?);
-        let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
-        let is_tight = limits.is_tight() && free.saturating_mul(PAGE_BYTES) < need_bytes;
-        let oldest = oldest_committed(shelves).or_else(|| oldest_queued(shelves));
-        let Some(key) = oldest else { break };
-        let reason = if is_over || is_old(database, key, ran_ms, limits)? {
-            GapReason::Overwritten
-        } else if is_tight {
-            GapReason::DiskFull
-        } else {
-            break;
-        };
-        drop_batch(database, shelves, key, reason, &mut dropped)?;
-    }
-    Ok(dropped)
+/// Batches taken out in one transaction, with copies of the shelves that follow it once it is done.
+#[derive(Debug)]
+pub(super) struct Room<'a> {
+    pub(super) database: &'a Connection,
+    pub(super) shelves: Vec<Shelf>,
+    /// What a gap says of a batch that turns out to be damaged.
+    pub(super) finding: Finding<'a>,
+    pub(super) dropped: Dropped,
 }
 
-/// Some room, since the disk is full: a few committed batches, or else the oldest queued one.
-pub(super) fn free(database: &Connection, shelves: &mut [Shelf]) -> rusqlite::Result<Dropped> {
-    let mut dropped = Dropped::default();
-    while dropped.keys.len() < DROPS / 4 {
-        let Some(key) = oldest_committed(shelves) else { break };
-        drop_batch(database, shelves, key, GapReason::DiskFull, &mut dropped)?;
+impl Room<'_> {
+    /// Makes room for `need_bytes` more, by the settings and by the disk.
+    pub(super) fn make(
+        &mut self,
+        limits: &Limits,
+        need_bytes: u64,
+        ran_ms: i64,
+    ) -> rusqlite::Result<()> {
+        while self.dropped.keys.len() < DROPS {
+            let database = self.database;
+            let (all, free) = (pages(database, "page_count")?, pages(database, "freelist_count")?);
+            let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
+            let is_tight = limits.is_tight() && free.saturating_mul(PAGE_BYTES) < need_bytes;
+            let oldest = oldest_committed(&self.shelves).or_else(|| oldest_queued(&self.shelves));
+            let Some(key) = oldest else { break };
+            let reason = if is_over || is_old(database, key, ran_ms, limits)? {
+                GapReason::Overwritten
+            } else if is_tight {
+                GapReason::DiskFull
+            } else {
+                break;
+            };
+            self.drop_batch(key, reason)?;
+        }
+        Ok(())
     }
-    if let (true, Some(key)) = (dropped.keys.is_empty(), oldest_queued(shelves)) {
-        drop_batch(database, shelves, key, GapReason::DiskFull, &mut dropped)?;
-    }
-    Ok(dropped)
-}
 
-/// Takes one batch out. What a queued one held becomes a gap, and its own gaps and anchors wait
-/// for the next batch again.
-pub(super) fn drop_batch(
-    database: &Connection,
-    shelves: &mut [Shelf],
-    key: BatchKey,
-    reason: GapReason,
-    dropped: &mut Dropped,
-) -> rusqlite::Result<()> {
-    let (epoch, sequence) = (key.epoch.0.cast_signed(), key.sequence.cast_signed());
-    let is_queued =
-        shelves.iter().any(|shelf| shelf.epoch == key.epoch && shelf.queued.contains(key.sequence));
-    if is_queued {
-        let sql =
-            "SELECT from_ms, to_ms, points, bytes FROM batch WHERE epoch = ?1 AND sequence = ?2";
-        let row = database.prepare_cached(sql)?.query_row(params![epoch, sequence], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, Vec<u8>>(3)?))
-        });
-        if let Some((from_ms, to_ms, points, bytes)) = row.optional()? {
-            let count = points.cast_unsigned();
-            let batch = batch_v1::decode(&bytes).ok().map(|(batch, _)| batch);
-            let columns = batch.iter().flat_map(|batch| &batch.columns);
-            let gauges = columns.map(|column| column.gauge.clone()).collect();
-            let boot = batch.as_ref().and_then(|batch| batch.clock.boot());
-            let mut gaps = batch.as_ref().map(|batch| batch.gaps.clone()).unwrap_or_default();
-            gaps.push(Gap {
+    /// Makes some room, since the disk is full: a few committed batches go, or else the oldest
+    /// queued one.
+    pub(super) fn free(&mut self) -> rusqlite::Result<()> {
+        while self.dropped.keys.len() < DROPS / 4 {
+            let Some(key) = oldest_committed(&self.shelves) else { break };
+            self.drop_batch(key, GapReason::DiskFull)?;
+        }
+        match oldest_queued(&self.shelves) {
+            Some(key) if self.dropped.keys.is_empty() => self.drop_batch(key, GapReason::DiskFull),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Takes one batch out. What a queued one held becomes a gap, and its own gaps and anchors wait
+    /// for the next batch again.
+    pub(super) fn drop_batch(&mut self, key: BatchKey, reason: GapReason) -> rusqlite::Result<()> {
+        let is_its = |shelf: &&Shelf| shelf.epoch == key.epoch;
+        if self.shelves.iter().filter(is_its).any(|shelf| shelf.queued.contains(key.sequence)) {
+            self.keep_gap(key, reason)?;
+        }
+        let sql = "DELETE FROM batch WHERE epoch = ?1 AND sequence = ?2";
+        let its = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
+        self.database.prepare_cached(sql)?.execute(its)?;
+        for shelf in self.shelves.iter_mut().filter(|shelf| shelf.epoch == key.epoch) {
+            shelf.held.remove((key.sequence, key.sequence));
+            shelf.queued.remove((key.sequence, key.sequence));
+        }
+        self.dropped.keys.push(key);
+        Ok(())
+    }
+
+    fn keep_gap(&mut self, key: BatchKey, reason: GapReason) -> rusqlite::Result<()> {
+        let Some((label, batch)) = read(self.database, key)? else { return Ok(()) };
+        let count = u64::try_from(label.points).unwrap_or(0);
+        let gap = match &batch {
+            Some(batch) => Gap {
                 epoch: key.epoch,
                 first_sequence: key.sequence,
                 last_sequence: key.sequence,
-                gauges,
-                boot,
-                from_ms,
-                to_ms,
+                gauges: batch.columns.iter().map(|column| column.gauge.clone()).collect(),
+                boot: batch.clock.boot(),
+                from_ms: label.from_ms,
+                to_ms: label.to_ms,
                 reason,
                 count,
-            });
-            dropped.doubts.push((key, gaps.iter().map(said).collect()));
-            for gap in gaps {
-                add_gap(database, gap)?;
-            }
-            for anchor in batch.iter().flat_map(|batch| &batch.anchors) {
-                keep_anchor(database, *anchor)?;
-            }
-            dropped.lost_readings += count;
+            },
+            None => self.finding.gap_of(key, label),
+        };
+        let (carried, anchors) = batch.map(|batch| (batch.gaps, batch.anchors)).unwrap_or_default();
+        let gaps: Vec<Gap> = carried.into_iter().chain([gap]).collect();
+        self.dropped.doubts.push((key, gaps.iter().map(said).collect()));
+        for gap in gaps {
+            add_gap(self.database, gap)?;
         }
+        for anchor in anchors {
+            keep_anchor(self.database, anchor)?;
+        }
+        self.dropped.lost_readings += count;
+        Ok(())
     }
-    let sql = "DELETE FROM batch WHERE epoch = ?1 AND sequence = ?2";
-    database.prepare_cached(sql)?.execute(params![epoch, sequence])?;
-    for shelf in shelves.iter_mut().filter(|shelf| shelf.epoch == key.epoch) {
-        shelf.held.remove((key.sequence, key.sequence));
-        shelf.queued.remove((key.sequence, key.sequence));
-    }
-    dropped.keys.push(key);
-    Ok(())
+}
+
+/// What a batch's row says, and the batch where its bytes are what their digest says: what a
+/// changed one would carry, an anchor above all, must not travel.
+fn read(database: &Connection, key: BatchKey) -> rusqlite::Result<Option<(Label, Option<Batch>)>> {
+    let sql = "SELECT from_ms, to_ms, points, digest, bytes FROM batch
+               WHERE epoch = ?1 AND sequence = ?2";
+    let its = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
+    let row = database.prepare_cached(sql)?.query_row(its, |row| {
+        let label = Label { from_ms: row.get(0)?, to_ms: row.get(1)?, points: row.get(2)? };
+        Ok((label, row.get::<_, Vec<u8>>(3)?, row.get::<_, Vec<u8>>(4)?))
+    });
+    Ok(row.optional()?.map(|(label, digest, bytes)| {
+        let decoded = batch_v1::decode(&bytes).ok();
+        let whole = decoded.filter(|(_, found)| found.as_slice() == digest);
+        (label, whole.map(|(batch, _)| batch))
+    }))
 }
 
 /// Lets a gap wait for the next batch, united with one that it goes on from, or that goes on from

@@ -10,9 +10,8 @@ use std::{
 };
 
 use model::{
-    batch::{Gap, GapReason, Previous},
-    ids::{AgentId, Epoch, GaugeId, Sequence, StoreId},
-    time::Timestamp,
+    batch::{Gap, Previous},
+    ids::{AgentId, Epoch, Sequence, StoreId},
     wire::batch_v1,
 };
 use rusqlite::{Connection, OpenFlags, params};
@@ -21,6 +20,7 @@ use rustix::fs::statvfs;
 use super::{
     SpoolError,
     file::{self, beside, meta, set_meta},
+    finding::Finding,
     opening::{previous_of, set_previous},
     room, takeover,
 };
@@ -55,8 +55,8 @@ pub(super) struct Wreck {
 pub(super) struct Heir<'a> {
     pub(super) agent: &'a AgentId,
     pub(super) epoch: Epoch,
-    pub(super) gauges: &'a [GaugeId],
-    pub(super) now: Timestamp,
+    /// What gaps say of what cannot be read.
+    pub(super) finding: Finding<'a>,
     /// Gaps that had no place on disk before.
     pub(super) lost: &'a [Gap],
 }
@@ -162,8 +162,7 @@ impl Wreck {
             room::add_gap(database, gap.clone())?;
         }
         for (epoch, (first, last)) in lost {
-            let gap = damage_gap(*epoch, (*first, *last), heir.gauges, heir.now);
-            room::add_gap(database, gap)?;
+            room::add_gap(database, heir.finding.gap(*epoch, (*first, *last)))?;
         }
         Ok(())
     }
@@ -234,26 +233,6 @@ impl Wreck {
             Some(_) if self.next_sequence.is_some() => Vec::new(),
             Some(_) | None => vec![(self.epoch.unwrap_or(Epoch(0)), Sequences::of(&[(0, 0)]))],
         }
-    }
-}
-
-/// How many readings a damaged file held, and from when, nobody can tell.
-pub(super) fn damage_gap(
-    epoch: Epoch,
-    (first, last): Range,
-    gauges: &[GaugeId],
-    now: Timestamp,
-) -> Gap {
-    Gap {
-        epoch,
-        first_sequence: first,
-        last_sequence: last,
-        gauges: gauges.to_vec(),
-        boot: None,
-        from_ms: now.as_ms(),
-        to_ms: now.as_ms(),
-        reason: GapReason::Damaged,
-        count: 0,
     }
 }
 

@@ -287,6 +287,9 @@ fn rows_that_do_not_decode_are_stepped_over_and_kept_aside() {
     });
     assert_eq!(values(&batches[0]).count(), 2, "the good row of the open batch");
     let gaps: Vec<_> = batches.iter().flat_map(|batch| &batch.gaps).collect();
+    for gap in &gaps {
+        assert_eq!(gap.gauges, world.settings.gauges, "nobody can tell whose they were");
+    }
     let gaps: Vec<_> = gaps.iter().map(|gap| (gap.reason, gap.first_sequence, gap.count)).collect();
     assert_eq!(gaps, [(GapReason::Damaged, 3, 0), (GapReason::Damaged, 1, 3)]);
 }

@@ -18,9 +18,10 @@ use super::{
     ballast::Ballast,
     doubt::Doubts,
     file::{Lock, set_meta},
+    finding::Finding,
     opening::forget_previous,
     owed::Owed,
-    room::{self, Dropped, Shelf},
+    room::{self, Dropped, Room, Shelf},
     salvage::Wreck,
     stats,
 };
@@ -237,10 +238,11 @@ impl Spool {
             ..draft.batch(self.identity())
         };
         let (digest, bytes) = self.encode(&batch);
-        let mut shelves = self.shelves.clone();
         let ran_ms = self.ran_ms(now);
         let need_bytes = u64::try_from(bytes.len() + ROW_BYTES).unwrap_or(u64::MAX);
-        let dropped = room::make(&transaction, &mut shelves, &self.limits(), need_bytes, ran_ms)?;
+        let mut room = self.room(&transaction, now);
+        room.make(&self.limits(), need_bytes, ran_ms)?;
+        let Room { shelves, dropped, .. } = room;
         let (from_ms, to_ms) = draft.span_ms();
         let sql = "INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         transaction.prepare_cached(sql)?.execute(params![
@@ -339,6 +341,17 @@ impl Spool {
         }
         self.metrics.batches_closed.inc();
         self.happenings.push(Happening::Closed(key, payload));
+    }
+
+    /// What a transaction of this moment takes batches out with.
+    pub(super) fn room<'a>(&'a self, database: &'a Connection, now: Moment) -> Room<'a> {
+        let (shelves, finding) = (self.shelves.clone(), self.finding(now));
+        Room { database, shelves, finding, dropped: Dropped::default() }
+    }
+
+    /// What is known of damage that is found at this moment.
+    pub(super) fn finding(&self, now: Moment) -> Finding<'_> {
+        Finding { gauges: &self.settings.gauges, boot: None, at_ms: now.wall.as_ms() }
     }
 
     /// The identity of the next batch.

@@ -185,8 +185,11 @@ fn a_replacement_that_was_cut_off_anywhere_is_completed_by_the_next_start() {
         let heir = salvage::Heir {
             agent: &world.settings.agent,
             epoch: Epoch(77),
-            gauges: &world.settings.gauges,
-            now: world.now.wall,
+            finding: finding::Finding {
+                gauges: &world.settings.gauges,
+                boot: None,
+                at_ms: world.now.wall.as_ms(),
+            },
             lost: &[],
         };
         match stage {
