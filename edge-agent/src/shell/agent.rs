@@ -158,9 +158,11 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
     let readiness = Readiness::default();
     let (sources, boot_id) = (config.sources(), this_boot());
     let registers = sources.len();
-    let store = open_spool(config, &sources, boot_id, &metrics, clock.as_ref())?;
     let measuring = MeasuringClock::new(Arc::clone(&clock), config.clock.trust);
-    let anchor = AnchorDebt::new(boot_id, store.is_anchor_owed());
+    let begun = Moment::of(&measuring);
+    let store = open_spool(config, &sources, boot_id, &metrics, begun)?;
+    // what the spool finds before the first cycle may count from boot, too
+    let anchor = AnchorDebt::new(boot_id, store.is_anchor_owed() || !begun.is_trusted);
     let uplink = Uplink::new(store.store_id(), getrandom::u64().unwrap_or(0));
 
     let seconds = Duration::from_secs;
@@ -173,7 +175,7 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
     let (commands, queue) = mpsc::channel(QUEUE);
     let (happens, happenings) = mpsc::channel(HAPPENINGS);
     let (stats, watched) = watch::channel(Stats::default());
-    let keeper = Arc::clone(&clock);
+    let keeper = measuring.clone();
     let serve = move || spool::serve(store, &keeper, queue, &happens, &stats);
     keeping
         .spawn_thread("spool", serve)
@@ -236,7 +238,7 @@ fn open_spool(
     sources: &Sources,
     boot_id: BootId,
     metrics: &Metrics,
-    clock: &dyn Clock,
+    now: Moment,
 ) -> Result<Spool, AgentError> {
     let settings = spool::Settings {
         path: config.spool.path.clone(),
@@ -247,7 +249,7 @@ fn open_spool(
         boot_id,
         gauges: sources.iter().map(|source| source.gauge.clone()).collect(),
     };
-    Spool::open(settings, metrics.clone(), Moment::of(clock)).map_err(AgentError::Spool)
+    Spool::open(settings, metrics.clone(), now).map_err(AgentError::Spool)
 }
 
 /// The page is a help; where its port is taken, the agent does its work without.

@@ -39,7 +39,7 @@ mod stats;
 mod takeover;
 mod writer;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf};
 
 use model::{
     batch::ClockAnchor,
@@ -63,6 +63,7 @@ pub use self::{
 use crate::{
     batcher::Draft,
     ledger::{BatchKey, Range},
+    shell::wall_clock::MeasuringClock,
 };
 
 /// Commands that may wait for the disk.
@@ -210,12 +211,16 @@ pub struct Moment {
     pub wall: Timestamp,
     /// Since boot.
     pub boot_ms: i64,
+    /// Whether the wall clock is believed.
+    pub is_trusted: bool,
 }
 
 impl Moment {
     /// This moment of a clock.
-    pub fn of(clock: &dyn Clock) -> Self {
-        Self { wall: clock.now(), boot_ms: clock.boot_ms() }
+    pub fn of(clock: &MeasuringClock) -> Self {
+        let trust = clock.trust();
+        let wall = clock.wall();
+        Self { wall, boot_ms: clock.boot_ms(), is_trusted: trust.is_trusted(wall) }
     }
 }
 
@@ -258,20 +263,20 @@ pub enum Happening {
 /// Serves commands until their queue ends; on the thread that it is called on.
 pub fn serve(
     mut spool: Spool,
-    clock: &Arc<dyn Clock>,
+    clock: &MeasuringClock,
     mut commands: mpsc::Receiver<Command>,
     happenings: &mpsc::Sender<Happening>,
     stats: &watch::Sender<Stats>,
 ) {
     loop {
-        stats.send_replace(spool.stats(Moment::of(clock.as_ref())));
+        stats.send_replace(spool.stats(Moment::of(clock)));
         for happening in spool.take_happenings() {
             if happenings.blocking_send(happening).is_err() {
                 debug!("the uplink has ended, the spool goes on");
             }
         }
         let Some(command) = commands.blocking_recv() else { break };
-        let now = Moment::of(clock.as_ref());
+        let now = Moment::of(clock);
         let begun_at = Instant::now();
         let performed = perform(&mut spool, command, now, happenings);
         let took = begun_at.elapsed();
@@ -292,7 +297,7 @@ pub fn serve(
             }
         }
     }
-    let now = Moment::of(clock.as_ref());
+    let now = Moment::of(clock);
     if let Err(error) = spool.finish(now) {
         warn!(error = %Chain(&error), "what notices named is not noted, and is sent again");
     }

@@ -158,7 +158,10 @@ impl Spool {
         self.database = file::open(&path)?;
         let fail = |source| SpoolError::Work { attempt: "read the new spool", source };
         let held = std::mem::take(&mut self.shelves);
-        let loaded = self.load_identity().and_then(|()| self.load_shelves());
+        let loaded = self
+            .load_identity()
+            .and_then(|()| self.load_anchor_debt())
+            .and_then(|()| self.load_shelves());
         if let Err(source) = loaded {
             self.shelves = held;
             return Err(fail(source));
@@ -202,8 +205,7 @@ impl Spool {
         }
         self.store_id = self.number("store_id").map_err(fail)?;
         self.overwritten = self.number("overwritten").map_err(fail)?.unwrap_or(self.overwritten);
-        let unanchored = meta(&self.database, "unanchored").map_err(fail)?;
-        self.is_anchor_owed = unanchored == Some(self.settings.boot_id.to_string());
+        self.load_anchor_debt().map_err(fail)?;
         self.load_shelves().map_err(fail)?;
         let sql = "SELECT ran_ms FROM batch ORDER BY rowid DESC LIMIT 1";
         let ran_ms = self.database.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -218,6 +220,13 @@ impl Spool {
         let (epoch, last) = (self.number("previous_epoch")?, self.number("previous_sequence")?);
         let previous = epoch.zip(last);
         self.previous = previous.map(|(epoch, last_sequence)| Previous { epoch, last_sequence });
+        Ok(())
+    }
+
+    /// Whether something counts from this start and no anchor places it yet.
+    fn load_anchor_debt(&mut self) -> rusqlite::Result<()> {
+        let unanchored = meta(&self.database, "unanchored")?;
+        self.is_anchor_owed = unanchored == Some(self.settings.boot_id.to_string());
         Ok(())
     }
 
@@ -298,8 +307,10 @@ impl Spool {
             transaction.execute("DELETE FROM reading WHERE id = ?1", [id])?;
             let at = (self.next_sequence, self.next_sequence);
             let gap = self.finding(now).gap(self.epoch, at);
+            let owes_anchor = room::owe_anchor(&transaction, &gap)?;
             room::add_gap(&transaction, gap)?;
             transaction.commit()?;
+            self.is_anchor_owed |= owes_anchor;
             self.metrics.spool_set_aside.inc();
         }
         for (last_row, draft) in batcher::restore(rows) {

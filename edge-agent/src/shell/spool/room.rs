@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     doubt::{Said, said},
+    file::set_meta,
     finding::{Finding, Label},
 };
 use crate::ledger::{BatchKey, Sequences};
@@ -67,6 +68,8 @@ pub(super) struct Dropped {
     pub(super) lost_readings: u64,
     /// What gaps say now because those left.
     pub(super) doubts: Vec<(BatchKey, Vec<Said>)>,
+    /// Whether one of them counts from this start.
+    pub(super) owes_anchor: bool,
 }
 
 /// Batches taken out in one transaction, with copies of the shelves that follow it once it is done.
@@ -140,8 +143,8 @@ impl Room<'_> {
     fn keep_gap(&mut self, key: BatchKey, reason: GapReason) -> rusqlite::Result<()> {
         let Some((label, batch)) = read(self.database, key)? else { return Ok(()) };
         let count = u64::try_from(label.points).unwrap_or(0);
-        let gap = match &batch {
-            Some(batch) => Gap {
+        let gap = if let Some(batch) = &batch {
+            Gap {
                 epoch: key.epoch,
                 first_sequence: key.sequence,
                 last_sequence: key.sequence,
@@ -151,8 +154,11 @@ impl Room<'_> {
                 to_ms: label.to_ms,
                 reason,
                 count,
-            },
-            None => self.finding.gap_of(key, label),
+            }
+        } else {
+            let gap = self.finding.gap_of(key, label);
+            self.dropped.owes_anchor |= owe_anchor(self.database, &gap)?;
+            gap
         };
         let (carried, anchors) = batch.map(|batch| (batch.gaps, batch.anchors)).unwrap_or_default();
         let gaps: Vec<Gap> = carried.into_iter().chain([gap]).collect();
@@ -207,6 +213,15 @@ pub(super) fn add_gap(database: &Connection, gap: Gap) -> rusqlite::Result<()> {
             .map(drop);
     }
     insert_carrier(database, &Batch { gaps: vec![gap], ..carrier() })
+}
+
+/// Notes that this start owes an anchor where a gap that was found in it counts from it; whether it
+/// does.
+pub(super) fn owe_anchor(database: &Connection, found: &Gap) -> rusqlite::Result<bool> {
+    if let Some(boot_id) = found.boot {
+        set_meta(database, "unanchored", &boot_id.to_string())?;
+    }
+    Ok(found.boot.is_some())
 }
 
 /// Makes one gap of two where `next` goes on where `gap` ends.

@@ -162,7 +162,9 @@ impl Wreck {
             room::add_gap(database, gap.clone())?;
         }
         for (epoch, (first, last)) in lost {
-            room::add_gap(database, heir.finding.gap(*epoch, (*first, *last)))?;
+            let gap = heir.finding.gap(*epoch, (*first, *last));
+            room::owe_anchor(database, &gap)?;
+            room::add_gap(database, gap)?;
         }
         Ok(())
     }

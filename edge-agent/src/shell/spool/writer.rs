@@ -320,6 +320,7 @@ impl Spool {
             }
             self.metrics.spool_overwritten.inc_by(dropped.lost_readings);
         }
+        self.is_anchor_owed |= dropped.owes_anchor;
         for (key, said) in &dropped.doubts {
             self.doubts.add(*key, said.clone());
         }
@@ -351,7 +352,12 @@ impl Spool {
 
     /// What is known of damage that is found at this moment.
     pub(super) fn finding(&self, now: Moment) -> Finding<'_> {
-        Finding { gauges: &self.settings.gauges, boot: None, at_ms: now.wall.as_ms() }
+        let (boot, at_ms) = if now.is_trusted {
+            (None, now.wall.as_ms())
+        } else {
+            (Some(self.settings.boot_id), now.boot_ms)
+        };
+        Finding { gauges: &self.settings.gauges, boot, at_ms }
     }
 
     /// The identity of the next batch.

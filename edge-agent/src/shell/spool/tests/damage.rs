@@ -118,6 +118,49 @@ fn what_a_start_cannot_read_of_the_open_batch_or_of_waiting_gaps_is_told() {
 }
 
 #[test]
+fn damage_found_before_the_clock_is_trusted_counts_from_boot_and_owes_an_anchor() {
+    let mut world = World::new();
+    let (epoch, boot_id) = (world.spool().epoch, world.settings.boot_id);
+    for _ in 0..2 {
+        world.batch(3);
+    }
+    world.now.is_trusted = false;
+    world.restart();
+    let now = world.now;
+    let database = &world.spool().database;
+    database.execute("UPDATE batch SET bytes = x'0badc0de'", []).unwrap();
+    database.execute("UPDATE batch SET from_ms = 5, to_ms = 9 WHERE sequence = 2", []).unwrap();
+    let look = |world: &mut World, sequence| {
+        assert_eq!(world.spool().load(BatchKey { epoch, sequence }, now).unwrap(), None);
+        world.hear();
+        world.spool().is_anchor_owed()
+    };
+    assert!(!look(&mut world, 1), "its row is of UTC");
+    assert!(look(&mut world, 2), "its row may be of any start");
+    world.restart();
+    assert!(world.spool().is_anchor_owed(), "noted on disk");
+    world.batch(1);
+    let gaps: Vec<_> = queued(&mut world).into_iter().flat_map(|batch| batch.gaps).collect();
+    let told: Vec<_> = gaps.iter().map(|gap| (gap.first_sequence, gap.boot, gap.count)).collect();
+    assert_eq!(told, [(1, None, 3), (2, Some(boot_id), 0)]);
+    assert_eq!((gaps[1].from_ms, gaps[1].to_ms), (now.boot_ms, now.boot_ms));
+    // the same of a file that is given up, found by a start or while running
+    for is_running in [false, true] {
+        let mut world = World::new();
+        world.batch(1_500);
+        damage_everything(&mut world);
+        world.now.is_trusted = false;
+        if is_running {
+            world.append(1).unwrap();
+        } else {
+            world.spool = None;
+            world.start();
+        }
+        assert!(world.spool().is_anchor_owed(), "{is_running}");
+    }
+}
+
+#[test]
 fn damage_met_while_running_costs_no_reading_of_the_open_batch() {
     let mut world = World::new();
     let old = world.spool().epoch;

@@ -62,7 +62,7 @@ impl World {
             folder,
             spool: None,
             settings,
-            now: Moment { wall: BUILT_AT.plus_ms(1_000_000), boot_ms: 1_000_000 },
+            now: Moment { wall: BUILT_AT.plus_ms(1_000_000), boot_ms: 1_000_000, is_trusted: true },
             taken: 0,
             open: Vec::new(),
             saved: 0,
@@ -106,7 +106,8 @@ impl World {
     }
 
     pub(super) fn pass(&mut self, ms: i64) {
-        self.now = Moment { wall: self.now.wall.plus_ms(ms), boot_ms: self.now.boot_ms + ms };
+        let (wall, boot_ms) = (self.now.wall.plus_ms(ms), self.now.boot_ms + ms);
+        self.now = Moment { wall, boot_ms, ..self.now };
     }
 
     pub(super) fn draft(points: Vec<Point>) -> Draft {
