@@ -91,22 +91,35 @@ impl Room<'_> {
         ran_ms: i64,
     ) -> rusqlite::Result<()> {
         while self.dropped.keys.len() < DROPS {
-            let database = self.database;
-            let (all, free) = (pages(database, "page_count")?, pages(database, "freelist_count")?);
-            let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
-            let is_tight = limits.is_tight() && free.saturating_mul(PAGE_BYTES) < need_bytes;
-            let oldest = oldest_committed(&self.shelves).or_else(|| oldest_queued(&self.shelves));
-            let Some(key) = oldest else { break };
-            let reason = if is_over || is_old(database, key, ran_ms, limits)? {
-                GapReason::Overwritten
-            } else if is_tight {
-                GapReason::DiskFull
-            } else {
-                break;
-            };
+            let Some((key, reason)) = self.next_to_go(limits, need_bytes, ran_ms)? else { break };
             self.drop_batch(key, reason)?;
         }
         Ok(())
+    }
+
+    fn next_to_go(
+        &self,
+        limits: &Limits,
+        need_bytes: u64,
+        ran_ms: i64,
+    ) -> rusqlite::Result<Option<(BatchKey, GapReason)>> {
+        let (committed, queued) = (oldest_committed(&self.shelves), oldest_queued(&self.shelves));
+        // hours hold for each sort by itself: what the server has may be younger
+        for key in [committed, queued].into_iter().flatten() {
+            if is_old(self.database, key, ran_ms, limits)? {
+                return Ok(Some((key, GapReason::Overwritten)));
+            }
+        }
+        let all = pages(self.database, "page_count")?;
+        let free = pages(self.database, "freelist_count")?;
+        let is_over = (all - free).saturating_mul(PAGE_BYTES) + need_bytes > limits.max_bytes;
+        let is_tight = limits.is_tight() && free.saturating_mul(PAGE_BYTES) < need_bytes;
+        let oldest = committed.or(queued);
+        Ok(match (is_over, is_tight) {
+            (true, _) => oldest.map(|key| (key, GapReason::Overwritten)),
+            (false, true) => oldest.map(|key| (key, GapReason::DiskFull)),
+            (false, false) => None,
+        })
     }
 
     /// Makes some room, since the disk is full: a few committed batches go, or else the oldest

@@ -182,6 +182,28 @@ fn hours_are_hours_of_running_and_no_step_of_the_clock_ages_anything() {
 }
 
 #[test]
+fn hours_hold_for_what_is_queued_while_the_server_has_younger_ones() {
+    let mut world = World::new();
+    world.settings.hours = 1;
+    world.restart();
+    let (epoch, now) = (world.spool().epoch, world.now);
+    world.spool().adopt(STORE, now);
+    world.batch(1);
+    world.pass(3_000_000);
+    world.batch(2);
+    world.commit(&[BatchKey { epoch, sequence: 2 }]);
+    world.pass(1_000_000);
+    world.batch(4);
+    assert_eq!(world.spool().overwritten, 1, "the first is older than an hour");
+    world.pass(2_600_000);
+    world.batch(8);
+    let held: Vec<_> = world.spool().shelves[0].held.ranges().collect();
+    assert_eq!(held, [(3, 4)], "the second as well, which the server has");
+    assert_eq!(world.spool().overwritten, 1);
+    world.reconcile();
+}
+
+#[test]
 fn another_store_is_offered_everything_that_is_held() {
     let mut world = World::new();
     let (epoch, now) = (world.spool().epoch, world.now);
