@@ -2,7 +2,7 @@
 //! another store, renewed after a fork.
 
 use model::{
-    batch::GapReason,
+    batch::{Batch, GapReason},
     ids::{Epoch, StoreId},
     wire::batch_v1::{self, Digest},
 };
@@ -101,43 +101,51 @@ impl Spool {
         if digest != refused {
             return Ok(()); // the other's batch was refused, not ours
         }
-        let Ok((mut batch, _)) = batch_v1::decode(&bytes) else { return Ok(()) };
+        let Ok((batch, _)) = batch_v1::decode(&bytes) else { return Ok(()) };
         if key.epoch == self.epoch {
             error!(epoch = %key.epoch, sequence = key.sequence, "another agent uses this name, a new epoch is begun");
             self.begin_epoch(now)?;
         }
-        batch.id = self.identity();
-        batch.previous = self.previous;
-        self.attempt("renew a batch", now, |spool| {
-            let transaction = spool.database.unchecked_transaction()?;
-            let sql =
-                "INSERT INTO batch SELECT ?3, ?4, ?5, from_ms, to_ms, points, closed_at, ran_ms, ?6
-                       FROM batch WHERE epoch = ?1 AND sequence = ?2";
-            let (digest, bytes) = spool.encode(&batch);
-            transaction.prepare_cached(sql)?.execute(params![
-                key.epoch.0.cast_signed(),
-                key.sequence.cast_signed(),
-                batch.id.epoch.0.cast_signed(),
-                batch.id.sequence.cast_signed(),
-                digest,
-                bytes
-            ])?;
-            let sql = "DELETE FROM batch WHERE epoch = ?1 AND sequence = ?2";
-            let old = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
-            transaction.prepare_cached(sql)?.execute(old)?;
-            set_meta(&transaction, "next_sequence", &(batch.id.sequence + 1).to_string())?;
-            forget_previous(&transaction)?;
-            transaction.commit()
-        })?;
+        let renewed = self.attempt("renew a batch", now, |spool| spool.rewrite(key, &batch))?;
+        // damage that was met may have taken it, and then a gap says so
+        let Some(payload) = renewed else { return Ok(()) };
         self.previous = None;
         self.tell_gone(&Dropped { keys: vec![key], ..Dropped::default() }, now);
         for shelf in self.shelves.iter_mut().filter(|shelf| shelf.epoch == key.epoch) {
             shelf.held.remove((key.sequence, key.sequence));
             shelf.queued.remove((key.sequence, key.sequence));
         }
-        let (_, payload) = self.encode(&batch);
         self.count_in(payload);
         Ok(())
+    }
+
+    /// Gives the batch at `key` the next identity, which is another one in a spool that was mended
+    /// meanwhile; its new payload, `None` where it is gone.
+    fn rewrite(&self, key: BatchKey, batch: &Batch) -> rusqlite::Result<Option<Vec<u8>>> {
+        let renewed = Batch { id: self.identity(), previous: self.previous, ..batch.clone() };
+        let (digest, bytes) = self.encode(&renewed);
+        let transaction = self.database.unchecked_transaction()?;
+        let sql =
+            "INSERT INTO batch SELECT ?3, ?4, ?5, from_ms, to_ms, points, closed_at, ran_ms, ?6
+                   FROM batch WHERE epoch = ?1 AND sequence = ?2";
+        let copied = transaction.prepare_cached(sql)?.execute(params![
+            key.epoch.0.cast_signed(),
+            key.sequence.cast_signed(),
+            renewed.id.epoch.0.cast_signed(),
+            renewed.id.sequence.cast_signed(),
+            digest,
+            bytes
+        ])?;
+        if copied == 0 {
+            return Ok(None);
+        }
+        let sql = "DELETE FROM batch WHERE epoch = ?1 AND sequence = ?2";
+        let old = params![key.epoch.0.cast_signed(), key.sequence.cast_signed()];
+        transaction.prepare_cached(sql)?.execute(old)?;
+        set_meta(&transaction, "next_sequence", &(renewed.id.sequence + 1).to_string())?;
+        forget_previous(&transaction)?;
+        transaction.commit()?;
+        Ok(Some(bytes))
     }
 
     /// A batch that is held.

@@ -180,6 +180,53 @@ fn damage_met_while_running_costs_no_reading_of_the_open_batch() {
 }
 
 #[test]
+fn a_batch_renewed_while_damage_is_met_has_the_identity_of_the_new_spool() {
+    for is_lost in [false, true] {
+        let mut world = World::new();
+        let (old, now) = (world.spool().epoch, world.now);
+        for _ in 0..2 {
+            world.batch(3);
+        }
+        let digest_of = |world: &mut World, sequence| {
+            let key = BatchKey { epoch: old, sequence };
+            let payload = world.spool().load(key, now).unwrap().unwrap();
+            (key, batch_v1::decode(&payload).unwrap().1)
+        };
+        let (first, digest) = digest_of(&mut world, 1);
+        world.spool().renew(first, &digest, now).unwrap();
+        world.hear();
+        let (second, mut digest) = digest_of(&mut world, 2);
+        let renewed = world.spool().epoch;
+        let database = &world.spool().database;
+        if is_lost {
+            // no copy of it is what this says, so the new spool has a gap in its place
+            digest = [0x11; 32];
+            let sql = "UPDATE batch SET digest = ?1 WHERE sequence = 2";
+            database.execute(sql, [digest]).unwrap();
+        }
+        // read for the first time after the batch was
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'meta'";
+        let root: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+        fold(&mut world);
+        garble(&world, [root.unsigned_abs() - 1]);
+        world.spool().renew(second, &digest, now).unwrap();
+        world.hear();
+        let epoch = world.spool().epoch;
+        assert!(epoch != old && epoch != renewed, "a new spool");
+        world.batch(1);
+        world.restart();
+        let keys: Vec<BatchKey> = world.queued.iter().copied().collect();
+        for (key, batch) in keys.iter().zip(queued(&mut world)) {
+            assert_eq!((batch.id.epoch, batch.id.sequence), (key.epoch, key.sequence));
+        }
+        let of = |epoch| keys.iter().filter(|key| key.epoch == epoch).count();
+        let expected = if is_lost { (0, 1, 1) } else { (0, 1, 2) };
+        assert_eq!((of(old), of(renewed), of(epoch)), expected, "{keys:?}");
+        assert_eq!(told(&mut world, old).contains(&2), is_lost);
+    }
+}
+
+#[test]
 fn the_damage_is_told_even_after_a_crash_right_behind_it() {
     let mut world = World::new();
     let old = world.spool().epoch;
