@@ -151,8 +151,9 @@ impl Uplink {
     /// When the next [`Event::Tick`] has something to do.
     pub fn deadline(&self) -> Option<i64> {
         let resend_at_ms = self.flights.values().filter_map(|flight| flight.resend_at_ms);
-        let is_idle = self.rested_at_ms.is_some() && self.ledger.oldest().is_none();
-        resend_at_ms.chain(self.rested_at_ms.filter(|_| is_idle)).min()
+        // while there is no place for the tired, whatever makes one is an event of its own
+        let is_awaited = self.is_backlog_open() && self.ledger.oldest().is_none();
+        resend_at_ms.chain(self.rested_at_ms.filter(|_| is_awaited)).min()
     }
 
     /// How many batches no notice has named.
@@ -324,24 +325,32 @@ impl Uplink {
 
     /// Sends as much as the windows let through.
     fn fill(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
-        let has_room =
-            |uplink: &Self| uplink.flights.len() < UNANSWERED && uplink.on_wire.len() < IN_FLIGHT;
         let begun = Flight { is_live: false, attempt: 1, sent_at_ms: now_ms, resend_at_ms: None };
-        while self.is_connected && has_room(self) {
+        while self.is_open() {
             if let Some(key) = self.live.pop_back() {
                 if self.ledger.is_queued(key) && !self.flights.contains_key(&key) {
                     self.send(key, Flight { is_live: true, attempt: 1, ..begun }, effects);
                 }
                 continue;
             }
-            let backlog_on_wire = self.on_wire.iter().filter(|(_, is_live)| !is_live).count();
-            let backlog = self.flights.values().filter(|flight| !flight.is_live).count();
-            if backlog_on_wire >= self.backlog_window || backlog >= UNANSWERED / 2 {
+            if !self.is_backlog_open() {
                 return;
             }
             let Some((key, attempts)) = self.next_of_backlog(now_ms) else { return };
             self.send(key, Flight { attempt: attempts.saturating_add(1), ..begun }, effects);
         }
+    }
+
+    /// Whether one more may be sent at all.
+    fn is_open(&self) -> bool {
+        self.is_connected && self.flights.len() < UNANSWERED && self.on_wire.len() < IN_FLIGHT
+    }
+
+    /// Whether one more of the backlog may.
+    fn is_backlog_open(&self) -> bool {
+        let backlog_on_wire = self.on_wire.iter().filter(|(_, is_live)| !is_live).count();
+        let backlog = self.flights.values().filter(|flight| !flight.is_live).count();
+        self.is_open() && backlog_on_wire < self.backlog_window && backlog < UNANSWERED / 2
     }
 
     /// In turn: the oldest that is not on its way, and the one sent in vain longest ago.

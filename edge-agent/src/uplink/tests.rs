@@ -56,6 +56,8 @@ fn check(lines: &str, expected: &Expect) {
         let mut effects = Vec::new();
         for word in words.split_whitespace() {
             effects.extend(uplink.step(event(word), now_ms));
+            let deadline = uplink.deadline();
+            assert!(deadline.is_none_or(|at_ms| at_ms > now_ms), "{line}: {deadline:?}");
         }
         let effects = effects.iter().map(|effect| match effect {
             Effect::Send(key) => format!("send {}", key.sequence),
@@ -294,6 +296,27 @@ fn what_the_broker_never_takes_rests_and_comes_again() {
             301: large=1 → 
             302: down → 
             303: up → send 1"#]],
+    );
+}
+
+#[test]
+fn what_rested_waits_for_a_place_without_asking_for_it_again_and_again() {
+    check(
+        "0: held=1-3 up
+         1: large=1
+         400: tick
+         401: ack=2
+         402: down
+         403: large=1
+         800: tick",
+        &expect![[r#"
+            0: held=1-3 up → send 3, send 1
+            1: large=1 → send 2
+            400: tick → 
+            401: ack=2 → send 1
+            402: down → 
+            403: large=1 → 
+            800: tick → "#]],
     );
 }
 
