@@ -458,7 +458,10 @@ impl World {
     }
 
     fn step(&mut self, event: Event) {
-        for effect in self.uplink.step(event, self.now_ms) {
+        let effects = self.uplink.step(event, self.now_ms);
+        let deadline = self.uplink.deadline();
+        assert!(deadline.is_none_or(|at_ms| at_ms > self.now_ms), "{deadline:?} is due already");
+        for effect in effects {
             match effect {
                 Effect::Send(key) => {
                     assert!(self.is_up && self.spool.contains_key(&key.sequence));
