@@ -1,8 +1,11 @@
 //! The one thread that writes a file: what waits together is committed together.
 //!
 //! A group is first tried as it is. If a write of it fails by its own fault, the group is rolled
-//! back and tried again with each write in a savepoint, so that only that one fails. Answers are
-//! given after the commit is synced.
+//! back and tried again with each write in a savepoint, so that only that one fails. A group that
+//! takes long is committed as far as it is, and the rest is the next one. Answers are given after
+//! the commit is synced.
+
+mod surroundings;
 
 use std::{
     sync::{
@@ -10,6 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -19,10 +23,8 @@ use tokio::{
 };
 use tracing::{debug, error, warn};
 
-use super::{
-    ballast::Ballast,
-    error::{OpenError, StoreError},
-};
+pub(super) use self::surroundings::Surroundings;
+use super::error::{OpenError, StoreError};
 use crate::metrics::Metrics;
 
 /// Writes that wait; who comes later waits for a place.
@@ -31,6 +33,9 @@ const QUEUE: usize = 64;
 const GROUP_WRITES: usize = 512;
 /// Bytes in a group, beyond which it takes no further write.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// How long a transaction has been open when it takes no further write: who waits for its answer,
+/// and other processes that would write, wait no longer than this and one write.
+const GROUP_TIME: Duration = Duration::from_millis(250);
 
 /// What a writer thread knows of its file.
 pub(super) trait Book: Send + 'static {
@@ -119,21 +124,6 @@ impl<B> Clone for Writer<B> {
     }
 }
 
-/// What a writer thread needs beside its file and its book.
-#[derive(Debug, Clone)]
-pub(super) struct Surroundings {
-    /// The file's name, as metrics label it.
-    pub(super) file: &'static str,
-    /// Where writes are counted.
-    pub(super) metrics: Metrics,
-    /// Room to free where the disk is full.
-    pub(super) ballast: Arc<Ballast>,
-    /// Whether writes wait until the ballast is held again.
-    pub(super) waits_for_room: bool,
-    /// Where a failing disk is told.
-    pub(super) failed: Arc<watch::Sender<Option<Arc<str>>>>,
-}
-
 impl<B: Book> Writer<B> {
     /// Starts the thread, which gives its connection back at the end.
     pub(super) fn start(
@@ -146,9 +136,10 @@ impl<B: Book> Writer<B> {
         let failed = surroundings.failed.subscribe();
         let is_closing = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_closing);
+        let looped = Loop { connection, book, surroundings, patience: GROUP_TIME };
         let thread = thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || Loop { connection, book, surroundings }.run(inbox, &told))
+            .spawn(move || looped.run(inbox, &told))
             .map_err(|source| OpenError::Thread { name, source })?;
         Ok((Self { queue, is_closing, failed }, thread))
     }
@@ -200,6 +191,8 @@ struct Loop<B> {
     connection: Connection,
     book: B,
     surroundings: Surroundings,
+    /// [`GROUP_TIME`].
+    patience: Duration,
 }
 
 type Group<B> = Vec<Box<dyn Task<B>>>;
@@ -220,11 +213,18 @@ impl<B: Book> Loop<B> {
 
     /// Commits a group and answers; an error means that nothing can be written any more.
     fn commit(&mut self, mut group: Group<B>) -> Result<(), StoreError> {
-        if group.is_empty() {
-            return Ok(());
+        while !group.is_empty() {
+            group = self.commit_some(group)?;
         }
+        Ok(())
+    }
+
+    /// Commits what time allows, at least one write, and answers; hands the rest back.
+    fn commit_some(&mut self, mut group: Group<B>) -> Result<Group<B>, StoreError> {
         let began = Instant::now();
         let outcome = self.try_commit(&mut group);
+        let done = outcome.as_ref().map_or(group.len(), |done| *done);
+        let rest = group.split_off(done.min(group.len()));
         let Surroundings { file, metrics, .. } = &self.surroundings;
         metrics.commit_seconds.with_label_values(&[file]).observe(began.elapsed().as_secs_f64());
         metrics.group_writes.observe(u32::try_from(group.len()).map_or(0.0, f64::from));
@@ -240,7 +240,7 @@ impl<B: Book> Loop<B> {
         for task in group {
             task.reply(&self.surroundings.metrics);
         }
-        fatal.map_or(Ok(()), Err)
+        fatal.map_or(Ok(rest), Err)
     }
 
     fn measure(&self) {
@@ -257,7 +257,8 @@ impl<B: Book> Loop<B> {
         }
     }
 
-    fn try_commit(&mut self, group: &mut Group<B>) -> Result<(), StoreError> {
+    /// Says how many writes, from the first one on, are committed or failed by their own fault.
+    fn try_commit(&mut self, group: &mut Group<B>) -> Result<usize, StoreError> {
         if self.surroundings.waits_for_room && !self.surroundings.ballast.has_room() {
             return Err(StoreError::Full { attempt: "write", source: None });
         }
@@ -274,15 +275,16 @@ impl<B: Book> Loop<B> {
     fn transaction(
         &mut self,
         group: &mut Group<B>,
-        apply: fn(&mut Self, &mut Group<B>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        apply: fn(&mut Self, &mut Group<B>, Instant) -> Result<usize, StoreError>,
+    ) -> Result<usize, StoreError> {
         self.execute("BEGIN IMMEDIATE", "begin a transaction")?;
-        let outcome = self
-            .book
-            .begin(&self.connection)
-            .and_then(|()| apply(self, group))
-            .and_then(|()| self.book.flush(&self.connection))
-            .and_then(|()| self.execute("COMMIT", "commit"));
+        let began = Instant::now();
+        let outcome = self.book.begin(&self.connection).and_then(|()| {
+            let done = apply(self, group, began)?;
+            self.book.flush(&self.connection)?;
+            self.execute("COMMIT", "commit")?;
+            Ok(done)
+        });
         if outcome.is_err() {
             self.book.forget();
             // SQLite may have rolled back by itself.
@@ -295,15 +297,29 @@ impl<B: Book> Loop<B> {
         outcome
     }
 
-    fn together(&mut self, group: &mut Group<B>) -> Result<(), StoreError> {
+    fn together(&mut self, group: &mut Group<B>, began: Instant) -> Result<usize, StoreError> {
+        let mut done = 0;
         for task in group {
+            if self.is_long(done, began) {
+                break;
+            }
             task.run(&mut self.book, &self.connection)?;
+            done += 1;
         }
-        Ok(())
+        Ok(done)
     }
 
-    fn one_by_one(&mut self, group: &mut Group<B>) -> Result<(), StoreError> {
+    /// Whether the transaction, in which so much is done, has been open for long.
+    fn is_long(&self, done: usize, began: Instant) -> bool {
+        done > 0 && began.elapsed() >= self.patience
+    }
+
+    fn one_by_one(&mut self, group: &mut Group<B>, began: Instant) -> Result<usize, StoreError> {
+        let mut done = 0;
         for task in group {
+            if self.is_long(done, began) {
+                break;
+            }
             self.execute("SAVEPOINT one", "begin a savepoint")?;
             let outcome = task
                 .run(&mut self.book, &self.connection)
@@ -319,8 +335,9 @@ impl<B: Book> Loop<B> {
                 Err(error) => return Err(error),
             }
             self.execute("RELEASE one", "end a savepoint")?;
+            done += 1;
         }
-        Ok(())
+        Ok(done)
     }
 
     fn execute(&self, sql: &'static str, attempt: &'static str) -> Result<(), StoreError> {
@@ -354,14 +371,6 @@ fn gather<B>(first: Message<B>, inbox: &mut mpsc::Receiver<Message<B>>) -> Group
         next = if is_full { None } else { inbox.try_recv().ok() };
     }
     group
-}
-
-impl Surroundings {
-    fn full(&self, writes: usize) {
-        let writes = u64::try_from(writes).unwrap_or(u64::MAX);
-        self.metrics.full.with_label_values(&[self.file]).inc_by(writes);
-        self.ballast.free();
-    }
 }
 
 /// Whether the write itself is at fault, and not the disk or another process.

@@ -3,6 +3,7 @@
 use prometheus::Registry;
 
 use super::*;
+use crate::shell::ballast::Ballast;
 
 /// A table of one column.
 struct Numbers;
@@ -51,7 +52,10 @@ impl World {
             waits_for_room: true,
             failed: Arc::new(watch::channel(None).0),
         };
-        Self { folder, looped: Loop { connection, book: Numbers, surroundings } }
+        Self {
+            folder,
+            looped: Loop { connection, book: Numbers, surroundings, patience: GROUP_TIME },
+        }
     }
 
     /// Commits a group and tells what became of each write.
@@ -98,6 +102,17 @@ fn a_write_at_fault_fails_alone() {
 }
 
 #[test]
+fn a_group_that_takes_long_is_committed_in_parts() {
+    let mut world = World::new();
+    world.looped.patience = Duration::ZERO;
+    let writes = vec![Put(1, 1), Put(1, 1), Put(2, 1), Put(3, 1)];
+    assert_eq!(world.commit(writes), ["done", "permanent", "done", "done"]);
+    assert_eq!(world.numbers(), [1, 2, 3]);
+    let groups = &world.looped.surroundings.metrics.group_writes;
+    assert_eq!((groups.get_sample_count(), groups.get_sample_sum()), (4, 4.0));
+}
+
+#[test]
 fn a_full_disk_fails_the_group_and_is_recovered_from() {
     let mut world = World::new();
     world.limit_pages(8);
@@ -115,7 +130,7 @@ fn a_full_disk_fails_the_group_and_is_recovered_from() {
 #[test]
 fn another_process_that_holds_the_file_is_waited_for_and_then_told() {
     let mut world = World::new();
-    world.looped.connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+    world.looped.connection.busy_timeout(Duration::ZERO).unwrap();
     let other = Connection::open(world.folder.path().join("numbers.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(world.commit(vec![Put(1, 1)]), ["transient"]);
