@@ -165,6 +165,8 @@ pub struct Admitted {
     pub feeds: Vec<i64>,
     /// Points that contradict what stands at their moment.
     pub conflicts: u64,
+    /// Points of which that is not known, as looking would have held the writer too long.
+    pub uncompared: u64,
     /// Anchors that contradict the one that stands for their start.
     pub other_anchors: u64,
 }
@@ -299,6 +301,8 @@ pub struct Readmitted {
     pub points: u64,
     /// Points among them that contradict what stands at their moment.
     pub conflicts: u64,
+    /// Points among them of which that is not known.
+    pub uncompared: u64,
 }
 
 /// What became of a [`Replay`].

@@ -8,6 +8,7 @@
 mod admission;
 mod audit;
 mod chain;
+mod comparison;
 mod facts;
 mod metrics;
 mod page;

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub(crate) samples: IntCounter,
     /// Points that contradict what stands at their moment.
     pub(crate) conflicts: IntCounter,
+    /// Points of which that is not known, as looking would have held the writer too long.
+    pub(crate) uncompared: IntCounter,
     /// Garbage that had to make room.
     pub(crate) garbage_dropped: IntCounter,
     /// Writes refused for want of room on the disk, by `file`.
@@ -88,6 +90,10 @@ impl Metrics {
                 "baseflow_store_conflicts_total",
                 "Points that contradict what stands at their moment",
             )?,
+            uncompared: IntCounter::new(
+                "baseflow_store_uncompared_total",
+                "Points of which nobody looked whether they contradict what stands",
+            )?,
             garbage_dropped: IntCounter::new(
                 "baseflow_store_garbage_dropped_total",
                 "Quarantined garbage that had to make room",
@@ -101,15 +107,20 @@ impl Metrics {
                 file,
             )?,
         };
-        for bound in [ParkBound::Park, ParkBound::Agent] {
-            for reason in Reason::ALL.iter().filter(|reason| reason.kept() == Kept::Parked) {
-                metrics.park_full.with_label_values(&[bound.word(), reason.word()]).reset();
-            }
-        }
+        metrics.begin_park_full();
         for collector in metrics.collectors() {
             registry.register(collector)?;
         }
         Ok(metrics)
+    }
+
+    /// Shows every pair of labels from the start, so that a first refusal is seen as a change.
+    fn begin_park_full(&self) {
+        for bound in [ParkBound::Park, ParkBound::Agent] {
+            for reason in Reason::ALL.iter().filter(|reason| reason.kept() == Kept::Parked) {
+                self.park_full.with_label_values(&[bound.word(), reason.word()]).reset();
+            }
+        }
     }
 
     fn collectors(&self) -> Vec<Box<dyn prometheus::core::Collector>> {
@@ -124,6 +135,7 @@ impl Metrics {
             Box::new(self.other_anchors.clone()),
             Box::new(self.samples.clone()),
             Box::new(self.conflicts.clone()),
+            Box::new(self.uncompared.clone()),
             Box::new(self.garbage_dropped.clone()),
             Box::new(self.full.clone()),
             Box::new(self.database_bytes.clone()),

@@ -151,20 +151,6 @@ impl Merge {
             .flatten();
         (self.standing.into_iter().map(|candidate| candidate.sample).collect(), next)
     }
-
-    /// How many of `samples` differ from what stands at their moment.
-    pub(crate) fn conflicts(&self, samples: &[StoredSample]) -> u64 {
-        let mut standing = self.standing.iter().map(|candidate| &candidate.sample).peekable();
-        let mut conflicts = 0;
-        for sample in samples {
-            while standing.next_if(|known| known.sample.at < sample.sample.at).is_some() {}
-            let differs = |known: &&StoredSample| {
-                known.sample.at == sample.sample.at && !known.agrees_with(sample)
-            };
-            conflicts += u64::from(standing.peek().copied().is_some_and(|known| differs(&known)));
-        }
-        conflicts
-    }
 }
 
 /// Both in ascending moments, each moment once.
@@ -215,10 +201,6 @@ mod tests {
     fn equal_numbers_agree_whatever_their_decimals() {
         assert!(stored(0, 12, 1).agrees_with(&stored(0, 1200, 3)));
         assert!(!stored(0, 12, 1).agrees_with(&stored(0, 1201, 3)));
-        let mut merge = Merge::new(10);
-        merge.add(1, [stored(1, 10, 1), stored(2, 20, 1)].into_iter());
-        let later = [stored(0, 0, 2), stored(1, 100, 2), stored(2, 201, 2), stored(3, 0, 2)];
-        assert_eq!(merge.conflicts(&later), 1);
     }
 
     proptest! {

@@ -18,6 +18,10 @@ use crate::admission::{AdmittedColumn, Kind};
 
 /// The longest span. It bounds how far before a moment one must look for spans that reach it.
 pub const MAX_SPAN_MS: i64 = 60 * 60 * 1000;
+/// What a name costs to decode, in points of a batch.
+const NAME_WEIGHT: usize = 32;
+/// What a reading of a document does.
+const READING_WEIGHT: usize = 8;
 
 /// Why a stored payload does not hold what its span says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +74,7 @@ pub enum PointsError {
 #[derive(Debug)]
 pub struct Decoded<'a>(Content<'a>);
 
+/// In either, gauges ascend: each is looked for by bisection.
 #[derive(Debug)]
 enum Content<'a> {
     Batch(Batch),
@@ -81,12 +86,16 @@ impl<'a> Decoded<'a> {
     pub fn new(kind: Kind, bytes: &'a [u8]) -> Result<Self, PointsError> {
         match kind {
             Kind::Batch | Kind::Import => {
-                let (batch, _digest) = batch_v1::decode(bytes).map_err(PointsError::Batch)?;
+                let (mut batch, _digest) = batch_v1::decode(bytes).map_err(PointsError::Batch)?;
+                batch.columns.sort_unstable_by(|one, other| one.gauge.cmp(&other.gauge));
                 Ok(Self(Content::Batch(batch)))
             }
             Kind::Json => {
                 let readings = json_v1::decode(bytes).map_err(PointsError::Document)?;
-                Ok(Self(Content::Document(readings.into_iter().filter_map(Result::ok).collect())))
+                let mut readings: Vec<_> = readings.into_iter().filter_map(Result::ok).collect();
+                // Stable, since the first reading of a moment stands.
+                readings.sort_by(|one, other| one.gauge.cmp(&other.gauge));
+                Ok(Self(Content::Document(readings)))
             }
         }
     }
@@ -100,11 +109,23 @@ impl<'a> Decoded<'a> {
             Content::Document(readings) => {
                 let mut gauges: Vec<_> =
                     readings.iter().map(|reading| reading.gauge.clone()).collect();
-                gauges.sort_unstable();
                 gauges.dedup();
                 gauges
             }
         }
+    }
+
+    /// What decoding it cost, in points; names and decimal text cost more than one of them.
+    pub fn weight(&self) -> u64 {
+        let weight = match &self.0 {
+            Content::Batch(batch) => {
+                let points: usize = batch.columns.iter().map(|column| column.points.len()).sum();
+                let gaps: usize = batch.gaps.iter().map(|gap| gap.gauges.len()).sum();
+                points + NAME_WEIGHT * (1 + batch.columns.len() + gaps)
+            }
+            Content::Document(readings) => READING_WEIGHT * (1 + readings.len()),
+        };
+        u64::try_from(weight).unwrap_or(u64::MAX)
     }
 
     /// The samples of a span, in ascending moments of UTC, none flagged; and how many readings
@@ -113,7 +134,7 @@ impl<'a> Decoded<'a> {
         let (from, to) = (span.from.as_ms(), span.to.as_ms());
         let inside = |at: i64| at >= from && at <= to;
         match &self.0 {
-            Content::Batch(batch) => Ok((column_samples(batch, span, inside)?, 0)),
+            Content::Batch(batch) => Ok((column_samples(batch, span)?, 0)),
             Content::Document(readings) => {
                 document_samples(readings, &span.gauge, span.resolution(), inside)
             }
@@ -122,7 +143,15 @@ impl<'a> Decoded<'a> {
 
     /// The samples of a span with their flags, exactly as many as it says.
     pub fn span(&self, column: &AdmittedColumn) -> Result<Vec<Sample>, PointsError> {
-        let (mut samples, _conflicts) = self.samples(column)?;
+        Ok(self.checked(column)?.0)
+    }
+
+    /// The same, and how many readings contradict an earlier one of the same payload.
+    pub(crate) fn checked(
+        &self,
+        column: &AdmittedColumn,
+    ) -> Result<(Vec<Sample>, u64), PointsError> {
+        let (mut samples, conflicts) = self.samples(column)?;
         let ends = (samples.first().map(|s| s.at), samples.last().map(|s| s.at));
         let said = usize::try_from(column.points).unwrap_or(usize::MAX);
         if samples.len() != said || ends != (Some(column.from), Some(column.to)) {
@@ -137,15 +166,11 @@ impl<'a> Decoded<'a> {
         if let Some(qc) = &column.qc {
             flag(&mut samples, qc).map_err(|Unfit| PointsError::Flags(column.gauge.clone()))?;
         }
-        Ok(samples)
+        Ok((samples, conflicts))
     }
 }
 
-fn column_samples(
-    batch: &Batch,
-    span: &AdmittedColumn,
-    inside: impl Fn(i64) -> bool,
-) -> Result<Vec<Sample>, PointsError> {
+fn column_samples(batch: &Batch, span: &AdmittedColumn) -> Result<Vec<Sample>, PointsError> {
     let (gauge, resolution) = (&span.gauge, span.resolution());
     let is_placed = span.offset_ms != 0;
     let counts_from_boot = match batch.clock {
@@ -157,8 +182,9 @@ fn column_samples(
     }
     let column = batch
         .columns
-        .iter()
-        .find(|column| column.gauge == *gauge)
+        .binary_search_by(|column| column.gauge.cmp(gauge))
+        .ok()
+        .and_then(|index| batch.columns.get(index))
         .ok_or_else(|| PointsError::NoColumn(gauge.clone()))?;
     let conversion = Unit::named(&column.unit)
         .and_then(|unit| resolution.conversion_from(unit, column.decimals))
@@ -167,11 +193,14 @@ fn column_samples(
             unit: column.unit.clone(),
             wanted: resolution.unit.name(),
         })?;
-    column
-        .points
+    let placed = |point: &Point| point.at_ms.saturating_add(span.offset_ms);
+    let (from, to) = (span.from.as_ms(), span.to.as_ms());
+    let first = column.points.partition_point(|point| placed(point) < from);
+    let points = column.points.get(first..).unwrap_or_default();
+    points
         .iter()
-        .map(|point| Point { at_ms: point.at_ms.saturating_add(span.offset_ms), ..*point })
-        .filter(|point| inside(point.at_ms))
+        .map(|point| Point { at_ms: placed(point), ..*point })
+        .take_while(|point| point.at_ms <= to)
         .map(|point| derive(point, conversion).ok_or_else(|| PointsError::Range(gauge.clone())))
         .collect()
 }
@@ -183,17 +212,18 @@ fn document_samples(
     inside: impl Fn(i64) -> bool,
 ) -> Result<(Vec<Sample>, u64), PointsError> {
     let mut samples = Vec::new();
-    for reading in readings.iter().filter(|reading| reading.gauge == *gauge) {
+    let first = readings.partition_point(|reading| reading.gauge < *gauge);
+    let readings = readings.get(first..).unwrap_or_default();
+    let of_gauge = readings.iter().take_while(|reading| reading.gauge == *gauge);
+    for reading in of_gauge.filter(|reading| inside(reading.at.as_ms())) {
         // Ingest refused by themselves what does not fit the gauge; they are no readings.
         let Ok(value) = reading.value(resolution.decimals) else { continue };
-        if inside(reading.at.as_ms()) {
-            samples.push(Sample {
-                at: reading.at,
-                value: Some(value),
-                quality: reading.quality,
-                qc: QcFlags::NONE,
-            });
-        }
+        samples.push(Sample {
+            at: reading.at,
+            value: Some(value),
+            quality: reading.quality,
+            qc: QcFlags::NONE,
+        });
     }
     if samples.is_empty() {
         return Err(PointsError::NoColumn(gauge.clone()));

@@ -3,10 +3,12 @@
 mod admit;
 mod anchors;
 mod book;
+mod contradictions;
 mod counters;
 mod decide;
 mod discard;
 mod park;
+mod payload;
 mod read_agents;
 mod read_quarantine;
 mod read_samples;

@@ -12,6 +12,7 @@ mod journal;
 mod kill;
 mod making;
 mod opening;
+mod overlap;
 mod paging;
 mod park;
 mod quarantine;

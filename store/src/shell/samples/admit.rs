@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     admission::{Admission, Admit, Admitted, AdmittedGap, Key, SetStatus},
+    comparison::Budget,
     metrics::Metrics,
     shell::{error::StoreError, writer::Write},
 };
@@ -52,6 +53,7 @@ fn count_columns(admit: &Admit, admitted: &Admitted, metrics: &Metrics) {
     let points = admit.columns.iter().map(|column| u64::from(column.points)).sum();
     metrics.samples.inc_by(points);
     metrics.conflicts.inc_by(admitted.conflicts);
+    metrics.uncompared.inc_by(admitted.uncompared);
     metrics.other_anchors.inc_by(admitted.other_anchors);
     if admit.set_aside.iter().any(park::is_parked) {
         metrics.parked.inc();
@@ -98,7 +100,8 @@ pub(super) fn admit(
     store(connection, agent, admit, position)?;
     let received_at = replayed_at.unwrap_or(admit.received_at);
     let stored = Stored { position, kind: admit.kind, bytes: &admit.bytes, received_at };
-    let mut admitted = spans::add(book, connection, stored, &admit.columns)?;
+    let mut budget = Budget::of_a_write();
+    let mut admitted = spans::add(book, connection, &mut budget, stored, &admit.columns)?;
     add_gaps(connection, (agent, position), &admit.gaps)?;
     admitted.other_anchors = anchors::note(connection, agent, &admit.anchors, admit.received_at)?;
     park::set_aside(book, connection, admit, (agent, position))?;

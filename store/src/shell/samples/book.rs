@@ -168,14 +168,20 @@ impl SamplesBook {
     }
 
     /// Notes what a gauge has got, to be written with the group.
-    pub(super) fn touch_gauge(&mut self, index: usize, (from, to): (i64, i64), conflicts: u64) {
+    pub(super) fn touch_gauge(&mut self, index: usize, (from, to): (i64, i64)) {
         let Some(state) = self.gauge_rows.get_mut(index) else { return };
         state.newest = state.newest.max(Some(to));
         state.longest = state.longest.max(to.saturating_sub(from));
-        state.conflicts += conflicts;
         if !state.is_touched {
             state.is_touched = true;
             self.touched_gauges.push(index);
+        }
+    }
+
+    /// Counts points that contradict what stands, of a gauge that was touched.
+    pub(super) fn count_conflicts(&mut self, index: usize, conflicts: u64) {
+        if let Some(state) = self.gauge_rows.get_mut(index) {
+            state.conflicts += conflicts;
         }
     }
 

@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     admission::{
-        Admission, Admit, AdmittedColumn, Readmitted, Rejudged, Replay, ReplayVerdict, Replayed,
-        SetAside,
+        Admission, Admit, Admitted, AdmittedColumn, Readmitted, Rejudged, Replay, ReplayVerdict,
+        Replayed, SetAside,
     },
     chain::Hash,
+    comparison::Budget,
     facts::{Original, QuarantineRow, QuarantineState, StoredBatch},
     metrics::Metrics,
     shell::{error::StoreError, writer::Write},
@@ -33,7 +34,8 @@ impl Write<SamplesBook> for Replay {
         let Some((row, original)) = held(connection, self.id)? else {
             return Ok(Replayed::NotHeld);
         };
-        let mut replaying = Replaying { replay: self, book, connection };
+        let budget = Budget::of_a_write();
+        let mut replaying = Replaying { replay: self, book, connection, budget };
         match (&self.verdict, original) {
             (ReplayVerdict::Parked(batches), Original::Batches) => replaying.parked(&row, batches),
             (ReplayVerdict::Garbage(fresh), Original::Payload(_)) => replaying.garbage(fresh),
@@ -58,6 +60,7 @@ impl Write<SamplesBook> for Replay {
         if let Replayed::Done(admitted) = answer {
             metrics.samples.inc_by(admitted.points);
             metrics.conflicts.inc_by(admitted.conflicts);
+            metrics.uncompared.inc_by(admitted.uncompared);
             metrics.batches.with_label_values(&["replayed"]).inc_by(admitted.batches);
         }
     }
@@ -76,6 +79,7 @@ struct Replaying<'a> {
     replay: &'a Replay,
     book: &'a mut SamplesBook,
     connection: &'a Connection,
+    budget: Budget,
 }
 
 impl Replaying<'_> {
@@ -97,6 +101,7 @@ impl Replaying<'_> {
             admitted.batches += more.batches;
             admitted.points += more.points;
             admitted.conflicts += more.conflicts;
+            admitted.uncompared += more.uncompared;
         }
         if park::settle(self.book, self.connection, row.id)? == 0 {
             park::close(self.connection, row.id)?;
@@ -129,22 +134,23 @@ impl Replaying<'_> {
         let Some(stored) = read_quarantine::batch(self.connection, rejudged.batch)? else {
             return Err(StoreError::Damaged(format!("batch {} is not there", rejudged.batch)));
         };
-        let conflicts = self.admit(&stored, rejudged)?;
+        let admitted = self.admit(&stored, rejudged)?;
         park::leave(self.book, self.connection, key, &member)?;
         let is_alone = member.is_alone && rejudged.columns.is_empty();
         self.join(row, &stored, rejudged, is_alone)?;
         Ok(Readmitted {
             batches: u64::from(is_admitted),
             points: rejudged.columns.iter().map(|column| u64::from(column.points)).sum(),
-            conflicts,
+            conflicts: admitted.conflicts,
+            uncompared: admitted.uncompared,
         })
     }
 
-    fn admit(&mut self, stored: &StoredBatch, rejudged: &Rejudged) -> Result<u64, StoreError> {
+    fn admit(&mut self, stored: &StoredBatch, rejudged: &Rejudged) -> Result<Admitted, StoreError> {
         let agent = self.book.agent(self.connection, &stored.agent, stored.received_at)?;
         add_gaps(self.connection, (agent, stored.position), &rejudged.gaps)?;
         if rejudged.columns.is_empty() {
-            return Ok(0);
+            return Ok(Admitted::default());
         }
         let payload = Stored {
             position: stored.position,
@@ -152,8 +158,8 @@ impl Replaying<'_> {
             bytes: &stored.bytes,
             received_at: self.replay.at,
         };
-        let admitted = spans::add(self.book, self.connection, payload, &rejudged.columns)?;
-        Ok(admitted.conflicts)
+        let (book, budget) = (&mut *self.book, &mut self.budget);
+        spans::add(book, self.connection, budget, payload, &rejudged.columns)
     }
 
     /// Lets what is still refused of a batch join what is like it.
@@ -201,6 +207,7 @@ impl Replaying<'_> {
                     batches: 1,
                     points: fresh.columns.iter().map(|column| u64::from(column.points)).sum(),
                     conflicts: admitted.conflicts,
+                    uncompared: admitted.uncompared,
                 })
             }
             Admission::ParkFull(_) => Replayed::ParkFull,

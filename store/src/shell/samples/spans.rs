@@ -2,12 +2,11 @@
 
 use model::{sample::Sample, time::Timestamp};
 use rusqlite::{Connection, params};
-use tracing::error;
 
-use super::{book::SamplesBook, run};
+use super::{book::SamplesBook, contradictions::Contradictions, run};
 use crate::{
     admission::{Admitted, AdmittedColumn, Kind},
-    page::{Merge, StoredSample},
+    comparison::Budget,
     points::{self, Decoded, MAX_SPAN_MS},
     shell::error::StoreError,
 };
@@ -31,17 +30,29 @@ struct Reach {
     to: i64,
 }
 
-/// Adds a span for each column and a feed row for each station.
+/// Adds a span for each column and a feed row for each station; `budget` is of the whole write.
 pub(super) fn add(
     book: &mut SamplesBook,
     connection: &Connection,
+    budget: &mut Budget,
     stored: Stored<'_>,
     columns: &[AdmittedColumn],
 ) -> Result<Admitted, StoreError> {
-    let mut adding = Adding { connection, stored, decoded: None, reaches: Vec::new() };
-    let mut conflicts = 0_u64;
+    let mut adding = Adding {
+        connection,
+        stored,
+        decoded: None,
+        reaches: Vec::new(),
+        contradictions: Contradictions::new(connection, budget),
+    };
+    let (mut conflicts, mut uncompared) = (0_u64, 0_u64);
     for column in columns {
         conflicts += adding.column(book, column)?;
+    }
+    for found in adding.contradictions.settle()? {
+        book.count_conflicts(found.index, found.conflicts);
+        conflicts += found.conflicts;
+        uncompared += found.uncompared;
     }
     let attempt = StoreError::sql("add to the feed");
     for reach in &adding.reaches {
@@ -61,7 +72,7 @@ pub(super) fn add(
         run(connection, sql, row).map_err(&attempt)?;
     }
     let feeds = adding.reaches.iter().map(|reach| reach.feed).collect();
-    Ok(Admitted { batch: stored.position, feeds, conflicts, other_anchors: 0 })
+    Ok(Admitted { batch: stored.position, feeds, conflicts, uncompared, other_anchors: 0 })
 }
 
 struct Adding<'a> {
@@ -69,10 +80,12 @@ struct Adding<'a> {
     stored: Stored<'a>,
     decoded: Option<Decoded<'a>>,
     reaches: Vec<Reach>,
+    contradictions: Contradictions<'a>,
 }
 
 impl Adding<'_> {
-    /// Adds a column and says how many of its points contradict what stands.
+    /// Adds a column and says how many of its points contradict one of its own; what contradicts
+    /// what is stored is looked for when all are added.
     fn column(
         &mut self,
         book: &mut SamplesBook,
@@ -91,18 +104,19 @@ impl Adding<'_> {
         let is_plain = self.stored.kind != Kind::Json && to.saturating_sub(from) <= MAX_SPAN_MS;
         if is_plain && !may_overlap {
             self.span(id, feed, column)?;
-            book.touch_gauge(index, (from, to), 0);
+            book.touch_gauge(index, (from, to));
             return Ok(0);
         }
-        let (samples, mut conflicts) = self.samples(column)?;
+        let (samples, conflicts) = self.samples(column)?;
         if may_overlap {
-            conflicts += self.conflicts(id, longest, column, &samples)?;
+            let gauge = (index, id, longest);
+            self.contradictions.ask(gauge, column, &samples)?;
         }
         for span in points::split(column, &samples) {
             self.span(id, feed, &span)?;
-            book.touch_gauge(index, (span.from.as_ms(), span.to.as_ms()), 0);
+            book.touch_gauge(index, (span.from.as_ms(), span.to.as_ms()));
         }
-        book.touch_gauge(index, (to, to), conflicts);
+        book.count_conflicts(index, conflicts);
         Ok(conflicts)
     }
 
@@ -153,72 +167,6 @@ impl Adding<'_> {
             Some(decoded) => decoded,
             None => Decoded::new(self.stored.kind, self.stored.bytes).map_err(wrong)?,
         };
-        let decoded = self.decoded.insert(decoded);
-        let (_, conflicts) = decoded.samples(column).map_err(wrong)?;
-        Ok((decoded.span(column).map_err(wrong)?, conflicts))
+        self.decoded.insert(decoded).checked(column).map_err(wrong)
     }
-
-    /// How many of `samples` differ from what stands at their moment.
-    fn conflicts(
-        &self,
-        gauge: i64,
-        longest: i64,
-        column: &AdmittedColumn,
-        samples: &[Sample],
-    ) -> Result<u64, StoreError> {
-        let attempt = StoreError::sql("look for overlapping spans");
-        let sql = "SELECT s.from_ms, s.feed, s.to_ms, s.points, s.decimals, b.kind, b.bytes,
-              b.position, s.offset_ms
-            FROM span s JOIN batch b ON b.position = s.batch
-            WHERE s.gauge = ?1 AND s.from_ms BETWEEN ?2 AND ?4 AND s.to_ms >= ?3
-            ORDER BY s.from_ms, s.feed";
-        let (from, to) = (column.from.as_ms(), column.to.as_ms());
-        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
-        let mut rows =
-            statement.query([gauge, from.saturating_sub(longest), from, to]).map_err(&attempt)?;
-        let mut standing = Merge::new(samples.len());
-        while let Some(row) = rows.next().map_err(&attempt)? {
-            let (feed, known) = match overlapping(row, column).map_err(&attempt)? {
-                Ok(found) => found,
-                Err((batch, problem)) => {
-                    // What cannot be read contradicts nothing; `verify` names it.
-                    error!(batch, %problem, gauge = %column.gauge, "a stored batch cannot be read");
-                    continue;
-                }
-            };
-            let is_asked = |sample: &StoredSample| {
-                samples.binary_search_by_key(&sample.sample.at, |asked| asked.at).is_ok()
-            };
-            standing.add(feed, known.into_iter().filter(is_asked));
-        }
-        let decimals = column.decimals;
-        let asked: Vec<_> =
-            samples.iter().map(|sample| StoredSample { sample: *sample, decimals }).collect();
-        Ok(standing.conflicts(&asked))
-    }
-}
-
-type Overlap = Result<(i64, Vec<StoredSample>), (i64, String)>;
-
-fn overlapping(row: &rusqlite::Row<'_>, column: &AdmittedColumn) -> rusqlite::Result<Overlap> {
-    let decimals: u8 = row.get(4)?;
-    let position: i64 = row.get(7)?;
-    let bytes: &[u8] = row.get_ref(6)?.as_blob()?;
-    let kind = Kind::from_code(row.get(5)?).unwrap_or(Kind::Batch);
-    let known = AdmittedColumn {
-        from: Timestamp::clamped(row.get(0)?),
-        to: Timestamp::clamped(row.get(2)?),
-        points: row.get(3)?,
-        decimals,
-        offset_ms: row.get(8)?,
-        qc: None,
-        ..column.clone()
-    };
-    Ok(match Decoded::new(kind, bytes).and_then(|decoded| decoded.span(&known)) {
-        Ok(samples) => {
-            let samples = samples.into_iter().map(|sample| StoredSample { sample, decimals });
-            Ok((row.get(1)?, samples.collect()))
-        }
-        Err(problem) => Err((position, model::fault::Chain(&problem).to_string())),
-    })
 }
