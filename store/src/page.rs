@@ -107,6 +107,12 @@ struct Candidate {
     sample: StoredSample,
 }
 
+impl Candidate {
+    fn at(&self) -> Timestamp {
+        self.sample.sample.at
+    }
+}
+
 /// The first moments of overlapping spans, however many there are; of several points at one
 /// moment that of the lowest feed position stands.
 ///
@@ -129,19 +135,28 @@ impl Merge {
             && self.standing.last().is_some_and(|last| last.sample.sample.at < from)
     }
 
-    /// Takes the samples of a span, in ascending moments.
+    /// Takes samples in ascending moments; spans may come in any order, since a moment that has
+    /// no place among the first can never have one again.
     pub(crate) fn add(&mut self, feed: i64, samples: impl Iterator<Item = StoredSample>) {
-        let mut samples = samples.map(|sample| Candidate { feed, sample }).peekable();
-        let last = self.standing.last().map(|last| last.sample.sample.at);
-        let is_after =
-            samples.peek().is_none_or(|first| last.is_none_or(|at| first.sample.sample.at > at));
-        if is_after {
-            let room = self.capacity.saturating_sub(self.standing.len());
-            self.standing.extend(samples.take(room));
+        let is_full = self.standing.len() >= self.capacity;
+        let last = self.standing.last().map(Candidate::at).filter(|_| is_full);
+        let fresh: Vec<_> = samples
+            .map(|sample| Candidate { feed, sample })
+            .take_while(|candidate| last.is_none_or(|last| candidate.at() <= last))
+            .take(self.capacity)
+            .collect();
+        let (Some(from), Some(to)) =
+            (fresh.first().map(Candidate::at), fresh.last().map(Candidate::at))
+        else {
             return;
-        }
-        let before = std::mem::take(&mut self.standing);
-        self.standing = merged(before, samples).take(self.capacity).collect();
+        };
+        // Only what lies between is merged: a page of many spans is not copied for each of them.
+        let begin = self.standing.partition_point(|candidate| candidate.at() < from);
+        let end = self.standing.partition_point(|candidate| candidate.at() <= to);
+        let between = self.standing.get(begin..end).unwrap_or_default().to_vec();
+        let merged: Vec<_> = merged(between, fresh.into_iter()).collect();
+        self.standing.splice(begin..end, merged);
+        self.standing.truncate(self.capacity);
     }
 
     /// The page, and the moment at which the next one begins.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use store::Admit;
 use tokio::time::Instant;
 
-use super::making::{all, batch, conflicts, json, open, put_new, shown};
+use super::making::{all, batch, conflicts, json, open, pages, put_new, shown};
 
 /// Far more than it takes where each stored batch is decoded once, far less than where it is
 /// decoded for each of its spans.
@@ -65,4 +65,26 @@ fn the_first_of_many_documents_stands_and_each_is_compared_with_it() {
         assert_eq!(all(&store, name), shown(&standing));
         assert_eq!(conflicts(&store, name), 18);
     }
+}
+
+#[test]
+fn a_page_over_many_overlapping_days_decodes_each_a_few_times_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    // A point each two minutes over a day, three hundred times.
+    let points = |shift: i64| (0..700).map(|n| (n * 120_000 + shift, shift)).collect();
+    for n in 0..300 {
+        let batch = batch(n + 1, &[("level", points(0)), ("other", many(n))]);
+        put_new(&store, batch);
+    }
+    let began = Instant::now();
+    assert_eq!(pages(&store, "level", 10_000), shown(&points(0)));
+    let took = began.elapsed();
+    assert!(took < PATIENCE, "{took:?}");
+}
+
+/// Points that cost as much to decode as they are many.
+fn many(batch: u64) -> Vec<(i64, i64)> {
+    let begin = i64::try_from(batch).unwrap() * 200_000;
+    (0..200_000).map(|n| (begin + n, 0)).collect()
 }

@@ -1,16 +1,23 @@
 //! Reads of samples: pages, the latest one, and which gauges there are.
 
-use model::{ids::GaugeId, quantity::Unit, time::Timestamp};
-use rusqlite::{Row, types::ValueRef};
+use std::collections::HashMap;
 
-use super::{SamplesReader, first_row};
+use model::{ids::GaugeId, quantity::Unit, time::Timestamp};
+use rusqlite::{Connection, Row};
+
+use super::{SamplesReader, first_row, payload::Payload};
 use crate::{
-    admission::{AdmittedColumn, Kind},
+    admission::AdmittedColumn,
     facts::GaugeFacts,
     page::{Cursor, Merge, Page, SamplesQuery, StoredSample},
-    points::Decoded,
     shell::error::StoreError,
 };
+
+/// Spans that a page looks at together: at first, and at most.
+const FIRST_SLICE: usize = 64;
+const LAST_SLICE: usize = 16_384;
+/// Bytes of QC flags, beyond which a slice takes no further span.
+const MAX_QC_BYTES: usize = 4 * 1024 * 1024;
 
 /// A gauge as reads need it.
 struct GaugeRow {
@@ -36,13 +43,16 @@ impl SamplesReader {
         let last = query.to.as_ms().saturating_sub(1);
         let first = start.as_ms();
         if first <= last {
-            self.for_each_span(query, &gauge, (first, last, feed), &mut merge)?;
+            self.merge_spans(query, &gauge, (first, last, feed), &mut merge)?;
         }
         let (samples, next) = merge.finish();
         Ok(Page { unit: Some(gauge.unit), samples, next: next.map(|at| Cursor { feed, at }) })
     }
 
-    fn for_each_span(
+    /// Merges spans in slices of ascending begin, until no later one can change the page. Of a
+    /// slice each payload is decoded once, however many of its spans are there; slices grow, so
+    /// that a short page looks at few spans and a long one decodes a payload a few times at most.
+    fn merge_spans(
         &self,
         query: &SamplesQuery,
         gauge: &GaugeRow,
@@ -50,28 +60,27 @@ impl SamplesReader {
         merge: &mut Merge,
     ) -> Result<(), StoreError> {
         let attempt = StoreError::sql("read samples");
-        let sql = "SELECT s.from_ms, s.to_ms, s.points, s.decimals, s.qc, s.feed, s.batch, b.kind,
-              b.bytes, s.offset_ms
-            FROM span s JOIN batch b ON b.position = s.batch
-            WHERE s.gauge = ?1 AND s.from_ms BETWEEN ?2 AND ?3 AND s.to_ms >= ?4 AND s.feed <= ?5
-            ORDER BY s.from_ms, s.feed";
+        let sql = "SELECT from_ms, to_ms, points, decimals, qc, feed, batch, offset_ms FROM span
+            WHERE gauge = ?1 AND from_ms BETWEEN ?2 AND ?3 AND to_ms >= ?4 AND feed <= ?5
+            ORDER BY from_ms, feed";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let earliest = first.saturating_sub(gauge.longest);
         let mut rows =
             statement.query([gauge.id, earliest, last, first, feed]).map_err(&attempt)?;
+        let (mut slice, mut bound) = (Slice::default(), FIRST_SLICE);
+        let inside = (first, last);
         while let Some(row) = rows.next().map_err(&attempt)? {
             let span = SpanRow::read(row, &query.gauge, gauge.unit).map_err(&attempt)?;
+            if slice.is_full(bound) {
+                std::mem::take(&mut slice).merge(&self.connection, inside, merge)?;
+                bound = bound.saturating_mul(8).min(LAST_SLICE);
+            }
             if merge.is_settled_before(span.column.from) {
                 break;
             }
-            let samples = span.samples(row)?;
-            let inside = samples.into_iter().filter(|stored| {
-                let at = stored.sample.at.as_ms();
-                at >= first && at <= last
-            });
-            merge.add(span.feed, inside);
+            slice.push(span);
         }
-        Ok(())
+        slice.merge(&self.connection, inside, merge)
     }
 
     /// The newest sample of a gauge, a defect without a value too.
@@ -150,7 +159,7 @@ impl GaugeRow {
     }
 }
 
-/// A row of `span`, in the order of columns that the queries share.
+/// A row of `span`.
 struct SpanRow {
     column: AdmittedColumn,
     feed: i64,
@@ -162,31 +171,68 @@ impl SpanRow {
         let column = AdmittedColumn {
             gauge: gauge.clone(),
             unit,
-            decimals: row.get(3)?,
             from: Timestamp::clamped(row.get(0)?),
             to: Timestamp::clamped(row.get(1)?),
             points: row.get(2)?,
-            offset_ms: row.get(9)?,
+            decimals: row.get(3)?,
             qc: row.get(4)?,
+            offset_ms: row.get(7)?,
         };
         Ok(Self { column, feed: row.get(5)?, batch: row.get(6)? })
     }
+}
 
-    fn samples(&self, row: &Row<'_>) -> Result<Vec<StoredSample>, StoreError> {
-        let attempt = StoreError::sql("read a batch");
-        let kind: i64 = row.get(7).map_err(&attempt)?;
-        let kind = Kind::from_code(kind)
-            .ok_or_else(|| damaged(format!("batch {} is of no known kind", self.batch)))?;
-        let bytes = match row.get_ref(8).map_err(&attempt)? {
-            ValueRef::Blob(bytes) => bytes,
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => {
-                return Err(damaged(format!("batch {} has no bytes", self.batch)));
+/// Spans whose payloads are decoded together.
+#[derive(Default)]
+struct Slice {
+    spans: Vec<SpanRow>,
+    qc_bytes: usize,
+}
+
+impl Slice {
+    fn is_full(&self, bound: usize) -> bool {
+        self.spans.len() >= bound || self.qc_bytes >= MAX_QC_BYTES
+    }
+
+    fn push(&mut self, span: SpanRow) {
+        self.qc_bytes += span.column.qc.as_ref().map_or(0, Vec::len);
+        self.spans.push(span);
+    }
+
+    /// Decodes payload by payload, in the order of their first spans.
+    fn merge(
+        self,
+        connection: &Connection,
+        (first, last): (i64, i64),
+        merge: &mut Merge,
+    ) -> Result<(), StoreError> {
+        let mut places = HashMap::new();
+        let mut payloads: Vec<(i64, Vec<SpanRow>)> = Vec::new();
+        for span in self.spans {
+            let place = *places.entry(span.batch).or_insert(payloads.len());
+            match payloads.get_mut(place) {
+                Some((_, spans)) => spans.push(span),
+                None => payloads.push((span.batch, vec![span])),
             }
-        };
-        let samples = Decoded::new(kind, bytes)
-            .and_then(|decoded| decoded.span(&self.column))
-            .map_err(|source| StoreError::Points { batch: self.batch, source })?;
-        let decimals = self.column.decimals;
-        Ok(samples.into_iter().map(|sample| StoredSample { sample, decimals }).collect())
+        }
+        for (batch, mut spans) in payloads {
+            spans.retain(|span| !merge.is_settled_before(span.column.from));
+            if spans.is_empty() {
+                continue;
+            }
+            let payload = Payload::read(connection, batch)?;
+            let wrong = |source| StoreError::Points { batch, source };
+            let decoded = payload.decoded().map_err(wrong)?;
+            for SpanRow { column, feed, .. } in spans {
+                let decimals = column.decimals;
+                let samples = decoded.span(&column).map_err(wrong)?;
+                let inside = samples
+                    .into_iter()
+                    .filter(|sample| (first..=last).contains(&sample.at.as_ms()))
+                    .map(|sample| StoredSample { sample, decimals });
+                merge.add(feed, inside);
+            }
+        }
+        Ok(())
     }
 }
