@@ -303,8 +303,10 @@ pub struct Counters {
     pub garbage_bytes: u64,
     /// Garbage that had to make room.
     pub garbage_dropped: u64,
-    /// Parked and undecided.
+    /// Parked and undecided, of payloads that are stored for nothing else.
     pub parked_bytes: u64,
+    /// The same of payloads that are stored anyway, which keeps nobody out.
+    pub parked_beside_bytes: u64,
     /// The size of `samples.db`.
     pub bytes: u64,
 }

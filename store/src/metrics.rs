@@ -19,8 +19,10 @@ pub struct Metrics {
     pub(crate) batches: IntCounterVec,
     /// Payloads of which something was set aside.
     pub(crate) parked: IntCounter,
-    /// What all parked payloads count.
+    /// What counts against the park.
     pub(crate) parked_bytes: IntGauge,
+    /// What is parked of payloads that are stored anyway.
+    pub(crate) parked_beside_bytes: IntGauge,
     /// What they may count.
     pub(crate) parked_limit: IntGauge,
     /// Payloads that were not parked for want of room, by `bound` and `reason`.
@@ -46,14 +48,7 @@ impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let file = &["file"];
         let metrics = Self {
-            commit_seconds: HistogramVec::new(
-                HistogramOpts::new(
-                    "baseflow_store_commit_seconds",
-                    "From a group's first write to its sync",
-                )
-                .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0]),
-                file,
-            )?,
+            commit_seconds: commit_seconds()?,
             group_writes: Histogram::with_opts(
                 HistogramOpts::new("baseflow_store_group_writes", "Writes committed together")
                     .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
@@ -69,6 +64,10 @@ impl Metrics {
             parked_bytes: IntGauge::new(
                 "baseflow_store_parked_bytes",
                 "What all parked payloads count against the park",
+            )?,
+            parked_beside_bytes: IntGauge::new(
+                "baseflow_store_parked_beside_bytes",
+                "What is parked of payloads that are stored anyway; the park does not count it",
             )?,
             parked_limit: IntGauge::new(
                 "baseflow_store_parked_limit_bytes",
@@ -123,6 +122,12 @@ impl Metrics {
         }
     }
 
+    /// What is parked, in bytes: what counts against the park, and what does not.
+    pub(crate) fn set_parked(&self, alone: u64, beside: u64) {
+        self.parked_bytes.set(i64::try_from(alone).unwrap_or(i64::MAX));
+        self.parked_beside_bytes.set(i64::try_from(beside).unwrap_or(i64::MAX));
+    }
+
     fn collectors(&self) -> Vec<Box<dyn prometheus::core::Collector>> {
         vec![
             Box::new(self.commit_seconds.clone()),
@@ -130,6 +135,7 @@ impl Metrics {
             Box::new(self.batches.clone()),
             Box::new(self.parked.clone()),
             Box::new(self.parked_bytes.clone()),
+            Box::new(self.parked_beside_bytes.clone()),
             Box::new(self.parked_limit.clone()),
             Box::new(self.park_full.clone()),
             Box::new(self.other_anchors.clone()),
@@ -141,4 +147,13 @@ impl Metrics {
             Box::new(self.database_bytes.clone()),
         ]
     }
+}
+
+fn commit_seconds() -> Result<HistogramVec, prometheus::Error> {
+    let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+    let opts = HistogramOpts::new(
+        "baseflow_store_commit_seconds",
+        "From a group's first write to its sync",
+    );
+    HistogramVec::new(opts.buckets(buckets), &["file"])
 }

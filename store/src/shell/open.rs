@@ -21,7 +21,7 @@ use super::{
     journal::{Journal, JournalBook, Tail, Tailed},
     lock::Lock,
     pool::Pool,
-    samples::{PARKED_BYTES, Samples, SamplesBook, counter, first_row, share},
+    samples::{PARKED_BESIDE_BYTES, PARKED_BYTES, Samples, SamplesBook, counter, first_row, share},
     schema,
     writer::{Surroundings, Writer},
 };
@@ -145,9 +145,11 @@ impl Store {
             failed: Arc::clone(&failing),
         };
         let Files { id, samples, journal } = files;
-        let parked = counter(&samples.connection, PARKED_BYTES)
-            .map_err(|source| OpenError::Begin { path: samples.path.clone(), source })?;
-        metrics.parked_bytes.set(i64::try_from(parked).unwrap_or(i64::MAX));
+        let counted = |key| {
+            counter(&samples.connection, key)
+                .map_err(|source| OpenError::Begin { path: samples.path.clone(), source })
+        };
+        metrics.set_parked(counted(PARKED_BYTES)?, counted(PARKED_BESIDE_BYTES)?);
         metrics.parked_limit.set(i64::try_from(limits.parked).unwrap_or(i64::MAX));
         let (samples_writer, samples_thread) = Writer::start(
             "store-samples",

@@ -8,6 +8,7 @@ mod counters;
 mod decide;
 mod discard;
 mod park;
+mod parked;
 mod payload;
 mod read_agents;
 mod read_quarantine;
@@ -20,7 +21,7 @@ use rusqlite::{Connection, Row};
 pub(super) use self::{
     admit::known,
     book::SamplesBook,
-    counters::{PARKED_BYTES, counter},
+    counters::{PARKED_BESIDE_BYTES, PARKED_BYTES, counter},
     decide::CopyHead,
     discard::key_of,
     park::share,

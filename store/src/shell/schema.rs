@@ -60,8 +60,8 @@ CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT 
 CREATE INDEX quarantine_kind ON quarantine (kind);
 CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB,
   likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL,
-  bytes INTEGER NOT NULL, cost INTEGER NOT NULL, last_at INTEGER NOT NULL,
-  from_ms INTEGER, to_ms INTEGER);
+  bytes INTEGER NOT NULL, cost INTEGER NOT NULL, beside INTEGER NOT NULL,
+  last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER);
 CREATE INDEX parking_waiting ON parking (agent, boot) WHERE waiting > 0;
 CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL,
   cost INTEGER NOT NULL, gauges TEXT, PRIMARY KEY (item, batch)) WITHOUT ROWID;

@@ -200,7 +200,7 @@ fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
     }))
 }
 
-const LOOSE: [(&str, &str); 7] = [
+const LOOSE: [(&str, &str); 8] = [
     (
         "identities whose batch is not there",
         "SELECT (SELECT count(*) FROM admitted a LEFT JOIN batch b ON b.position = a.batch
@@ -237,6 +237,11 @@ const LOOSE: [(&str, &str); 7] = [
         "bytes by which the park is miscounted",
         "SELECT abs((SELECT coalesce(sum(cost), 0) FROM parking)
             - coalesce((SELECT value FROM meta WHERE key = 'parked_bytes'), 0))",
+    ),
+    (
+        "bytes by which what is parked beside it is miscounted",
+        "SELECT abs((SELECT coalesce(sum(beside), 0) FROM parking)
+            - coalesce((SELECT value FROM meta WHERE key = 'parked_beside_bytes'), 0))",
     ),
 ];
 

@@ -12,8 +12,10 @@ use model::{
 use rusqlite::{Connection, params};
 
 use super::{
-    counters::{PARKED_BYTES, counter, set_counter},
-    first_row, run,
+    counters::{PARKED_BESIDE_BYTES, PARKED_BYTES, counter, set_counter},
+    first_row,
+    parked::Parked,
+    run,
 };
 use crate::{
     admission::AdmittedColumn,
@@ -27,7 +29,7 @@ pub struct SamplesBook {
     pub(super) limits: Limits,
     metrics: Metrics,
     data_version: Option<i64>,
-    parked: Option<u64>,
+    parked: Option<Parked>,
     is_parked_touched: bool,
     positions: Option<Positions>,
     agents: HashMap<AgentId, i64>,
@@ -209,12 +211,15 @@ impl SamplesBook {
         tally.previous = tally.previous.or(previous);
     }
 
-    /// What all parked payloads count.
-    pub(super) fn parked(&mut self, connection: &Connection) -> Result<u64, StoreError> {
+    /// What parked payloads count.
+    pub(super) fn parked(&mut self, connection: &Connection) -> Result<Parked, StoreError> {
         if let Some(parked) = self.parked {
             return Ok(parked);
         }
-        let parked = counter(connection, PARKED_BYTES)?;
+        let parked = Parked {
+            alone: counter(connection, PARKED_BYTES)?,
+            beside: counter(connection, PARKED_BESIDE_BYTES)?,
+        };
         self.parked = Some(parked);
         Ok(parked)
     }
@@ -223,9 +228,13 @@ impl SamplesBook {
     pub(super) fn park_more(
         &mut self,
         connection: &Connection,
-        more: u64,
+        more: Parked,
     ) -> Result<(), StoreError> {
-        self.parked = Some(self.parked(connection)?.saturating_add(more));
+        let parked = self.parked(connection)?;
+        self.parked = Some(Parked {
+            alone: parked.alone.saturating_add(more.alone),
+            beside: parked.beside.saturating_add(more.beside),
+        });
         self.is_parked_touched = true;
         Ok(())
     }
@@ -234,9 +243,13 @@ impl SamplesBook {
     pub(super) fn park_less(
         &mut self,
         connection: &Connection,
-        less: u64,
+        less: Parked,
     ) -> Result<(), StoreError> {
-        self.parked = Some(self.parked(connection)?.saturating_sub(less));
+        let parked = self.parked(connection)?;
+        self.parked = Some(Parked {
+            alone: parked.alone.saturating_sub(less.alone),
+            beside: parked.beside.saturating_sub(less.beside),
+        });
         self.is_parked_touched = true;
         Ok(())
     }
@@ -288,8 +301,9 @@ impl Book for SamplesBook {
             tally.write(connection, agent, epoch).map_err(&attempt)?;
         }
         if let Some(parked) = self.parked.filter(|_| self.is_parked_touched) {
-            set_counter(connection, PARKED_BYTES, parked)?;
-            self.metrics.parked_bytes.set(i64::try_from(parked).unwrap_or(i64::MAX));
+            set_counter(connection, PARKED_BYTES, parked.alone)?;
+            set_counter(connection, PARKED_BESIDE_BYTES, parked.beside)?;
+            self.metrics.set_parked(parked.alone, parked.beside);
             self.is_parked_touched = false;
         }
         Ok(())

@@ -8,6 +8,7 @@ use crate::shell::error::StoreError;
 pub(super) const GARBAGE_BYTES: &str = "garbage_bytes";
 pub(super) const GARBAGE_DROPPED: &str = "garbage_dropped";
 pub(in crate::shell) const PARKED_BYTES: &str = "parked_bytes";
+pub(in crate::shell) const PARKED_BESIDE_BYTES: &str = "parked_beside_bytes";
 
 /// A number kept in `meta`; 0 where it was never written.
 pub(in crate::shell) fn counter(connection: &Connection, key: &str) -> Result<u64, StoreError> {

@@ -2,7 +2,8 @@
 //!
 //! An item is what one agent's batches have set aside for the same reasons, and new batches join
 //! the held one. A batch that is stored only because it is parked counts its bytes against the
-//! park; one that is stored anyway counts its membership alone, and is never kept out.
+//! park; one that is stored anyway is never kept out, and what it adds is counted beside the park,
+//! so that it keeps out nobody else.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +12,13 @@ use model::{
     time::Timestamp,
     wire::refused_v1::{Kept, Reason},
 };
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     book::SamplesBook,
     first_row,
+    parked::Parked,
     ring::{self, MAX_DETAIL, ROW_BYTES},
     run,
 };
@@ -79,7 +81,7 @@ pub(super) fn bound(
     let item =
         if is_first { item_cost(&gauges(&joining.aside), &detail(&joining.aside)) } else { 0 };
     let (cost, limit) = (alone_cost(&admit.bytes).saturating_add(item), book.limits.parked);
-    if book.parked(connection)?.saturating_add(cost) > limit {
+    if book.parked(connection)?.alone.saturating_add(cost) > limit {
         return Ok(Some(ParkBound::Park));
     }
     let sql = "SELECT coalesce(sum(cost), 0) FROM parking WHERE agent = ?1 AND waiting > 0";
@@ -183,14 +185,18 @@ impl<'a> Joining<'a> {
         let from = moments.clone().map(|(from, _)| from.as_ms()).min();
         let to = moments.map(|(_, to)| to.as_ms()).max();
         let sql = "UPDATE parking SET batches = batches + 1, waiting = waiting + 1,
-              bytes = bytes + ?2, cost = cost + ?3, last_at = max(last_at, ?4),
-              from_ms = min(coalesce(from_ms, ?5), coalesce(?5, from_ms)),
-              to_ms = max(coalesce(to_ms, ?6), coalesce(?6, to_ms))
+              bytes = bytes + ?2, cost = cost + ?3, beside = beside + ?4,
+              last_at = max(last_at, ?5),
+              from_ms = min(coalesce(from_ms, ?6), coalesce(?6, from_ms)),
+              to_ms = max(coalesce(to_ms, ?7), coalesce(?7, to_ms))
             WHERE item = ?1";
         let bytes = i64::try_from(self.bytes.len()).unwrap_or(i64::MAX);
         let last_at = self.received_at.as_ms();
-        run(connection, sql, params![item, bytes, signed, last_at, from, to]).map_err(&attempt)?;
-        book.park_more(connection, cost)
+        let more = Parked::of(self.is_alone, cost);
+        let (cost, beside) = more.to_row();
+        run(connection, sql, params![item, bytes, cost, beside, last_at, from, to])
+            .map_err(&attempt)?;
+        book.park_more(connection, more)
     }
 
     /// What makes two batches alike: who, what, why, of which gauges and, where they wait for an
@@ -257,7 +263,8 @@ impl<'a> Joining<'a> {
         item: Item<'_>,
     ) -> Result<i64, StoreError> {
         let Item { likeness, names, detail, reason, boot } = item;
-        let cost = item_cost(names, &detail);
+        // The item counts as the batch does for which it is made.
+        let more = Parked::of(self.is_alone, item_cost(names, &detail));
         let row = ring::Row {
             kind: Kept::Parked,
             agent: self.name.as_str(),
@@ -271,13 +278,13 @@ impl<'a> Joining<'a> {
         };
         let item = row.insert(connection)?;
         let sql = "INSERT INTO parking (item, agent, boot, likeness, batches, waiting, bytes, cost,
-            last_at) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)";
+            beside, last_at) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6, ?7)";
         let boot = boot.map(|boot| boot.0.to_be_bytes());
-        let signed = i64::try_from(cost).unwrap_or(i64::MAX);
+        let (cost, beside) = more.to_row();
         let at = self.received_at.as_ms();
-        run(connection, sql, params![item, self.agent, boot, likeness, signed, at])
+        run(connection, sql, params![item, self.agent, boot, likeness, cost, beside, at])
             .map_err(StoreError::sql("park a batch"))?;
-        book.park_more(connection, cost)?;
+        book.park_more(connection, more)?;
         Ok(item)
     }
 }
@@ -319,9 +326,12 @@ pub(super) fn leave(
     let attempt = StoreError::sql("take a batch out of the park");
     run(connection, "DELETE FROM parked WHERE item = ?1 AND batch = ?2", [item, batch])
         .map_err(&attempt)?;
-    let sql = "UPDATE parking SET waiting = waiting - 1, cost = cost - ?2 WHERE item = ?1";
-    run(connection, sql, [item, member.cost]).map_err(&attempt)?;
-    book.park_less(connection, u64::try_from(member.cost).unwrap_or(0))
+    let less = Parked::of(member.is_alone, u64::try_from(member.cost).unwrap_or(0));
+    let (cost, beside) = less.to_row();
+    let sql = "UPDATE parking SET waiting = waiting - 1, cost = cost - ?2, beside = beside - ?3
+        WHERE item = ?1";
+    run(connection, sql, [item, cost, beside]).map_err(&attempt)?;
+    book.park_less(connection, less)
 }
 
 /// Says that nothing joins an item any more.
@@ -338,18 +348,15 @@ pub(super) fn settle(
     item: i64,
 ) -> Result<u64, StoreError> {
     let attempt = StoreError::sql("settle a parked item");
-    let sql = "SELECT waiting, cost FROM parking WHERE item = ?1";
-    let found = connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
-            statement.query_row([item], row).optional()
-        })
-        .map_err(&attempt)?;
-    let Some((waiting, cost)) = found else { return Ok(0) };
-    if waiting <= 0 && cost != 0 {
-        run(connection, "UPDATE parking SET cost = 0 WHERE item = ?1", [item]).map_err(&attempt)?;
-        book.park_less(connection, u64::try_from(cost).unwrap_or(0))?;
+    let sql = "SELECT waiting, cost, beside FROM parking WHERE item = ?1";
+    let found = first_row(connection, sql, [item], |row| {
+        Ok((row.get::<_, i64>(0)?, Parked::from_row(row.get(1)?, row.get(2)?)))
+    });
+    let Some((waiting, less)) = found.map_err(&attempt)? else { return Ok(0) };
+    if waiting <= 0 && less != Parked::default() {
+        let sql = "UPDATE parking SET cost = 0, beside = 0 WHERE item = ?1";
+        run(connection, sql, [item]).map_err(&attempt)?;
+        book.park_less(connection, less)?;
     }
     Ok(u64::try_from(waiting).unwrap_or(0))
 }

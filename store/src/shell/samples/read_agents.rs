@@ -115,6 +115,10 @@ impl SamplesReader {
             garbage_bytes: counters::counter(&self.connection, counters::GARBAGE_BYTES)?,
             garbage_dropped: counters::counter(&self.connection, counters::GARBAGE_DROPPED)?,
             parked_bytes: counters::counter(&self.connection, counters::PARKED_BYTES)?,
+            parked_beside_bytes: counters::counter(
+                &self.connection,
+                counters::PARKED_BESIDE_BYTES,
+            )?,
             bytes: count("PRAGMA page_count")?.saturating_mul(count("PRAGMA page_size")?),
         })
     }
