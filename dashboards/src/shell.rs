@@ -7,6 +7,7 @@ pub mod limits;
 pub mod metrics;
 pub(crate) mod nothing;
 pub mod parts;
+pub(crate) mod patient;
 pub mod routes;
 pub mod server;
 #[cfg(test)]

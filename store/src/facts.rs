@@ -36,8 +36,27 @@ pub struct AgentRow {
     pub status_at: Option<Timestamp>,
     /// When its last payload came.
     pub seen_at: Option<Timestamp>,
-    /// Its epochs, by the moment they were first heard of.
+    /// The epochs of which something came last, at most [`SHOWN_EPOCHS`], by the moment they were
+    /// first heard of.
     pub epochs: Vec<EpochRow>,
+    /// How many epochs it ever had.
+    pub epoch_count: u64,
+}
+
+/// The most epochs that a row of an agent shows.
+pub const SHOWN_EPOCHS: usize = 32;
+
+/// A page of a list ends with the row that brings its texts to so many bytes, whatever number of
+/// rows was asked for.
+pub const PAGE_BYTES: usize = 1 << 20;
+
+/// A page of the agents, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AgentPage {
+    /// The agents.
+    pub rows: Vec<AgentRow>,
+    /// The last of them, where more come after it.
+    pub next: Option<AgentId>,
 }
 
 /// One life of an agent's spool.

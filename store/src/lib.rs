@@ -26,9 +26,9 @@ pub use admission::{
 pub use audit::{Finding, Report};
 pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash};
 pub use facts::{
-    AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original, ParkFacts,
-    ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage, QuarantineQuery, QuarantineRow,
-    QuarantineState, SHOWN_GAUGES, StoredBatch,
+    AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
+    PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
+    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, StoredBatch,
 };
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use refusals::Refusals;

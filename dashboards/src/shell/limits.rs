@@ -2,21 +2,27 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | calls at work | 256 | 503 |
+//! | calls at work, until their answers are written | 256 | 503 |
+//! | reads that are made into answers at the same time | 8 | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of a body | 64 KiB | 413 |
+//! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
+//!
+//! A caller that does not read what it asked for costs memory: so an answer's bytes carry the
+//! call's slot and their share of the room, and give both back where they themselves are dropped,
+//! be it after the last of them was written or because the connection ended.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Response as HttpResponse, StatusCode, header},
+    http::{HeaderValue, Method, Response as HttpResponse, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::{
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
 use tracing::{error, warn};
@@ -28,28 +34,127 @@ use crate::problem::{MEDIA_TYPE, Problem};
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// How many calls may be at work.
 const CALLS: usize = 256;
+/// How many reads may be made into answers.
+const READS: usize = 8;
+/// How many bytes of answers may wait to be written.
+const ROOM_BYTES: usize = 64 << 20;
+/// An answer of so many bytes needs no room: the slots bound such answers to 16 MiB, and whoever
+/// does not read large ones keeps nobody from small ones.
+const SMALL_BYTES: usize = 64 << 10;
 /// How many bytes of a foreign error's text are kept.
 const MAX_TEXT: usize = 4_096;
 
-/// Room for calls at work.
+/// Room for calls at work and for their answers; clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots(Arc<Semaphore>);
+pub(crate) struct Slots {
+    calls: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+    /// Bytes.
+    room: Arc<Semaphore>,
+    metrics: Metrics,
+}
 
-impl Default for Slots {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CALLS)))
+/// An answer's bytes, and what they take until they are dropped.
+struct Outgoing {
+    bytes: Bytes,
+    metrics: Metrics,
+    _slot: OwnedSemaphorePermit,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Slots {
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        Self::with(metrics, CALLS, ROOM_BYTES)
+    }
+
+    fn with(metrics: Metrics, calls: usize, room: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(calls)),
+            reads: Arc::new(Semaphore::new(READS)),
+            room: Arc::new(Semaphore::new(room)),
+            metrics,
+        }
+    }
+
+    /// The answer with what it takes, or 503 where too much waits to be written already.
+    async fn held(&self, response: Response, slot: OwnedSemaphorePermit) -> Response {
+        let (head, body) = response.into_parts();
+        // Every answer is whole in memory by now, so this neither waits nor copies.
+        let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+            return Problem::internal().into_response();
+        };
+        let room = if bytes.len() <= SMALL_BYTES {
+            None
+        } else {
+            let asked = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            match Arc::clone(&self.room).try_acquire_many_owned(asked) {
+                Ok(room) => Some(room),
+                Err(_too_much) => {
+                    drop(bytes);
+                    return Problem::unavailable(
+                        "too many answers wait to be read; try again, or ask for less",
+                    )
+                    .into_response();
+                }
+            }
+        };
+        let outgoing = Outgoing::new(bytes, self.metrics.clone(), slot, room);
+        Response::from_parts(head, Body::from(Bytes::from_owner(outgoing)))
     }
 }
 
-/// Answers 503 where too many calls are at work, so that none waits without an end.
+impl Outgoing {
+    fn new(
+        bytes: Bytes,
+        metrics: Metrics,
+        slot: OwnedSemaphorePermit,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        metrics.answer_bytes.add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+        Self { bytes, metrics, _slot: slot, _room: room }
+    }
+}
+
+impl AsRef<[u8]> for Outgoing {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.metrics.answer_bytes.sub(i64::try_from(self.bytes.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// Answers 503 where too many calls are at work, so that none waits without an end, or where too
+/// many answers wait to be written.
 pub(crate) async fn in_turn(State(slots): State<Slots>, request: Request, next: Next) -> Response {
-    match slots.0.try_acquire() {
-        Ok(_slot) => next.run(request).await,
+    match Arc::clone(&slots.calls).try_acquire_owned() {
+        Ok(slot) => {
+            let response = next.run(request).await;
+            slots.held(response, slot).await
+        }
         Err(_none_free) => {
             Problem::unavailable(format!("{CALLS} calls are at work already; try again"))
                 .into_response()
         }
     }
+}
+
+/// Lets a few reads at a time be made into answers: what is read, its view and its JSON are in
+/// memory together meanwhile, and no room is counted for them. Decisions never wait here.
+pub(crate) async fn few_at_once(
+    State(slots): State<Slots>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    // Never closed, so a read always comes to its place.
+    let place = if is_read { slots.reads.acquire().await.ok() } else { None };
+    let response = next.run(request).await;
+    drop(place);
+    response
 }
 
 /// Answers 503 where a call takes too long; what it had begun to write may still come about.
@@ -106,4 +211,65 @@ async fn in_words(response: Response) -> Response {
 
 fn utf8(text: &[u8]) -> &str {
     std::str::from_utf8(text).map_or("", str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, middleware, routing::get};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    struct World {
+        router: Router,
+        metrics: Metrics,
+    }
+
+    impl World {
+        /// Two calls at work, and room for one large answer and a half.
+        fn new() -> Self {
+            let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+            let slots = Slots::with(metrics.clone(), 2, 3 * SMALL_BYTES);
+            let router = Router::new()
+                .route("/small", get(|| async { "small" }))
+                .route("/large", get(|| async { "x".repeat(2 * SMALL_BYTES) }))
+                .layer(middleware::from_fn_with_state(slots, in_turn));
+            Self { router, metrics }
+        }
+
+        async fn get(&self, path: &str) -> Response {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            self.router.clone().oneshot(request).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_at_work_until_its_answer_is_written_or_dropped() {
+        let world = World::new();
+        let unread = world.get("/small").await;
+        let read = world.get("/small").await;
+        assert_eq!(world.get("/small").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let bytes = to_bytes(read.into_body(), usize::MAX).await.unwrap();
+        // Some of it stands in the connection's buffer.
+        let rest = bytes.slice(4..);
+        drop(bytes);
+        assert_eq!(world.get("/small").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(rest, "l");
+        drop(rest);
+        assert_eq!(world.get("/small").await.status(), StatusCode::OK);
+        assert_eq!(world.metrics.answer_bytes.get(), 5);
+        drop(unread);
+        assert_eq!(world.metrics.answer_bytes.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn answers_that_nobody_reads_have_a_bound_and_keep_nobody_from_small_ones() {
+        let world = World::new();
+        let unread = world.get("/large").await;
+        assert_eq!(unread.status(), StatusCode::OK);
+        assert_eq!(world.get("/large").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(world.get("/small").await.status(), StatusCode::OK);
+        drop(unread);
+        assert_eq!(world.get("/large").await.status(), StatusCode::OK);
+    }
 }

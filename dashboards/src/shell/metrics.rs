@@ -1,4 +1,5 @@
-//! What the API counts: calls by route and class of status, and the seconds they took.
+//! What the API counts: calls by route and class of status, and the seconds they took, and what waits to
+//! be written.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     pub(crate) connections: IntGauge,
+    pub(crate) answer_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -33,10 +35,15 @@ impl Metrics {
         )?;
         let connections =
             IntGauge::new("baseflow_dashboards_connections", "Open connections to the HTTP API")?;
+        let answer_bytes = IntGauge::new(
+            "baseflow_dashboards_answer_bytes",
+            "Bytes of answers that wait to be written",
+        )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(connections.clone()))?;
-        Ok(Self { requests, seconds, connections })
+        registry.register(Box::new(answer_bytes.clone()))?;
+        Ok(Self { requests, seconds, connections, answer_bytes })
     }
 
     /// `route` is one of the table or `none`, so that the labels are countable.

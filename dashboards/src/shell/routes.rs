@@ -111,14 +111,16 @@ pub fn router(parts: &Arc<Parts>) -> Router {
             async move { Json((*openapi).clone()) }
         }),
     );
+    let slots = limits::Slots::new(parts.metrics.clone());
     described
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(Arc::clone(parts))
         .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
         .layer(middleware::from_fn(limits::in_time))
-        .layer(middleware::from_fn_with_state(limits::Slots::default(), limits::in_turn))
+        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(middleware::from_fn_with_state(parts.metrics.clone(), limits::in_our_words))
 }
@@ -137,7 +139,8 @@ fn description() -> Description {
     info.description = Some(
         "Values are exact: read them as decimal numbers, not as binary fractions. \
          Times are RFC 3339, taken with any offset and given in UTC. \
-         A list has at most `limit` items and `next`, which is the `cursor` of the page after it. \
+         A list has at most `limit` items, fewer where they are long, and `next`, which is the \
+         `cursor` of the page after it and null at the end. \
          Every error is `application/problem+json`; 400 and 503 may answer any call."
             .to_owned(),
     );

@@ -5,6 +5,7 @@
 //! | open connections | 512 | more wait in the kernel's backlog |
 //! | seconds until a request's head has come | 10 | the connection ends |
 //! | bytes of a head | 32 KiB, 64 headers | 431 |
+//! | seconds in which a caller takes nothing of its answer | 20 | the connection ends |
 //! | seconds of a connection's life | 300 | it ends after the call in hand, at the latest 40 s later |
 
 use std::{sync::Arc, time::Duration};
@@ -25,10 +26,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{parts::Parts, routes};
+use super::{parts::Parts, patient::Patient, routes};
 
 const CONNECTIONS: usize = 512;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
+const WRITE_LIMIT: Duration = Duration::from_secs(20);
 const MAX_HEAD_BYTES: usize = 32 << 10;
 const MAX_HEADERS: usize = 64;
 const CONNECTION_LIMIT: Duration = Duration::from_mins(5);
@@ -68,12 +70,13 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     if let Err(failure) = stream.set_nodelay(true) {
         debug!(error = %Chain(&failure), "cannot switch off delay");
     }
+    let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(stream, TowerToHyperService::new(router));
     pin!(connection);
     let limit = tokio::select! {
         biased;

@@ -10,7 +10,7 @@ use model::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store::{AgentRow, EpochRow};
+use store::{AgentPage, AgentRow, EpochRow};
 use utoipa::ToSchema;
 
 /// An agent that the registry names or that has been heard of.
@@ -34,8 +34,11 @@ pub struct AgentView {
     /// When anything of it last came.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub seen_at: Option<Timestamp>,
-    /// The lives of its spool, in the order in which they were first heard of.
+    /// The lives of its spool, in the order in which they were first heard of: the 32 of which
+    /// something came last.
     pub epochs: Vec<EpochView>,
+    /// How many lives its spool ever had.
+    pub epoch_count: u64,
 }
 
 /// What has come of one life of an agent's spool.
@@ -78,14 +81,29 @@ pub struct AgentsView {
     pub next: Option<String>,
 }
 
-/// Every agent of the registry or the store, by id.
-pub fn agents(rows: Vec<AgentRow>, registry: &Registry) -> Vec<AgentView> {
+/// The agents after this one that the registry or the store knows, at most `limit`: `stored` are
+/// those of the store.
+pub fn agents(
+    stored: AgentPage,
+    registry: &Registry,
+    after: Option<&AgentId>,
+    limit: usize,
+) -> AgentsView {
+    // What the registry knows beyond the page's end belongs to the next one.
+    let is_within = |agent: &AgentId| {
+        after.is_none_or(|after| agent > after)
+            && stored.next.as_ref().is_none_or(|last| agent <= last)
+    };
+    let registered = registry.agents().filter(|agent| is_within(agent));
     let mut views: BTreeMap<AgentId, AgentView> =
-        registry.agents().map(|agent| (agent.clone(), unheard(agent, registry))).collect();
-    for row in rows {
+        registered.map(|agent| (agent.clone(), unheard(agent, registry))).collect();
+    for row in stored.rows {
         views.insert(row.agent.clone(), heard(row, registry));
     }
-    views.into_values().collect()
+    let has_more = stored.next.is_some() || views.len() > limit;
+    let agents: Vec<AgentView> = views.into_values().take(limit).collect();
+    let next = agents.last().map(|agent| agent.id.to_string()).filter(|_| has_more);
+    AgentsView { agents, next }
 }
 
 fn unheard(agent: &AgentId, registry: &Registry) -> AgentView {
@@ -97,6 +115,7 @@ fn unheard(agent: &AgentId, registry: &Registry) -> AgentView {
         status_at: None,
         seen_at: None,
         epochs: Vec::new(),
+        epoch_count: 0,
     }
 }
 
@@ -110,6 +129,7 @@ fn heard(row: AgentRow, registry: &Registry) -> AgentView {
         status_at: row.status_at,
         seen_at: row.seen_at,
         epochs,
+        epoch_count: row.epoch_count,
         ..unheard(&row.agent, registry)
     }
 }
@@ -206,8 +226,11 @@ mod tests {
             status_at: None,
             seen_at: None,
             epochs: Vec::new(),
+            epoch_count: 0,
         };
-        let views = agents(vec![row], &Registry::default());
-        assert_eq!(views.first().and_then(|view| view.online), None);
+        let stored = AgentPage { rows: vec![row], next: None };
+        let shown = agents(stored, &Registry::default(), None, 1);
+        assert_eq!(shown.agents.first().map(|view| view.online), Some(None));
+        assert_eq!(shown.next, None);
     }
 }

@@ -9,10 +9,10 @@ use model::{
     time::Span,
 };
 use proptest::prelude::*;
-use store::{Admission, Admit, AdmittedGap, Key, SamplesReader, SetStatus, Store, StoreError};
+use store::{Admission, Admit, AdmittedGap, Key, SetStatus, Store, StoreError};
 
 use crate::making::{
-    agent, all, aside, at, batch, conflicts, gauge, json, open, put, put_new, shown,
+    agent, agents_of, all, aside, at, batch, conflicts, gauge, json, open, put, put_new, shown,
 };
 
 #[test]
@@ -92,7 +92,7 @@ fn a_unit_never_changes_and_the_refusal_hurts_nobody_else() {
     assert!(matches!(refused, Err(StoreError::Unit { .. })));
     assert!(matches!(after, Ok(Admission::Admitted(_))), "{after:?}");
     assert_eq!(all(&store, "level"), shown(&[(0, 1), (20, 2), (30, 3)]));
-    let agents = store.samples().read_blocking(SamplesReader::agents).unwrap();
+    let agents = agents_of(&store);
     assert_eq!((agents[0].epochs[0].batches, agents[0].epochs[0].holes()), (3, 1));
 }
 
@@ -119,12 +119,12 @@ fn agents_epochs_gaps_and_status_are_told() {
     let json = r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned();
     let status = SetStatus { agent: agent(), received_at: at(7), json: Some(json.clone()) };
     store.samples().write_blocking(status).unwrap();
-    let agents = store.samples().read_blocking(SamplesReader::agents).unwrap();
+    let agents = agents_of(&store);
     assert_eq!(agents.len(), 1);
     assert_eq!((agents[0].status.clone(), agents[0].status_at), (Some(json), Some(at(7))));
     let taken_back = SetStatus { agent: agent(), received_at: at(8), json: None };
     store.samples().write_blocking(taken_back).unwrap();
-    let after = store.samples().read_blocking(SamplesReader::agents).unwrap();
+    let after = agents_of(&store);
     assert_eq!((after[0].status.clone(), after[0].status_at), (None, Some(at(8))));
     assert_eq!(agents[0].seen_at, Some(at(1_000_000)));
     let epoch = &agents[0].epochs[0];
@@ -227,4 +227,44 @@ fn a_batch_that_is_wholly_set_aside_takes_its_identity() {
     assert!(matches!(admit.key, Key::Batch { .. }));
     assert!(put_new(&store, admit.clone()).feeds.is_empty());
     assert_eq!(put(&store, admit), Admission::Duplicate);
+}
+
+#[test]
+fn an_agent_of_countless_epochs_shows_the_latest_and_how_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for n in 0..40_u8 {
+        let mut admit = batch(1, &[("level", vec![(i64::from(n), 1)])]);
+        let Key::Batch { sequence, digest, .. } = admit.key else { panic!("a batch") };
+        admit.key = Key::Batch { epoch: Epoch(u64::from(n)), sequence, digest };
+        admit.received_at = at(i64::from(n));
+        put_new(&store, admit);
+    }
+    let agents = agents_of(&store);
+    assert_eq!(agents[0].epoch_count, 40);
+    let shown: Vec<u64> = agents[0].epochs.iter().map(|row| row.epoch.0).collect();
+    assert!(shown.iter().copied().eq(8..40), "{shown:?}");
+}
+
+#[test]
+fn agents_are_read_a_page_at_a_time_and_long_statuses_end_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for n in 0..10 {
+        let agent = format!("gw-{n}").parse().unwrap();
+        let json = Some(format!("\"{}\"", "x".repeat(255 << 10)));
+        store.samples().write_blocking(SetStatus { agent, received_at: at(0), json }).unwrap();
+    }
+    let page = |after: Option<&str>, limit| {
+        let after = after.map(|after| after.parse().unwrap());
+        let read = store.samples().read_blocking(|reader| reader.agents(after.as_ref(), limit));
+        let page = read.unwrap();
+        let names: Vec<_> = page.rows.iter().map(|row| row.agent.to_string()).collect();
+        (names.join(" "), page.next.map(|next| next.to_string()))
+    };
+    let next = |name: &str| Some(name.to_owned());
+    assert_eq!(page(None, 2), ("gw-0 gw-1".to_owned(), next("gw-1")));
+    assert_eq!(page(Some("gw-1"), 100).1, next("gw-6"), "a page of a mebibyte");
+    assert_eq!(page(Some("gw-6"), 100), ("gw-7 gw-8 gw-9".to_owned(), None));
+    assert_eq!(page(Some("gw-6"), 3), ("gw-7 gw-8 gw-9".to_owned(), None));
 }

@@ -3,9 +3,9 @@
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
-use store::{SamplesReader, Store};
+use store::Store;
 
-use crate::making::{Points, all, batch, open, put_new, shown};
+use crate::making::{Points, agents_of, all, batch, open, put_new, shown};
 
 /// The files as a kill would leave them.
 fn copy(from: &Path, to: &Path) {
@@ -65,7 +65,7 @@ proptest! {
         prop_assert_eq!(levels, wanted(survived));
         let findings = store::verify(&again).unwrap().findings;
         prop_assert_eq!(findings, vec![]);
-        let agents = again.samples().read_blocking(SamplesReader::agents).unwrap();
+        let agents = agents_of(&again);
         let counted: u64 = agents.iter().flat_map(|row| &row.epochs).map(|row| row.batches).sum();
         prop_assert_eq!(counted, survived);
         for n in survived..batches {

@@ -12,8 +12,8 @@ use model::{
 };
 use sha2::{Digest as _, Sha256};
 use store::{
-    Admission, Admit, Admitted, AdmittedColumn, Key, Kind, Limits, Options, Role, SamplesQuery,
-    SetAside, Store,
+    Admission, Admit, Admitted, AdmittedColumn, AgentRow, Key, Kind, Limits, Options, Role,
+    SamplesQuery, SetAside, Store,
 };
 
 /// 2026-11-22T00:00:00Z.
@@ -226,4 +226,9 @@ pub(crate) fn shown(points: &[(i64, i64)]) -> Vec<(i64, String)> {
 pub(crate) fn conflicts(store: &Store, name: &str) -> u64 {
     let facts = store.samples().read_blocking(|reader| reader.gauge(&gauge(name))).unwrap();
     facts.map_or(0, |facts| facts.conflicts)
+}
+
+/// Every agent.
+pub(crate) fn agents_of(store: &Store) -> Vec<AgentRow> {
+    store.samples().read_blocking(|reader| reader.agents(None, 1_000)).unwrap().rows
 }

@@ -2,11 +2,14 @@
 
 use model::wire::refused_v1::{Kept, Reason};
 use store::{
-    Admission, Discard, Discarded, Key, Original, Quarantine, QuarantineQuery, QuarantineRow,
-    QuarantineState, Quarantined, Replay, ReplayVerdict, Replayed, SamplesReader, Store,
+    Admission, Discard, Discarded, Key, Limits, Original, Quarantine, QuarantineQuery,
+    QuarantineRow, QuarantineState, Quarantined, Replay, ReplayVerdict, Replayed, SamplesReader,
+    Store,
 };
 
-use crate::making::{all, aside, at, batch, json, open, put, put_new, shown};
+use crate::making::{
+    LIMITS, agents_of, all, aside, at, batch, json, open, open_within, put, put_new, shown,
+};
 
 pub(crate) fn rows(store: &Store) -> Vec<QuarantineRow> {
     let query = QuarantineQuery { kind: None, state: None, before: None, limit: 1_000 };
@@ -59,7 +62,7 @@ fn garbage_with_an_identity_is_answered_as_a_duplicate_and_may_be_replayed() {
     assert_eq!(replay(&store, id, verdict), Replayed::NotHeld);
     assert_eq!(all(&store, "level"), shown(&[(0, 1)]));
     assert_eq!(put(&store, admit), Admission::Duplicate);
-    let agents = store.samples().read_blocking(SamplesReader::agents).unwrap();
+    let agents = agents_of(&store);
     assert_eq!(agents[0].epochs[0].batches, 1);
     assert_eq!(store::verify(&store).unwrap().findings, []);
 }
@@ -70,7 +73,7 @@ fn garbage_that_decodes_to_nothing_has_no_identity() {
     let store = open(folder.path());
     let ids = [1, 2].map(|_| held(&quarantine(&store, garbage(b"rubbish".to_vec(), None))));
     assert_ne!(ids[0], ids[1]);
-    assert!(store.samples().read_blocking(SamplesReader::agents).unwrap().is_empty());
+    assert!(agents_of(&store).is_empty());
 }
 
 #[test]
@@ -139,4 +142,25 @@ fn the_quarantine_is_listed_newest_first_by_pages() {
         query.before = Some(next);
     }
     assert_eq!(ids, [7, 6, 5, 4, 3, 2, 1]);
+}
+
+#[test]
+fn a_page_of_the_quarantine_ends_where_its_texts_fill_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_within(folder.path(), Limits { garbage: 16 << 20, ..LIMITS });
+    for number in 0_u32..1_500 {
+        let mut row = garbage(number.to_be_bytes().to_vec(), None);
+        row.detail = "x".repeat(500);
+        quarantine(&store, row);
+    }
+    let (mut before, mut shown) = (None, Vec::new());
+    for _page in 0..2 {
+        let query = QuarantineQuery { kind: None, state: None, before, limit: 10_000 };
+        let page = store.samples().read_blocking(|reader| reader.quarantine(&query)).unwrap();
+        assert!(page.rows.len() < 1_100, "{}", page.rows.len());
+        shown.extend(page.rows.iter().map(|row| row.id));
+        before = page.next;
+    }
+    assert_eq!(before, None);
+    assert!(shown.iter().copied().eq((1..=1_500).rev()), "each once, the newest first");
 }

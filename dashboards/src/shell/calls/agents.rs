@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use store::SamplesReader;
 
 use crate::{
     problem::Problem,
@@ -29,12 +28,8 @@ pub(crate) async fn list(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<AgentsView>, Problem> {
     let page = parameters.agents()?;
-    let rows = parts.samples.read(SamplesReader::agents).await;
-    let rows = rows.map_err(|failure| store_problem(&failure))?;
-    let mut agents = agent::agents(rows, &parts.registry());
-    agents.retain(|agent| page.after.as_ref().is_none_or(|after| agent.id > *after));
-    let has_more = agents.len() > page.limit;
-    agents.truncate(page.limit);
-    let next = agents.last().map(|agent| agent.id.to_string()).filter(|_| has_more);
-    Ok(Json(AgentsView { agents, next }))
+    let (after, limit) = (page.after.clone(), page.limit);
+    let stored = parts.samples.read(move |reader| reader.agents(after.as_ref(), limit)).await;
+    let stored = stored.map_err(|failure| store_problem(&failure))?;
+    Ok(Json(agent::agents(stored, &parts.registry(), page.after.as_ref(), page.limit)))
 }

@@ -10,39 +10,66 @@ use rusqlite::{Row, params};
 use super::{SamplesReader, counters, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
-    facts::{AgentRow, Counters, EpochRow, FeedRow, GapRow},
+    facts::{AgentPage, AgentRow, Counters, EpochRow, FeedRow, GapRow, PAGE_BYTES, SHOWN_EPOCHS},
     shell::error::StoreError,
 };
 
+/// What an epoch counts of a page, and an agent beside its status and its epochs.
+const EPOCH_BYTES: usize = 256;
+
 impl SamplesReader {
-    /// Every agent ever heard of, by name, with its epochs.
-    pub fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
+    /// Agents ever heard of whose names come after this one, by name, with their latest epochs:
+    /// at most `limit`, and fewer where they fill a page.
+    pub fn agents(&self, after: Option<&AgentId>, limit: usize) -> Result<AgentPage, StoreError> {
         let attempt = StoreError::sql("list agents");
-        let sql = "SELECT id, name, status, status_at, seen_at FROM agent ORDER BY name";
+        let sql = "SELECT id, name, status, status_at, seen_at FROM agent
+            WHERE name > ?1 ORDER BY name LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
-        let mut rows = statement.query([]).map_err(&attempt)?;
-        let mut agents = Vec::new();
+        let limit = limit.max(1);
+        let parameters = params![
+            after.map_or("", AgentId::as_str),
+            i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
+        ];
+        let mut rows = statement.query(parameters).map_err(&attempt)?;
+        let (mut page, mut bytes) = (AgentPage::default(), 0_usize);
         while let Some(row) = rows.next().map_err(&attempt)? {
+            if page.rows.len() == limit || bytes >= PAGE_BYTES {
+                page.next = page.rows.last().map(|row| row.agent.clone());
+                break;
+            }
             let (id, name) = id_and_name(row).map_err(&attempt)?;
-            agents.push(AgentRow {
+            let (epochs, epoch_count) = self.epochs(id)?;
+            let row = AgentRow {
                 agent: name.parse().map_err(damaged)?,
                 status: row.get(2).map_err(&attempt)?,
                 status_at: moment(row, 3).map_err(&attempt)?,
                 seen_at: moment(row, 4).map_err(&attempt)?,
-                epochs: self.epochs(id)?,
-            });
+                epochs,
+                epoch_count,
+            };
+            let status = row.status.as_ref().map_or(0, String::len);
+            bytes = bytes.saturating_add(status + EPOCH_BYTES * (1 + row.epochs.len()));
+            page.rows.push(row);
         }
-        Ok(agents)
+        Ok(page)
     }
 
-    fn epochs(&self, agent: i64) -> Result<Vec<EpochRow>, StoreError> {
+    /// The epochs of which something came last, by the moment they were first heard of, and how
+    /// many there are.
+    fn epochs(&self, agent: i64) -> Result<(Vec<EpochRow>, u64), StoreError> {
         let attempt = StoreError::sql("list epochs");
         let sql = "SELECT epoch, first_at, last_at, first_sequence, last_sequence, batches,
               previous_epoch, previous_sequence
-            FROM ledger WHERE agent = ?1 ORDER BY first_at, epoch";
+            FROM (SELECT * FROM ledger WHERE agent = ?1
+              ORDER BY last_at DESC, first_at DESC, epoch LIMIT ?2)
+            ORDER BY first_at, epoch";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
-        let epochs = statement.query_map([agent], epoch).map_err(&attempt)?;
-        epochs.map(|epoch| epoch.map_err(&attempt)).collect()
+        let most = i64::try_from(SHOWN_EPOCHS).unwrap_or(i64::MAX);
+        let epochs = statement.query_map([agent, most], epoch).map_err(&attempt)?;
+        let epochs: Vec<EpochRow> = epochs.collect::<Result<_, _>>().map_err(&attempt)?;
+        let sql = "SELECT count(*) FROM ledger WHERE agent = ?1";
+        let count = first_row(&self.connection, sql, [agent], |row| unsigned(row, 0));
+        Ok((epochs, count.map_err(&attempt)?.unwrap_or(0)))
     }
 
     /// Feed rows after a position, at most `limit`.

@@ -12,7 +12,7 @@ use super::{SamplesReader, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
     facts::{
-        Original, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
+        Original, PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
         QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_GAUGES, StoredBatch, kept_code,
         kept_from_code,
     },
@@ -24,13 +24,16 @@ const ROW: &str = "SELECT q.id, q.kind, q.state, q.agent, q.topic, q.received_at
       q.digest, q.reason, q.detail, q.gauges, p.batches, p.waiting, p.bytes, p.last_at,
       p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL
     FROM quarantine q LEFT JOIN parking p ON p.item = q.id";
+/// What a row counts of a page beside its texts.
+const ROW_BYTES: usize = 512;
 /// Batches in a slice of a parked item, so that no write of one lasts.
 const SLICE_BATCHES: usize = 64;
 /// Bytes in a slice, beyond which it takes no further batch.
 const SLICE_BYTES: usize = 1024 * 1024;
 
 impl SamplesReader {
-    /// A page of the quarantine, newest first.
+    /// A page of the quarantine, newest first: at most as many rows as are asked for, and fewer
+    /// where their texts fill it.
     pub fn quarantine(&self, query: &QuarantineQuery) -> Result<QuarantinePage, StoreError> {
         let attempt = StoreError::sql("list the quarantine");
         let sql = format!(
@@ -46,13 +49,16 @@ impl SamplesReader {
         ];
         let mut statement = self.connection.prepare_cached(&sql).map_err(&attempt)?;
         let mut found = statement.query(parameters).map_err(&attempt)?;
-        let mut rows = Vec::new();
+        let (mut rows, mut bytes, mut next) = (Vec::<QuarantineRow>::new(), 0_usize, None);
         while let Some(row) = found.next().map_err(&attempt)? {
-            rows.push(quarantine_row(row).map_err(&attempt)??);
+            if rows.len() == limit || bytes >= PAGE_BYTES {
+                next = rows.last().map(|row| row.id);
+                break;
+            }
+            let row = quarantine_row(row).map_err(&attempt)??;
+            bytes = bytes.saturating_add(shown_bytes(&row));
+            rows.push(row);
         }
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|row| row.id);
         Ok(QuarantinePage { rows, next })
     }
 
@@ -108,6 +114,12 @@ impl SamplesReader {
     pub fn batch(&self, position: i64) -> Result<Option<StoredBatch>, StoreError> {
         batch(&self.connection, position)
     }
+}
+
+/// What a row counts of a page: its texts, and the names and numbers around them.
+fn shown_bytes(row: &QuarantineRow) -> usize {
+    let gauges: usize = row.gauges.iter().map(String::len).sum();
+    row.topic.len() + row.reason.len() + row.detail.len() + gauges + ROW_BYTES
 }
 
 /// A row and where its payload is, which is not read.
