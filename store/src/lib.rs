@@ -35,6 +35,6 @@ pub use refusals::Refusals;
 pub use shell::{
     AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
     Limits, OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader,
-    SetConsumer, Store, StoreError, TokenAdded, exists, holder, verify,
+    SetConsumer, Store, StoreError, TokenAdded, Trouble, Vitals, exists, holder, verify,
 };
 pub use token::{TokenRow, TokenText};

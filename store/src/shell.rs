@@ -11,6 +11,7 @@ mod pool;
 mod samples;
 mod schema;
 mod verify;
+mod vitals;
 mod writer;
 
 pub use error::{OpenError, StoreError};
@@ -22,3 +23,4 @@ pub use lock::holder;
 pub use open::{Limits, Options, Role, Store, exists};
 pub use samples::{Samples, SamplesReader};
 pub use verify::verify;
+pub use vitals::{Trouble, Vitals};

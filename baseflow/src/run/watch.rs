@@ -8,9 +8,13 @@ use runtime::{
     admin::Readiness,
     tasks::{Failure, Stage},
 };
-use store::{JournalState, Limits, ParkFacts, SamplesReader, Store};
+use store::{JournalState, Limits, ParkFacts, SamplesReader, Store, Trouble};
 use tracing::debug;
 
+/// Between two looks at whether the store can write.
+const STORE_PERIOD: Duration = Duration::from_secs(1);
+/// A write that is not answered by then stands still.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// Between two looks at the park.
 const PARK_PERIOD: Duration = Duration::from_secs(5);
 
@@ -27,14 +31,19 @@ impl Failure for StoreStopped {
 
 /// Starts the watches; they end with `stage`.
 pub(super) fn start(stage: &Stage, store: &Store, readiness: &Readiness) {
-    let (mut failed, stop) = (store.failed(), stage.stopping());
+    let (mut failed, vitals, stop) = (store.failed(), store.vitals(), stage.stopping());
     let condition = readiness.condition("store");
-    condition.set(Ok(()));
     stage.spawn("store watch", async move {
-        let stopped = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            stopped = failed.wait_for(Option::is_some) => stopped.ok().and_then(|why| why.clone()),
+        let stopped = loop {
+            condition.set(writing(vitals.trouble(WRITE_LIMIT).as_ref()));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                stopped = failed.wait_for(Option::is_some) => {
+                    break stopped.ok().and_then(|why| why.clone());
+                }
+                () = tokio::time::sleep(STORE_PERIOD) => {}
+            }
         };
         let Some(why) = stopped else { return Ok(()) };
         condition.set(Err(why.to_string()));
@@ -91,6 +100,18 @@ fn fullness(facts: &ParkFacts, limits: Limits) -> Option<String> {
     })
 }
 
+/// A server that takes no samples is not ready, though it may be again without anybody's help.
+fn writing(trouble: Option<&Trouble>) -> Result<(), String> {
+    match trouble {
+        None => Ok(()),
+        Some(Trouble::NoRoom) => Err("the disk is full; samples wait until it has room".to_owned()),
+        Some(Trouble::StandsStill { file, lasting }) => Err(format!(
+            "the writer of {file} has not answered for {} s; look at the disk",
+            lasting.as_secs()
+        )),
+    }
+}
+
 fn state_of(journal: &JournalState) -> Result<(), String> {
     match &journal.registry {
         Some(_) => Ok(()),
@@ -101,6 +122,15 @@ fn state_of(journal: &JournalState) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_that_writes_nothing_is_not_ready() {
+        assert_eq!(writing(None), Ok(()));
+        assert!(writing(Some(&Trouble::NoRoom)).unwrap_err().starts_with("the disk is full"));
+        let lasting = Duration::from_millis(12_700);
+        let told = writing(Some(&Trouble::StandsStill { file: "samples", lasting })).unwrap_err();
+        assert_eq!(told, "the writer of samples has not answered for 12 s; look at the disk");
+    }
 
     #[test]
     fn a_nearly_full_park_is_told_with_whom_to_ask() {

@@ -68,8 +68,7 @@ impl Ballast {
         if fs::metadata(&path).is_ok_and(|file| file.len() == self.bytes) {
             return Ok(true);
         }
-        let disk = statvfs(&self.folder)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < self.bytes.saturating_mul(2) {
+        if !self.fits()? {
             return Ok(false);
         }
         let file =
@@ -84,6 +83,17 @@ impl Ballast {
                 if error == rustix::io::Errno::NOSPC { Ok(false) } else { Err(error.into()) }
             }
         }
+    }
+
+    /// Whether samples wait: the ballast is gone, and the disk has no room for it and as much
+    /// beside it. Changes nothing, so that anybody may ask.
+    pub(super) fn is_wanting(&self) -> bool {
+        self.is_freed.load(Ordering::Relaxed) && self.fits().is_ok_and(|fits| !fits)
+    }
+
+    fn fits(&self) -> io::Result<bool> {
+        let disk = statvfs(&self.folder)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >= self.bytes.saturating_mul(2))
     }
 
     fn path(&self) -> PathBuf {

@@ -23,6 +23,7 @@ use super::{
     pool::Pool,
     samples::{PARKED_BESIDE_BYTES, PARKED_BYTES, Samples, SamplesBook, counter, first_row, share},
     schema,
+    vitals::{Pulse, Vitals},
     writer::{Surroundings, Writer},
 };
 use crate::{
@@ -84,6 +85,7 @@ pub struct Store {
     samples: Samples,
     journal: Journal,
     failed: watch::Receiver<Option<Arc<str>>>,
+    vitals: Vitals,
     running: Option<Running>,
 }
 
@@ -137,12 +139,16 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let (failing, failed) = watch::channel(None);
         let failing = Arc::new(failing);
-        let surroundings = |file, waits_for_room| Surroundings {
+        let pulses = [("samples", Pulse::default()), ("journal", Pulse::default())];
+        let [(_, of_samples), (_, of_journal)] = pulses.clone();
+        let vitals = Vitals { ballast: Arc::clone(ballast), pulses };
+        let surroundings = |file, waits_for_room, pulse| Surroundings {
             file,
             metrics: metrics.clone(),
             ballast: Arc::clone(ballast),
             waits_for_room,
             failed: Arc::clone(&failing),
+            pulse,
         };
         let Files { id, samples, journal } = files;
         let counted = |key| {
@@ -155,13 +161,13 @@ impl Store {
             "store-samples",
             samples.connection,
             SamplesBook::new(limits, metrics.clone()),
-            surroundings("samples", true),
+            surroundings("samples", true, of_samples),
         )?;
         let (journal_writer, journal_thread) = Writer::start(
             "store-journal",
             journal.connection,
             JournalBook,
-            surroundings("journal", false),
+            surroundings("journal", false, of_journal),
         )?;
         let (tail, state) = Tail::open(&journal.path, samples_writer.clone())?;
         let running = Running {
@@ -180,6 +186,7 @@ impl Store {
                 beside: state,
             },
             failed,
+            vitals,
             running: Some(running),
         })
     }
@@ -207,6 +214,11 @@ impl Store {
     /// Why nothing can be written any more, once that is so: the process must end and start again.
     pub fn failed(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.failed.clone()
+    }
+
+    /// Whether anything keeps writes waiting at the moment.
+    pub fn vitals(&self) -> Vitals {
+        self.vitals.clone()
     }
 
     /// Writes what is queued and ends the threads; what comes later is refused. Waits.

@@ -213,6 +213,10 @@ impl<B: Book> Loop<B> {
 
     /// Commits a group and answers; an error means that nothing can be written any more.
     fn commit(&mut self, mut group: Group<B>) -> Result<(), StoreError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let _until_answered = self.surroundings.pulse.begin();
         while !group.is_empty() {
             group = self.commit_some(group)?;
         }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::{metrics::Metrics, shell::ballast::Ballast};
+use crate::{
+    metrics::Metrics,
+    shell::{ballast::Ballast, vitals::Pulse},
+};
 
 /// The rest of the store, as a writer thread knows it.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub(in crate::shell) struct Surroundings {
     pub(in crate::shell) waits_for_room: bool,
     /// Where a failing disk is told.
     pub(in crate::shell) failed: Arc<watch::Sender<Option<Arc<str>>>>,
+    /// Since when writes are at hand.
+    pub(in crate::shell) pulse: Pulse,
 }
 
 impl Surroundings {
