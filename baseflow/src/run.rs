@@ -157,11 +157,8 @@ impl Server<'_> {
     }
 
     fn rejudge(&self) -> Rejudge {
-        Rejudge {
-            samples: self.store.samples().clone(),
-            journal: self.store.journal().clone(),
-            clock: Arc::clone(&self.clock),
-        }
+        let (samples, journal) = (self.store.samples().clone(), self.store.journal().clone());
+        Rejudge::new(samples, journal, Arc::clone(&self.clock))
     }
 }
 

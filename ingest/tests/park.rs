@@ -67,8 +67,13 @@ fn now() -> Timestamp {
 }
 
 fn open(folder: &std::path::Path, parked: u64) -> Store {
+    open_beside(folder, parked, 0)
+}
+
+/// With a ballast that no disk has room for, samples wait from the start and entries do not.
+fn open_beside(folder: &std::path::Path, parked: u64, ballast: u64) -> Store {
     let options = Options { now: now(), version: "0".to_owned(), role: Role::Server };
-    let limits = Limits { parked, garbage: 1 << 20, ballast: 0 };
+    let limits = Limits { parked, garbage: 1 << 20, ballast };
     Store::open_with(folder, &options, limits, &prometheus::Registry::new()).unwrap()
 }
 
@@ -79,11 +84,8 @@ impl World {
         let clock = Arc::new(ManualClock::at(now()));
         let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
         let (samples, journal) = (store.samples().clone(), store.journal().clone());
-        let rejudge = Rejudge {
-            samples: samples.clone(),
-            journal: journal.clone(),
-            clock: Arc::<ManualClock>::clone(&clock),
-        };
+        let shared = Arc::<ManualClock>::clone(&clock);
+        let rejudge = Rejudge::new(samples.clone(), journal.clone(), shared);
         let settler = Arc::new(Settler::new(samples, journal, metrics, clock));
         let world = Self { store, settler, rejudge, folder };
         world.import(&["known"]);
@@ -312,11 +314,8 @@ fn a_crash_between_an_anchor_and_its_effect_leaves_both_to_be_done_once() {
         let store = open(folder.path(), 64 << 20);
         let clock = Arc::new(ManualClock::at(now()));
         let (samples, journal) = (store.samples().clone(), store.journal().clone());
-        let rejudge = Rejudge {
-            samples: samples.clone(),
-            journal: journal.clone(),
-            clock: Arc::<ManualClock>::clone(&clock),
-        };
+        let shared = Arc::<ManualClock>::clone(&clock);
+        let rejudge = Rejudge::new(samples.clone(), journal.clone(), shared);
         let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
         let settler = Arc::new(Settler::new(samples, journal, metrics, clock));
         world = World { store, settler, rejudge, folder };
@@ -340,4 +339,41 @@ fn a_crash_between_an_anchor_and_its_effect_leaves_both_to_be_done_once() {
         });
     }
     assert_eq!(store::verify(&world.store).unwrap().findings, []);
+}
+
+#[test]
+fn a_decision_whose_effect_finds_no_room_is_journalled_once_however_often_it_is_tried() {
+    let world = World::new(64 << 20);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let id = runtime.block_on(async {
+        world.until_gauges(1).await;
+        assert_eq!(world.send(&batch(1, &["x"])).await.refused[0].kept, Kept::Parked);
+        world.rows().await.remove(0).id
+    });
+    world.import(&["known", "x"]);
+    let World { store, settler, rejudge, folder } = world;
+    drop((settler, rejudge));
+    store.close();
+    let store = open_beside(folder.path(), 64 << 20, 1 << 60);
+    let clock = Arc::new(ManualClock::at(now()));
+    let (samples, journal) = (store.samples().clone(), store.journal().clone());
+    let shared = Arc::<ManualClock>::clone(&clock);
+    let rejudge = Rejudge::new(samples.clone(), journal.clone(), shared);
+    let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+    let settler = Arc::new(Settler::new(samples, journal, metrics, clock));
+    let world = World { store, settler, rejudge, folder };
+    runtime.block_on(async {
+        world.until_gauges(2).await;
+        let stop = tokio_util::sync::CancellationToken::new();
+        let decided = || async {
+            let entries = world.entries().await;
+            entries.iter().filter(|kind| *kind == "quarantine_decided").count()
+        };
+        for (name, count) in [("ingest", 1), ("ingest", 1), ("somebody", 2), ("ingest", 2)] {
+            let by = By { kind: ByKind::Server, name: name.to_owned() };
+            let failure = world.rejudge.item(id, &by, &stop).await.unwrap_err();
+            assert!(matches!(failure, store::StoreError::Full { .. }), "{failure:?}");
+            assert_eq!(decided().await, count, "{name}");
+        }
+    });
 }

@@ -14,6 +14,7 @@ use crate::{
     intake::{Arrival, Judgement, Known},
     placing::Anchors,
     replay::{self, judge_as},
+    shell::decided::Decided,
 };
 
 /// Judges again, and has the store admit what is now allowed.
@@ -25,6 +26,7 @@ pub struct Rejudge {
     pub journal: Journal,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    outstanding: Decided,
 }
 
 /// The most reasons that are told of what is still refused.
@@ -45,12 +47,29 @@ struct Course {
 }
 
 impl Rejudge {
+    /// Reads and writes these.
+    pub fn new(samples: Samples, journal: Journal, clock: Arc<dyn Clock>) -> Self {
+        Self { samples, journal, clock, outstanding: Decided::default() }
+    }
+
     /// Judges an item until its end, or until `stop`; what is done by then stays done, and the
     /// rest is held as before.
     ///
     /// The journal hears of it before the first effect: nothing is admitted without an entry. If
-    /// the server dies in between, asking again goes on, and makes a second entry.
+    /// the effect fails, whoever asks again goes on with the same decision; if the server dies in
+    /// between, asking again makes a second entry.
     pub async fn item(
+        &self,
+        id: i64,
+        by: &By,
+        stop: &CancellationToken,
+    ) -> Result<Replayed, StoreError> {
+        let outcome = self.attempt(id, by, stop).await?;
+        self.outstanding.forget(id, by);
+        Ok(outcome)
+    }
+
+    async fn attempt(
         &self,
         id: i64,
         by: &By,
@@ -186,8 +205,13 @@ impl Rejudge {
         at: Timestamp,
         gauges: Vec<String>,
     ) -> Result<(), StoreError> {
+        if self.outstanding.has(id, by) {
+            return Ok(());
+        }
+        self.outstanding.check_room()?;
         let body = Body::QuarantineDecided { id, decision: Decision::Replayed, gauges };
         self.journal.write(Append { at, by: by.clone(), body }).await?;
+        self.outstanding.note(id, by);
         Ok(())
     }
 
