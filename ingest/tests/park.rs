@@ -377,3 +377,43 @@ fn a_decision_whose_effect_finds_no_room_is_journalled_once_however_often_it_is_
         }
     });
 }
+
+#[test]
+fn a_batch_that_waits_for_a_reader_keeps_no_other_from_being_judged() {
+    let world = World::new(64 << 20);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        world.until_gauges(1).await;
+        // As many reads as the store has readers for, and some that wait behind them.
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
+        let ended = Arc::new(std::sync::Mutex::new(ended));
+        let samples = world.store.samples().clone();
+        let mut reads = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (samples, ended) = (samples.clone(), Arc::clone(&ended));
+            reads.spawn(async move {
+                let read = samples.read(move |_reader| {
+                    let waiting = ended.lock().unwrap();
+                    waiting.recv().unwrap_err();
+                    Ok(())
+                });
+                read.await
+            });
+        }
+        tokio::task::yield_now().await;
+        let mut booted = batch(1, &["known"]);
+        booted.clock = BatchClock::Boot { boot_id: BootId(7) };
+        let mut asked = Box::pin(world.send(&booted));
+        let polled =
+            std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await;
+        assert!(polled.is_pending());
+        let other = batch(2, &["known"]);
+        let answer = tokio::time::timeout(Duration::from_secs(10), world.send(&other)).await;
+        assert!(answer.expect("it is judged meanwhile").refused.is_empty());
+        drop(end);
+        assert_eq!(asked.await.refused[0].reason, Reason::Clock);
+        while let Some(read) = reads.join_next().await {
+            read.unwrap().unwrap();
+        }
+    });
+}

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use model::{
     fault::{Chain, Fault},
-    ids::AgentId,
+    ids::{AgentId, BootId},
     registry::Registry,
     time::Timestamp,
     wire::{
@@ -167,17 +167,22 @@ impl Settler {
             payload: &message.payload,
             received_at: message.received_at,
         };
-        let turn = self.turn.lock().await;
-        let (registry, none) = (self.registry(), Anchors::new());
-        let known = Known { registry: &registry, anchors: &none };
-        let judgement = match message.kind {
-            TopicKind::Batch => self.placed(arrival, known).await.map_err(of(None))?,
-            TopicKind::Json => intake::json(arrival, known),
-            TopicKind::Status => {
-                drop(turn);
-                return self.status(message).await;
-            }
-        };
+        if message.kind == TopicKind::Status {
+            return self.status(message).await;
+        }
+        let mut anchors = Anchors::new();
+        let mut turn = self.turn.lock().await;
+        let mut judgement = self.judge(message.kind, arrival, &anchors);
+        if let Some(boot) = boot_of(&judgement) {
+            // Who lists samples shares the readers: nobody else's turn waits for one of them.
+            drop((judgement, turn));
+            let agent = message.agent.clone();
+            let anchor = self.samples.read(move |reader| reader.anchor(&agent, boot)).await;
+            anchors.extend(anchor.map_err(of(None))?.map(|anchor| (boot, anchor)));
+            turn = self.turn.lock().await;
+            // An anchor that comes after this look finds the batch parked, and places it.
+            judgement = self.judge(message.kind, arrival, &anchors);
+        }
         let room = u32::try_from(judgement.weight().min(JUDGED_BYTES)).unwrap_or(u32::MAX);
         // Never closed; without room the store's own queue is the bound that is left.
         let held = self.room.acquire_many(room).await;
@@ -190,29 +195,13 @@ impl Settler {
         settled
     }
 
-    /// Judges a batch, by the anchor of the gateway's start where it waits for one that has come.
-    ///
-    /// An anchor that comes between this look and the write finds the batch parked, and places it.
-    async fn placed(
-        &self,
-        arrival: Arrival<'_>,
-        known: Known<'_>,
-    ) -> Result<Judgement, StoreError> {
-        let judgement = intake::batch(arrival, known);
-        let boot = match &judgement {
-            Judgement::Admit(admit) => admit.boot,
-            Judgement::Garbage(_) => None,
-        };
-        let Some(boot) = boot else { return Ok(judgement) };
-        let agent = arrival.agent.clone();
-        let anchor = self.samples.read(move |reader| reader.anchor(&agent, boot)).await?;
-        Ok(match anchor {
-            None => judgement,
-            Some(anchor) => {
-                let anchors = Anchors::from([(boot, anchor)]);
-                intake::batch(arrival, Known { anchors: &anchors, ..known })
-            }
-        })
+    fn judge(&self, kind: TopicKind, arrival: Arrival<'_>, anchors: &Anchors) -> Judgement {
+        let registry = self.registry();
+        let known = Known { registry: &registry, anchors };
+        match kind {
+            TopicKind::Json => intake::json(arrival, known),
+            TopicKind::Batch | TopicKind::Status => intake::batch(arrival, known),
+        }
     }
 
     fn registry(&self) -> Arc<Registry> {
@@ -366,6 +355,14 @@ impl Settler {
             }
             settled => settled.map_err(|failed| failed.failure),
         }
+    }
+}
+
+/// The start of the gateway for whose anchor a batch waits.
+fn boot_of(judgement: &Judgement) -> Option<BootId> {
+    match judgement {
+        Judgement::Admit(admit) => admit.boot,
+        Judgement::Garbage(_) => None,
     }
 }
 
