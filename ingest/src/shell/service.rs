@@ -37,6 +37,8 @@ use crate::{
     shell::settle::{Settler, Taken, TopicKind},
 };
 
+/// How much of a topic that is not of the grammar is logged.
+const STRAY_CHARS: usize = 120;
 /// Messages that may be unacknowledged at once; announced to the broker.
 pub const RECEIVE_MAXIMUM: u16 = 2_048;
 /// Bytes of messages that may be in settling at once, beside one message more.
@@ -94,6 +96,7 @@ pub async fn run(parts: Parts, stage: Stage) {
         backoff: Backoff::default(),
         repeats: Repeats::default(),
         told: Repeats::default(),
+        strays: Repeats::default(),
         stage,
     };
     service.serve().await;
@@ -118,6 +121,9 @@ struct Service {
     repeats: Repeats<String>,
     /// Refusals, as they were logged.
     told: Repeats<(AgentId, Reason)>,
+    /// Messages on no topic of ours, as they were logged: of all of them one a minute, since
+    /// whoever may publish one may invent as many topics as it likes.
+    strays: Repeats<()>,
     stage: Stage,
 }
 
@@ -241,7 +247,10 @@ impl Service {
             Some(Topic::Json(agent)) => (agent, TopicKind::Json),
             Some(Topic::Status(agent)) => (agent, TopicKind::Status),
             Some(Topic::Commit(_) | Topic::Refused(_) | Topic::Server) | None => {
-                warn!(topic = message.topic, "message on a topic that is not of the grammar");
+                if let Some(held_back) = self.strays.note((), self.parts.clock.now()) {
+                    let topic: String = message.topic.chars().take(STRAY_CHARS).collect();
+                    warn!(topic, held_back, "message on a topic that is not of the grammar");
+                }
                 if let Some(ack) = message.ack {
                     ack.send();
                 }
