@@ -9,7 +9,7 @@ use model::{
 };
 use serde::Deserialize;
 use store::{Cursor, QuarantineQuery, QuarantineState, SamplesQuery};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::{Fault, Problem};
 
@@ -26,7 +26,8 @@ pub struct PageParameters {
     /// The most items of a page, 1 to 10,000; 1,000 where it is not said.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, example = 1000)]
     pub limit: Option<String>,
-    /// `next` of the page before; nothing for the first one.
+    /// `next` of the page before, which is an id; left out for the first one.
+    #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     pub cursor: Option<String>,
 }
 
@@ -46,6 +47,7 @@ pub struct SamplesParameters {
     pub limit: Option<String>,
     /// `next` of the page before, asked with the same `from` and `to`. All pages show the store as
     /// it was at the first one; what arrives meanwhile belongs to the next listing.
+    #[param(pattern = "^[0-9]{1,18}_(-[0-9]{1,12}|[0-9]{1,14})$")]
     pub cursor: Option<String>,
 }
 
@@ -55,14 +57,37 @@ pub struct SamplesParameters {
 #[into_params(parameter_in = Query)]
 pub struct QuarantineParameters {
     /// `parked` or `garbage`; both where it is not said.
+    #[param(value_type = Option<KindWord>, inline)]
     pub kind: Option<String>,
     /// `held`, `replayed`, `discarded` or `all`; `held` where it is not said.
+    #[param(value_type = Option<StateWord>, inline)]
     pub state: Option<String>,
     /// The most items of a page, 1 to 10,000; 1,000 where it is not said.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, example = 1000)]
     pub limit: Option<String>,
-    /// `next` of the page before; nothing for the first one.
+    /// `next` of the page before, which is a number; left out for the first one.
+    #[param(value_type = Option<i64>)]
     pub cursor: Option<String>,
+}
+
+/// The words of `kind`, for the description of the API.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `page` reads")]
+enum KindWord {
+    Parked,
+    Garbage,
+}
+
+/// The words of `state`, for the description of the API.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `page` reads")]
+enum StateWord {
+    Held,
+    Replayed,
+    Discarded,
+    All,
 }
 
 /// A page of a list that is sorted by its ids.
