@@ -3,7 +3,7 @@
 use prometheus::Registry;
 
 use super::*;
-use crate::shell::ballast::Ballast;
+use crate::shell::{ballast::Ballast, vitals::Pulse};
 
 /// A table of one column.
 struct Numbers;
