@@ -26,8 +26,6 @@ pub struct Parts {
 impl Parts {
     /// The registry in force, an empty one before the first import.
     pub fn registry(&self) -> Arc<Registry> {
-        let state = self.journal.watch();
-        let state = state.borrow();
-        state.registry.as_ref().map_or_else(Arc::default, |known| Arc::clone(&known.registry))
+        self.journal.registry()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use model::{port::Replayed, registry::Registry, time::Timestamp, wire::topic::Topic};
+use model::{port::Replayed, time::Timestamp, wire::topic::Topic};
 use runtime::clock::Clock;
 use store::{
     Append, Body, By, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow,
@@ -97,7 +97,7 @@ impl Rejudge {
     ) -> Result<Replayed, StoreError> {
         let (id, agent) = (row.id, row.agent.clone());
         let anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
-        let registry = self.registry();
+        let registry = self.journal.registry();
         let known = Known { registry: &registry, anchors: &anchors };
         let (mut course, mut after) = (Course::default(), Some(0));
         while let Some(last) = after.filter(|_| !stop.is_cancelled() && !course.is_over) {
@@ -172,7 +172,7 @@ impl Rejudge {
         };
         let agent = row.agent.clone();
         let anchors: Anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
-        let (registry, at) = (self.registry(), self.clock.now());
+        let (registry, at) = (self.journal.registry(), self.clock.now());
         let known = Known { registry: &registry, anchors: &anchors };
         let arrival = Arrival { agent: &row.agent, topic: &row.topic, payload, received_at: at };
         let admit = match judge_as(kind, arrival, known) {
@@ -213,11 +213,5 @@ impl Rejudge {
         self.journal.write(Append { at, by: by.clone(), body }).await?;
         self.outstanding.note(id, by);
         Ok(())
-    }
-
-    fn registry(&self) -> Arc<Registry> {
-        let state = self.journal.watch();
-        let state = state.borrow();
-        state.registry.as_ref().map_or_else(Arc::default, |known| Arc::clone(&known.registry))
     }
 }

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use model::{
     fault::{Chain, Fault},
     ids::{AgentId, BootId},
-    registry::Registry,
     time::Timestamp,
     wire::{
         refused_v1::{Kept, Reason, Refused},
@@ -196,18 +195,12 @@ impl Settler {
     }
 
     fn judge(&self, kind: TopicKind, arrival: Arrival<'_>, anchors: &Anchors) -> Judgement {
-        let registry = self.registry();
+        let registry = self.journal.registry();
         let known = Known { registry: &registry, anchors };
         match kind {
             TopicKind::Json => intake::json(arrival, known),
             TopicKind::Batch | TopicKind::Status => intake::batch(arrival, known),
         }
-    }
-
-    fn registry(&self) -> Arc<Registry> {
-        let state = self.journal.watch();
-        let state = state.borrow();
-        state.registry.as_ref().map_or_else(Arc::default, |in_force| Arc::clone(&in_force.registry))
     }
 
     async fn admit(&self, message: &Taken, admit: Admit) -> Result<Answer, Failed> {

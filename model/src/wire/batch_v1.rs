@@ -34,7 +34,8 @@ pub const MAX_GAPS: usize = 1_024;
 pub const MAX_GAP_GAUGES: usize = 16_384;
 /// The highest sequence: ledgers keep it as a signed number.
 pub const MAX_SEQUENCE: u64 = i64::MAX.cast_unsigned();
-const MAX_ANCHORS: usize = 16;
+/// The most anchors in a batch.
+pub const MAX_ANCHORS: usize = 16;
 const MAX_UNIT: usize = 16;
 const MAX_DECIMALS: u32 = 9;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

@@ -58,6 +58,12 @@ impl Journal {
     pub fn watch(&self) -> watch::Receiver<JournalState> {
         self.beside.clone()
     }
+
+    /// The registry in force, as known beside the journal; empty before the first import.
+    pub fn registry(&self) -> Arc<Registry> {
+        let state = self.beside.borrow();
+        state.registry.as_ref().map_or_else(Arc::default, |known| Arc::clone(&known.registry))
+    }
 }
 
 /// The writer of `journal.db` remembers nothing: commands write beside it.

@@ -21,8 +21,6 @@ const DROPS: usize = 32;
 /// count as left.
 const TIGHT_BYTES: u64 = 1536 * 1024;
 const PAGE_BYTES: u64 = 4_096;
-/// The most anchors of a batch.
-const ANCHORS: usize = 16;
 /// The most gauges that its gaps name, a quarter of what the format allows, so that a batch of
 /// gaps is no large message either.
 const GAUGES: usize = batch_v1::MAX_GAP_GAUGES / 4;
@@ -270,7 +268,7 @@ pub(super) fn waiting_for_next(database: &Connection) -> rusqlite::Result<(Vec<i
         // what does not decode is a row of nobody: it goes with the next batch's closing
         if let Ok((one, _)) = batch_v1::decode(&bytes) {
             gauges += one.gaps.iter().map(|gap| gap.gauges.len()).sum::<usize>();
-            let is_full = all.anchors.len() + one.anchors.len() > ANCHORS;
+            let is_full = all.anchors.len() + one.anchors.len() > batch_v1::MAX_ANCHORS;
             if is_full || (gauges > GAUGES && !ids.is_empty()) {
                 break;
             }
