@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("ingest", &["model", "runtime", "store"]),
     ("compliance", &["model"]),
     ("dashboards", &["model", "runtime", "store"]),
-    ("baseflow", &["model", "runtime", "store", "ingest", "dashboards"]),
+    ("baseflow", &["model", "runtime", "store", "ingest", "compliance", "dashboards"]),
 ];
 
 /// Packages that are machinery as a whole.

@@ -6,5 +6,7 @@
 
 pub mod day;
 pub mod evaluate;
+pub mod period;
 pub mod release;
+pub mod rule_test;
 pub mod window;

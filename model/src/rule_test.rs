@@ -4,7 +4,7 @@ use crate::{
     flow::Flow,
     ids::RuleId,
     time::{Span, Timestamp, Zone},
-    words::words,
+    verdict::{Length, Verdict},
 };
 
 /// A case that a rule must judge as written: one section, one outlet, one requirement.
@@ -59,31 +59,7 @@ pub struct Expectation {
     /// The moment that begins the period.
     pub from: Timestamp,
     /// The outcome.
-    pub verdict: Outcome,
-}
-
-words! {
-    /// How long a judged period is.
-    Length {
-        /// A clock hour.
-        Hour = "hour",
-        /// A day of the rule.
-        Day = "day",
-    }
-}
-
-words! {
-    /// The outcome for one period.
-    Outcome {
-        /// At least the requirement was released.
-        Met = "met",
-        /// Less was released.
-        Short = "short",
-        /// A decision excuses it.
-        Exempt = "exempt",
-        /// The data do not say.
-        Indeterminate = "indeterminate",
-    }
+    pub verdict: Verdict,
 }
 
 impl RuleTest {

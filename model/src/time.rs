@@ -148,6 +148,21 @@ impl Zone {
         }
     }
 
+    /// The moment at which clocks here show so many minutes after midnight of `date`, 0 to 1440.
+    pub fn at_minute(&self, date: jiff::civil::Date, minute: u16) -> Timestamp {
+        let minutes = jiff::Span::new().minutes(minute);
+        let shown = date.to_datetime(jiff::civil::Time::midnight()).checked_add(minutes);
+        let moment = shown.and_then(|shown| shown.to_zoned(self.0.clone()));
+        moment.map_or(Timestamp::MAX, |at| Timestamp::clamped(at.timestamp().as_millisecond()))
+    }
+
+    /// When the clock hour began in which `at` falls here.
+    pub fn start_of_hour(&self, at: Timestamp) -> Timestamp {
+        let offset_ms = i64::from(self.0.to_offset(at.to_jiff()).seconds()) * 1000;
+        let into_hour = (at.as_ms() + offset_ms).rem_euclid(3_600_000);
+        at.plus_ms(-into_hour)
+    }
+
     /// The civil day in which `at` falls here.
     pub fn date_of(&self, at: Timestamp) -> jiff::civil::Date {
         at.to_jiff().to_zoned(self.0.clone()).date()
@@ -192,6 +207,25 @@ mod tests {
             assert_eq!(end.to_string().parse::<Timestamp>(), Ok(end));
         }
         assert!(Timestamp::from_ms(i64::MAX).is_err());
+    }
+
+    #[test]
+    fn an_hour_begins_when_the_clocks_of_its_zone_say_so() {
+        let begin = |zone: &str, at: &str| {
+            Zone::named(zone).unwrap().start_of_hour(at.parse().unwrap()).to_string()
+        };
+        let at = "2026-11-22T00:44:59.999Z";
+        assert_eq!(begin("Asia/Shanghai", at), "2026-11-22T00:00:00Z");
+        assert_eq!(begin("Asia/Kathmandu", at), "2026-11-22T00:15:00Z");
+        assert_eq!(begin("Asia/Kolkata", "1969-12-31T23:29:59Z"), "1969-12-31T22:30:00Z");
+    }
+
+    #[test]
+    fn a_day_may_begin_at_eight_and_end_at_24_00() {
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        let date = jiff::civil::date(2026, 12, 31);
+        assert_eq!(zone.at_minute(date, 480).to_string(), "2026-12-31T00:00:00Z");
+        assert_eq!(zone.at_minute(date, 1440), zone.start_of_day(date.tomorrow().unwrap()));
     }
 
     #[test]

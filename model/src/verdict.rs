@@ -15,3 +15,13 @@ words! {
         Indeterminate = "indeterminate",
     }
 }
+
+words! {
+    /// How long a judged period is.
+    Length {
+        /// A clock hour.
+        Hour = "hour",
+        /// A day of the rule.
+        Day = "day",
+    }
+}

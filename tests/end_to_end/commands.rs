@@ -415,3 +415,36 @@ fn parts_start_alone_say_what_is_missing_and_stop_in_time() {
     meter.silence([1]);
     Oracle::read(&[&site]).reconcile(&world.server, PATIENCE);
 }
+
+#[test]
+fn check_has_the_rules_judge_the_cases_of_the_registry() {
+    let world = World::new("rule-tests");
+    let case = |verdict: &str| {
+        format!(
+            r#"
+            [[rule]]
+            id = "hourly"
+            statistic = "hourly_mean"
+
+            [[rule_test]]
+            id = "45 of 60 minutes"
+            rule = "hourly"
+            required = 1.2
+            interval = "1m"
+            from = "2026-04-01T00:00:00+08:00"
+            series = "45x1.2 15x-"
+            expect = [ {{ by = "hour", from = "2026-04-01T00:00:00+08:00", verdict = "{verdict}" }} ]
+            "#
+        )
+    };
+    let check = |verdict: &str| {
+        fs::write(world.server.registry_file(), case(verdict)).expect("a registry file");
+        world.server.command(&["check"])
+    };
+    let said = check("met").success();
+    assert!(said.contains("ok       rule_test «45 of 60 minutes»: 1 verdicts"), "{said}");
+    let refused = check("short");
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let line = "FAULT    rule_test «45 of 60 minutes»: rule `hourly` judges the hour from 2026-04-01 00:00:00 (Asia/Shanghai) as met, the test expects short";
+    assert!(refused.out.contains(line), "{refused:?}");
+}

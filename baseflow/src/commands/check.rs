@@ -4,7 +4,7 @@ mod probe;
 
 use std::path::Path;
 
-use model::tree::Node;
+use model::{registry::Registry, tree::Node};
 use runtime::settings::effective;
 use rustix::fs::{Access, access};
 
@@ -48,13 +48,34 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
         warn(&found.warnings(&config.channels));
     }
     warn(&not_built(&config, &tree));
-    let Depth::Probe(account) = depth else {
-        warn(place(&config.data_dir).err().as_slice());
-        return Ok(Ended::Done);
-    };
     let mut findings = Findings::default();
-    probe::probe(&config, account.as_ref(), &mut findings)?;
+    if let Some(found) = &registry {
+        rule_tests(&found.registry, &mut findings)?;
+    }
+    match depth {
+        Depth::Settings => warn(place(&config.data_dir).err().as_slice()),
+        Depth::Probe(account) => probe::probe(&config, account.as_ref(), &mut findings)?,
+    }
     Ok(if findings.is_any_bad { Ended::Incomplete } else { Ended::Done })
+}
+
+/// Has every rule judge the cases that the registry holds against it.
+fn rule_tests(registry: &Registry, findings: &mut Findings) -> anyhow::Result<()> {
+    for (id, test) in &registry.rule_tests {
+        let Some(rule) = registry.rules.get(&test.rule) else { continue };
+        let mismatches = compliance::rule_test::run(test, rule);
+        for compliance::rule_test::Mismatch { expected, found } in &mismatches {
+            let from = expected.from.in_zone(&test.zone);
+            findings.bad(&format!(
+                "rule_test «{id}»: rule `{}` judges the {} from {from} ({}) as {found}, the test expects {}",
+                test.rule, expected.by, test.zone.name(), expected.verdict
+            ))?;
+        }
+        if mismatches.is_empty() {
+            findings.good(&format!("rule_test «{id}»: {} verdicts", test.expect.len()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether this user could work in the data folder, or make it.

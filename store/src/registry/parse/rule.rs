@@ -28,7 +28,13 @@ pub(super) fn rule(table: &Table<'_>, id: Option<RuleId>) -> Option<RuleProfile>
         }
     });
     let day_start = table.parse("day_start").and_then(|time: TimeOfDay| {
-        if time < TimeOfDay::END { Ok(time) } else { Err("24:00 begins no day; write 00:00") }
+        if time == TimeOfDay::END {
+            Err("24:00 begins no day; write 00:00")
+        } else if time.minute().is_multiple_of(60) {
+            Ok(time)
+        } else {
+            Err("a day is made of clock hours and begins with one; write it as 08:00")
+        }
     });
     let factor = factor.or(hundredths(100));
     let hour_coverage = field::share(table, "hour_coverage").or(hundredths(75));

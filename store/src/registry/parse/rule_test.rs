@@ -7,9 +7,10 @@ use model::{
     flow::Flow,
     ids::RuleId,
     rule::{RuleProfile, Statistic},
-    rule_test::{Expectation, Length, Outcome, RuleTest, Run, TestSamples},
+    rule_test::{Expectation, RuleTest, Run, TestSamples},
     time::{Span, Timestamp, Zone},
     tree::Table,
+    verdict::{Length, Verdict},
 };
 
 use super::{Section, field, known};
@@ -142,7 +143,7 @@ fn expectation(
 ) -> Option<Expectation> {
     let by = table.one_of("by", Length::WORDS).required();
     let from = field::moment(table, "from").required();
-    let verdict = table.one_of("verdict", Outcome::WORDS).required();
+    let verdict = table.one_of("verdict", Verdict::WORDS).required();
     let (by, from) = (by?, from?);
     if let (Some(zone), Some(profile)) = (zone, profile)
         && let Err(problem) = begins(by, from, zone, profile)

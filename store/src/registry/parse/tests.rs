@@ -277,6 +277,7 @@ fn a_rule_that_can_never_find_anything_short_is_refused() {
             { id = "e", statistic = "hourly_mean", day_hours_met = "25/24", missing = "met" },
             { id = "f", statistic = "below_for", below_for = "60d", day_start = "24:00", pass_rate = 80 },
             { id = "f", statistic = "instantaneous", factor = "1e-1" },
+            { id = "g", statistic = "hourly_mean", day_start = "08:30" },
         ]
         "#,
         &expect![[r#"
@@ -294,7 +295,8 @@ fn a_rule_that_can_never_find_anything_short_is_refused() {
             rule[5].day_start: 24:00 begins no day; write 00:00
             rule[5].pass_rate: 80 is not between 0 and 1
             rule[6].factor: `1e-1` is not a decimal number; write it as 0.075
-            rule[6].id: another rule has the id `f` already"#]],
+            rule[6].id: another rule has the id `f` already
+            rule[7].day_start: a day is made of clock hours and begins with one; write it as 08:00"#]],
     );
 }
 
