@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("store", &["model"]),
     ("edge-agent", &["model", "runtime"]),
     ("ingest", &["model", "runtime", "store"]),
-    ("compliance", &["model"]),
+    ("compliance", &["model", "runtime", "store"]),
     ("dashboards", &["model", "runtime", "store"]),
     ("baseflow", &["model", "runtime", "store", "ingest", "compliance", "dashboards"]),
 ];

@@ -58,16 +58,10 @@ pub const fn lookback_ms(statistic: Statistic) -> i64 {
 /// [`lookback_ms`] before it.
 pub fn evaluate(pieces: &[Piece], period: Span, rule: &RuleProfile) -> Judged {
     let (from, to) = (period.from.as_ms(), period.to.as_ms());
-    let coverage = match rule.statistic {
-        Statistic::DailyMean => Share::of_day(rule.day_valid_hours),
-        Statistic::Instantaneous
-        | Statistic::HourlyMean
-        | Statistic::RunningHour
-        | Statistic::BelowFor { .. } => Share::of_hour(rule.hour_coverage),
-    };
+    let coverage = coverage(rule);
     let inside = clipped(pieces, from, to);
     let weight: Weight = inside.iter().sum();
-    if !coverage.is_reached_by(weight.length, i128::from(to - from)) {
+    if is_excused(&weight, period, coverage) {
         return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
     }
     let finding = match rule.statistic {
@@ -82,13 +76,43 @@ pub fn evaluate(pieces: &[Piece], period: Span, rule: &RuleProfile) -> Judged {
             known_below(is_short, &inside, &weight, coverage)
         }
     };
+    judged(finding, rule, weight)
+}
+
+/// Judges a period by its mean alone, from sums that its parts add up to.
+pub fn evaluate_mean(weight: Weight, period: Span, rule: &RuleProfile) -> Judged {
+    let coverage = coverage(rule);
+    if is_excused(&weight, period, coverage) {
+        return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
+    }
+    judged(mean(&weight, rule, coverage), rule, weight)
+}
+
+fn coverage(rule: &RuleProfile) -> Share {
+    match rule.statistic {
+        Statistic::DailyMean => Share::of_day(rule.day_valid_hours),
+        Statistic::Instantaneous
+        | Statistic::HourlyMean
+        | Statistic::RunningHour
+        | Statistic::BelowFor { .. } => Share::of_hour(rule.hour_coverage),
+    }
+}
+
+fn is_excused(weight: &Weight, period: Span, coverage: Share) -> bool {
+    !coverage.is_reached_by(weight.length, i128::from(period.to.ms_since(period.from)))
+}
+
+fn judged(finding: Finding, rule: &RuleProfile, weight: Weight) -> Judged {
     let (verdict, because) = match finding {
         Some(true) => (Verdict::Met, Because::Enough),
         Some(false) => (Verdict::Short, Because::Below),
-        None => match rule.missing {
-            Missing::Short => (Verdict::Short, Because::TooLittleKnown),
-            Missing::Indeterminate => (Verdict::Indeterminate, Because::TooLittleKnown),
-        },
+        None => {
+            let verdict = match rule.missing {
+                Missing::Short => Verdict::Short,
+                Missing::Indeterminate => Verdict::Indeterminate,
+            };
+            (verdict, Because::TooLittleKnown)
+        }
     };
     Judged { verdict, because, weight }
 }

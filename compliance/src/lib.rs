@@ -4,9 +4,14 @@
 //! `evaluate` says what a period is, and `day` what its hours make of a day. Everything is a
 //! function of its arguments, in whole millilitres and milliseconds.
 
+pub mod again;
 pub mod day;
+pub mod docket;
 pub mod evaluate;
+pub mod hearing;
+pub mod judgement;
 pub mod period;
 pub mod release;
 pub mod rule_test;
+pub mod section;
 pub mod window;

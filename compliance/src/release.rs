@@ -26,8 +26,13 @@ pub struct Outlet {
 impl Outlet {
     /// How long a value stands where no later one comes: two and a half intervals.
     pub const fn hold_ms(&self) -> i64 {
-        self.interval_ms.saturating_mul(5) / 2
+        hold_ms(self.interval_ms)
     }
+}
+
+/// How long a value stands that is measured this often.
+pub const fn hold_ms(interval_ms: i64) -> i64 {
+    interval_ms.saturating_mul(5) / 2
 }
 
 /// What is mandated from a moment on.

@@ -130,6 +130,21 @@ id!(
     ChannelId, "a channel id"
 );
 
+/// A river reach of one station: `STATION/SECTION`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SectionKey {
+    /// The station.
+    pub station: StationId,
+    /// The section, within the station.
+    pub section: SectionId,
+}
+
+impl fmt::Display for SectionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.station, self.section)
+    }
+}
+
 /// One measured quantity at one point: `STATION/GAUGE`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GaugeId {

@@ -1,0 +1,252 @@
+//! What waits to be judged, section by section: open hours, hours to be closed, and closed hours
+//! that something late has touched.
+//!
+//! A section's time begins with the hour of its first sample. From there every hour is open until
+//! it is closed, one after another; what is closed is judged again only where something touched
+//! it. `begun`, `closed` and what is to be judged again are kept in the journal together with the
+//! position in the feed; the rest a start makes anew by judging every open hour once.
+
+use std::collections::BTreeMap;
+
+use model::{
+    ids::{GaugeName, SectionKey},
+    time::{Span, Timestamp},
+};
+
+use crate::{again::Again, evaluate::HOUR_MS, section::Section};
+
+/// Between two judgements of an open hour.
+pub const OPEN_PERIOD_MS: i64 = 10_000;
+/// Between two looks at whether an hour can be closed, while nothing comes.
+pub const CLOSE_PERIOD_MS: i64 = 60_000;
+/// How long after its end an hour is closed whatever is missing.
+pub const CLOSE_LIMIT_MS: i64 = 24 * HOUR_MS;
+/// Hours that are judged together: two days.
+pub const MAX_HOURS: usize = 48;
+
+/// Every section that anything has come for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Docket {
+    cases: BTreeMap<SectionKey, Case>,
+}
+
+/// What is kept of a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The first hour that is judged.
+    pub begun: Timestamp,
+    /// Every hour before is closed, apart from those to be judged again.
+    pub closed: Timestamp,
+    /// Closed hours that are to be judged again.
+    pub again: Again,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Case {
+    kept: Kept,
+    /// Open hours that something has touched since they were judged.
+    touched: Option<Span>,
+    /// When open hours may be judged next.
+    open_at: Timestamp,
+    /// When it is to be looked at whether an hour can be closed.
+    close_at: Timestamp,
+}
+
+/// How far a section's data have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Come {
+    /// The newest moment of the outlet of which the least is known.
+    pub newest: Timestamp,
+    /// From where on something may be on its way; the end of time where nothing is, its beginning
+    /// where nobody knows.
+    pub queued_from: Timestamp,
+}
+
+/// Why hours are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They are open: what is said of them is provisional.
+    Open,
+    /// They are to be closed.
+    Close,
+    /// They are closed, and something has touched them since.
+    Again,
+}
+
+/// Hours of one section to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearing {
+    /// Why.
+    pub why: Why,
+    /// In order; at most [`MAX_HOURS`]. Those without a mandate are among them.
+    pub hours: Vec<Span>,
+}
+
+impl Hearing {
+    /// From the first hour to the last.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { from: self.hours.first()?.from, to: self.hours.last()?.to })
+    }
+}
+
+impl Docket {
+    /// Goes on where the journal left off; every open hour is judged once.
+    pub fn restored(kept: BTreeMap<SectionKey, Kept>, now: Timestamp) -> Self {
+        let cases = kept.into_iter().map(|(key, kept)| {
+            let touched = Some(Span { from: kept.closed, to: now.plus_ms(HOUR_MS) });
+            (key, Case { kept, touched, open_at: now, close_at: now })
+        });
+        Self { cases: cases.collect() }
+    }
+
+    /// What is to be kept of a section.
+    pub fn kept(&self, key: &SectionKey) -> Option<&Kept> {
+        self.cases.get(key).map(|case| &case.kept)
+    }
+
+    /// Samples of a gauge came whose moments lie in `span`; says whether that touches the section.
+    pub fn fed(
+        &mut self,
+        section: &Section<'_>,
+        gauge: &GaugeName,
+        span: Span,
+        now: Timestamp,
+    ) -> bool {
+        let Some(reach_ms) = section.reach_ms(gauge) else { return false };
+        let from = section.hour_of(span.from).from;
+        let to = section.hour_of(span.to.plus_ms(reach_ms - 1)).to;
+        let case = self.cases.entry(section.key()).or_insert_with(|| Case {
+            kept: Kept { begun: from, closed: from, again: Again::default() },
+            touched: None,
+            open_at: now,
+            close_at: now,
+        });
+        let Kept { begun, closed, again } = &mut case.kept;
+        let late_to = to.min(*closed);
+        if from < *begun {
+            // whatever lies between has never been judged
+            again.touch(Span { from, to: late_to.max(*begun) }, now);
+            *begun = from;
+        } else {
+            again.touch(Span { from, to: late_to }, now);
+        }
+        if to > *closed {
+            case.touch_open(Span { from: from.max(case.kept.closed), to });
+            case.close_at = case.close_at.min(now);
+        }
+        true
+    }
+
+    /// What of the registry counts may have changed since `from`: hours that are closed stay as
+    /// they were judged, open ones are judged anew.
+    pub fn registry_changed(&mut self, now: Timestamp) {
+        for case in self.cases.values_mut() {
+            let open = Span { from: case.kept.closed, to: now.plus_ms(HOUR_MS) };
+            case.touch_open(open);
+        }
+    }
+
+    /// Sections that something may be due for, at most `limit`.
+    pub fn due(&self, now: Timestamp, limit: usize) -> Vec<SectionKey> {
+        let is_due = |case: &Case| case.deadline().is_some_and(|deadline| deadline <= now);
+        let due = self.cases.iter().filter(|(_, case)| is_due(case));
+        due.map(|(key, _)| key.clone()).take(limit).collect()
+    }
+
+    /// When something is due next.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.cases.values().filter_map(Case::deadline).min()
+    }
+
+    /// Which hours of a section are to be judged now. Closed hours come before open ones, so that
+    /// what is told of an open day counts them.
+    pub fn hearings(&self, section: &Section<'_>, come: Come, now: Timestamp) -> Vec<Hearing> {
+        let Some(case) = self.cases.get(&section.key()) else { return Vec::new() };
+        let Kept { closed, again, .. } = &case.kept;
+        let until = now.plus_ms(-CLOSE_LIMIT_MS).max(come.newest.min(come.queued_from)).min(now);
+        let mut hearings = Vec::new();
+        if let Some(span) = again.due(now) {
+            hearings.push(hearing(Why::Again, section, span, Timestamp::MAX));
+        }
+        let close = hearing(Why::Close, section, Span { from: *closed, to: until }, until);
+        let closed = close.span().map_or(*closed, |span| span.to);
+        hearings.push(close);
+        if let Some(touched) = case.touched.filter(|_| case.open_at <= now) {
+            let open = Span { from: touched.from.max(closed), to: touched.to.min(now.plus_ms(1)) };
+            hearings.push(hearing(Why::Open, section, open, Timestamp::MAX));
+        }
+        hearings.retain(|hearing| !hearing.hours.is_empty());
+        hearings
+    }
+
+    /// These hours have been judged; gives what is to be kept with the outcome.
+    pub fn heard(&mut self, key: &SectionKey, hearings: &[Hearing], now: Timestamp) {
+        let Some(case) = self.cases.get_mut(key) else { return };
+        case.close_at = now.plus_ms(CLOSE_PERIOD_MS);
+        let mut is_open_heard = false;
+        for hearing in hearings {
+            let Some(span) = hearing.span() else { continue };
+            match hearing.why {
+                Why::Again => case.kept.again.remove(span),
+                Why::Close => {
+                    case.kept.closed = span.to;
+                    if hearing.hours.len() == MAX_HOURS {
+                        case.close_at = now;
+                    }
+                }
+                Why::Open => is_open_heard = true,
+            }
+        }
+        let closed = case.kept.closed;
+        let judged_to = hearings
+            .iter()
+            .filter(|hearing| hearing.why == Why::Open)
+            .filter_map(Hearing::span)
+            .map(|span| span.to)
+            .next_back();
+        let left = |touched: Span| Span {
+            from: touched.from.max(closed).max(judged_to.unwrap_or(closed)),
+            ..touched
+        };
+        if is_open_heard {
+            case.open_at = now.plus_ms(OPEN_PERIOD_MS);
+        }
+        case.touched =
+            case.touched.map(left).filter(|left| left.from < left.to && left.from <= now);
+    }
+}
+
+impl Case {
+    fn touch_open(&mut self, span: Span) {
+        let touched = self.touched.map_or(span, |touched| Span {
+            from: touched.from.min(span.from),
+            to: touched.to.max(span.to),
+        });
+        self.touched = Some(touched);
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let close = Some(self.close_at.max(self.kept.closed.plus_ms(HOUR_MS)));
+        let open = self.touched.map(|_| self.open_at);
+        [close, open, self.kept.again.deadline()].into_iter().flatten().min()
+    }
+}
+
+/// The first hours of `span` that end by `until`.
+fn hearing(why: Why, section: &Section<'_>, span: Span, until: Timestamp) -> Hearing {
+    let mut hours = Vec::new();
+    let mut from = span.from;
+    while from < span.to && hours.len() < MAX_HOURS {
+        let hour = section.hour_of(from);
+        if hour.to > until {
+            break;
+        }
+        hours.push(hour);
+        from = hour.to;
+    }
+    Hearing { why, hours }
+}
+
+#[cfg(test)]
+#[path = "docket/tests.rs"]
+pub(crate) mod tests;

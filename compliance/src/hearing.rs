@@ -1,0 +1,147 @@
+//! Hours and days of a section judged from samples: what the docket calls for, answered.
+
+use model::{
+    flow::Flow,
+    rule::{Missing, RuleProfile, Statistic},
+    time::{Span, Timestamp},
+    verdict::{Length, Verdict},
+};
+
+use crate::{
+    day::day,
+    evaluate::{Because, HOUR_MS, Judged, evaluate, evaluate_mean, lookback_ms},
+    judgement::{Hours, Judgement},
+    release::{Duty, Outlet, hold_ms, release},
+    section::{Section, Source},
+    window::Weight,
+};
+
+/// An outlet of a section with the good samples of the time that is judged.
+#[derive(Debug, Clone)]
+pub struct Evidence<'a> {
+    /// The outlet.
+    pub source: Source<'a>,
+    /// In ascending moments.
+    pub samples: Vec<(Timestamp, Flow)>,
+}
+
+/// From where on samples of this outlet are needed to judge from `from` on.
+pub fn needed_from(section: &Section<'_>, source: &Source<'_>, from: Timestamp) -> Timestamp {
+    from.plus_ms(-section.lookback_ms().saturating_add(hold_ms(source.interval_ms)))
+}
+
+/// Judges a clock hour; `None` where no mandate is in force.
+pub fn hour(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) -> Option<Judgement> {
+    let demand = section.demand_at(hour.from)?;
+    let judged = judge(section, evidence, hour, demand.rule);
+    Some(Judgement::new(section.key(), (Length::Hour, hour), demand, judged))
+}
+
+/// Judges as much of an open hour as samples tell of. What is still missing may be on its way, so
+/// too little is never `short`; `None` where nothing of the hour is known or no mandate in force.
+pub fn hour_so_far(
+    section: &Section<'_>,
+    evidence: &[Evidence<'_>],
+    hour: Span,
+) -> Option<Judgement> {
+    let demand = section.demand_at(hour.from)?;
+    let ends = evidence.iter().filter_map(|outlet| {
+        let last = outlet.samples.iter().rev().map(|(at, _)| *at).find(|at| *at < hour.to)?;
+        Some(last.plus_ms(outlet.source.interval_ms))
+    });
+    let to = ends.max()?.min(hour.to);
+    if to <= hour.from {
+        return None;
+    }
+    let rule = RuleProfile { missing: Missing::Indeterminate, ..demand.rule.clone() };
+    let judged = judge(section, evidence, Span { to, ..hour }, &rule);
+    Some(Judgement::new(section.key(), (Length::Hour, hour), demand, judged))
+}
+
+fn judge(
+    section: &Section<'_>,
+    evidence: &[Evidence<'_>],
+    period: Span,
+    rule: &RuleProfile,
+) -> Judged {
+    let from = period.from.plus_ms(-lookback_ms(rule.statistic));
+    let reached = Span { from, to: period.to };
+    let outlets: Vec<Outlet> = evidence
+        .iter()
+        .map(|outlet| {
+            let needed = from.plus_ms(-hold_ms(outlet.source.interval_ms));
+            let first = outlet.samples.partition_point(|(at, _)| *at < needed);
+            let after = outlet.samples.partition_point(|(at, _)| *at < period.to);
+            let samples = outlet.samples.get(first..after).unwrap_or_default();
+            outlet.source.with(samples.to_vec())
+        })
+        .collect();
+    let steps = section.steps(reached);
+    // exemptions are filed and reviewed in a later version; until then nothing is exempt
+    let duty = Duty { steps: &steps, factor: rule.factor, exempt: &[] };
+    evaluate(&release(&outlets, duty, reached), period, rule)
+}
+
+/// An hour of a day, as it was judged last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JudgedHour {
+    /// When.
+    pub span: Span,
+    /// What it is; `None` under a rule that judges days alone.
+    pub verdict: Option<Verdict>,
+    /// Its sums.
+    pub weight: Weight,
+}
+
+/// Judges the day that these hours are of: all of them, in order, or as many as have been judged
+/// where it `is_open`, when too little is never `short`.
+pub fn day_of(section: &Section<'_>, hours: &[JudgedHour], is_open: bool) -> Option<Judgement> {
+    let (first, last) = (hours.first()?, hours.last()?);
+    let period = Span { from: first.span.from, to: last.span.to };
+    let demand = section.demand_at(period.from)?;
+    let missing = if is_open { Missing::Indeterminate } else { demand.rule.missing };
+    let rule = RuleProfile { missing, ..demand.rule.clone() };
+    let weight = hours.iter().map(|hour| hour.weight).fold(Weight::default(), |a, b| a + b);
+    let by = (Length::Day, period);
+    if rule.statistic == Statistic::DailyMean {
+        let judged = evaluate_mean(weight, period, &rule);
+        return Some(Judgement::new(section.key(), by, demand, judged));
+    }
+    let verdicts: Vec<Verdict> = hours.iter().filter_map(|hour| hour.verdict).collect();
+    let verdict = day(&verdicts, &rule);
+    let hours = Hours::of(&verdicts);
+    let judged = Judged { verdict, because: why(verdict, hours, &rule), weight };
+    let judgement = Judgement::new(section.key(), by, demand, judged);
+    Some(Judgement { hours: Some(hours), ..judgement })
+}
+
+fn why(verdict: Verdict, hours: Hours, rule: &RuleProfile) -> Because {
+    let judged = hours.met + hours.short;
+    match verdict {
+        Verdict::Met => Because::Enough,
+        Verdict::Exempt => Because::Excused,
+        Verdict::Indeterminate => Because::TooLittleKnown,
+        Verdict::Short if rule.day_hours_met.is_reached_by(hours.met, judged) || judged == 0 => {
+            Because::TooLittleKnown
+        }
+        Verdict::Short => Because::Below,
+    }
+}
+
+/// Whether a change that is made at `now` to a period comes after the month of its begin was
+/// closed: on the rule's `late_close_day` of the next month, in the station's zone.
+pub fn is_late(section: &Section<'_>, period: Span, now: Timestamp) -> bool {
+    let Some(demand) = section.demand_at(period.from) else { return false };
+    let zone = &section.station().zone;
+    let month = zone.date_of(period.from);
+    let day = i8::try_from(demand.rule.late_close_day).unwrap_or(28);
+    let next = month.last_of_month().tomorrow().and_then(|next| next.with().day(day).build());
+    next.is_ok_and(|closes| zone.start_of_day(closes) <= now)
+}
+
+/// The longest that a day takes, clocks changing.
+pub const DAY_MS: i64 = 25 * HOUR_MS;
+
+#[cfg(test)]
+#[path = "hearing/tests.rs"]
+mod tests;

@@ -1,0 +1,350 @@
+//! A judged period with the arithmetic that shows it, and its canonical bytes.
+//!
+//! The bytes hold nothing that depends on when the data came: judged again from the same samples
+//! they are the same, and so a new version is made only where they differ (`docs/formats.md` §10).
+
+use model::{
+    ids::{RuleId, SectionKey},
+    quantity::{Decimal, div_half_even},
+    rule::{RuleProfile, Statistic},
+    time::{Span, Timestamp},
+    verdict::{Length, Verdict},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    evaluate::{Because, Judged},
+    section::Demand,
+    window::Weight,
+};
+
+/// A judged period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Of which section.
+    pub section: SectionKey,
+    /// How long the period is.
+    pub by: Length,
+    /// The period.
+    pub span: Span,
+    /// What it is; `None`: an hour of a rule that judges days alone.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub because: Because,
+    /// The document that demands it.
+    pub document: String,
+    /// The rule that judges.
+    pub rule: RuleId,
+    /// What of the period is compared.
+    pub statistic: Statistic,
+    /// The share of the mandated flow that is enough.
+    pub factor: Decimal,
+    /// The period's sums.
+    pub weight: Weight,
+    /// Of a day whose hours are judged: what they are.
+    pub hours: Option<Hours>,
+}
+
+/// How many hours of a day are what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hours {
+    /// Met.
+    pub met: u32,
+    /// Short.
+    pub short: u32,
+    /// Exempt.
+    pub exempt: u32,
+    /// Not to be told.
+    pub indeterminate: u32,
+}
+
+impl Hours {
+    /// Counts them.
+    pub fn of(hours: &[Verdict]) -> Self {
+        let mut counted = Self::default();
+        for hour in hours {
+            *match hour {
+                Verdict::Met => &mut counted.met,
+                Verdict::Short => &mut counted.short,
+                Verdict::Exempt => &mut counted.exempt,
+                Verdict::Indeterminate => &mut counted.indeterminate,
+            } += 1;
+        }
+        counted
+    }
+}
+
+impl Judgement {
+    /// Of a period that was judged by what was demanded then.
+    pub fn new(
+        section: SectionKey,
+        (by, span): (Length, Span),
+        demand: Demand<'_>,
+        judged: Judged,
+    ) -> Self {
+        let RuleProfile { id, statistic, factor, .. } = demand.rule;
+        let is_judged = by == Length::Day || *statistic != Statistic::DailyMean;
+        Self {
+            section,
+            by,
+            span,
+            verdict: is_judged.then_some(judged.verdict),
+            because: judged.because,
+            document: demand.mandate.document.clone(),
+            rule: id.clone(),
+            statistic: *statistic,
+            factor: *factor,
+            weight: judged.weight,
+            hours: None,
+        }
+    }
+
+    /// Its canonical bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let Self { weight, .. } = self;
+        let for_ms = match self.statistic {
+            Statistic::BelowFor { for_ms } => Some(for_ms),
+            Statistic::Instantaneous
+            | Statistic::HourlyMean
+            | Statistic::RunningHour
+            | Statistic::DailyMean => None,
+        };
+        let written = Written {
+            v: 1,
+            station: self.section.station.as_str(),
+            section: self.section.section.as_str(),
+            by: self.by.word(),
+            from: self.span.from,
+            to: self.span.to,
+            verdict: self.verdict.map(Verdict::word),
+            because: self.because.word(),
+            document: &self.document,
+            rule: self.rule.as_str(),
+            statistic: self.statistic.word(),
+            below_for_ms: for_ms,
+            factor: self.factor.trimmed().to_string(),
+            required: shown(weight.required, weight.length, 6, Rounding::Up),
+            observed: shown(weight.held_water, weight.held, 6, Rounding::Down),
+            bound: (weight.held > weight.whole).then_some("lower"),
+            coverage: shown(weight.covered, weight.length, 4, Rounding::Down),
+            deficit_m3: shown(weight.deficit, 1_000_000_000, 3, Rounding::HalfEven),
+            hours: self.hours,
+            sums: Sums::of(weight),
+        };
+        // every part of it is a number or a text: this cannot fail
+        serde_json::to_vec(&written).unwrap_or_default()
+    }
+}
+
+/// What a day needs of the bytes of its hours: what each is, and its sums.
+pub fn read(bytes: &[u8]) -> Result<(Option<Verdict>, Weight), ReadError> {
+    #[derive(Deserialize)]
+    struct Read {
+        v: u32,
+        verdict: Option<String>,
+        sums: Sums,
+    }
+    let read: Read = serde_json::from_slice(bytes).map_err(|error| ReadError(error.to_string()))?;
+    if read.v != 1 {
+        return Err(ReadError(format!("version {} is not known", read.v)));
+    }
+    let known = |word: String| {
+        let found = Verdict::WORDS.iter().find(|(known, _)| *known == word);
+        found.map(|(_, verdict)| *verdict).ok_or(ReadError(format!("`{word}` is no verdict")))
+    };
+    Ok((read.verdict.map(known).transpose()?, read.sums.weight()?))
+}
+
+/// Bytes that are not a judgement's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a judgement of a period: {0}")]
+pub struct ReadError(String);
+
+impl Because {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Enough => "enough",
+            Self::Below => "below",
+            Self::Excused => "excused",
+            Self::TooLittleKnown => "too_little_known",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u32,
+    station: &'a str,
+    section: &'a str,
+    by: &'static str,
+    from: Timestamp,
+    to: Timestamp,
+    verdict: Option<&'static str>,
+    because: &'static str,
+    document: &'a str,
+    rule: &'a str,
+    statistic: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    below_for_ms: Option<i64>,
+    factor: String,
+    required: Option<String>,
+    observed: Option<String>,
+    bound: Option<&'static str>,
+    coverage: Option<String>,
+    deficit_m3: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<Hours>,
+    sums: Sums,
+}
+
+/// [`Weight`] as decimal text, since JSON's readers round what has more than 53 bits.
+#[derive(Serialize, Deserialize)]
+struct Sums {
+    length: String,
+    whole: String,
+    whole_water: String,
+    held: String,
+    held_water: String,
+    covered: String,
+    partly_covered: String,
+    required: String,
+    deficit: String,
+}
+
+impl Sums {
+    fn of(weight: &Weight) -> Self {
+        Self {
+            length: weight.length.to_string(),
+            whole: weight.whole.to_string(),
+            whole_water: weight.whole_water.to_string(),
+            held: weight.held.to_string(),
+            held_water: weight.held_water.to_string(),
+            covered: weight.covered.to_string(),
+            partly_covered: weight.partly_covered.to_string(),
+            required: weight.required.to_string(),
+            deficit: weight.deficit.to_string(),
+        }
+    }
+
+    fn weight(&self) -> Result<Weight, ReadError> {
+        let sum = |text: &str| {
+            text.parse::<i128>().map_err(|_| ReadError(format!("`{text}` is no whole number")))
+        };
+        Ok(Weight {
+            length: sum(&self.length)?,
+            whole: sum(&self.whole)?,
+            whole_water: sum(&self.whole_water)?,
+            held: sum(&self.held)?,
+            held_water: sum(&self.held_water)?,
+            covered: sum(&self.covered)?,
+            partly_covered: sum(&self.partly_covered)?,
+            required: sum(&self.required)?,
+            deficit: sum(&self.deficit)?,
+        })
+    }
+}
+
+/// Which way a number that has too many decimals goes.
+#[derive(Debug, Clone, Copy)]
+enum Rounding {
+    /// What was released is never shown as more than it was, nor a coverage.
+    Down,
+    /// What is required is never shown as less than it is.
+    Up,
+    HalfEven,
+}
+
+/// `part / whole` with so many decimals, of which trailing zeros are left out; m³/s where both are
+/// in the units of [`Weight`] and there are six.
+fn shown(part: i128, whole: i128, decimals: u8, rounding: Rounding) -> Option<String> {
+    if whole <= 0 {
+        return None;
+    }
+    // the water of a weight is in ml/s, which are m³/s with six decimals already
+    let scaled = if decimals == 6 { part } else { part.checked_mul(10_i128.pow(decimals.into()))? };
+    let units = match rounding {
+        Rounding::Down => scaled.div_euclid(whole),
+        Rounding::Up => -(-scaled).div_euclid(whole),
+        Rounding::HalfEven => div_half_even(scaled, whole),
+    };
+    Some(Decimal { units: i64::try_from(units).ok()?, decimals }.trimmed().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn weight() -> Weight {
+        Weight {
+            length: 3_600_000,
+            whole: 3_000_000,
+            whole_water: 3_000_000 * 1_199_999 + 1,
+            held: 3_600_000,
+            held_water: 3_600_000 * 1_199_999 + 3_599_999,
+            covered: 2_699_999,
+            partly_covered: 3_600_000,
+            required: 3_600_000 * 1_200_000,
+            deficit: 3_000_000,
+        }
+    }
+
+    fn judgement(statistic: Statistic, by: Length) -> Judgement {
+        Judgement {
+            section: SectionKey {
+                station: "BF-620721-04".parse().unwrap(),
+                section: "dam".parse().unwrap(),
+            },
+            by,
+            span: Span {
+                from: "2026-04-01T00:00:00+08:00".parse().unwrap(),
+                to: "2026-04-01T01:00:00+08:00".parse().unwrap(),
+            },
+            verdict: Some(Verdict::Short),
+            because: Because::Below,
+            document: "示例文号 1".to_owned(),
+            rule: "hourly-mean-80".parse().unwrap(),
+            statistic,
+            factor: Decimal { units: 100, decimals: 2 },
+            weight: weight(),
+            hours: None,
+        }
+    }
+
+    fn text(judgement: &Judgement) -> String {
+        String::from_utf8(judgement.bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_judgement_has_one_spelling_for_ever() {
+        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"hour","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"hourly_mean","factor":"1","required":"1.2","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":"0.003","sums":{"length":"3600000","whole":"3000000","whole_water":"3599997000001","held":"3600000","held_water":"4319999999999","covered":"2699999","partly_covered":"3600000","required":"4320000000000","deficit":"3000000"}}"#]]
+        .assert_eq(&text(&judgement(Statistic::HourlyMean, Length::Hour)));
+        let day = Judgement {
+            verdict: None,
+            hours: Some(Hours::of(&[Verdict::Met, Verdict::Short, Verdict::Met])),
+            weight: Weight::default(),
+            ..judgement(Statistic::BelowFor { for_ms: 1_800_000 }, Length::Day)
+        };
+        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"below_for","below_for_ms":1800000,"factor":"1","required":null,"observed":null,"bound":null,"coverage":null,"deficit_m3":"0","hours":{"met":2,"short":1,"exempt":0,"indeterminate":0},"sums":{"length":"0","whole":"0","whole_water":"0","held":"0","held_water":"0","covered":"0","partly_covered":"0","required":"0","deficit":"0"}}"#]]
+        .assert_eq(&text(&day));
+    }
+
+    #[test]
+    fn what_a_day_needs_is_read_back() {
+        let hour = judgement(Statistic::HourlyMean, Length::Hour);
+        assert_eq!(read(&hour.bytes()), Ok((Some(Verdict::Short), weight())));
+        assert!(read(br#"{"v":2}"#).is_err() && read(b"").is_err());
+    }
+
+    #[test]
+    fn what_was_released_is_never_rounded_up_to_what_is_required() {
+        let observed = |water, time| shown(water, time, 6, Rounding::Down).unwrap();
+        assert_eq!(observed(4_319_999_999_999, 3_600_000), "1.199999");
+        assert_eq!(observed(4_320_000_000_000, 3_600_000), "1.2");
+        assert_eq!(shown(1, 3, 6, Rounding::Up).unwrap(), "0.000001");
+        assert_eq!(shown(9_999, 13_332, 4, Rounding::Down).unwrap(), "0.75");
+        assert_eq!(shown(1, 0, 6, Rounding::Down), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! A section of a station over time, as the registry has it: what is demanded of it, by which
+//! rule, and through which outlets water leaves.
+
+use std::collections::BTreeMap;
+
+use model::{
+    calendar::Date,
+    flow::Flow,
+    ids::{GaugeName, RuleId, SectionId, SectionKey},
+    mandate::Mandate,
+    outlet::OutletFlow,
+    registry::Registry,
+    rule::RuleProfile,
+    station::Station,
+    time::{Span, Timestamp},
+};
+
+use crate::{
+    evaluate::lookback_ms,
+    period,
+    release::{Outlet, Step, hold_ms},
+};
+
+/// A section under a mandate, whose released flow can be derived.
+#[derive(Debug, Clone, Copy)]
+pub struct Section<'a> {
+    station: &'a Station,
+    id: &'a SectionId,
+    rules: &'a BTreeMap<RuleId, RuleProfile>,
+}
+
+/// What is demanded of a section at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand<'a> {
+    /// By which document.
+    pub mandate: &'a Mandate,
+    /// By which rule.
+    pub rule: &'a RuleProfile,
+}
+
+/// An outlet without its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// The gauge that measures it.
+    pub gauge: &'a GaugeName,
+    /// How often.
+    pub interval_ms: i64,
+    /// When it counts.
+    pub in_force: Span,
+}
+
+impl<'a> Section<'a> {
+    /// Every section that is judged: one that has mandates, and whose outlets all have a flow
+    /// gauge. What a formula makes of other gauges is not derived yet.
+    pub fn judged(registry: &'a Registry) -> impl Iterator<Item = Self> {
+        let rules = &registry.rules;
+        registry.stations.values().flat_map(move |station| {
+            let sections = station.sections().into_iter();
+            sections
+                .map(move |id| Self { station, id, rules })
+                .filter(|section| section.is_judged())
+        })
+    }
+
+    /// The section with this key, if it is judged.
+    pub fn find(registry: &'a Registry, key: &SectionKey) -> Option<Self> {
+        let station = registry.stations.get(&key.station)?;
+        let id = station.sections().into_iter().find(|id| **id == key.section)?;
+        Some(Self { station, id, rules: &registry.rules }).filter(Self::is_judged)
+    }
+
+    fn is_judged(&self) -> bool {
+        let mut outlets = self.station.outlets.values().filter(|outlet| outlet.section == *self.id);
+        self.station.mandates.iter().any(|mandate| mandate.section == *self.id)
+            && outlets.all(|outlet| matches!(outlet.flow, OutletFlow::Gauge(_)))
+    }
+
+    /// Its key.
+    pub fn key(&self) -> SectionKey {
+        SectionKey { station: self.station.id.clone(), section: self.id.clone() }
+    }
+
+    /// The station.
+    pub const fn station(&self) -> &'a Station {
+        self.station
+    }
+
+    /// What is demanded at `at`; `None` while no mandate is in force.
+    pub fn demand_at(&self, at: Timestamp) -> Option<Demand<'a>> {
+        let mandate = self.station.mandate_at(self.id, self.station.zone.date_of(at))?;
+        let rule = self.rules.get(&mandate.rule)?;
+        Some(Demand { mandate, rule })
+    }
+
+    /// The clock hour in which `at` falls.
+    pub fn hour_of(&self, at: Timestamp) -> Span {
+        period::hour_of(at, &self.station.zone)
+    }
+
+    /// The hours of the day to which this hour belongs: those of the rule's day that the same rule
+    /// judges. Where another rule takes over within a day, each has its part of it.
+    pub fn day_of(&self, hour: Span) -> Option<Vec<Span>> {
+        let rule = self.demand_at(hour.from)?.rule;
+        let day = period::day_of(hour.from, rule.day_start, &self.station.zone);
+        let is_same = |other: &Span| {
+            self.demand_at(other.from).is_some_and(|demand| demand.rule.id == rule.id)
+        };
+        Some(period::hours(day).filter(is_same).collect())
+    }
+
+    /// What is demanded through `span`: of a stretch before a pause nothing.
+    pub fn steps(&self, span: Span) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let zone = &self.station.zone;
+        let mut date = Some(zone.date_of(span.from));
+        let last = zone.date_of(span.to.plus_ms(-1));
+        while let Some(civil) = date.filter(|date| *date <= last) {
+            let from = zone.start_of_day(civil).max(span.from);
+            match self.required_on(civil) {
+                None => steps.clear(),
+                Some(required) if steps.last().is_none_or(|step| step.required != required) => {
+                    steps.push(Step { from, required });
+                }
+                Some(_) => {}
+            }
+            date = civil.tomorrow().ok();
+        }
+        steps
+    }
+
+    fn required_on(&self, date: Date) -> Option<Flow> {
+        self.station.required_at(self.id, date)
+    }
+
+    /// Its outlets, each with the gauge that measures it.
+    pub fn sources(&self) -> Vec<Source<'a>> {
+        let zone = &self.station.zone;
+        let outlets = self.station.outlets.values().filter(|outlet| outlet.section == *self.id);
+        let sources = outlets.filter_map(|outlet| {
+            let OutletFlow::Gauge(gauge) = &outlet.flow else { return None };
+            let interval_ms = self.station.gauges.get(gauge)?.interval_ms;
+            let begin =
+                |date: Option<Date>, else_at| date.map_or(else_at, |d| zone.start_of_day(d));
+            let in_force = Span {
+                from: begin(outlet.from, Timestamp::MIN),
+                to: begin(outlet.to, Timestamp::MAX),
+            };
+            Some(Source { gauge, interval_ms, in_force })
+        });
+        sources.collect()
+    }
+
+    /// How long after a sample of this gauge what it says may still count; `None` where no outlet
+    /// of the section has it.
+    pub fn reach_ms(&self, gauge: &GaugeName) -> Option<i64> {
+        let sources = self.sources();
+        let source = sources.iter().find(|source| source.gauge == gauge)?;
+        Some(hold_ms(source.interval_ms).saturating_add(self.lookback_ms()))
+    }
+
+    /// How far back any of its rules looks.
+    pub fn lookback_ms(&self) -> i64 {
+        let mandates = self.station.mandates.iter().filter(|mandate| mandate.section == *self.id);
+        let rules = mandates.filter_map(|mandate| self.rules.get(&mandate.rule));
+        rules.map(|rule| lookback_ms(rule.statistic)).max().unwrap_or(0)
+    }
+}
+
+impl Source<'_> {
+    /// The outlet with these samples.
+    pub const fn with(&self, samples: Vec<(Timestamp, Flow)>) -> Outlet {
+        Outlet { interval_ms: self.interval_ms, in_force: self.in_force, samples }
+    }
+}
