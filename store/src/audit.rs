@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use model::ids::GaugeId;
+use model::{ids::GaugeId, time::Timestamp};
 
 use crate::chain::{Entry, GENESIS, Hash, hash};
 
@@ -44,6 +44,17 @@ pub enum Finding {
         /// What is wrong with it.
         problem: String,
     },
+    /// A verdict that is not as its entry says.
+    Verdict {
+        /// `STATION/SECTION`.
+        section: String,
+        /// The period's first moment.
+        from: Timestamp,
+        /// Its version.
+        version: u32,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Rows that name what is not there.
     Loose {
         /// Which rows, and what they name.
@@ -75,6 +86,9 @@ impl fmt::Display for Finding {
             Self::Span { gauge, batch, problem } => {
                 write!(f, "gauge {gauge} in batch {batch}: {problem}")
             }
+            Self::Verdict { section, from, version, problem } => {
+                write!(f, "verdict of {section} from {from}, version {version}: {problem}")
+            }
             Self::Loose { what, count } => write!(f, "{count} {what}"),
             Self::File { file, problem } => write!(f, "{file}: {problem}"),
         }
@@ -90,6 +104,8 @@ pub struct Report {
     pub batches: u64,
     /// Spans whose points were read again.
     pub spans: u64,
+    /// Versions of verdicts whose digests were computed again.
+    pub verdicts: u64,
     /// Whatever is wrong; empty where all is as it was written.
     pub findings: Vec<Finding>,
 }
@@ -151,7 +167,7 @@ impl ChainCheck {
 
 #[cfg(test)]
 mod tests {
-    use model::{ids::StoreId, time::Timestamp};
+    use model::ids::StoreId;
 
     use super::*;
     use crate::chain::{Body, By, ByKind};

@@ -108,6 +108,11 @@ pub enum Body {
         /// Who says so (§2).
         source: u32,
     },
+    /// Periods were closed, or judged again with another outcome.
+    VerdictsGiven {
+        /// At most [`MAX_VERDICTS`].
+        verdicts: Vec<VerdictGiven>,
+    },
     /// A file of samples was imported.
     SamplesImported {
         /// The file's name, without its folder.
@@ -119,6 +124,31 @@ pub enum Body {
         /// Rows that were not.
         refused: u64,
     },
+}
+
+/// The word for [`Body::VerdictsGiven`].
+pub(crate) const VERDICTS_GIVEN: &str = "verdicts_given";
+
+/// Verdicts in one entry.
+pub(crate) const MAX_VERDICTS: usize = 64;
+
+/// A new version of a period's verdict, as its entry names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictGiven {
+    /// `STATION/SECTION`.
+    pub section: String,
+    /// `hour` or `day`.
+    pub by: String,
+    /// The period's first moment.
+    pub from: Timestamp,
+    /// From 1 on.
+    pub version: u32,
+    /// The word for it; `None`: it has none of its own.
+    pub verdict: Option<String>,
+    /// Whether it came after the close of its month.
+    pub late: bool,
+    /// SHA-256 of the judgement, hexadecimal.
+    pub digest: String,
 }
 
 /// What becomes of a quarantined payload.
@@ -142,6 +172,7 @@ impl Body {
             Self::Refusals { .. } => "refusals",
             Self::QuarantineDecided { .. } => "quarantine_decided",
             Self::ClockAnchored { .. } => "clock_anchored",
+            Self::VerdictsGiven { .. } => VERDICTS_GIVEN,
             Self::SamplesImported { .. } => "samples_imported",
         }
     }

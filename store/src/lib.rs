@@ -17,6 +17,7 @@ mod refusals;
 pub mod registry;
 mod shell;
 mod token;
+mod verdicts;
 
 pub use admission::{
     Admission, Admit, Admitted, AdmittedColumn, AdmittedGap, Discard, Discarded, Key, Kind,
@@ -24,7 +25,7 @@ pub use admission::{
     SetAside, SetStatus, Sweep,
 };
 pub use audit::{Finding, Report};
-pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash};
+pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash, VerdictGiven};
 pub use facts::{
     AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
     PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
@@ -35,6 +36,8 @@ pub use refusals::Refusals;
 pub use shell::{
     AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
     Limits, OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader,
-    SetConsumer, Store, StoreError, TokenAdded, Trouble, Vitals, exists, holder, verify,
+    SetConsumer, SetVerdicts, Store, StoreError, TokenAdded, Trouble, VerdictsSet, Vitals, exists,
+    holder, verify,
 };
 pub use token::{TokenRow, TokenText};
+pub use verdicts::{AgainRow, NewVerdict, SectionRow, VerdictRow, VerdictsQuery};

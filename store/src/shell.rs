@@ -17,7 +17,7 @@ mod writer;
 pub use error::{OpenError, StoreError};
 pub use journal::{
     AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
-    RegistryInForce, RevokeToken, SetConsumer, TokenAdded,
+    RegistryInForce, RevokeToken, SetConsumer, SetVerdicts, TokenAdded, VerdictsSet,
 };
 pub use lock::holder;
 pub use open::{Limits, Options, Role, Store, exists};

@@ -16,8 +16,9 @@ pub(super) fn verify(config: &Path) -> anyhow::Result<Ended> {
         say(&finding.to_string())?;
     }
     say(&format!(
-        "{} entries, {} batches, {} spans: {} findings",
+        "{} entries, {} verdicts, {} batches, {} spans: {} findings",
         report.entries,
+        report.verdicts,
         report.batches,
         report.spans,
         report.findings.len()

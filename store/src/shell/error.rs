@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use model::{
     fault::Fault,
-    ids::{GaugeId, StoreId},
+    ids::{GaugeId, SectionKey, StoreId},
     tree::Faults,
 };
 use rusqlite::ErrorCode;
@@ -72,6 +72,12 @@ pub enum StoreError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A verdict whose section is not written with it.
+    #[error("section `{section}` is not written together with its verdicts")]
+    Section {
+        /// Which.
+        section: SectionKey,
+    },
     /// A stored payload does not hold what its span says.
     #[error("batch {batch} does not hold what was said of it")]
     Points {
@@ -123,6 +129,7 @@ impl StoreError {
             Self::Constraint { .. }
             | Self::Unit { .. }
             | Self::Column { .. }
+            | Self::Section { .. }
             | Self::Points { .. }
             | Self::Damaged(_)
             | Self::Json { .. }

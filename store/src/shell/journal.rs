@@ -4,6 +4,7 @@ mod import;
 mod read;
 mod tail;
 mod token;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ pub(super) use self::tail::{Tail, Tailed};
 pub use self::{
     import::{Import, ImportRegistry},
     token::{AddToken, RevokeToken, TokenAdded},
+    verdicts::{SetVerdicts, VerdictsSet},
 };
 use super::{
     database::{Database, Reader},
@@ -26,8 +28,8 @@ use crate::chain::{Body, By, Entry, GENESIS, Hash};
 
 /// Writes to and reads from `journal.db`, and tells what stands there.
 ///
-/// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`] and
-/// [`SetConsumer`].
+/// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
+/// [`SetConsumer`] and [`SetVerdicts`].
 pub type Journal = Database<JournalBook, watch::Receiver<JournalState>>;
 
 /// One snapshot of `journal.db`.

@@ -69,7 +69,7 @@ CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 ",
 };
 
-/// Entries, registry, tokens, consumers.
+/// Entries, registry, tokens, consumers, verdicts.
 pub(super) const JOURNAL: Format = Format {
     name: "journal.db",
     application_id: 0x4246_4a31,
@@ -86,5 +86,16 @@ CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNI
   revoked_at INTEGER);
 CREATE TABLE consumer (name TEXT PRIMARY KEY, sample_position INTEGER NOT NULL,
   entry_position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE section (id INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL,
+  name TEXT NOT NULL, begun_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL,
+  UNIQUE (station, name));
+CREATE TABLE again (section INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
+  first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  PRIMARY KEY (section, from_ms)) WITHOUT ROWID;
+CREATE TABLE verdict (section INTEGER NOT NULL, by INTEGER NOT NULL, from_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL, to_ms INTEGER NOT NULL, verdict INTEGER, judged_at INTEGER NOT NULL,
+  is_late INTEGER NOT NULL, entry INTEGER, bytes BLOB NOT NULL,
+  PRIMARY KEY (section, by, from_ms, version)) WITHOUT ROWID;
+CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0;
 ",
 };

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use model::{fault::Chain, ids::GaugeId, quantity::Unit, time::Timestamp};
 use rusqlite::{Connection, Row};
+use serde::Deserialize;
 
 use super::{
     error::StoreError,
+    journal::JournalReader,
     open::Store,
     samples::{SamplesReader, first_row, key_of, known},
 };
 use crate::{
     admission::{AdmittedColumn, Kind},
     audit::{ChainCheck, Finding, Report},
-    chain::Hash,
+    chain::{Entry, Hash, VERDICTS_GIVEN, VerdictGiven},
     points::Decoded,
 };
 
@@ -21,10 +23,16 @@ use crate::{
 const SLICE: usize = 2_000;
 
 /// Checks both files, beside a running server if need be: the chain of entries and its copied
-/// heads, the digest of each stored payload, the points of each span, and SQLite's own check.
+/// heads, the verdicts that they name, the digest of each stored payload, the points of each span, and SQLite's own check.
 pub fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
+    // Counted first: what is given meanwhile is named by an entry that is walked, too.
+    let given = store.journal().read_blocking(JournalReader::closed_verdicts)?;
     chain(store, &mut report)?;
+    let count = given.saturating_sub(report.verdicts);
+    if count > 0 {
+        report.findings.push(Finding::Loose { what: "verdicts that no entry names", count });
+    }
     batches(store, &mut report)?;
     spans(store, &mut report)?;
     loose(store, &mut report)?;
@@ -61,11 +69,42 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
             report.entries += 1;
             last = entry.position;
         }
+        let given: Vec<&Entry> =
+            entries.iter().filter(|entry| entry.kind == VERDICTS_GIVEN).collect();
+        if !given.is_empty() {
+            store.journal().read_blocking(|reader| verdicts(reader, &given, report))?;
+        }
         if entries.is_empty() {
             report.findings.extend(check.end());
             return Ok(());
         }
     }
+}
+
+/// Each verdict that these entries name is as it was given.
+fn verdicts(
+    reader: &JournalReader,
+    entries: &[&Entry],
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    #[derive(Deserialize)]
+    struct Given {
+        verdicts: Vec<VerdictGiven>,
+    }
+    for entry in entries {
+        let given = entry.document().and_then(|document| serde_json::from_str(document.body.get()));
+        // What cannot be read was found by the chain's own check.
+        let Ok(Given { verdicts }) = given else { continue };
+        for given in verdicts {
+            report.verdicts += 1;
+            if let Some(problem) = reader.check_verdict(entry.position, &given)? {
+                let VerdictGiven { section, from, version, .. } = given;
+                let problem = problem.to_owned();
+                report.findings.push(Finding::Verdict { section, from, version, problem });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn heads(connection: &Connection) -> Result<BTreeMap<i64, Hash>, StoreError> {

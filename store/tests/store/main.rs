@@ -16,4 +16,5 @@ mod overlap;
 mod paging;
 mod park;
 mod quarantine;
+mod verdicts;
 mod verify;

@@ -1,0 +1,163 @@
+//! Verdicts as the journal keeps them: versions, what is provisional, and what stands with them.
+
+use expect_test::expect;
+use model::{
+    ids::SectionKey,
+    time::{Span, Timestamp},
+    verdict::{Length, Verdict},
+};
+use rusqlite::Connection;
+use store::{
+    AgainRow, By, ByKind, NewVerdict, SectionRow, SetVerdicts, Store, VerdictsQuery, VerdictsSet,
+};
+
+use crate::making::open;
+
+const HOUR: i64 = 3_600_000;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::clamped(ms)
+}
+
+fn key() -> SectionKey {
+    SectionKey { station: "S".parse().unwrap(), section: "dam".parse().unwrap() }
+}
+
+fn hour(number: i64) -> Span {
+    Span { from: at(number * HOUR), to: at((number + 1) * HOUR) }
+}
+
+fn new(by: Length, span: Span, is_open: bool, text: &str) -> NewVerdict {
+    let bytes = text.as_bytes().to_vec();
+    let verdict = Some(if text.starts_with("met") { Verdict::Met } else { Verdict::Short });
+    NewVerdict { section: key(), by, span, verdict, is_open, is_late: false, bytes }
+}
+
+/// Writes verdicts together with `samples` as the position and all before `closed` closed.
+fn set(store: &Store, samples: i64, closed: i64, verdicts: Vec<NewVerdict>) -> VerdictsSet {
+    let again = AgainRow { span: hour(-5), first_at: at(1), last_at: at(2) };
+    let section =
+        SectionRow { key: key(), begun: at(0), closed: at(closed * HOUR), again: vec![again] };
+    let by = By { kind: ByKind::Server, name: "compliance".to_owned() };
+    let sections = vec![section];
+    let write = SetVerdicts { at: at(7), by, consumer: "compliance", samples, sections, verdicts };
+    store.journal().write_blocking(write).unwrap()
+}
+
+fn query(by: Length, all_versions: bool) -> VerdictsQuery {
+    let span = Span { from: Timestamp::MIN, to: Timestamp::MAX };
+    VerdictsQuery { section: key(), by, span, all_versions, after: None, limit: 100 }
+}
+
+fn shown(store: &Store, query: &VerdictsQuery) -> String {
+    let rows = store.journal().read_blocking(|reader| reader.verdicts(query)).unwrap();
+    let row = |row: store::VerdictRow| {
+        let (number, version) = (row.span.from.as_ms() / HOUR, row.version);
+        let text = String::from_utf8(row.bytes).unwrap();
+        let entry = row.entry.map_or("no entry".to_owned(), |entry| format!("entry {entry}"));
+        format!("{number} v{version} {text} ({}, {entry})", row.verdict.unwrap())
+    };
+    rows.into_iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_version_follows_only_where_the_judgement_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let open_hour = |text| new(Length::Hour, hour(0), true, text);
+    let closed = |text| new(Length::Hour, hour(0), false, text);
+    set(&store, 1, 0, vec![open_hour("met so far")]);
+    set(&store, 2, 0, vec![open_hour("short so far")]);
+    expect!["0 v0 short so far (short, no entry)"]
+        .assert_eq(&shown(&store, &query(Length::Hour, true)));
+    let first = set(&store, 3, 1, vec![closed("met 1")]);
+    assert_eq!(first, VerdictsSet { closed: 1, revised: 0 });
+    assert_eq!(set(&store, 4, 1, vec![closed("met 1")]), VerdictsSet::default());
+    let revised = set(&store, 5, 1, vec![closed("short 2")]);
+    assert_eq!(revised, VerdictsSet { closed: 0, revised: 1 });
+    // what comes late for a period that is closed says nothing provisional of it
+    set(&store, 6, 1, vec![open_hour("met so far")]);
+    expect![[r#"
+        0 v1 met 1 (met, entry 2)
+        0 v2 short 2 (short, entry 3)"#]]
+    .assert_eq(&shown(&store, &query(Length::Hour, true)));
+    expect!["0 v2 short 2 (short, entry 3)"].assert_eq(&shown(&store, &query(Length::Hour, false)));
+    let after = VerdictsQuery { after: Some((at(0), 1)), ..query(Length::Hour, true) };
+    expect!["0 v2 short 2 (short, entry 3)"].assert_eq(&shown(&store, &after));
+    let consumer = store.journal().read_blocking(|reader| reader.consumer("compliance")).unwrap();
+    assert_eq!(consumer, Some((6, 3)));
+    let report = store::verify(&store).unwrap();
+    assert_eq!((report.verdicts, report.findings), (2, Vec::new()));
+}
+
+#[test]
+fn how_far_a_section_has_come_stands_with_its_verdicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    set(&store, 1, 3, Vec::new());
+    store.close();
+    let store = open(folder.path());
+    let sections = store.journal().read_blocking(store::JournalReader::sections).unwrap();
+    let again = vec![AgainRow { span: hour(-5), first_at: at(1), last_at: at(2) }];
+    assert_eq!(sections, [SectionRow { key: key(), begun: at(0), closed: at(3 * HOUR), again }]);
+}
+
+#[test]
+fn what_was_provisional_goes_with_its_period() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let day = |from: i64| Span { from: at(from * HOUR), to: at((from + 24) * HOUR) };
+    set(&store, 1, 0, vec![new(Length::Day, day(0), true, "met so far")]);
+    // a change of rule: its days begin at eight
+    set(&store, 2, 0, vec![new(Length::Day, day(8), true, "met from eight")]);
+    expect!["8 v0 met from eight (met, no entry)"]
+        .assert_eq(&shown(&store, &query(Length::Day, true)));
+    // an hour that is closed without a verdict, since its mandate has gone
+    set(&store, 3, 4, vec![new(Length::Hour, hour(4), true, "met so far")]);
+    set(&store, 4, 5, Vec::new());
+    assert_eq!(shown(&store, &query(Length::Hour, true)), "");
+}
+
+#[test]
+fn a_verdict_that_was_changed_taken_out_or_put_in_is_found() {
+    let check = |tamper: &str, expected: &expect_test::Expect| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let hours = (0..130).map(|number| new(Length::Hour, hour(number), false, "short"));
+        set(&store, 1, 130, hours.collect());
+        store.close();
+        let connection = Connection::open(folder.path().join("journal.db")).unwrap();
+        connection.execute_batch(tamper).unwrap();
+        drop(connection);
+        let report = store::verify(&open(folder.path())).unwrap();
+        let mut lines = vec![format!("{} entries, {} verdicts", report.entries, report.verdicts)];
+        lines.extend(report.findings.iter().map(ToString::to_string));
+        expected.assert_eq(&lines.join("\n"));
+    };
+    check("", &expect!["4 entries, 130 verdicts"]);
+    check(
+        "UPDATE verdict SET bytes = CAST('met' AS BLOB) WHERE from_ms = 3600000",
+        &expect![[r#"
+            4 entries, 130 verdicts
+            verdict of S/dam from 1970-01-01T01:00:00Z, version 1: its judgement is not the one that was given"#]],
+    );
+    check(
+        "UPDATE verdict SET verdict = 1 WHERE from_ms = 0",
+        &expect![[r#"
+            4 entries, 130 verdicts
+            verdict of S/dam from 1970-01-01T00:00:00Z, version 1: its row says other than its entry"#]],
+    );
+    check(
+        "DELETE FROM verdict WHERE from_ms = 0",
+        &expect![[r#"
+            4 entries, 130 verdicts
+            verdict of S/dam from 1970-01-01T00:00:00Z, version 1: its row is missing"#]],
+    );
+    check(
+        "INSERT INTO verdict SELECT section, by, from_ms, 2, to_ms, 1, judged_at, 0, entry, bytes
+         FROM verdict WHERE from_ms = 0",
+        &expect![[r#"
+            4 entries, 130 verdicts
+            1 verdicts that no entry names"#]],
+    );
+}
