@@ -7,6 +7,7 @@ mod watch;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use compliance::shell::court;
 use dashboards::shell::{parts::Parts as ApiParts, server};
 use ingest::shell::{
     place,
@@ -39,8 +40,9 @@ use crate::{
 use reload::Reloader;
 
 /// What each stage has for stopping; all of them together have 10 s.
-const INGEST_LIMIT: Duration = Duration::from_secs(6);
-const API_LIMIT: Duration = Duration::from_millis(3_500);
+const INGEST_LIMIT: Duration = Duration::from_secs(5);
+const COMPLIANCE_LIMIT: Duration = Duration::from_secs(2);
+const API_LIMIT: Duration = Duration::from_millis(2_500);
 const ADMIN_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the server until it is asked to stop, or until a part of it fails.
@@ -82,6 +84,7 @@ impl Server<'_> {
         let readiness = Readiness::default();
         let mut tasks = Tasks::new();
         let ingest = tasks.stage("ingest", INGEST_LIMIT);
+        let compliance = tasks.stage("compliance", COMPLIANCE_LIMIT);
         let api = tasks.stage("api", API_LIMIT);
         let admin = tasks.stage("admin", ADMIN_LIMIT);
 
@@ -92,6 +95,9 @@ impl Server<'_> {
         } else {
             None
         };
+        if config.roles.contains(&Part::Compliance) {
+            self.start_compliance(&compliance)?;
+        }
         if config.roles.contains(&Part::Ingest) {
             self.start_ingest(&ingest, &readiness)?;
         }
@@ -153,6 +159,17 @@ impl Server<'_> {
         };
         stage.spawn("ingest", service::run(parts, stage.clone()));
         stage.spawn("placing", place::run(self.rejudge(), stage.clone()));
+        Ok(())
+    }
+
+    fn start_compliance(&self, stage: &Stage) -> anyhow::Result<()> {
+        let parts = court::Parts {
+            samples: self.store.samples().clone(),
+            journal: self.store.journal().clone(),
+            clock: Arc::clone(&self.clock),
+            metrics: compliance::metrics::Metrics::new(&self.metrics)?,
+        };
+        stage.spawn("compliance", court::run(parts, stage.clone()));
         Ok(())
     }
 

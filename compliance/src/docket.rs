@@ -9,11 +9,15 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ids::{GaugeName, SectionKey},
+    ids::SectionKey,
     time::{Span, Timestamp},
 };
 
-use crate::{again::Again, evaluate::HOUR_MS, section::Section};
+use crate::{
+    again::{Again, PATIENCE_MS, QUIET_MS},
+    evaluate::HOUR_MS,
+    section::Section,
+};
 
 /// Between two judgements of an open hour.
 pub const OPEN_PERIOD_MS: i64 = 10_000;
@@ -21,8 +25,8 @@ pub const OPEN_PERIOD_MS: i64 = 10_000;
 pub const CLOSE_PERIOD_MS: i64 = 60_000;
 /// How long after its end an hour is closed whatever is missing.
 pub const CLOSE_LIMIT_MS: i64 = 24 * HOUR_MS;
-/// Hours that are judged together: two days.
-pub const MAX_HOURS: usize = 48;
+/// Hours that are judged together.
+pub const MAX_HOURS: usize = 24;
 
 /// Every section that anything has come for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +54,15 @@ struct Case {
     open_at: Timestamp,
     /// When it is to be looked at whether an hour can be closed.
     close_at: Timestamp,
+    /// When nothing was coming any more that is older than hours wait: until then they are not
+    /// closed for their age, since a history comes in pieces.
+    quiet_at: Option<Quiet>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Quiet {
+    first_at: Timestamp,
+    at: Timestamp,
 }
 
 /// How far a section's data have come.
@@ -83,6 +96,11 @@ pub struct Hearing {
 }
 
 impl Hearing {
+    /// Whether there may be more of the same.
+    pub fn is_full(&self) -> bool {
+        self.hours.len() == MAX_HOURS
+    }
+
     /// From the first hour to the last.
     pub fn span(&self) -> Option<Span> {
         Some(Span { from: self.hours.first()?.from, to: self.hours.last()?.to })
@@ -94,7 +112,7 @@ impl Docket {
     pub fn restored(kept: BTreeMap<SectionKey, Kept>, now: Timestamp) -> Self {
         let cases = kept.into_iter().map(|(key, kept)| {
             let touched = Some(Span { from: kept.closed, to: now.plus_ms(HOUR_MS) });
-            (key, Case { kept, touched, open_at: now, close_at: now })
+            (key, Case { kept, touched, open_at: now, close_at: now, quiet_at: None })
         });
         Self { cases: cases.collect() }
     }
@@ -104,15 +122,10 @@ impl Docket {
         self.cases.get(key).map(|case| &case.kept)
     }
 
-    /// Samples of a gauge came whose moments lie in `span`; says whether that touches the section.
-    pub fn fed(
-        &mut self,
-        section: &Section<'_>,
-        gauge: &GaugeName,
-        span: Span,
-        now: Timestamp,
-    ) -> bool {
-        let Some(reach_ms) = section.reach_ms(gauge) else { return false };
+    /// Samples of the station came whose moments lie in `span`: whatever they may touch is to be
+    /// judged.
+    pub fn fed(&mut self, section: &Section<'_>, span: Span, now: Timestamp) {
+        let reach_ms = section.reach_ms();
         let from = section.hour_of(span.from).from;
         let to = section.hour_of(span.to.plus_ms(reach_ms - 1)).to;
         let case = self.cases.entry(section.key()).or_insert_with(|| Case {
@@ -120,7 +133,13 @@ impl Docket {
             touched: None,
             open_at: now,
             close_at: now,
+            quiet_at: None,
         });
+        if to <= now.plus_ms(-CLOSE_LIMIT_MS) {
+            let first_at = case.quiet_at.map_or(now, |quiet| quiet.first_at);
+            let at = now.plus_ms(QUIET_MS).min(first_at.plus_ms(PATIENCE_MS));
+            case.quiet_at = Some(Quiet { first_at, at });
+        }
         let Kept { begun, closed, again } = &mut case.kept;
         let late_to = to.min(*closed);
         if from < *begun {
@@ -134,16 +153,11 @@ impl Docket {
             case.touch_open(Span { from: from.max(case.kept.closed), to });
             case.close_at = case.close_at.min(now);
         }
-        true
     }
 
-    /// What of the registry counts may have changed since `from`: hours that are closed stay as
-    /// they were judged, open ones are judged anew.
-    pub fn registry_changed(&mut self, now: Timestamp) {
-        for case in self.cases.values_mut() {
-            let open = Span { from: case.kept.closed, to: now.plus_ms(HOUR_MS) };
-            case.touch_open(open);
-        }
+    /// A section that is not judged any more is left alone, until the docket is made anew.
+    pub fn withdraw(&mut self, key: &SectionKey) {
+        self.cases.remove(key);
     }
 
     /// Sections that something may be due for, at most `limit`.
@@ -163,7 +177,10 @@ impl Docket {
     pub fn hearings(&self, section: &Section<'_>, come: Come, now: Timestamp) -> Vec<Hearing> {
         let Some(case) = self.cases.get(&section.key()) else { return Vec::new() };
         let Kept { closed, again, .. } = &case.kept;
-        let until = now.plus_ms(-CLOSE_LIMIT_MS).max(come.newest.min(come.queued_from)).min(now);
+        let come_to = come.newest.min(come.queued_from);
+        let is_quiet = case.quiet_at.is_none_or(|quiet| quiet.at <= now);
+        let limit = if is_quiet { now.plus_ms(-CLOSE_LIMIT_MS) } else { Timestamp::MIN };
+        let until = come_to.max(limit).min(now);
         let mut hearings = Vec::new();
         if let Some(span) = again.due(now) {
             hearings.push(hearing(Why::Again, section, span, Timestamp::MAX));
@@ -182,35 +199,23 @@ impl Docket {
     /// These hours have been judged; gives what is to be kept with the outcome.
     pub fn heard(&mut self, key: &SectionKey, hearings: &[Hearing], now: Timestamp) {
         let Some(case) = self.cases.get_mut(key) else { return };
-        case.close_at = now.plus_ms(CLOSE_PERIOD_MS);
-        let mut is_open_heard = false;
+        case.quiet_at = case.quiet_at.filter(|quiet| quiet.at > now);
+        (case.close_at, case.open_at) =
+            (now.plus_ms(CLOSE_PERIOD_MS), case.open_at.max(now.plus_ms(OPEN_PERIOD_MS)));
+        let mut judged_to = case.kept.closed;
         for hearing in hearings {
             let Some(span) = hearing.span() else { continue };
             match hearing.why {
                 Why::Again => case.kept.again.remove(span),
-                Why::Close => {
-                    case.kept.closed = span.to;
-                    if hearing.hours.len() == MAX_HOURS {
-                        case.close_at = now;
-                    }
-                }
-                Why::Open => is_open_heard = true,
+                Why::Close => case.kept.closed = span.to,
+                Why::Open => judged_to = span.to,
+            }
+            if hearing.is_full() {
+                (case.close_at, case.open_at) = (now, now);
             }
         }
-        let closed = case.kept.closed;
-        let judged_to = hearings
-            .iter()
-            .filter(|hearing| hearing.why == Why::Open)
-            .filter_map(Hearing::span)
-            .map(|span| span.to)
-            .next_back();
-        let left = |touched: Span| Span {
-            from: touched.from.max(closed).max(judged_to.unwrap_or(closed)),
-            ..touched
-        };
-        if is_open_heard {
-            case.open_at = now.plus_ms(OPEN_PERIOD_MS);
-        }
+        let from = case.kept.closed.max(judged_to);
+        let left = |touched: Span| Span { from: touched.from.max(from), ..touched };
         case.touched =
             case.touched.map(left).filter(|left| left.from < left.to && left.from <= now);
     }
@@ -228,7 +233,8 @@ impl Case {
     fn deadline(&self) -> Option<Timestamp> {
         let close = Some(self.close_at.max(self.kept.closed.plus_ms(HOUR_MS)));
         let open = self.touched.map(|_| self.open_at);
-        [close, open, self.kept.again.deadline()].into_iter().flatten().min()
+        let quiet = self.quiet_at.map(|quiet| quiet.at);
+        [close, open, quiet, self.kept.again.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -229,7 +229,8 @@ impl Sums {
 
     fn weight(&self) -> Result<Weight, ReadError> {
         let sum = |text: &str| {
-            text.parse::<i128>().map_err(|_| ReadError(format!("`{text}` is no whole number")))
+            text.parse::<i128>()
+                .map_err(|_not_whole| ReadError(format!("`{text}` is no whole number")))
         };
         Ok(Weight {
             length: sum(&self.length)?,

@@ -1,8 +1,9 @@
 //! Released flow against its mandate: what a period is, with the arithmetic that shows it.
 //!
 //! `release` adds the outlets of a section up over time, `window` weighs a stretch of that,
-//! `evaluate` says what a period is, and `day` what its hours make of a day. Everything is a
-//! function of its arguments, in whole millilitres and milliseconds.
+//! `evaluate` says what a period is, and `day` what its hours make of a day. `docket` knows what
+//! waits to be judged, `hearing` judges it and `judgement` writes it down; `shell` moves all of
+//! it. Whatever counts is in whole millilitres and milliseconds.
 
 pub mod again;
 pub mod day;
@@ -10,8 +11,10 @@ pub mod docket;
 pub mod evaluate;
 pub mod hearing;
 pub mod judgement;
+pub mod metrics;
 pub mod period;
 pub mod release;
 pub mod rule_test;
 pub mod section;
+pub mod shell;
 pub mod window;

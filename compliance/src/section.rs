@@ -56,9 +56,7 @@ impl<'a> Section<'a> {
         let rules = &registry.rules;
         registry.stations.values().flat_map(move |station| {
             let sections = station.sections().into_iter();
-            sections
-                .map(move |id| Self { station, id, rules })
-                .filter(|section| section.is_judged())
+            sections.map(move |id| Self { station, id, rules }).filter(Section::is_judged)
         })
     }
 
@@ -150,12 +148,10 @@ impl<'a> Section<'a> {
         sources.collect()
     }
 
-    /// How long after a sample of this gauge what it says may still count; `None` where no outlet
-    /// of the section has it.
-    pub fn reach_ms(&self, gauge: &GaugeName) -> Option<i64> {
-        let sources = self.sources();
-        let source = sources.iter().find(|source| source.gauge == gauge)?;
-        Some(hold_ms(source.interval_ms).saturating_add(self.lookback_ms()))
+    /// How long after a sample what it says may still count.
+    pub fn reach_ms(&self) -> i64 {
+        let holds = self.sources().into_iter().map(|source| hold_ms(source.interval_ms));
+        holds.max().unwrap_or(0).saturating_add(self.lookback_ms())
     }
 
     /// How far back any of its rules looks.

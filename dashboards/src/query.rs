@@ -3,15 +3,20 @@
 use std::{fmt, str::FromStr};
 
 use model::{
-    ids::{AgentId, GaugeId, StationId},
-    time::Timestamp,
+    ids::{AgentId, GaugeId, SectionKey, StationId},
+    station::Station,
+    time::{Span, Timestamp},
+    verdict::Length,
     wire::refused_v1::Kept,
 };
 use serde::Deserialize;
-use store::{Cursor, QuarantineQuery, QuarantineState, SamplesQuery};
+use store::{Cursor, QuarantineQuery, QuarantineState, SamplesQuery, VerdictsQuery};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::problem::{Fault, Problem};
+use crate::{
+    problem::{Fault, Problem},
+    view::station::sections_of,
+};
 
 /// The most items that a page may have.
 pub const MAX_LIMIT: usize = 10_000;
@@ -49,6 +54,81 @@ pub struct SamplesParameters {
     /// it was at the first one; what arrives meanwhile belongs to the next listing.
     #[param(pattern = "^[0-9]{1,18}_(-[0-9]{1,12}|[0-9]{1,14})$")]
     pub cursor: Option<String>,
+}
+
+/// A page of verdicts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct VerdictsParameters {
+    /// The first moment at which a period begins, RFC 3339 with any offset.
+    #[param(format = DateTime, example = "2026-11-22T00:00:00+08:00")]
+    pub from: Option<String>,
+    /// The first moment after.
+    #[param(format = DateTime, example = "2026-12-01T00:00:00+08:00")]
+    pub to: Option<String>,
+    /// `hour` or `day`; `day` where it is not said.
+    #[param(value_type = Option<LengthWord>, inline)]
+    pub by: Option<String>,
+    /// The section; the station's first one where it is not said.
+    #[param(example = "dam")]
+    pub section: Option<String>,
+    /// `newest` or `all`; the newest of each period where it is not said.
+    #[param(value_type = Option<VersionsWord>, inline)]
+    pub versions: Option<String>,
+    /// The most verdicts of a page, 1 to 10,000; 1,000 where it is not said.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 10_000, example = 1000)]
+    pub limit: Option<String>,
+    /// `next` of the page before.
+    #[param(pattern = "^(-[0-9]{1,12}|[0-9]{1,14})_[0-9]{1,9}$")]
+    pub cursor: Option<String>,
+}
+
+/// The words of `by`, for the description of the API.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `of` reads")]
+enum LengthWord {
+    Hour,
+    Day,
+}
+
+/// The words of `versions`, for the description of the API.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `of` reads")]
+enum VersionsWord {
+    Newest,
+    All,
+}
+
+/// The last verdict of a page, after which the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerdictCursor {
+    /// The period's first moment.
+    pub from: Timestamp,
+    /// The version.
+    pub version: u32,
+}
+
+impl fmt::Display for VerdictCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.from.as_ms(), self.version)
+    }
+}
+
+impl FromStr for VerdictCursor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('_').and_then(|(from, version)| {
+            let from = Timestamp::from_ms(from.parse().ok()?).ok()?;
+            Some(Self { from, version: version.parse().ok()? })
+        });
+        parsed.ok_or_else(|| {
+            format!("`{}` is not a cursor; use `next` of the page before", shortened(text))
+        })
+    }
 }
 
 /// A page of the quarantine.
@@ -132,6 +212,48 @@ impl SamplesParameters {
         let cursor = faults.parsed::<Cursor>("cursor", self.cursor.as_deref());
         faults.none()?;
         Ok(SamplesQuery { gauge, from, to, cursor, limit })
+    }
+}
+
+impl VerdictsParameters {
+    /// The page of `station`'s verdicts that is asked for.
+    pub fn of(&self, station: &Station) -> Result<VerdictsQuery, Problem> {
+        let mut faults = Faults::default();
+        let from = faults.moment("from", self.from.as_deref()).unwrap_or(Timestamp::MIN);
+        let to = faults.moment("to", self.to.as_deref()).unwrap_or(Timestamp::MAX);
+        if from > to {
+            faults.note("to", "is before `from`");
+        }
+        let by = faults.one_of("by", self.by.as_deref(), Length::WORDS).unwrap_or(Length::Day);
+        let versions = [("newest", false), ("all", true)];
+        let all_versions = faults.one_of("versions", self.versions.as_deref(), &versions);
+        let sections = sections_of(station);
+        let section = match self.section.as_deref() {
+            None => sections.first().copied(),
+            Some(text) => sections.iter().find(|id| id.as_str() == text).copied(),
+        };
+        if section.is_none() {
+            let known: Vec<_> = sections.iter().map(ToString::to_string).collect();
+            faults.note(
+                "section",
+                match known.as_slice() {
+                    [] => "the station has none, so nothing of it is judged".to_owned(),
+                    known => format!("the station has {}", known.join(", ")),
+                },
+            );
+        }
+        let limit = faults.limit(self.limit.as_deref());
+        let cursor = faults.parsed::<VerdictCursor>("cursor", self.cursor.as_deref());
+        faults.none()?;
+        let Some(section) = section else { return Err(Problem::of_status(400, "no section")) };
+        Ok(VerdictsQuery {
+            section: SectionKey { station: station.id.clone(), section: section.clone() },
+            by,
+            span: Span { from, to },
+            all_versions: all_versions.unwrap_or(false),
+            after: cursor.map(|cursor| (cursor.from, cursor.version)),
+            limit,
+        })
     }
 }
 

@@ -4,3 +4,4 @@ pub mod agent;
 pub mod quarantine;
 pub mod sample;
 pub mod station;
+pub mod verdict;

@@ -13,6 +13,7 @@ mod facts;
 mod metrics;
 mod page;
 pub mod points;
+mod queued;
 mod refusals;
 pub mod registry;
 mod shell;

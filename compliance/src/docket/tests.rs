@@ -68,7 +68,7 @@ impl Court {
         let span = Span { from, to: from.plus_ms(minutes * 60_000) };
         let registry = self.registry.clone();
         let section = Section::judged(&registry).next().expect("a section");
-        assert!(self.docket.fed(&section, &"pipe".parse().unwrap(), span, now));
+        self.docket.fed(&section, span, now);
     }
 
     fn hear(&mut self, come: Come, now: Timestamp) -> Vec<Hearing> {
@@ -128,6 +128,23 @@ fn late_data_reopen_what_they_touch_once_it_is_quiet() {
 }
 
 #[test]
+fn a_history_in_pieces_is_closed_for_its_age_only_once_it_has_come() {
+    let mut court = Court::new();
+    court.fed(hour(0), 60, hour(100));
+    let come = |number| Come { newest: hour(number).plus_ms(-60_000), ..NOTHING };
+    assert_eq!(shown(&court.hear(come(1), hour(100))), "open 0..2");
+    for number in 1..5 {
+        let now = hour(100).plus_ms(number * 10_000);
+        court.fed(hour(number), 60, now);
+        let closed = format!("close {}..{number}, open {number}..{}", number - 1, number + 2);
+        assert_eq!(shown(&court.hear(come(number + 1), now)), closed);
+    }
+    let quiet = hour(100).plus_ms(100_000);
+    assert_eq!(shown(&court.hear(come(5), quiet.plus_ms(-1))), "");
+    assert_eq!(shown(&court.hear(come(5), quiet)), "close 4..28");
+}
+
+#[test]
 fn history_that_comes_later_is_judged_from_its_first_hour_to_what_was_known() {
     let mut court = Court::new();
     court.fed(hour(100), 1, hour(100));
@@ -135,9 +152,9 @@ fn history_that_comes_later_is_judged_from_its_first_hour_to_what_was_known() {
     assert_eq!(shown(&court.hear(come, hour(100))), "open 100..101");
     court.fed(hour(2), 1, hour(100).plus_ms(1_000));
     let later = hour(100).plus_ms(100_000);
-    assert_eq!(shown(&court.hear(come, later)), "again 2..50");
-    assert_eq!(shown(&court.hear(come, later)), "again 50..98");
-    assert_eq!(shown(&court.hear(come, later)), "again 98..100");
+    for slice in ["again 2..26", "again 26..50", "again 50..74", "again 74..98", "again 98..100"] {
+        assert_eq!(shown(&court.hear(come, later)), slice);
+    }
     assert_eq!(shown(&court.hear(come, later)), "");
 }
 

@@ -4,3 +4,4 @@ pub(crate) mod agents;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
 pub(crate) mod stations;
+pub(crate) mod verdicts;

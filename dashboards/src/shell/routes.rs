@@ -81,6 +81,7 @@ fn table(parts: &Arc<Parts>) -> Table {
     Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) }
         .add(viewer, routes!(calls::stations::list))
         .add(viewer, routes!(calls::stations::one))
+        .add(viewer, routes!(calls::verdicts::list))
         .add(viewer, routes!(calls::samples::list))
         .add(viewer, routes!(calls::agents::list))
         .add(viewer, routes!(calls::quarantine::list))

@@ -265,7 +265,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
 fn every_route_asks_for_its_role_and_for_a_good_token() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 8);
+        assert_eq!(rows.len(), 9);
         for row in rows {
             let path = row
                 .path

@@ -198,10 +198,16 @@ impl StationView {
 /// The section that stands first wherever a station has it.
 const FIRST_SECTION: &str = "dam";
 
-fn sections(station: &Station, now: Timestamp) -> Vec<SectionView> {
-    let today = station.zone.date_of(now);
+/// A station's sections in the order in which they are shown.
+pub fn sections_of(station: &Station) -> Vec<&SectionId> {
     let mut ids: Vec<_> = station.sections().into_iter().collect();
     ids.sort_by_key(|id| id.as_str() != FIRST_SECTION); // stable: the others stay by id
+    ids
+}
+
+fn sections(station: &Station, now: Timestamp) -> Vec<SectionView> {
+    let today = station.zone.date_of(now);
+    let ids = sections_of(station);
     let section = |id: &SectionId| SectionView {
         id: id.clone(),
         released: None,

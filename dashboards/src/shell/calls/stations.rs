@@ -86,7 +86,7 @@ pub(crate) async fn one(
     Ok(Json(view.with_gauges(station, &latest)))
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     let id: String = id.chars().take(80).collect();
     Problem::not_found(format!("the registry has no station `{id}`"))
 }

@@ -4,6 +4,7 @@ use model::{
     batch::{Gap, GapReason, Previous},
     ids::{AgentId, Epoch, GaugeId, StationId},
     time::{Span, Timestamp},
+    wire::status_v1::Status,
 };
 use rusqlite::{Row, params};
 
@@ -11,6 +12,7 @@ use super::{SamplesReader, counters, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
     facts::{AgentPage, AgentRow, Counters, EpochRow, FeedRow, GapRow, PAGE_BYTES, SHOWN_EPOCHS},
+    queued,
     shell::error::StoreError,
 };
 
@@ -52,6 +54,24 @@ impl SamplesReader {
             page.rows.push(row);
         }
         Ok(page)
+    }
+
+    /// From where on readings of this agent may be on its way: the end of time where everything
+    /// that it has told of is here, the beginning of time where nobody knows.
+    ///
+    /// Holes of an epoch that was last heard of a day before its newest are left out: they have
+    /// been waited for.
+    pub fn queued_from(&self, agent: &AgentId) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT id, status, status_at FROM agent WHERE name = ?1";
+        let found = first_row(&self.connection, sql, [agent.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, moment(row, 2)?))
+        });
+        let Some((id, status, at)) = found.map_err(StoreError::sql("look an agent up"))? else {
+            return Ok(Timestamp::MAX);
+        };
+        let status = status.and_then(|json| Status::decode(json.as_bytes()).ok());
+        let (epochs, _count) = self.epochs(id)?;
+        Ok(queued::from(&epochs, status.as_ref().zip(at)))
     }
 
     /// The epochs of which something came last, by the moment they were first heard of, and how

@@ -1,0 +1,111 @@
+//! Verdicts: hours and days judged from what a third party sent as JSON, read through the API.
+
+use std::{fmt::Write as _, time::Duration};
+
+use model::time::{Timestamp, Zone};
+use serde_json::{Value, json};
+use world::{World, wait};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const MINUTE: i64 = 60_000;
+
+/// A station that owes 1.2 m³/s, hour by hour.
+const REGISTRY: &str = r#"
+[[station]]
+id = "BF-judged"
+kind = "hydropower"
+status = "retained"
+agent = "gw-third"
+
+  [[station.gauge]]
+  id = "release"
+  quantity = "flow"
+  unit = "m3/s"
+  interval = "1m"
+
+  [[station.outlet]]
+  id = "pipe"
+  flow = { gauge = "release" }
+
+  [[station.mandate]]
+  document = "示例文号 1"
+  from = "2024-01-01"
+  seasons = [ { from = "01-01", flow = 1.2 } ]
+  rule = "hourly"
+
+[[rule]]
+id = "hourly"
+statistic = "hourly_mean"
+missing = "indeterminate"
+day_hours_met = "20/24"
+"#;
+
+/// Minutes of `hour` at one flow, as a document.
+fn minutes(begin: Timestamp, hour: i64, minutes: std::ops::Range<i64>, flow: &str) -> String {
+    let mut readings = String::new();
+    for minute in minutes {
+        let at = begin.plus_ms((hour * 60 + minute) * MINUTE);
+        let comma = if readings.is_empty() { "" } else { "," };
+        write!(readings, r#"{comma}{{"gauge":"BF-judged/release","at":"{at}","value":{flow}}}"#)
+            .expect("a text");
+    }
+    format!(r#"{{"readings":[{readings}]}}"#)
+}
+
+fn verdicts(world: &World, query: &str) -> Vec<Value> {
+    let path = format!("/stations/BF-judged/verdicts?{query}&limit=500");
+    let answer = world.server.api().get(&path);
+    answer["verdicts"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn hours_of_a_past_day_are_judged_closed_and_named_in_the_journal() {
+    let mut world = World::new("verdicts");
+    world.server.judge();
+    world.open_with(&[], &["gw-third"], REGISTRY);
+    let now = Timestamp::clamped(wait::now_ms());
+    let zone = Zone::named("Asia/Shanghai").expect("a zone");
+    let begin = zone.start_of_day(zone.date_of(now.plus_ms(-3 * 24 * 60 * MINUTE)));
+    let third = world.broker.client("gw-third");
+    let send = |document: &str| {
+        third.publish("baseflow/v1/gw-third/json", document);
+    };
+    send(&minutes(begin, 0, 0..60, "1.2"));
+    send(&minutes(begin, 1, 0..45, "1.2"));
+    send(&minutes(begin, 2, 0..44, "1.2"));
+    send(&minutes(begin, 3, 0..60, "1.199999"));
+    for hour in 4..24 {
+        send(&minutes(begin, hour, 0..60, "1.3"));
+    }
+    send(&minutes(begin, 24, 0..1, "1.3")); // its day has passed
+    let closed = wait::until("the day is closed", PATIENCE, || {
+        let days = verdicts(&world, "by=day");
+        let is_closed = days.first().is_some_and(|day| day["version"] == json!(1));
+        if is_closed { Ok(days) } else { Err(format!("{days:?}")) }
+    });
+    let day = &closed[0];
+    assert_eq!(day["from"], json!(begin), "{day}");
+    assert_eq!(day["hours"], json!({"met": 22, "short": 1, "exempt": 0, "indeterminate": 1}));
+    assert_eq!((&day["verdict"], &day["required"]), (&json!("met"), &json!(1.2)), "{day}");
+    let hours = verdicts(&world, "by=hour");
+    let first: Vec<String> = hours
+        .iter()
+        .take(5)
+        .map(|hour| {
+            let (verdict, because) = (&hour["verdict"], &hour["because"]);
+            format!("{verdict} {because} {} {}", hour["observed"], hour["coverage"])
+        })
+        .collect();
+    assert_eq!(
+        first,
+        [
+            r#""met" "enough" 1.2 1"#,
+            r#""met" "enough" 1.2 0.75"#,
+            r#""indeterminate" "too_little_known" 1.2 0.7333"#,
+            r#""short" "below" 1.199999 1"#,
+            r#""met" "enough" 1.3 1"#,
+        ],
+    );
+    let said = world.server.command(&["verify"]).success();
+    assert!(said.contains("0 findings") && !said.contains(" 0 verdicts"), "{said}");
+}
