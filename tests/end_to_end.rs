@@ -24,5 +24,7 @@ mod outage;
 mod read_only;
 #[path = "end_to_end/verdicts.rs"]
 mod verdicts;
+#[path = "end_to_end/restore.rs"]
+mod restore;
 #[path = "end_to_end/way.rs"]
 mod way;

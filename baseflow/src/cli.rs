@@ -59,6 +59,26 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  baseflow verify --config /etc/baseflow/baseflow.toml\n\n\
         Prints what it finds and exits with 1 if that is anything.")]
     Verify(Settings),
+    /// Copy the store into a folder, beside a running server
+    #[command(
+        after_help = "Example:\n  baseflow backup /var/backups/baseflow/2026-11-22 --config /etc/baseflow/baseflow.toml\n\n\
+        The copy shows one moment. Until it has backup.json, which comes last, the folder is no backup. \
+        `baseflow restore` alone can read it."
+    )]
+    Backup {
+        /// A folder that is empty or not there yet
+        folder: PathBuf,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Put a backup back into an empty data folder, as a store that agents offer everything again
+    #[command(
+        after_help = "Example:\n  baseflow restore /var/backups/baseflow/2026-11-22 --config /etc/baseflow/baseflow.toml\n\n\
+        Run it as the server's user, before the server is started. The store gets a new id, by which every agent sends \
+        again what it still has, and nothing is stored twice. Ended half-way, it can be begun again."
+    )]
+    Restore(Restore),
 }
 
 /// Where the settings are.
@@ -191,6 +211,22 @@ pub(crate) struct ExportSamples {
     /// The form
     #[arg(long, value_enum, default_value_t = Form::Csv)]
     pub format: Form,
+    /// Where the settings are.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What to put back.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The folder of the backup
+    pub folder: PathBuf,
+    /// The folder is a copy made by hand or by a snapshot, without backup.json
+    #[arg(long)]
+    pub by_hand: bool,
+    /// Put it back also if `verify` finds fault with it
+    #[arg(long)]
+    pub accept_findings: bool,
     /// Where the settings are.
     #[command(flatten)]
     pub settings: Settings,

@@ -1,5 +1,6 @@
 //! The commands: each opens what it needs, does one thing, and tells what came of it.
 
+mod backup;
 mod check;
 mod export;
 mod import;
@@ -57,6 +58,8 @@ pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
         }
         Command::Export(Export::Samples(asked)) => export::samples(&asked),
         Command::Verify(at) => verify::verify(&at.config),
+        Command::Backup { folder, settings } => backup::backup(&settings.config, &folder),
+        Command::Restore(asked) => backup::restore(asked),
     }
 }
 
@@ -87,14 +90,19 @@ fn open_existing(config: &Path) -> anyhow::Result<Opened> {
 }
 
 fn open_with(config: Config) -> anyhow::Result<Opened> {
-    // What a command has to say it prints; only warnings of the parts below are logged.
-    let level = "warn".parse().map_err(anyhow::Error::msg)?;
-    telemetry::start(telemetry::Format::Text, &level)?;
+    log_warnings()?;
     let now = SystemClock.now();
     let options = Options { now, version: VERSION.to_owned(), role: Role::Command };
     let store = Store::open(&config.data_dir, &options, &prometheus::Registry::new())
         .context("cannot open the store")?;
     Ok(Opened { config, store, now })
+}
+
+/// What a command has to say it prints; only warnings of the parts below are logged.
+fn log_warnings() -> anyhow::Result<()> {
+    let level = "warn".parse().map_err(anyhow::Error::msg)?;
+    telemetry::start(telemetry::Format::Text, &level)?;
+    Ok(())
 }
 
 /// Whoever runs this command, as the journal names them.

@@ -49,6 +49,17 @@ pub enum Body {
         /// The software that made it.
         version: String,
     },
+    /// A backup was put back: from here on this is another store.
+    StoreRestored {
+        /// The store that the journal belongs to from here on.
+        store_id: StoreId,
+        /// The store that was copied.
+        before: StoreId,
+        /// The moment that the backup shows; none of a copy made by hand.
+        taken_at: Option<Timestamp>,
+        /// The software that put it back.
+        version: String,
+    },
     /// A registry came into force.
     RegistryImported {
         /// The file's name, without its folder.
@@ -166,6 +177,7 @@ impl Body {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::StoreCreated { .. } => "store_created",
+            Self::StoreRestored { .. } => "store_restored",
             Self::RegistryImported { .. } => "registry_imported",
             Self::TokenAdded { .. } => "token_added",
             Self::TokenRevoked { .. } => "token_revoked",
@@ -287,6 +299,12 @@ mod tests {
         let hour = "2026-11-22T08:00:00Z".parse().unwrap();
         let bodies = [
             Body::StoreCreated { store_id: StoreId(1), version: "0.1.0".to_owned() },
+            Body::StoreRestored {
+                store_id: StoreId(2),
+                before: StoreId(1),
+                taken_at: Some(hour),
+                version: "0.1.0".to_owned(),
+            },
             Body::Refusals { agent: "gw".to_owned(), reason: Reason::UnknownGauge, hour, count: 3 },
             Body::QuarantineDecided { id: 4, decision: Decision::Replayed, gauges: vec![] },
             Body::ClockAnchored {
@@ -303,6 +321,7 @@ mod tests {
             .collect();
         expect![[r#"
             store_created {"store_id":"00000000000000000000000000000001","version":"0.1.0"}
+            store_restored {"store_id":"00000000000000000000000000000002","before":"00000000000000000000000000000001","taken_at":"2026-11-22T08:00:00Z","version":"0.1.0"}
             refusals {"agent":"gw","reason":"unknown_gauge","hour":"2026-11-22T08:00:00Z","count":3}
             quarantine_decided {"id":4,"decision":"replayed","gauges":[]}
             clock_anchored {"agent":"gw","boot_id":"00000000000000000000000000000001","utc_at_boot":"2026-11-22T08:00:00Z","uncertainty_ms":2,"source":1}"#]]

@@ -7,6 +7,7 @@
 
 mod admission;
 mod audit;
+mod backup;
 mod chain;
 mod comparison;
 mod facts;
@@ -26,6 +27,7 @@ pub use admission::{
     SetAside, SetStatus, Sweep,
 };
 pub use audit::{Finding, Report};
+pub use backup::{CopiedFile, Manifest, ManifestError};
 pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash, VerdictGiven};
 pub use facts::{
     AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
@@ -35,10 +37,10 @@ pub use facts::{
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use refusals::Refusals;
 pub use shell::{
-    AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
-    Limits, OpenError, Options, RegistryInForce, RevokeToken, Role, Samples, SamplesReader,
-    SetConsumer, SetVerdicts, Store, StoreError, TokenAdded, Trouble, VerdictsSet, Vitals, exists,
-    holder, verify,
+    AddToken, Append, AppendOnce, BackupError, Import, ImportRegistry, Journal, JournalReader,
+    JournalState, Limits, NoRoom, OpenError, Options, RegistryInForce, Restore, RestoreError,
+    Restored, RevokeToken, Role, Samples, SamplesReader, SetConsumer, SetVerdicts, Store,
+    StoreError, TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, holder, restore, verify,
 };
 pub use token::{TokenRow, TokenText};
 pub use verdicts::{AgainRow, NewVerdict, SectionRow, VerdictRow, VerdictsQuery};

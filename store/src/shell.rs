@@ -1,6 +1,8 @@
 //! Everything of the store that touches a disk, waits or runs in a thread.
 
+mod backup;
 mod ballast;
+mod copying;
 mod database;
 mod error;
 mod file;
@@ -8,12 +10,15 @@ mod journal;
 mod lock;
 mod open;
 mod pool;
+mod restore;
 mod samples;
 mod schema;
 mod verify;
 mod vitals;
 mod writer;
 
+pub use backup::{BackupError, back_up};
+pub use copying::NoRoom;
 pub use error::{OpenError, StoreError};
 pub use journal::{
     AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
@@ -21,6 +26,7 @@ pub use journal::{
 };
 pub use lock::holder;
 pub use open::{Limits, Options, Role, Store, exists};
+pub use restore::{Restore, RestoreError, Restored, restore};
 pub use samples::{Samples, SamplesReader};
 pub use verify::verify;
 pub use vitals::{Trouble, Vitals};

@@ -37,6 +37,8 @@ fn every_command_shows_an_example_in_its_help() {
                 &["import", "samples"],
                 &["export", "samples"],
                 &["verify"],
+                &["backup"],
+                &["restore"],
             ],
         ),
         ("baseflow-edge", &[&["run"], &["check"], &["probe"], &["spool"]]),

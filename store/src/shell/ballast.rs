@@ -11,7 +11,7 @@ use std::{
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use tracing::{info, warn};
 
-const NAME: &str = "ballast";
+pub(super) const NAME: &str = "ballast";
 
 /// A file that is there to be deleted.
 #[derive(Debug)]

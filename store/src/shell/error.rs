@@ -256,6 +256,21 @@ pub enum OpenError {
         /// Of `journal.db`.
         journal: StoreId,
     },
+    /// A backup, which no server may run on.
+    #[error(
+        "`{}` is a backup; `baseflow restore` puts it back into an empty data_dir, so that agents send again what came after it",
+        .path.display()
+    )]
+    Backup {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// A store that is only half put back.
+    #[error("`baseflow restore` did not finish in `{}`; run it again", .path.display())]
+    Unfinished {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// A row that no version of this program writes.
     #[error("`{}`: {what}", .path.display())]
     Damaged {
@@ -314,6 +329,8 @@ impl OpenError {
             | Self::Later { .. }
             | Self::Half { .. }
             | Self::Mixed { .. }
+            | Self::Backup { .. }
+            | Self::Unfinished { .. }
             | Self::Damaged { .. }
             | Self::Sqlite { .. } => Fault::Permanent,
             Self::Random { .. } | Self::Metrics { .. } | Self::Thread { .. } => Fault::Bug,

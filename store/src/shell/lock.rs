@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::error::OpenError;
 
-const NAME: &str = "lock";
+pub(super) const NAME: &str = "lock";
 const LONGEST_HOLDER: u64 = 1_000;
 
 /// Held as long as it lives; the system lets go of it when the process ends, however it ends.

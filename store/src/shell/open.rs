@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tracing::error;
 
 use super::{
+    backup::{TAKEN_AT, refuse_copies},
     ballast::Ballast,
     error::OpenError,
     file::{DatabaseFile, check_sqlite},
@@ -256,7 +257,7 @@ fn join(thread: JoinHandle<Connection>) -> Option<Connection> {
 }
 
 /// Makes the folder for us alone.
-fn prepare(folder: &Path) -> Result<(), OpenError> {
+pub(super) fn prepare(folder: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let mode = fs::metadata(folder).map_err(failed)?.mode();
@@ -290,6 +291,7 @@ struct Files {
 
 impl Files {
     fn open(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+        refuse_copies(folder)?;
         let (samples_name, journal_name) = (schema::SAMPLES.name, schema::JOURNAL.name);
         let half = |present, missing| OpenError::Half { path: folder.to_owned(), present, missing };
         let has = |name: &str| {
@@ -305,6 +307,11 @@ impl Files {
             describe(connection, drawn, options.now).map_err(|source| made(path, source))
         })?;
         let id = read_id(&samples)?;
+        if read::<String>(&samples, &format!("SELECT value FROM meta WHERE key = '{TAKEN_AT}'"))?
+            .is_some()
+        {
+            return Err(OpenError::Backup { path: folder.to_owned() });
+        }
         let is_used = is_used(&samples)?;
         let journal = DatabaseFile::open(folder, &schema::JOURNAL, |connection| {
             if is_used {
@@ -328,7 +335,7 @@ fn made(path: PathBuf, source: rusqlite::Error) -> OpenError {
     OpenError::Database { path, attempt: "make the tables of", source }
 }
 
-fn draw_id() -> Result<StoreId, OpenError> {
+pub(super) fn draw_id() -> Result<StoreId, OpenError> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|source| OpenError::Random { source })?;
     Ok(StoreId(u128::from_be_bytes(bytes)))
@@ -353,7 +360,7 @@ fn begin_chain(connection: &Connection, id: StoreId, options: &Options) -> rusql
     Ok(())
 }
 
-fn read_id(file: &DatabaseFile) -> Result<StoreId, OpenError> {
+pub(super) fn read_id(file: &DatabaseFile) -> Result<StoreId, OpenError> {
     let sql = "SELECT value FROM meta WHERE key = 'store_id'";
     let text: Option<String> = read(file, sql)?;
     let damaged = |what| OpenError::Damaged { path: file.path.clone(), what };
@@ -369,7 +376,7 @@ fn is_used(samples: &DatabaseFile) -> Result<bool, OpenError> {
 
 fn read<T: rusqlite::types::FromSql>(
     file: &DatabaseFile,
-    sql: &'static str,
+    sql: &str,
 ) -> Result<Option<T>, OpenError> {
     first_row(&file.connection, sql, [], |row| row.get(0)).map_err(|source| OpenError::Database {
         path: file.path.clone(),

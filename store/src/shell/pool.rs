@@ -1,7 +1,7 @@
 //! Connections that read: each query sees one snapshot and has a limited time.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -35,6 +35,11 @@ impl Pool {
     pub(super) fn new(path: PathBuf) -> Self {
         let permits = Arc::new(Semaphore::new(READERS));
         Self(Arc::new(Inner { path, idle: Mutex::default(), permits }))
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0.path
     }
 
     /// Runs a query, which gives the connection back, on a thread for blocking work.

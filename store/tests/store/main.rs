@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod backup;
 mod journal;
 mod kill;
 mod making;
