@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Tokens for the HTTP API
     #[command(subcommand)]
     Token(Token),
+    /// What was refused, and the decisions about it
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     /// Take history in
     #[command(subcommand)]
     Import(Import),
@@ -161,6 +164,85 @@ pub(crate) enum Token {
         #[command(flatten)]
         settings: Settings,
     },
+}
+
+/// What to do with the quarantine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// List what was refused, the newest first
+    #[command(
+        after_help = "Example:\n  baseflow quarantine list --config /etc/baseflow/baseflow.toml"
+    )]
+    List(ListQuarantine),
+    /// Print all that is known of an item, and what to do about it
+    #[command(
+        after_help = "Example:\n  baseflow quarantine show 7 --config /etc/baseflow/baseflow.toml"
+    )]
+    Show(QuarantineItem),
+    /// Judge an item again by the registry in force, and admit what that now allows
+    #[command(
+        after_help = "Example:\n  baseflow quarantine replay 7 --config /etc/baseflow/baseflow.toml\n\n\
+        Whatever is still refused stays as it is and ends it with 1. May run beside the server."
+    )]
+    Replay(QuarantineItem),
+    /// Give an item up; its readings are never admitted
+    #[command(
+        after_help = "Example:\n  baseflow quarantine discard 7 --config /etc/baseflow/baseflow.toml\n\n\
+        Nobody can undo this. The journal keeps who did it. May run beside the server."
+    )]
+    Discard(QuarantineItem),
+}
+
+/// One item of the quarantine.
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineItem {
+    /// Its number
+    pub id: i64,
+    /// Where the settings are.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Which items to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListQuarantine {
+    /// Only what may be admitted by a decision (parked), or what cannot (garbage)
+    #[arg(long, value_enum)]
+    pub kind: Option<QuarantineKind>,
+    /// Only what waits for a decision, or what was decided
+    #[arg(long, value_enum, default_value_t = QuarantineStates::Held)]
+    pub state: QuarantineStates,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: u16,
+    /// Only items older than this one
+    #[arg(long, value_name = "ID")]
+    pub before: Option<i64>,
+    /// Where the settings are.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Sorts of what is in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QuarantineKind {
+    /// Only the registry, a right or an anchor keeps it out.
+    Parked,
+    /// The oldest of it goes first.
+    Garbage,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QuarantineStates {
+    /// Nothing yet.
+    Held,
+    /// That it be admitted.
+    Replayed,
+    /// That it be given up.
+    Discarded,
+    /// Whatever.
+    All,
 }
 
 /// What to take in.

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod export;
 mod import;
+mod quarantine;
 mod registry;
 mod token;
 mod verify;
@@ -19,7 +20,7 @@ use runtime::{
 use store::{By, ByKind, Options, Role, Store};
 
 use crate::{
-    cli::{Command, Export, Import, Registry, Token},
+    cli::{Command, Export, Import, Quarantine, Registry, Token},
     failure::Ended,
     output, run,
     settings::{Config, settings},
@@ -52,6 +53,16 @@ pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
         Command::Token(Token::List(at)) => token::list(&at.config),
         Command::Token(Token::Revoke { token, name, settings }) => {
             token::revoke(&settings.config, &token.or(name).unwrap_or_default())
+        }
+        Command::Quarantine(Quarantine::List(asked)) => quarantine::list(&asked),
+        Command::Quarantine(Quarantine::Show(item)) => {
+            quarantine::show(&item.settings.config, item.id)
+        }
+        Command::Quarantine(Quarantine::Replay(item)) => {
+            quarantine::replay(&item.settings.config, item.id)
+        }
+        Command::Quarantine(Quarantine::Discard(item)) => {
+            quarantine::discard(&item.settings.config, item.id)
         }
         Command::Import(Import::Samples { file, dry_run, settings }) => {
             import::samples(&settings.config, &file, dry_run)

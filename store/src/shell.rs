@@ -6,6 +6,7 @@ mod copying;
 mod database;
 mod error;
 mod file;
+mod give_up;
 mod journal;
 mod lock;
 mod open;
@@ -20,6 +21,7 @@ mod writer;
 pub use backup::{BackupError, back_up};
 pub use copying::NoRoom;
 pub use error::{OpenError, StoreError};
+pub use give_up::{GivenUp, give_up};
 pub use journal::{
     AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
     RegistryInForce, RevokeToken, SetConsumer, SetVerdicts, TokenAdded, VerdictsSet,

@@ -36,6 +36,10 @@ fn every_command_shows_an_example_in_its_help() {
                 &["token", "revoke"],
                 &["import", "samples"],
                 &["export", "samples"],
+                &["quarantine", "list"],
+                &["quarantine", "show"],
+                &["quarantine", "replay"],
+                &["quarantine", "discard"],
                 &["verify"],
                 &["backup"],
                 &["restore"],
@@ -72,6 +76,9 @@ fn a_command_that_reads_makes_no_store_of_a_path_that_is_misspelt() {
         &["token", "revoke", "me"],
         &["registry", "export"],
         &["export", "samples"],
+        &["quarantine", "list"],
+        &["quarantine", "discard", "1"],
+        &["backup", "copy"],
         &["verify"],
     ] {
         let said = world.server.command(command);

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Query, State},
 };
 use model::fault::Chain;
-use store::{Append, Body, By, ByKind, Decision, Discard, Discarded, QuarantineState, Sweep};
+use store::{By, ByKind, GivenUp};
 use tracing::error;
 
 use crate::{
@@ -94,29 +94,12 @@ pub(crate) async fn discard(
     _nothing: Nothing,
 ) -> Result<Json<DecisionView>, Problem> {
     let id = query::quarantine_id(&id)?;
-    let item = parts.samples.read(move |reader| reader.quarantine_row(id)).await;
-    let item = item.map_err(|failure| store_problem(&failure))?.ok_or_else(|| unknown(id))?;
-    if item.state != QuarantineState::Held {
-        return Err(not_held(id));
+    let by = By { kind: ByKind::Token, name: caller.name };
+    let given_up =
+        store::give_up((&parts.samples, &parts.journal), id, by, parts.clock.now()).await;
+    match given_up.map_err(|failure| store_problem(&failure))? {
+        GivenUp::Done => Ok(Json(DecisionView::discarded(id))),
+        GivenUp::NotHeld => Err(not_held(id)),
+        GivenUp::Unknown => Err(unknown(id)),
     }
-    // The entry comes first: nothing vanishes without one. If the server dies in between, the item
-    // is still held, and its second decision makes a second entry.
-    let entry = Append {
-        at: parts.clock.now(),
-        by: By { kind: ByKind::Token, name: caller.name },
-        body: Body::QuarantineDecided { id, decision: Decision::Discarded, gauges: item.gauges },
-    };
-    parts.journal.write(entry).await.map_err(|failure| store_problem(&failure))?;
-    let discarded = parts.samples.write(Discard { id }).await;
-    let mut left = match discarded.map_err(|failure| store_problem(&failure))? {
-        Discarded::Done { left } => left,
-        Discarded::NotHeld => return Err(not_held(id)),
-    };
-    // It is decided; what it held goes in slices. Whatever is left when the caller hangs up, or
-    // the server dies, goes when ingest next looks.
-    while left > 0 {
-        let swept = parts.samples.write(Sweep { id }).await;
-        left = swept.map_err(|failure| store_problem(&failure))?;
-    }
-    Ok(Json(DecisionView::discarded(id)))
 }

@@ -1,0 +1,54 @@
+//! The decision to give a quarantined item up, whoever makes it.
+
+use model::time::Timestamp;
+
+use super::{
+    error::StoreError,
+    journal::{Append, Journal},
+    samples::Samples,
+};
+use crate::{
+    admission::{Discard, Discarded, Sweep},
+    chain::{Body, By, Decision},
+    facts::QuarantineState,
+};
+
+/// What came of giving an item up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It is decided, and what it held is gone.
+    Done,
+    /// It was replayed or discarded before, or its original has gone.
+    NotHeld,
+    /// There is no such item.
+    Unknown,
+}
+
+/// Sets an item aside for good.
+///
+/// The entry comes first: nothing vanishes without one. If the process dies in between, the item
+/// is still held, and its second decision makes a second entry. Once it is decided, what it held
+/// goes in slices; whatever is left of that when the caller ends goes when ingest next looks.
+pub async fn give_up(
+    (samples, journal): (&Samples, &Journal),
+    id: i64,
+    by: By,
+    at: Timestamp,
+) -> Result<GivenUp, StoreError> {
+    let Some(item) = samples.read(move |reader| reader.quarantine_row(id)).await? else {
+        return Ok(GivenUp::Unknown);
+    };
+    if item.state != QuarantineState::Held {
+        return Ok(GivenUp::NotHeld);
+    }
+    let body = Body::QuarantineDecided { id, decision: Decision::Discarded, gauges: item.gauges };
+    journal.write(Append { at, by, body }).await?;
+    let mut left = match samples.write(Discard { id }).await? {
+        Discarded::Done { left } => left,
+        Discarded::NotHeld => return Ok(GivenUp::NotHeld),
+    };
+    while left > 0 {
+        left = samples.write(Sweep { id }).await?;
+    }
+    Ok(GivenUp::Done)
+}
