@@ -13,6 +13,7 @@ use std::{
 
 use model::{
     ids::AgentId,
+    time::Zone,
     tree::{Faults, Node, Table, read},
 };
 use runtime::{
@@ -108,6 +109,8 @@ pub struct Batch {
 pub struct Local {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// In which the page shows times, beside UTC.
+    pub zone: Zone,
 }
 
 /// `[log]`: what the agent says of itself.
@@ -217,7 +220,8 @@ fn local(table: &Table<'_>) -> Option<Local> {
         };
         text.parse().map_err(form)
     });
-    Some(Local { listen: listen.required()? })
+    let zone = table.text("zone").and_then(|text| Zone::named(&text)).required();
+    Some(Local { listen: listen.required()?, zone: zone? })
 }
 
 fn log(table: &Table<'_>) -> Option<Log> {

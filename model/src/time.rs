@@ -82,6 +82,11 @@ impl Timestamp {
         civil.strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// The same with the offset from UTC, such as `2026-11-22 08:00:00 +08:00`.
+    pub fn with_offset(self, zone: &Zone) -> String {
+        self.to_jiff().to_zoned(zone.0.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
@@ -233,6 +238,7 @@ mod tests {
         let zone = Zone::named("Asia/Shanghai").unwrap();
         let midnight = zone.start_of_day(jiff::civil::date(2028, 2, 29));
         assert_eq!(midnight.to_string(), "2028-02-28T16:00:00Z");
+        assert_eq!(midnight.with_offset(&zone), "2028-02-29 00:00:00 +08:00");
         assert_eq!(zone.date_of(midnight), jiff::civil::date(2028, 2, 29));
         assert_eq!(zone.date_of(midnight.plus_ms(-1)), jiff::civil::date(2028, 2, 28));
     }

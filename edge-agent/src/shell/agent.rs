@@ -220,7 +220,7 @@ pub async fn start(config: &Config, tasks: &mut Tasks) -> Result<(), AgentError>
     };
     sending.spawn("courier", courier.run(sending.stopping()));
 
-    let pages = pages(config.agent.to_string(), sources, latest, board);
+    let pages = pages(config, sources, latest, board);
     let admin = Admin::new(registry, readiness).with_pages(pages);
     listen(config, &telling, admin).await;
     let broker = &config.mqtt.broker;
@@ -263,7 +263,8 @@ async fn listen(config: &Config, stage: &Stage, admin: Admin) {
     }
 }
 
-fn pages(agent: String, sources: Sources, latest: Latest, board: Board) -> Pages {
+fn pages(config: &Config, sources: Sources, latest: Latest, board: Board) -> Pages {
+    let (agent, zone) = (config.agent.to_string(), config.local.zone.clone());
     Box::new(move |path| {
         if path != "/" {
             return None;
@@ -275,6 +276,7 @@ fn pages(agent: String, sources: Sources, latest: Latest, board: Board) -> Pages
         };
         let view = View {
             agent: &agent,
+            zone: &zone,
             status: &outlook.status,
             broker,
             server: outlook.server,

@@ -5,7 +5,11 @@
 
 use std::fmt::Write as _;
 
-use model::{reading::Point, time::Timestamp, wire::status_v1::Status};
+use model::{
+    reading::Point,
+    time::{Timestamp, Zone},
+    wire::status_v1::Status,
+};
 
 use crate::{
     clock_trust::is_possible,
@@ -17,6 +21,8 @@ use crate::{
 pub struct View<'a> {
     /// Whose page it is.
     pub agent: &'a str,
+    /// In which times are shown, as a watch at the cabinet has it.
+    pub zone: &'a Zone,
     /// The same as the server is told.
     pub status: &'a Status,
     /// Whether the broker is reached, or why not.
@@ -41,13 +47,13 @@ pub fn html(view: &View<'_>) -> String {
     page.push_str(
         "<style>body{font:16px/1.5 sans-serif;margin:1em;max-width:60em}table{border-collapse:collapse}\
          td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left}td.n{text-align:right}\
-         .bad{color:#b00;font-weight:bold}</style>",
+         .bad{color:#b00;font-weight:bold}.utc{color:#555;font-size:.8em;white-space:nowrap}</style>",
     );
     add(&mut page, format_args!("<h1>{agent}</h1>"));
     link(&mut page, view);
-    queue(&mut page, view.status);
+    queue(&mut page, view);
     values(&mut page, view);
-    devices(&mut page, view.status);
+    devices(&mut page, view);
     page
 }
 
@@ -64,17 +70,17 @@ fn link(page: &mut String, view: &View<'_>) {
     let is_trusted = view.status.clock.as_ref().is_some_and(|clock| clock.trusted);
     let clock =
         if is_trusted { "可信 trusted" } else { "<span class=bad>未校时 not set</span>" };
-    let at = view.status.at.map(|at| at.to_string()).unwrap_or_default();
+    let at = view.status.at.map(|at| moment(at, view.zone)).unwrap_or_default();
     add(page, format_args!("<p>服务器连接 Broker: {broker}<br>服务器 Server: {server}<br>"));
     add(page, format_args!("时钟 Clock: {clock}, {at}<br>"));
     add(page, format_args!("版本 Version: {}</p>", escaped(&view.status.version)));
 }
 
-fn queue(page: &mut String, status: &Status) {
-    let Some(spool) = &status.spool else { return };
+fn queue(page: &mut String, view: &View<'_>) {
+    let Some(spool) = &view.status.spool else { return };
     add(page, format_args!("<h2>待传 Queue</h2><p>批次 Batches: {}", spool.queued));
     if let Some(from) = spool.queued_from {
-        add(page, format_args!(", 最早 oldest {from}"));
+        add(page, format_args!(", 最早 oldest {}", moment(from, view.zone)));
     }
     add(page, format_args!("<br>占用 Used: {} KiB<br>", spool.bytes / 1024));
     add(page, format_args!("可存 Room for: {} h<br>", spool.hours_left));
@@ -98,27 +104,22 @@ fn values(page: &mut String, view: &View<'_>) {
         }
         add(page, format_args!("<td>{}<td>", escaped(&source.unit)));
         if let Some(point) = latest {
-            let at = Timestamp::clamped(point.at_ms);
-            if is_possible(at) {
-                add(page, format_args!("{at}"));
-            } else {
-                add(page, format_args!("开机后 since boot {} s", point.at_ms / 1000));
-            }
+            page.push_str(&moment(Timestamp::clamped(point.at_ms), view.zone));
         }
     }
     page.push_str("</table>");
 }
 
-fn devices(page: &mut String, status: &Status) {
+fn devices(page: &mut String, view: &View<'_>) {
     page.push_str("<h2>设备 Devices</h2><table><tr><th>总线 Bus<th>设备 Device<th>状态 State<th>最近应答 Last answer");
-    for bus in &status.buses {
+    for bus in &view.status.buses {
         for device in &bus.devices {
             let (class, state) = match device.state.as_str() {
                 "ok" => ("", "正常 ok"),
                 "silent" => (" class=bad", "无应答 silent"),
                 _ => ("", "未轮询 new"),
             };
-            let at = device.last_answer_at.map(|at| at.to_string()).unwrap_or_default();
+            let at = device.last_answer_at.map(|at| moment(at, view.zone)).unwrap_or_default();
             let reason =
                 device.reason.as_deref().filter(|_| device.state != "ok").unwrap_or_default();
             let (bus, device) = (escaped(&bus.name), escaped(&device.name));
@@ -126,6 +127,16 @@ fn devices(page: &mut String, status: &Status) {
         }
     }
     page.push_str("</table>");
+}
+
+/// A moment as the station's watches show it, and in UTC, as the server's lists and logs do; since
+/// boot where the clock cannot be right.
+fn moment(at: Timestamp, zone: &Zone) -> String {
+    if !is_possible(at) {
+        return format!("开机后 since boot {} s", at.as_ms() / 1000);
+    }
+    let utc = Timestamp::clamped(at.as_ms().div_euclid(1_000) * 1_000);
+    format!("{} <span class=utc>UTC {utc}</span>", at.with_offset(zone))
 }
 
 /// The exact decimal text of a value.
@@ -171,8 +182,10 @@ mod tests {
         let latest =
             [Some(Point::good(at_ms, -50)), Some(Point::defect(7_000, Quality::TIMEOUT)), None];
         let status = Status::offline("1");
+        let zone = Zone::named("Asia/Shanghai").unwrap();
         let view = View {
             agent: "gw",
+            zone: &zone,
             status: &status,
             broker: Err("cannot reach <it>"),
             server: None,
@@ -180,6 +193,10 @@ mod tests {
             latest: &latest,
         };
         let page = html(&view);
+        let local = BUILT_AT.with_offset(&zone);
+        let both = format!("{local} <span class=utc>UTC {BUILT_AT}</span>");
+        assert!(both.contains(" +08:00 "), "{both}");
+        assert!(page.contains(&both), "{both} is not in {page}");
         for part in ["-0.050<td>&lt;m3/h&gt;", "timeout", "since boot 7 s", "&lt;it&gt;", "—"] {
             assert!(page.contains(part), "{part} is not in {page}");
         }
