@@ -134,7 +134,9 @@ fn check_probe_tries_the_brokers_rules_and_takes_nothing_from_the_server() {
     // Beside the server, whose account is left alone; its connection stands.
     let beside = probe(&world);
     assert_eq!(beside.code, 0, "{beside:?}");
-    assert!(beside.out.contains("skipped  broker, as the server"), "{}", beside.out);
+    assert!(beside.out.contains("skipped  broker, as the server: its password"), "{}", beside.out);
+    let log = fs::read_to_string(world.folder().join("baseflow.server.log")).expect("its log");
+    assert!(!log.contains("\"level\":\"WARN\""), "the server lost its connection: {log}");
     assert!(beside.out.contains("`baseflow/v1/server` is refused"), "{}", beside.out);
     assert!(beside.out.contains("refuses who has no account"), "{}", beside.out);
 

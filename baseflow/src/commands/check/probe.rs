@@ -56,9 +56,13 @@ pub(super) fn probe(
     runtime.block_on(async {
         prober.stranger(findings).await?;
         match running {
+            // Not under another client id either: `use_username_as_clientid`, which deploy/mosquitto
+            // needs, makes it the server's again, and a clean session under it drops what waits there.
             Some(holder) => findings.skipped(&format!(
-                "broker, as the server: neither name nor password are tried, since a server runs on \
-                 this data_dir ({holder}) and would lose its connection; stop it to try them"
+                "broker, as the server: its password, the size of packets, what it may hear, and what \
+                 it may and must not publish are not tried, since a server runs on this data_dir \
+                 ({holder}): the broker gives an account one connection, and the server would lose \
+                 its own. /readyz tells whether it is connected; stop it to try the rest"
             ))?,
             None => prober.server(findings).await?,
         }
