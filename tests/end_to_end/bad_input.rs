@@ -443,7 +443,36 @@ fn what_only_the_registry_refuses_is_parked_and_replayed_later() {
     assert_eq!(values("BF-third/level"), ["0.612", "1.2345"]);
     assert_eq!(values("BF-new/level"), ["0.612"]);
     assert_eq!(values("BF-third/release"), ["0.612"]);
+    // The same from the command line, beside the server.
+    let command = |words: &[&str], id: &str| {
+        world.server.command(&[&["quarantine"], words, &[id][..]].concat())
+    };
     let unit = quarantined(&api, "unit")[0]["id"].clone();
+    let number = unit.to_string();
+    let list = world.server.command(&["quarantine", "list", "--limit", "1"]).success();
+    assert!(list.starts_with(&format!("{number}\tparked\theld\tgw-third\tunit\t")), "{list}");
+    let show = command(&["show"], &number).success();
+    assert!(show.contains(&format!("`baseflow quarantine replay {number}`")), "{show}");
+    let refused = command(&["replay"], &number);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.out.contains("refused as before"), "{refused:?}");
+    let unknown = command(&["discard"], "4711");
+    assert!(unknown.code == 1 && unknown.err.contains("has no item 4711"), "{unknown:?}");
+    let batch = batch_of("gw-third", "BF-late/level", 4, "m", now + 4_000);
+    third.publish("baseflow/v1/gw-third/batch", batch_v1::encode(&batch));
+    let late = wait::until("BF-late is parked", PATIENCE, || {
+        let items = quarantined(&api, "unknown_station");
+        let item = items.iter().find(|item| item["state"] == "held");
+        item.map(|item| item["id"].to_string()).ok_or_else(|| format!("{items:?}"))
+    });
+    let text = fs::read_to_string(&file).expect("the registry");
+    let station = format!("\n[[station]]\nid = \"BF-late\"\nagent = \"gw-third\"\n{level}");
+    fs::write(&file, text + &station).expect("the registry");
+    world.server.import_registry();
+    let replayed = command(&["replay"], &late).success();
+    assert!(replayed.contains("admitted of 1 batches: BF-late/level"), "{replayed}");
+    assert_eq!(values("BF-late/level"), ["0.612"]);
+    assert_eq!(command(&["discard"], &late).code, 1, "it is decided");
     assert_eq!(api.post(&format!("/quarantine/{unit}/discard"), None).status, 200);
     assert_eq!(api.post(&format!("/quarantine/{unit}/replay"), None).status, 409);
 
