@@ -161,9 +161,13 @@ pub struct Admit {
 pub struct Admitted {
     /// Position of the stored payload.
     pub batch: i64,
-    /// Feed positions, one a station.
+    /// Feed positions, one for each station that has something new.
     pub feeds: Vec<i64>,
-    /// Points that contradict what stands at their moment.
+    /// Points that are new: nothing said the same of their moment before.
+    pub points: u64,
+    /// Points that only say again what was said of their moment.
+    pub repeated: u64,
+    /// New points that contradict what stands at their moment.
     pub conflicts: u64,
     /// Points of which that is not known, as looking would have held the writer too long.
     pub uncompared: u64,
@@ -195,6 +199,9 @@ impl ParkBound {
 pub enum Admission {
     /// Stored and synced.
     Admitted(Admitted),
+    /// It says nothing that was not said before: so many points. Its identity is known from here
+    /// on, and its bytes are not kept.
+    Repetition(u64),
     /// It was stored, quarantined or discarded before; nothing changed.
     Duplicate,
     /// The same identity came before with other bytes; nothing was stored.
@@ -297,11 +304,13 @@ pub struct Rejudged {
 pub struct Readmitted {
     /// Batches of which something was.
     pub batches: u64,
-    /// Points that were.
+    /// Points that were, and are new.
     pub points: u64,
-    /// Points among them that contradict what stands at their moment.
+    /// Points that only say again what was said of their moment.
+    pub repeated: u64,
+    /// New points that contradict what stands at their moment.
     pub conflicts: u64,
-    /// Points among them of which that is not known.
+    /// New points of which that is not known.
     pub uncompared: u64,
 }
 

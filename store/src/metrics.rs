@@ -31,6 +31,8 @@ pub struct Metrics {
     pub(crate) other_anchors: IntCounter,
     /// Points admitted.
     pub(crate) samples: IntCounter,
+    /// Points that only say again what was said of their moment.
+    pub(crate) repeated: IntCounter,
     /// Points that contradict what stands at their moment.
     pub(crate) conflicts: IntCounter,
     /// Points of which that is not known, as looking would have held the writer too long.
@@ -84,7 +86,8 @@ impl Metrics {
                 "baseflow_store_anchor_conflicts_total",
                 "Clock anchors that contradict the one that stands for their start",
             )?,
-            samples: IntCounter::new("baseflow_store_samples_total", "Points admitted")?,
+            samples: IntCounter::new("baseflow_store_samples_total", "New points admitted")?,
+            repeated: repeated()?,
             conflicts: IntCounter::new(
                 "baseflow_store_conflicts_total",
                 "Points that contradict what stands at their moment",
@@ -140,6 +143,7 @@ impl Metrics {
             Box::new(self.park_full.clone()),
             Box::new(self.other_anchors.clone()),
             Box::new(self.samples.clone()),
+            Box::new(self.repeated.clone()),
             Box::new(self.conflicts.clone()),
             Box::new(self.uncompared.clone()),
             Box::new(self.garbage_dropped.clone()),
@@ -147,6 +151,13 @@ impl Metrics {
             Box::new(self.database_bytes.clone()),
         ]
     }
+}
+
+fn repeated() -> Result<IntCounter, prometheus::Error> {
+    IntCounter::new(
+        "baseflow_store_repeated_total",
+        "Points that only say again what was said of their moment",
+    )
 }
 
 fn commit_seconds() -> Result<HistogramVec, prometheus::Error> {

@@ -22,6 +22,9 @@ pub const MAX_SPAN_MS: i64 = 60 * 60 * 1000;
 const NAME_WEIGHT: usize = 32;
 /// What a reading of a document does.
 const READING_WEIGHT: usize = 8;
+/// Points that were told before and that a span takes along rather than ending at them: a row of
+/// `span` costs more than to look at them.
+const BRIDGED: usize = 16;
 
 /// Why a stored payload does not hold what its span says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,13 +131,16 @@ impl<'a> Decoded<'a> {
         u64::try_from(weight).unwrap_or(u64::MAX)
     }
 
-    /// The samples of a span, in ascending moments of UTC, none flagged; and how many readings
-    /// contradict an earlier one of the same payload.
-    pub fn samples(&self, span: &AdmittedColumn) -> Result<(Vec<Sample>, u64), PointsError> {
+    /// The samples of a span, in ascending moments of UTC, none flagged; and the moments of which
+    /// a later reading of the same payload says something else.
+    pub fn samples(
+        &self,
+        span: &AdmittedColumn,
+    ) -> Result<(Vec<Sample>, Vec<Timestamp>), PointsError> {
         let (from, to) = (span.from.as_ms(), span.to.as_ms());
         let inside = |at: i64| at >= from && at <= to;
         match &self.0 {
-            Content::Batch(batch) => Ok((column_samples(batch, span)?, 0)),
+            Content::Batch(batch) => Ok((column_samples(batch, span)?, Vec::new())),
             Content::Document(readings) => {
                 document_samples(readings, &span.gauge, span.resolution(), inside)
             }
@@ -146,12 +152,13 @@ impl<'a> Decoded<'a> {
         Ok(self.checked(column)?.0)
     }
 
-    /// The same, and how many readings contradict an earlier one of the same payload.
+    /// The same, and the moments of which a later reading of the same payload says something else,
+    /// each as often as one does.
     pub(crate) fn checked(
         &self,
         column: &AdmittedColumn,
-    ) -> Result<(Vec<Sample>, u64), PointsError> {
-        let (mut samples, conflicts) = self.samples(column)?;
+    ) -> Result<(Vec<Sample>, Vec<Timestamp>), PointsError> {
+        let (mut samples, contradicted) = self.samples(column)?;
         let ends = (samples.first().map(|s| s.at), samples.last().map(|s| s.at));
         let said = usize::try_from(column.points).unwrap_or(usize::MAX);
         if samples.len() != said || ends != (Some(column.from), Some(column.to)) {
@@ -166,7 +173,7 @@ impl<'a> Decoded<'a> {
         if let Some(qc) = &column.qc {
             flag(&mut samples, qc).map_err(|Unfit| PointsError::Flags(column.gauge.clone()))?;
         }
-        Ok((samples, conflicts))
+        Ok((samples, contradicted))
     }
 }
 
@@ -210,7 +217,7 @@ fn document_samples(
     gauge: &GaugeId,
     resolution: Resolution,
     inside: impl Fn(i64) -> bool,
-) -> Result<(Vec<Sample>, u64), PointsError> {
+) -> Result<(Vec<Sample>, Vec<Timestamp>), PointsError> {
     let mut samples = Vec::new();
     let first = readings.partition_point(|reading| reading.gauge < *gauge);
     let readings = readings.get(first..).unwrap_or_default();
@@ -229,13 +236,15 @@ fn document_samples(
         return Err(PointsError::NoColumn(gauge.clone()));
     }
     samples.sort_by_key(|sample| sample.at);
-    let mut conflicts = 0;
+    let mut contradicted = Vec::new();
     samples.dedup_by(|later, first| {
         let is_same_moment = later.at == first.at;
-        conflicts += u64::from(is_same_moment && !says_the_same(later, first));
+        if is_same_moment && !says_the_same(later, first) {
+            contradicted.push(first.at);
+        }
         is_same_moment
     });
-    Ok((samples, conflicts))
+    Ok((samples, contradicted))
 }
 
 /// Whether two samples of one moment at one resolution say the same; QC is the server's word and
@@ -258,24 +267,49 @@ fn flag(samples: &mut [Sample], qc: &[u8]) -> Result<(), Unfit> {
     }
 }
 
-/// The column as spans of at most [`MAX_SPAN_MS`]; `samples` are its own, flagged.
-pub fn split(column: &AdmittedColumn, samples: &[Sample]) -> Vec<AdmittedColumn> {
+/// The column as spans of at most [`MAX_SPAN_MS`], without the points that `is_told` says were
+/// told before, though a span bridges a few such; `samples` are its own, flagged.
+pub fn split(
+    column: &AdmittedColumn,
+    samples: &[Sample],
+    is_told: impl Fn(usize) -> bool,
+) -> Vec<AdmittedColumn> {
     let mut spans = Vec::new();
-    let mut rest = samples;
-    while let Some(first) = rest.first() {
-        let length = rest.partition_point(|sample| sample.at.ms_since(first.at) <= MAX_SPAN_MS);
-        let (here, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        rest = after;
+    let mut begin = 0;
+    while let Some(first) = (begin..samples.len()).find(|number| !is_told(*number)) {
+        begin = end(samples, first, &is_told);
+        let here = samples.get(first..begin).unwrap_or_default();
+        let Some((from, to)) = here.first().zip(here.last()) else { break };
         let is_flagged = here.iter().any(|sample| sample.qc != QcFlags::NONE);
         spans.push(AdmittedColumn {
-            from: first.at,
-            to: here.last().map_or(first.at, |last| last.at),
+            from: from.at,
+            to: to.at,
             points: u32::try_from(here.len()).unwrap_or(u32::MAX),
             qc: is_flagged.then(|| runs::encode(here.iter().map(|s| u64::from(s.qc.0)))),
             ..column.clone()
         });
     }
     spans
+}
+
+/// After which sample the span ends that begins with the one of this number: its last one was not
+/// told before.
+fn end(samples: &[Sample], first: usize, is_told: impl Fn(usize) -> bool) -> usize {
+    let (mut end, mut told) = (first, 0);
+    let mut rest = samples.iter().enumerate().skip(first);
+    let begin = samples.get(first).map(|sample| sample.at);
+    while let Some((number, sample)) = rest.next()
+        && told <= BRIDGED
+        && begin.is_some_and(|begin| sample.at.ms_since(begin) <= MAX_SPAN_MS)
+    {
+        if is_told(number) {
+            told += 1;
+        } else {
+            told = 0;
+            end = number + 1;
+        }
+    }
+    end
 }
 
 #[cfg(test)]
@@ -355,7 +389,7 @@ mod tests {
         let (samples, conflicts) = decoded.samples(&column(0, 5_000, 2, None)).unwrap();
         let shown: Vec<_> = samples.iter().map(|s| (s.at.as_ms(), s.value)).collect();
         assert_eq!(shown, [(1_000, Some(2_000_000)), (2_000, Some(1_000_000))]);
-        assert_eq!(conflicts, 1);
+        assert_eq!(conflicts, [at(2_000)]);
     }
 
     #[test]
@@ -366,10 +400,28 @@ mod tests {
         let decoded = Decoded::new(Kind::Import, &bytes).unwrap();
         let whole = column(0, 4 * hour + 1, 5, Some(runs::encode([0, 0, 0, 1, 0])));
         let samples = decoded.span(&whole).unwrap();
-        let spans = split(&whole, &samples);
+        let spans = split(&whole, &samples, |_| false);
         let again: Vec<_> = spans.iter().flat_map(|span| decoded.span(span).unwrap()).collect();
         assert_eq!(again, samples);
         assert_eq!(spans.iter().map(|span| span.points).collect::<Vec<_>>(), [2, 1, 1, 1]);
         assert!(spans.iter().all(|span| span.to.ms_since(span.from) <= hour));
+    }
+
+    #[test]
+    fn what_was_told_before_is_left_out_and_a_little_of_it_bridged() {
+        let bytes = batch((0..60).map(|ms| Point::good(ms, ms)).collect());
+        let decoded = Decoded::new(Kind::Batch, &bytes).unwrap();
+        let whole = column(0, 59, 60, None);
+        let samples = decoded.span(&whole).unwrap();
+        let spans = |is_told: fn(i64) -> bool| {
+            let spans = split(&whole, &samples, |n| is_told(samples[n].at.as_ms()));
+            assert!(spans.iter().all(|span| decoded.span(span).is_ok()));
+            spans.iter().map(|s| (s.from.as_ms(), s.to.as_ms())).collect::<Vec<_>>()
+        };
+        assert_eq!(spans(|ms| ms < 58), [(58, 59)]);
+        assert_eq!(spans(|ms| ms != 7), [(7, 7)]);
+        assert_eq!(spans(|ms| (20..36).contains(&ms)), [(0, 59)]);
+        assert_eq!(spans(|ms| (20..37).contains(&ms)), [(0, 19), (37, 59)]);
+        assert_eq!(spans(|_| true), []);
     }
 }

@@ -214,7 +214,7 @@ impl Settler {
                 self.metrics.count(message.kind.word(), outcome);
                 Ok(Answer { notice, refused })
             }
-            Admission::Duplicate => {
+            Admission::Duplicate | Admission::Repetition(_) => {
                 self.metrics.count(message.kind.word(), Outcome::Duplicate);
                 Ok(Answer { notice, refused: Vec::new() })
             }

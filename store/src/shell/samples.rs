@@ -13,6 +13,7 @@ mod payload;
 mod read_agents;
 mod read_quarantine;
 mod read_samples;
+mod retold;
 mod ring;
 mod spans;
 

@@ -182,7 +182,7 @@ fn a_full_park_keeps_out_what_is_only_parked_and_nothing_else() {
             match put(&store, aside(admit, "level", Reason::UnknownGauge)) {
                 Admission::Admitted(_) => sequence += 1,
                 Admission::ParkFull(bound) => break bound,
-                other @ (Admission::Duplicate | Admission::Fork { .. }) => panic!("{other:?}"),
+                other @ (Admission::Repetition(_) | Admission::Duplicate | Admission::Fork { .. }) => panic!("{other:?}"),
             }
             assert!(sequence < 5_000, "an eighth of a megabyte is full by then");
         };

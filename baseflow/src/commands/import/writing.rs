@@ -74,7 +74,7 @@ impl Door {
         let written = ended.context("a batch was not written")?.context("cannot store a batch")?;
         match written.admission {
             Admission::Admitted(admitted) => report.admitted(written.rows, admitted.conflicts),
-            Admission::Duplicate => report.known(written.rows),
+            Admission::Duplicate | Admission::Repetition(_) => report.known(written.rows),
             Admission::Fork { .. } | Admission::ParkFull(_) => {
                 anyhow::bail!(
                     "the store refuses a batch of {} rows: {:?}",

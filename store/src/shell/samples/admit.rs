@@ -37,6 +37,10 @@ impl Write<SamplesBook> for Admit {
                 count_columns(self, admitted, metrics);
                 "admitted"
             }
+            Admission::Repetition(points) => {
+                metrics.repeated.inc_by(*points);
+                "repetition"
+            }
             Admission::Duplicate => "duplicate",
             Admission::Fork { .. } => "fork",
             Admission::ParkFull(bound) => {
@@ -50,8 +54,8 @@ impl Write<SamplesBook> for Admit {
 }
 
 fn count_columns(admit: &Admit, admitted: &Admitted, metrics: &Metrics) {
-    let points = admit.columns.iter().map(|column| u64::from(column.points)).sum();
-    metrics.samples.inc_by(points);
+    metrics.samples.inc_by(admitted.points);
+    metrics.repeated.inc_by(admitted.repeated);
     metrics.conflicts.inc_by(admitted.conflicts);
     metrics.uncompared.inc_by(admitted.uncompared);
     metrics.other_anchors.inc_by(admitted.other_anchors);
@@ -97,15 +101,29 @@ pub(super) fn admit(
     } else if let Key::Batch { epoch, sequence, .. } = admit.key {
         book.touch_epoch((agent, epoch), sequence, admit.received_at, admit.previous);
     }
-    store(connection, agent, admit, position)?;
     let received_at = replayed_at.unwrap_or(admit.received_at);
     let stored = Stored { position, kind: admit.kind, bytes: &admit.bytes, received_at };
     let mut budget = Budget::of_a_write();
     let mut admitted = spans::add(book, connection, &mut budget, stored, &admit.columns)?;
+    if says_nothing_new(admit, &admitted) {
+        set_batch(connection, agent, &admit.key, None)?;
+        return Ok(Admission::Repetition(admitted.repeated));
+    }
+    store(connection, agent, admit, position)?;
     add_gaps(connection, (agent, position), &admit.gaps)?;
     admitted.other_anchors = anchors::note(connection, agent, &admit.anchors, admit.received_at)?;
     park::set_aside(book, connection, admit, (agent, position))?;
     Ok(Admission::Admitted(admitted))
+}
+
+/// Whether a payload is nothing but a repetition, as of a third party that posts its last day each
+/// minute while nothing happens: then nobody will ever ask for its bytes.
+fn says_nothing_new(admit: &Admit, admitted: &Admitted) -> bool {
+    admitted.repeated > 0
+        && admitted.points == 0
+        && admit.set_aside.is_empty()
+        && admit.gaps.is_empty()
+        && admit.anchors.is_empty()
 }
 
 fn refused(connection: &Connection, agent: i64, key: &Key) -> Result<Admission, StoreError> {
@@ -118,7 +136,7 @@ fn refused(connection: &Connection, agent: i64, key: &Key) -> Result<Admission, 
 /// What came before under an identity.
 pub(in crate::shell) struct Known {
     pub(in crate::shell) digest: Digest,
-    /// `None`: the batch is in quarantine or was discarded.
+    /// `None`: the batch is in quarantine, was discarded, or said nothing new.
     pub(in crate::shell) batch: Option<i64>,
 }
 

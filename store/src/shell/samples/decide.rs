@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use super::{
     admit::{add_gaps, admit},
     book::SamplesBook,
+    discard::give_up,
     first_row, park, read_quarantine, ring, run,
     spans::{self, Stored},
 };
@@ -59,6 +60,7 @@ impl Write<SamplesBook> for Replay {
     fn count(&self, answer: &Replayed, metrics: &Metrics) {
         if let Replayed::Done(admitted) = answer {
             metrics.samples.inc_by(admitted.points);
+            metrics.repeated.inc_by(admitted.repeated);
             metrics.conflicts.inc_by(admitted.conflicts);
             metrics.uncompared.inc_by(admitted.uncompared);
             metrics.batches.with_label_values(&["replayed"]).inc_by(admitted.batches);
@@ -100,6 +102,7 @@ impl Replaying<'_> {
             let more = self.batch(row, &of_item, rejudged)?;
             admitted.batches += more.batches;
             admitted.points += more.points;
+            admitted.repeated += more.repeated;
             admitted.conflicts += more.conflicts;
             admitted.uncompared += more.uncompared;
         }
@@ -136,11 +139,16 @@ impl Replaying<'_> {
         };
         let admitted = self.admit(&stored, rejudged)?;
         park::leave(self.book, self.connection, key, &member)?;
-        let is_alone = member.is_alone && rejudged.columns.is_empty();
+        // Columns that only repeat what was said add nothing.
+        let is_alone = member.is_alone && admitted.points == 0 && rejudged.gaps.is_empty();
+        if is_alone && rejudged.still.is_empty() {
+            give_up(self.book, self.connection, &stored)?;
+        }
         self.join(row, &stored, rejudged, is_alone)?;
         Ok(Readmitted {
             batches: u64::from(is_admitted),
-            points: rejudged.columns.iter().map(|column| u64::from(column.points)).sum(),
+            points: admitted.points,
+            repeated: admitted.repeated,
             conflicts: admitted.conflicts,
             uncompared: admitted.uncompared,
         })
@@ -193,26 +201,28 @@ impl Replaying<'_> {
 
     fn garbage(&mut self, fresh: &Admit) -> Result<Replayed, StoreError> {
         let id = self.replay.id;
-        Ok(match admit(self.book, self.connection, fresh, Some(self.replay.at))? {
-            Admission::Admitted(admitted) => {
-                ring::shrink(self.connection, id, || {
-                    let sql = "UPDATE quarantine SET state = ?2, payload = NULL, batch = ?3
-                        WHERE id = ?1";
-                    let state = QuarantineState::Replayed.code();
-                    run(self.connection, sql, [id, state, admitted.batch])
-                        .map_err(StoreError::sql("write that a payload was replayed"))?;
-                    Ok(())
-                })?;
-                Replayed::Done(Readmitted {
-                    batches: 1,
-                    points: fresh.columns.iter().map(|column| u64::from(column.points)).sum(),
-                    conflicts: admitted.conflicts,
-                    uncompared: admitted.uncompared,
-                })
-            }
-            Admission::ParkFull(_) => Replayed::ParkFull,
-            Admission::Duplicate | Admission::Fork { .. } => Replayed::Unchanged,
-        })
+        let (batch, readmitted) =
+            match admit(self.book, self.connection, fresh, Some(self.replay.at))? {
+                Admission::Admitted(admitted) => {
+                    let Admitted { batch, points, repeated, conflicts, uncompared, .. } = admitted;
+                    let batches = 1;
+                    let done = Readmitted { batches, points, repeated, conflicts, uncompared };
+                    (Some(batch), done)
+                }
+                Admission::Repetition(repeated) => {
+                    (None, Readmitted { batches: 1, repeated, ..Readmitted::default() })
+                }
+                Admission::ParkFull(_) => return Ok(Replayed::ParkFull),
+                Admission::Duplicate | Admission::Fork { .. } => return Ok(Replayed::Unchanged),
+            };
+        ring::shrink(self.connection, id, || {
+            let sql = "UPDATE quarantine SET state = ?2, payload = NULL, batch = ?3 WHERE id = ?1";
+            let state = QuarantineState::Replayed.code();
+            run(self.connection, sql, params![id, state, batch])
+                .map_err(StoreError::sql("write that a payload was replayed"))?;
+            Ok(())
+        })?;
+        Ok(Replayed::Done(readmitted))
     }
 }
 

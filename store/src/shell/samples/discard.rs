@@ -68,8 +68,9 @@ fn sweep(book: &mut SamplesBook, connection: &Connection, item: i64) -> Result<u
     park::settle(book, connection, item)
 }
 
-/// Deletes a batch of which nothing was ever admitted; its identity stays known.
-fn give_up(
+/// Deletes a batch of which nothing is admitted, or nothing that was not said before; its identity
+/// stays known.
+pub(super) fn give_up(
     book: &mut SamplesBook,
     connection: &Connection,
     stored: &StoredBatch,

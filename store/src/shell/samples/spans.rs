@@ -3,10 +3,14 @@
 use model::{sample::Sample, time::Timestamp};
 use rusqlite::{Connection, params};
 
-use super::{book::SamplesBook, contradictions::Contradictions, run};
+use super::{
+    book::SamplesBook,
+    contradictions::{Contradictions, Standing},
+    retold, run,
+};
 use crate::{
     admission::{Admitted, AdmittedColumn, Kind},
-    comparison::Budget,
+    comparison::{Budget, Compared},
     points::{self, Decoded, MAX_SPAN_MS},
     shell::error::StoreError,
 };
@@ -30,7 +34,38 @@ struct Reach {
     to: i64,
 }
 
-/// Adds a span for each column and a feed row for each station; `budget` is of the whole write.
+/// A column whose points were looked at, as far as that was needed.
+struct Prepared<'a> {
+    column: &'a AdmittedColumn,
+    /// Which gauge of the book.
+    index: usize,
+    gauge: i64,
+    station: i64,
+    /// `None`: it is one span, and none of its points was looked at.
+    points: Option<Points>,
+}
+
+struct Points {
+    samples: Vec<Sample>,
+    /// Moments of which a later reading of the same payload says something else.
+    contradicted: Vec<Timestamp>,
+    /// The number of its answer, where it may overlap with what is stored.
+    question: Option<usize>,
+}
+
+impl Points {
+    /// How many later readings contradict one that is new.
+    fn contradictions(&self, compared: &Compared) -> u64 {
+        let is_new = |at: &&Timestamp| {
+            let number = self.samples.binary_search_by_key(*at, |sample| sample.at);
+            number.is_ok_and(|number| !compared.is_repeated(number))
+        };
+        u64::try_from(self.contradicted.iter().filter(is_new).count()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Adds a span for what is new of each column and a feed row for each station that has one;
+/// `budget` is of the whole write.
 pub(super) fn add(
     book: &mut SamplesBook,
     connection: &Connection,
@@ -38,41 +73,23 @@ pub(super) fn add(
     stored: Stored<'_>,
     columns: &[AdmittedColumn],
 ) -> Result<Admitted, StoreError> {
-    let mut adding = Adding {
-        connection,
-        stored,
-        decoded: None,
-        reaches: Vec::new(),
-        contradictions: Contradictions::new(connection, budget),
-    };
-    let (mut conflicts, mut uncompared) = (0_u64, 0_u64);
+    let mut adding = Adding { connection, stored, decoded: None, reaches: Vec::new() };
+    let mut contradictions = Contradictions::new(connection, budget);
+    let mut prepared = Vec::with_capacity(columns.len());
     for column in columns {
-        conflicts += adding.column(book, column)?;
+        prepared.push(adding.prepare(book, &mut contradictions, column)?);
     }
-    for found in adding.contradictions.settle()? {
-        book.count_conflicts(found.index, found.conflicts);
-        conflicts += found.conflicts;
-        uncompared += found.uncompared;
+    let compared = contradictions.settle()?;
+    let mut admitted = Admitted { batch: stored.position, ..Admitted::default() };
+    let nothing = Compared::default();
+    for part in &prepared {
+        let question = part.points.as_ref().and_then(|points| points.question);
+        let compared = question.and_then(|number| compared.get(number)).unwrap_or(&nothing);
+        adding.write(book, part, compared, &mut admitted)?;
     }
-    let attempt = StoreError::sql("add to the feed");
-    for reach in &adding.reaches {
-        let sql = "INSERT INTO feed (position, station, from_ms, to_ms, batch, received_at, kind)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let received_at = stored.received_at.as_ms();
-        let end = reach.to.saturating_add(1);
-        let row = [
-            reach.feed,
-            reach.station,
-            reach.from,
-            end,
-            stored.position,
-            received_at,
-            stored.kind.code(),
-        ];
-        run(connection, sql, row).map_err(&attempt)?;
-    }
-    let feeds = adding.reaches.iter().map(|reach| reach.feed).collect();
-    Ok(Admitted { batch: stored.position, feeds, conflicts, uncompared, other_anchors: 0 })
+    adding.feed()?;
+    admitted.feeds = adding.reaches.iter().map(|reach| reach.feed).collect();
+    Ok(admitted)
 }
 
 struct Adding<'a> {
@@ -80,17 +97,16 @@ struct Adding<'a> {
     stored: Stored<'a>,
     decoded: Option<Decoded<'a>>,
     reaches: Vec<Reach>,
-    contradictions: Contradictions<'a>,
 }
 
 impl Adding<'_> {
-    /// Adds a column and says how many of its points contradict one of its own; what contradicts
-    /// what is stored is looked for when all are added.
-    fn column(
+    /// Looks at the points of a column where it must, and asks what was said of their moments.
+    fn prepare<'c>(
         &mut self,
         book: &mut SamplesBook,
-        column: &AdmittedColumn,
-    ) -> Result<u64, StoreError> {
+        contradictions: &mut Contradictions<'_>,
+        column: &'c AdmittedColumn,
+    ) -> Result<Prepared<'c>, StoreError> {
         let (from, to) = (column.from.as_ms(), column.to.as_ms());
         if from > to || column.points == 0 {
             let problem = "a column without points";
@@ -98,26 +114,69 @@ impl Adding<'_> {
         }
         let (index, gauge) = book.gauge(self.connection, column)?;
         let (id, station, longest) = (gauge.id, gauge.station, gauge.longest);
-        let may_overlap = gauge.newest.is_some_and(|newest| from <= newest);
-        let feed = self.reach(book, station, (from, to))?;
+        let reached = gauge.newest.filter(|newest| from <= *newest);
         // The usual batch is later than all that is stored: its points need not be looked at.
         let is_plain = self.stored.kind != Kind::Json && to.saturating_sub(from) <= MAX_SPAN_MS;
-        if is_plain && !may_overlap {
-            self.span(id, feed, column)?;
-            book.touch_gauge(index, (from, to));
-            return Ok(0);
+        let points = if is_plain && reached.is_none() {
+            None
+        } else {
+            let (samples, contradicted) = self.samples(column)?;
+            let question = reached.map(|newest| {
+                let newest = Timestamp::clamped(newest);
+                contradictions.ask(Standing { gauge: id, newest, longest }, column, &samples)
+            });
+            Some(Points { samples, contradicted, question })
+        };
+        Ok(Prepared { column, index, gauge: id, station, points })
+    }
+
+    /// Adds what is new of a column.
+    fn write(
+        &mut self,
+        book: &mut SamplesBook,
+        part: &Prepared<'_>,
+        compared: &Compared,
+        admitted: &mut Admitted,
+    ) -> Result<(), StoreError> {
+        let Prepared { column, index, gauge, points, .. } = part;
+        let Some(points) = points else {
+            admitted.points += u64::from(column.points);
+            return self.span(book, part, column);
+        };
+        let spans = points::split(column, &points.samples, |number| compared.is_repeated(number));
+        let repeated = compared.repeated();
+        for span in &spans {
+            self.span(book, part, span)?;
         }
-        let (samples, conflicts) = self.samples(column)?;
-        if may_overlap {
-            let gauge = (index, id, longest);
-            self.contradictions.ask(gauge, column, &samples)?;
+        if repeated > 0 && !spans.is_empty() {
+            retold::note(self.connection, (*gauge, self.stored.position), column)?;
         }
-        for span in points::split(column, &samples) {
-            self.span(id, feed, &span)?;
-            book.touch_gauge(index, (span.from.as_ms(), span.to.as_ms()));
+        let own = points.contradictions(compared);
+        let conflicts = compared.conflicts.saturating_add(own);
+        book.count_conflicts(*index, conflicts);
+        admitted.points += u64::from(column.points).saturating_sub(repeated);
+        admitted.repeated += repeated;
+        admitted.conflicts += conflicts;
+        admitted.uncompared += compared.uncompared;
+        Ok(())
+    }
+
+    fn feed(&self) -> Result<(), StoreError> {
+        let sql = "INSERT INTO feed (position, station, from_ms, to_ms, batch, received_at, kind)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        for reach in &self.reaches {
+            let row = [
+                reach.feed,
+                reach.station,
+                reach.from,
+                reach.to.saturating_add(1),
+                self.stored.position,
+                self.stored.received_at.as_ms(),
+                self.stored.kind.code(),
+            ];
+            run(self.connection, sql, row).map_err(StoreError::sql("add to the feed"))?;
         }
-        book.count_conflicts(index, conflicts);
-        Ok(conflicts)
+        Ok(())
     }
 
     /// The feed position for a station of this payload, and its stretch of time.
@@ -137,30 +196,37 @@ impl Adding<'_> {
         Ok(feed)
     }
 
-    fn span(&self, gauge: i64, feed: i64, span: &AdmittedColumn) -> Result<(), StoreError> {
+    fn span(
+        &mut self,
+        book: &mut SamplesBook,
+        part: &Prepared<'_>,
+        span: &AdmittedColumn,
+    ) -> Result<(), StoreError> {
+        let (from, to) = (span.from.as_ms(), span.to.as_ms());
+        let feed = self.reach(book, part.station, (from, to))?;
         let sql = "INSERT INTO span (gauge, from_ms, feed, to_ms, batch, points, decimals,
               offset_ms, qc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        run(
-            self.connection,
-            sql,
-            params![
-                gauge,
-                span.from.as_ms(),
-                feed,
-                span.to.as_ms(),
-                self.stored.position,
-                span.points,
-                span.decimals,
-                span.offset_ms,
-                span.qc
-            ],
-        )
-        .map_err(StoreError::sql("add a span"))?;
+        let row = params![
+            part.gauge,
+            from,
+            feed,
+            to,
+            self.stored.position,
+            span.points,
+            span.decimals,
+            span.offset_ms,
+            span.qc
+        ];
+        run(self.connection, sql, row).map_err(StoreError::sql("add a span"))?;
+        book.touch_gauge(part.index, (from, to));
         Ok(())
     }
 
-    /// The column read back, exactly as its readers will; and its contradictions in itself.
-    fn samples(&mut self, column: &AdmittedColumn) -> Result<(Vec<Sample>, u64), StoreError> {
+    /// The column read back, exactly as its readers will; and where it contradicts itself.
+    fn samples(
+        &mut self,
+        column: &AdmittedColumn,
+    ) -> Result<(Vec<Sample>, Vec<Timestamp>), StoreError> {
         let batch = self.stored.position;
         let wrong = |source| StoreError::Points { batch, source };
         let decoded = match self.decoded.take() {
