@@ -22,9 +22,9 @@ mod order;
 mod outage;
 #[path = "end_to_end/read_only.rs"]
 mod read_only;
-#[path = "end_to_end/verdicts.rs"]
-mod verdicts;
 #[path = "end_to_end/restore.rs"]
 mod restore;
+#[path = "end_to_end/verdicts.rs"]
+mod verdicts;
 #[path = "end_to_end/way.rs"]
 mod way;

@@ -1,6 +1,5 @@
 //! What waits and performs: the service on MQTT, and the second judgement of what is quarantined.
 
-mod decided;
 pub mod full_park;
 pub mod place;
 pub mod rejudge;

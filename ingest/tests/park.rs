@@ -73,7 +73,7 @@ fn open(folder: &std::path::Path, parked: u64) -> Store {
 /// With a ballast that no disk has room for, samples wait from the start and entries do not.
 fn open_beside(folder: &std::path::Path, parked: u64, ballast: u64) -> Store {
     let options = Options { now: now(), version: "0".to_owned(), role: Role::Server };
-    let limits = Limits { parked, garbage: 1 << 20, ballast };
+    let limits = Limits { parked, garbage: 1 << 20, ballast, ..Limits::default() };
     Store::open_with(folder, &options, limits, &prometheus::Registry::new()).unwrap()
 }
 
@@ -415,5 +415,33 @@ fn a_batch_that_waits_for_a_reader_keeps_no_other_from_being_judged() {
         while let Some(read) = reads.join_next().await {
             read.unwrap().unwrap();
         }
+    });
+}
+
+#[test]
+fn a_gateway_that_starts_too_often_is_told_once_and_keeps_its_batch() {
+    in_world(64 << 20, |world| async move {
+        let started = |sequence: u64, boots: std::ops::Range<u64>| {
+            let anchors = boots.map(|boot| ClockAnchor {
+                boot_id: BootId(u128::from(boot)),
+                utc_at_boot_ms: NOW - 3_600_000,
+                uncertainty_ms: 2,
+                source: 1,
+            });
+            Batch { anchors: anchors.collect(), ..batch(sequence, &["known"]) }
+        };
+        for n in 1..=256 {
+            assert!(world.send(&started(n, n * 16..n * 16 + 16)).await.notice.is_some());
+        }
+        let held_back = started(300, 9_000..9_001);
+        let answer = world.send(&held_back).await;
+        assert_eq!(answer.notice, None, "the agent keeps it");
+        let told = &answer.refused[0];
+        assert_eq!(
+            (told.reason, told.kept, told.sequence),
+            (Reason::Anchor, Kept::None, Some(300))
+        );
+        assert_eq!(world.send(&held_back).await, Answer::default(), "it was told");
+        assert_eq!(world.send(&batch(301, &["known"])).await.notice.unwrap().sequence, 301);
     });
 }

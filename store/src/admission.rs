@@ -175,13 +175,15 @@ pub struct Admitted {
     pub other_anchors: u64,
 }
 
-/// Which bound of the park is reached.
+/// Which bound keeps a payload out for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkBound {
     /// That of all payloads.
     Park,
     /// That of one agent's.
     Agent,
+    /// Its gateway has started too often of late, by its anchors.
+    Anchors,
 }
 
 impl ParkBound {
@@ -190,6 +192,7 @@ impl ParkBound {
         match self {
             Self::Park => "park",
             Self::Agent => "agent",
+            Self::Anchors => "anchors",
         }
     }
 }
@@ -210,6 +213,7 @@ pub enum Admission {
         stored: Digest,
     },
     /// All of it would have to be parked, and there is no room; nothing but its anchors was stored.
+    /// Or its anchors are too many; nothing was stored.
     ParkFull(ParkBound),
 }
 

@@ -149,9 +149,10 @@ impl Asked {
         for known in known {
             let at = known.sample.at;
             if self.0.get(index).is_some_and(|point| point.sample.sample.at < at) {
-                index += self.0.get(index..).map_or(0, |rest| {
-                    rest.partition_point(|point| point.sample.sample.at < at)
-                });
+                index += self
+                    .0
+                    .get(index..)
+                    .map_or(0, |rest| rest.partition_point(|point| point.sample.sample.at < at));
             }
             let Some(point) = self.0.get_mut(index) else { return };
             if point.sample.sample.at != at || !point.state.is_open() {
@@ -247,7 +248,8 @@ mod tests {
 
     /// Moments of what was said before, conflicts, and what was not compared.
     fn came(asked: Asked) -> (Vec<i64>, u64, u64) {
-        let moments: Vec<i64> = asked.0.iter().map(|point| point.sample.sample.at.as_ms()).collect();
+        let moments: Vec<i64> =
+            asked.0.iter().map(|point| point.sample.sample.at.as_ms()).collect();
         let compared = asked.finish();
         let numbered = moments.iter().enumerate();
         let repeated: Vec<i64> = numbered

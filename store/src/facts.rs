@@ -1,6 +1,6 @@
 //! What the store answers about gauges, agents, the quarantine and the feed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     batch::{ClockAnchor, Gap, Previous},
@@ -197,9 +197,9 @@ pub struct QuarantineRow {
     /// In words, each gauge's reason.
     pub detail: String,
     /// The first gauges that are set aside, at most [`SHOWN_GAUGES`]; empty where a whole payload
-    /// was refused, or where its payloads have too many different ones.
+    /// was refused, where its payloads have too many different ones, or once it is decided.
     pub gauges: Vec<String>,
-    /// How many gauges are set aside.
+    /// How many gauges are, or were, set aside.
     pub gauge_count: u64,
     /// The first and the last moment of what is set aside, where they are known.
     pub moments: Option<(Timestamp, Timestamp)>,
@@ -237,8 +237,8 @@ pub enum Original {
 pub struct ParkedBatch {
     /// As it is stored.
     pub stored: StoredBatch,
-    /// Which of its gauges are set aside.
-    pub gauges: BTreeSet<String>,
+    /// Which of its gauges are set aside; those of an item are shared by its batches.
+    pub gauges: Arc<BTreeSet<String>>,
 }
 
 /// The next batches of a parked item.
@@ -322,6 +322,8 @@ pub struct Counters {
     pub garbage_bytes: u64,
     /// Garbage that had to make room.
     pub garbage_dropped: u64,
+    /// Decided items of the park that had to make room for later ones.
+    pub decided_dropped: u64,
     /// Parked and undecided, of payloads that are stored for nothing else.
     pub parked_bytes: u64,
     /// The same of payloads that are stored anyway, which keeps nobody out.

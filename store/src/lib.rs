@@ -37,11 +37,11 @@ pub use facts::{
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use refusals::Refusals;
 pub use shell::{
-    AddToken, Append, AppendOnce, BackupError, GivenUp, Import, ImportRegistry, Journal,
-    JournalReader, JournalState, Limits, NoRoom, OpenError, Options, RegistryInForce, Restore,
-    RestoreError, Restored, RevokeToken, Role, Samples, SamplesReader, SetConsumer, SetVerdicts,
-    Store, StoreError, TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder,
-    restore, verify,
+    ANCHOR_WINDOW_MS, AddToken, Append, AppendOnce, BackupError, Decided, GivenUp, Import,
+    ImportRegistry, Journal, JournalReader, JournalState, Limits, NoRoom, OpenError, Options,
+    RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role, Samples, SamplesReader,
+    SetConsumer, SetVerdicts, Store, StoreError, TokenAdded, Trouble, VerdictsSet, Vitals, back_up,
+    exists, give_up, holder, restore, verify,
 };
 pub use token::{TokenRow, TokenText};
 pub use verdicts::{AgainRow, NewVerdict, SectionRow, VerdictRow, VerdictsQuery};

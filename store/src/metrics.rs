@@ -39,6 +39,8 @@ pub struct Metrics {
     pub(crate) uncompared: IntCounter,
     /// Garbage that had to make room.
     pub(crate) garbage_dropped: IntCounter,
+    /// Decided items of the park that had to make room.
+    pub(crate) decided_dropped: IntCounter,
     /// Writes refused for want of room on the disk, by `file`.
     pub(crate) full: IntCounterVec,
     /// The size of each `file`.
@@ -78,7 +80,7 @@ impl Metrics {
             park_full: IntCounterVec::new(
                 Opts::new(
                     "baseflow_store_park_full_total",
-                    "Payloads not parked for want of room, resent ones each time",
+                    "Payloads not taken for want of room in the park, or as their gateway started too often; resent ones each time",
                 ),
                 &["bound", "reason"],
             )?,
@@ -100,6 +102,7 @@ impl Metrics {
                 "baseflow_store_garbage_dropped_total",
                 "Quarantined garbage that had to make room",
             )?,
+            decided_dropped: decided_dropped()?,
             full: IntCounterVec::new(
                 Opts::new("baseflow_store_full_total", "Writes refused for want of disk space"),
                 file,
@@ -123,6 +126,8 @@ impl Metrics {
                 self.park_full.with_label_values(&[bound.word(), reason.word()]).reset();
             }
         }
+        let starts = [ParkBound::Anchors.word(), Reason::Anchor.word()];
+        self.park_full.with_label_values(&starts).reset();
     }
 
     /// What is parked, in bytes: what counts against the park, and what does not.
@@ -147,6 +152,7 @@ impl Metrics {
             Box::new(self.conflicts.clone()),
             Box::new(self.uncompared.clone()),
             Box::new(self.garbage_dropped.clone()),
+            Box::new(self.decided_dropped.clone()),
             Box::new(self.full.clone()),
             Box::new(self.database_bytes.clone()),
         ]
@@ -157,6 +163,13 @@ fn repeated() -> Result<IntCounter, prometheus::Error> {
     IntCounter::new(
         "baseflow_store_repeated_total",
         "Points that only say again what was said of their moment",
+    )
+}
+
+fn decided_dropped() -> Result<IntCounter, prometheus::Error> {
+    IntCounter::new(
+        "baseflow_store_decided_dropped_total",
+        "Decided items of the park that had to make room for later ones",
     )
 }
 

@@ -4,6 +4,7 @@ mod backup;
 mod ballast;
 mod copying;
 mod database;
+mod decided;
 mod error;
 mod file;
 mod give_up;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use backup::{BackupError, back_up};
 pub use copying::NoRoom;
+pub use decided::Decided;
 pub use error::{OpenError, StoreError};
 pub use give_up::{GivenUp, give_up};
 pub use journal::{
@@ -27,7 +29,7 @@ pub use journal::{
     RegistryInForce, RevokeToken, SetConsumer, SetVerdicts, TokenAdded, VerdictsSet,
 };
 pub use lock::holder;
-pub use open::{Limits, Options, Role, Store, exists};
+pub use open::{ANCHOR_WINDOW_MS, Limits, Options, Role, Store, exists};
 pub use restore::{Restore, RestoreError, Restored, restore};
 pub use samples::{Samples, SamplesReader};
 pub use verify::verify;

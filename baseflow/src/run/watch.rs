@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_nearly_full_park_is_told_with_whom_to_ask() {
-        let limits = Limits { parked: 1_600, garbage: 0, ballast: 0 };
+        let limits = Limits { parked: 1_600, garbage: 0, ballast: 0, ..Limits::default() };
         let facts =
             |bytes, of_agent| ParkFacts { bytes, fullest: Some(("gw".parse().unwrap(), of_agent)) };
         assert_eq!(fullness(&ParkFacts::default(), limits), None);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{port::Replayed, time::Timestamp, wire::topic::Topic};
 use runtime::clock::Clock;
 use store::{
-    Append, Body, By, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow,
+    Append, Body, By, Decided, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow,
     QuarantineState, Replay, ReplayVerdict, Samples, StoreError,
 };
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,6 @@ use crate::{
     intake::{Arrival, Judgement, Known},
     placing::Anchors,
     replay::{self, judge_as},
-    shell::decided::Decided,
 };
 
 /// Judges again, and has the store admit what is now allowed.

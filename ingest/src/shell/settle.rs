@@ -252,6 +252,7 @@ impl Settler {
         let what = match bound {
             ParkBound::Park => "the park",
             ParkBound::Agent => "this agent's share of the park",
+            ParkBound::Anchors => return Ok(Self::too_many_starts(message, &key, is_told)),
         };
         let mut refused = refused.into_iter().map(|told| Refused {
             kept: Kept::None,
@@ -270,6 +271,15 @@ impl Settler {
             }
             (_, _) => Ok(Answer::default()),
         }
+    }
+
+    /// The agent keeps its batch, and is taken at its word again when its starts are fewer.
+    fn too_many_starts(message: &Taken, key: &Key, is_told: bool) -> Answer {
+        let detail = "this gateway has started too often of late, by the anchors of its clock; \
+            the batch is taken when that is some time ago"
+            .to_owned();
+        let told = answer::refused(&message.payload, Some(key), Reason::Anchor, detail, Kept::None);
+        Answer { notice: None, refused: is_told.then_some(told).into_iter().collect() }
     }
 
     /// Keeps the bytes of a fork without its identity, which is taken.

@@ -119,11 +119,7 @@ fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
         return Err(malformed("more than one zstd frame"));
     }
     let too_large = DecodeError::TooLarge { what: "bytes uncompressed", limit: MAX_PLAIN };
-    let declared = match zstd::zstd_safe::get_frame_content_size(frame) {
-        Ok(Some(size)) => usize::try_from(size).unwrap_or(usize::MAX),
-        Ok(None) => MAX_PLAIN,
-        Err(_) => return Err(malformed("a zstd frame without a header")),
-    };
+    let declared = declared(frame).ok_or_else(|| malformed("a zstd frame without a header"))?;
     if declared > MAX_PLAIN {
         return Err(too_large);
     }
@@ -136,6 +132,23 @@ fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
             malformed(format!("zstd: {error}"))
         }
     })
+}
+
+/// What a frame says that it unfolds to; the most that is allowed where it says nothing.
+fn declared(frame: &[u8]) -> Option<usize> {
+    match zstd::zstd_safe::get_frame_content_size(frame) {
+        Ok(Some(size)) => Some(usize::try_from(size).unwrap_or(usize::MAX)),
+        Ok(None) => Some(MAX_PLAIN),
+        Err(_) => None,
+    }
+}
+
+/// How many bytes a payload unfolds to at most, without unfolding it.
+pub fn plain_length(payload: &[u8]) -> usize {
+    if !payload.starts_with(&ZSTD_MAGIC) {
+        return payload.len();
+    }
+    declared(payload).map_or(MAX_PLAIN, |declared| declared.min(MAX_PLAIN))
 }
 
 fn decode_plain(plain: &[u8]) -> Result<Batch, DecodeError> {

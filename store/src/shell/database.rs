@@ -76,7 +76,7 @@ impl<B> fmt::Debug for Reader<B> {
 }
 
 impl<B> Reader<B> {
-    fn run<T>(
+    pub(super) fn run<T>(
         connection: Connection,
         query: impl FnOnce(&Self) -> Result<T, StoreError>,
     ) -> (Connection, Result<T, StoreError>) {

@@ -61,7 +61,15 @@ pub struct Limits {
     pub garbage: u64,
     /// Room kept back for the journal, bytes; 0 keeps none.
     pub ballast: u64,
+    /// Decided items of the park, rows.
+    pub decided: i64,
+    /// Starts of an agent's gateway whose anchors are taken within [`ANCHOR_WINDOW_MS`].
+    pub anchors: i64,
 }
+
+/// 400 hours: with [`Limits::anchors`] a gateway may start every ten minutes for ever, or come
+/// back after a month of that, and whoever names a new start with each batch is held back.
+pub const ANCHOR_WINDOW_MS: i64 = 400 * 60 * 60 * 1000;
 
 impl Limits {
     /// How much of the park one agent may fill.
@@ -71,10 +79,16 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// 1 GiB, 64 MiB, 64 MiB.
+    /// 1 GiB, 64 MiB, 64 MiB, 4,096 items, 4,096 starts.
     fn default() -> Self {
         const MIB: u64 = 1024 * 1024;
-        Self { parked: 1024 * MIB, garbage: 64 * MIB, ballast: 64 * MIB }
+        Self {
+            parked: 1024 * MIB,
+            garbage: 64 * MIB,
+            ballast: 64 * MIB,
+            decided: 4_096,
+            anchors: 4_096,
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 mod admit;
 mod anchors;
 mod book;
+mod chain_head;
 mod contradictions;
 mod counters;
 mod decide;
 mod discard;
+mod own_gauges;
 mod park;
 mod parked;
 mod payload;
@@ -17,13 +19,16 @@ mod retold;
 mod ring;
 mod spans;
 
+#[cfg(test)]
+mod plans;
+
 use rusqlite::{Connection, Row};
 
 pub(super) use self::{
     admit::known,
     book::SamplesBook,
+    chain_head::CopyHead,
     counters::{PARKED_BESIDE_BYTES, PARKED_BYTES, counter},
-    decide::CopyHead,
     discard::key_of,
     park::share,
 };

@@ -28,7 +28,8 @@ pub(crate) fn options(role: Role) -> Options {
     Options { now: at(0), version: "0.1.0".to_owned(), role }
 }
 
-pub(crate) const LIMITS: Limits = Limits { parked: 1 << 20, garbage: 1 << 20, ballast: 0 };
+pub(crate) const LIMITS: Limits =
+    Limits { parked: 1 << 20, garbage: 1 << 20, ballast: 0, decided: 64, anchors: 32 };
 
 pub(crate) fn open(folder: &Path) -> Store {
     open_as(folder, Role::Server)

@@ -55,12 +55,15 @@ fn the_tables_are_those_of_the_formats() {
             CREATE TABLE span (gauge INTEGER NOT NULL, from_ms INTEGER NOT NULL, feed INTEGER NOT NULL, to_ms INTEGER NOT NULL, batch INTEGER NOT NULL, points INTEGER NOT NULL, decimals INTEGER NOT NULL, offset_ms INTEGER NOT NULL, qc BLOB, PRIMARY KEY (gauge, from_ms, feed)) WITHOUT ROWID
             CREATE TABLE retold (gauge INTEGER NOT NULL, size INTEGER NOT NULL, batch INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, points INTEGER NOT NULL, decimals INTEGER NOT NULL, offset_ms INTEGER NOT NULL, PRIMARY KEY (gauge, size)) WITHOUT ROWID
             CREATE TABLE gap (batch INTEGER NOT NULL, number INTEGER NOT NULL, agent INTEGER NOT NULL, epoch INTEGER NOT NULL, first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, gauges TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, reason INTEGER NOT NULL, readings INTEGER NOT NULL, PRIMARY KEY (batch, number)) WITHOUT ROWID
+            CREATE INDEX gap_to ON gap (to_ms)
             CREATE TABLE anchor (id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL, boot BLOB NOT NULL, utc_at_boot_ms INTEGER NOT NULL, uncertainty_ms INTEGER NOT NULL, source INTEGER NOT NULL, received_at INTEGER NOT NULL, others INTEGER NOT NULL DEFAULT 0, UNIQUE (agent, boot))
-            CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, payload BLOB)
+            CREATE INDEX anchor_agent ON anchor (agent)
+            CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, gauge_count INTEGER NOT NULL, payload BLOB)
             CREATE INDEX quarantine_kind ON quarantine (kind)
             CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB, likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL, bytes INTEGER NOT NULL, cost INTEGER NOT NULL, beside INTEGER NOT NULL, last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER)
             CREATE INDEX parking_waiting ON parking (agent, boot) WHERE waiting > 0
-            CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL, cost INTEGER NOT NULL, gauges TEXT, PRIMARY KEY (item, batch)) WITHOUT ROWID
+            CREATE INDEX parking_decided ON parking (item) WHERE waiting = 0
+            CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL, cost INTEGER NOT NULL, own BLOB, PRIMARY KEY (item, batch)) WITHOUT ROWID
             CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)"#]],
     );
     schema(

@@ -128,8 +128,7 @@ fn batches_of_an_item_are_replayed_in_slices_and_again() {
     assert_eq!(all(&store, "gate"), []);
     // What is still refused waits in an item of its own kind, whose batches cost no more.
     let rows = rows(&store);
-    let states: Vec<_> =
-        rows.iter().map(|row| (row.state, row.waiting, row.gauges.len())).collect();
+    let states: Vec<_> = rows.iter().map(|row| (row.state, row.waiting, row.gauge_count)).collect();
     assert_eq!(states, [(QuarantineState::Held, 150, 1), (QuarantineState::Replayed, 0, 2)]);
     let feed = store.samples().read_blocking(|reader| reader.feed(0, 1_000)).unwrap();
     assert_eq!(feed.iter().filter(|row| row.received_at == at(2_000_000)).count(), 150);
@@ -182,7 +181,9 @@ fn a_full_park_keeps_out_what_is_only_parked_and_nothing_else() {
             match put(&store, aside(admit, "level", Reason::UnknownGauge)) {
                 Admission::Admitted(_) => sequence += 1,
                 Admission::ParkFull(bound) => break bound,
-                other @ (Admission::Repetition(_) | Admission::Duplicate | Admission::Fork { .. }) => panic!("{other:?}"),
+                other @ (Admission::Repetition(_)
+                | Admission::Duplicate
+                | Admission::Fork { .. }) => panic!("{other:?}"),
             }
             assert!(sequence < 5_000, "an eighth of a megabyte is full by then");
         };
@@ -431,4 +432,201 @@ fn the_park_is_measured_from_the_start_and_what_it_keeps_out_is_counted() {
     assert!(metric(&registry, line));
     let line = r#"park_full_total{bound="agent",reason="foreign_station"} 0"#;
     assert!(metric(&registry, line));
+}
+
+/// Starts of the gateway, each named by a batch of its own with a reading.
+fn started(sequence: u64, boots: std::ops::Range<u64>, received: i64) -> Admit {
+    let anchors = boots.map(|boot| model::batch::ClockAnchor {
+        boot_id: BootId(u128::from(boot)),
+        utc_at_boot_ms: at(0).as_ms(),
+        uncertainty_ms: 2,
+        source: 1,
+    });
+    let ms = i64::try_from(sequence).unwrap();
+    Admit {
+        anchors: anchors.collect(),
+        received_at: at(received),
+        ..batch(sequence, &[("level", vec![(ms, 1)])])
+    }
+}
+
+#[test]
+fn who_names_a_new_start_with_each_batch_is_held_back_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = prometheus::Registry::new();
+    let options = crate::making::options(store::Role::Server);
+    let store = Store::open_with(folder.path(), &options, LIMITS, &registry).unwrap();
+    let minute = 60_000;
+    for n in 1..=16 {
+        put_new(&store, started(n, 2 * n..2 * n + 2, minute));
+    }
+    let full = Admission::ParkFull(ParkBound::Anchors);
+    assert_eq!(put(&store, started(17, 90..91, 2 * minute)), full);
+    assert_eq!(put(&store, started(17, 90..91, 3 * minute)), full);
+    // What was taken is known, a start that is known counts nothing, and others have their own.
+    assert_eq!(put(&store, started(16, 32..34, minute)), Admission::Duplicate);
+    put_new(&store, started(18, 32..34, 3 * minute));
+    let of_another = batch_of(&agent_named("other"), 1, &[("head", vec![(0, 1)])]);
+    put_new(&store, Admit { anchors: started(1, 90..91, 0).anchors, ..of_another });
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let line = r#"baseflow_store_park_full_total{bound="anchors",reason="anchor"} 2"#;
+    assert!(text.contains(line), "{text}");
+    // What is parked until the anchor comes is there when it comes at last.
+    let (_, parked) = unknown(20);
+    let mut parked = Admit { boot: Some(BootId(90)), ..parked };
+    parked.set_aside[0].reason = Reason::Clock;
+    put_new(&store, parked);
+    let window = store::ANCHOR_WINDOW_MS;
+    assert_eq!(put(&store, started(17, 90..91, minute + window - 1)), full);
+    put_new(&store, started(17, 90..91, minute + window));
+    assert_eq!(held(&store).len(), 1);
+    let placeable = store.samples().read_blocking(|reader| reader.placeable(0, 9)).unwrap();
+    assert_eq!(placeable, [held(&store)[0].id]);
+    is_sound(&store);
+}
+
+#[test]
+fn a_gateway_that_restarts_every_ten_minutes_is_never_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_within(folder.path(), Limits { anchors: 4_096, ..LIMITS });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let restarts = 60 * 24 * 6;
+    let ten_minutes = |n: u64| i64::try_from(n).unwrap() * 600_000;
+    runtime.block_on(async {
+        let mut writes = tokio::task::JoinSet::new();
+        for n in 0..restarts {
+            let samples = store.samples().clone();
+            let admit = started(n + 1, n..n + 1, ten_minutes(n));
+            writes.spawn(async move { samples.write(admit).await });
+        }
+        while let Some(admission) = writes.join_next().await {
+            assert!(matches!(admission, Ok(Ok(Admission::Admitted(_)))), "{admission:?}");
+        }
+    });
+    // And one that was away for four weeks of that comes through at once.
+    for n in 0..252 {
+        let boots = restarts + n * 16..restarts + n * 16 + 16;
+        let received = ten_minutes(restarts) + store::ANCHOR_WINDOW_MS;
+        put_new(&store, started(restarts + n + 1, boots, received));
+    }
+}
+
+#[test]
+fn of_a_decided_item_its_facts_stay_and_of_decided_items_the_latest() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = prometheus::Registry::new();
+    let options = crate::making::options(store::Role::Server);
+    let limits = Limits { decided: 3, ..LIMITS };
+    let store = Store::open_with(folder.path(), &options, limits, &registry).unwrap();
+    let made = |sequence: u64| {
+        let names: Vec<_> = (0..40).map(|n| format!("g{sequence}-{n}")).collect();
+        let ms = i64::try_from(sequence).unwrap();
+        let columns: Vec<_> = names.iter().map(|name| (name.as_str(), vec![(ms, 1)])).collect();
+        let whole = batch(sequence, &columns);
+        let aside = names
+            .iter()
+            .fold(whole.clone(), |admit, name| aside(admit, name, Reason::UnknownGauge));
+        (whole, aside)
+    };
+    let all: Vec<_> = (1..=6).map(made).collect();
+    for (sequence, (whole, parked)) in (1_u64..).zip(&all) {
+        let position = put_new(&store, parked.clone()).batch;
+        let row = held(&store).remove(0);
+        assert_eq!((row.gauges.len(), row.gauge_count), (SHOWN_GAUGES, 40));
+        if sequence % 2 == 0 {
+            store.samples().write_blocking(Discard { id: row.id }).unwrap();
+        } else {
+            let judged = rejudged(position, &(whole.clone(), parked.clone()), &[]);
+            assert!(matches!(replay(&store, row.id, vec![judged]), Replayed::Done(_)));
+        }
+        is_sound(&store);
+    }
+    let decided = rows(&store);
+    assert_eq!(decided.len(), 3);
+    assert!(decided.iter().all(|row| row.gauges.is_empty() && row.gauge_count == 40));
+    assert!(decided.iter().all(|row| row.reason == "unknown_gauge" && row.batches == 1));
+    let counted = counters(&store);
+    assert_eq!((counted.parked_bytes, counted.decided_dropped), (0, 3));
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    assert!(text.contains("baseflow_store_decided_dropped_total 3"), "{text}");
+    for (_, parked) in all {
+        assert_eq!(put(&store, parked), Admission::Duplicate, "who is forgotten stays known");
+    }
+}
+
+#[test]
+fn what_a_batch_names_itself_costs_a_flag_a_gauge_and_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_within(folder.path(), Limits { parked: 64 << 20, ..LIMITS });
+    // More likenesses than items; then batches of a thousand long names, one of them admitted.
+    for sequence in 1..=256 {
+        let name = format!("g{sequence}");
+        let whole = batch(sequence, &[(name.as_str(), vec![(0, 1)])]);
+        put_new(&store, aside(whole, &name, Reason::UnknownGauge));
+    }
+    let before = counters(&store);
+    let mut whole_batches = Vec::new();
+    for sequence in 300..=320_u64 {
+        let names: Vec<_> = (0..1_000).map(|n| format!("{sequence}-{n:040}")).collect();
+        let ms = i64::try_from(sequence).unwrap();
+        let mut columns: Vec<_> = names.iter().map(|name| (name.as_str(), vec![(ms, 1)])).collect();
+        columns.insert(500, ("level", vec![(ms, 1)]));
+        let whole = batch(sequence, &columns);
+        let mut parked = whole.clone();
+        parked.columns.retain(|column| column.gauge == gauge("level"));
+        parked.set_aside = names
+            .iter()
+            .map(|name| store::SetAside {
+                gauge: gauge(name).to_string(),
+                reason: Reason::UnknownGauge,
+                detail: "unknown".to_owned(),
+                moments: None,
+            })
+            .collect();
+        let position = put_new(&store, parked.clone()).batch;
+        whole_batches.push((position, (whole, parked)));
+    }
+    let after = counters(&store);
+    let more = after.parked_beside_bytes - before.parked_beside_bytes;
+    assert!(more < 21 * 64 + 2_048, "{more}");
+    let others = held(&store).into_iter().find(|row| row.batches == 21).unwrap();
+    let mut next = Some(0);
+    while let Some(last) = next {
+        let slice = store.samples().read_blocking(|reader| reader.parked_slice(others.id, last));
+        let slice = slice.unwrap();
+        next = slice.next;
+        assert!(slice.batches.len() <= 4, "a thousand names weigh a mebibyte");
+        let judged: Vec<_> = slice
+            .batches
+            .iter()
+            .map(|batch| {
+                let found = whole_batches.iter().find(|(at, _)| *at == batch.stored.position);
+                let (position, made) = found.unwrap();
+                assert_eq!(batch.gauges.len(), 1_000);
+                rejudged(*position, made, &[])
+            })
+            .collect();
+        assert!(matches!(replay(&store, others.id, judged), Replayed::Done(_)));
+    }
+    // A gauge that was admitted is none of those that were set aside.
+    let row = store.samples().read_blocking(|reader| reader.quarantine_row(others.id)).unwrap();
+    assert_eq!(row.unwrap().state, QuarantineState::Replayed);
+    is_sound(&store);
+}
+
+#[test]
+fn a_slice_takes_as_many_batches_as_weigh_four_mebibytes_unfolded() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_within(folder.path(), Limits { parked: 64 << 20, ..LIMITS });
+    for sequence in 1..=40 {
+        // Some hundred bytes that unfold to a quarter of a mebibyte.
+        let points = (0..262_144).map(|n| (n * 320, 0)).collect();
+        let mut admit = batch(sequence, &[("level", points)]);
+        admit.bytes = model::wire::batch_v1::compress(admit.bytes);
+        assert!(admit.bytes.len() < 4_096, "{}", admit.bytes.len());
+        put_new(&store, aside(admit, "level", Reason::UnknownGauge));
+    }
+    let id = held(&store)[0].id;
+    let slice = store.samples().read_blocking(|reader| reader.parked_slice(id, 0)).unwrap();
+    assert_eq!((slice.batches.len(), slice.next.is_some()), (16, true));
 }

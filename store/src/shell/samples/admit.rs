@@ -1,6 +1,9 @@
 //! Admission: a payload is stored once, whatever the number and order of its arrivals.
 
-use model::{time::Timestamp, wire::batch_v1::Digest};
+use model::{
+    time::Timestamp,
+    wire::{batch_v1::Digest, refused_v1::Reason},
+};
 use rusqlite::{Connection, Row, params};
 
 use super::{
@@ -10,7 +13,7 @@ use super::{
     spans::{self, Stored},
 };
 use crate::{
-    admission::{Admission, Admit, Admitted, AdmittedGap, Key, SetStatus},
+    admission::{Admission, Admit, Admitted, AdmittedGap, Key, ParkBound, SetStatus},
     comparison::Budget,
     metrics::Metrics,
     shell::{error::StoreError, writer::Write},
@@ -44,7 +47,12 @@ impl Write<SamplesBook> for Admit {
             Admission::Duplicate => "duplicate",
             Admission::Fork { .. } => "fork",
             Admission::ParkFull(bound) => {
-                let reason = self.set_aside.first().map_or("", |part| part.reason.word());
+                let reason = match bound {
+                    ParkBound::Anchors => Reason::Anchor.word(),
+                    ParkBound::Park | ParkBound::Agent => {
+                        self.set_aside.first().map_or("", |part| part.reason.word())
+                    }
+                };
                 metrics.park_full.with_label_values(&[bound.word(), reason]).inc();
                 "park_full"
             }
@@ -67,8 +75,9 @@ fn count_columns(admit: &Admit, admitted: &Admitted, metrics: &Metrics) {
 /// Stores a payload unless its identity is known; `replayed_at` where it comes from the
 /// quarantine, which may hold its identity without a batch.
 ///
-/// Whatever is answered besides `Admitted`, nothing of the payload was written, its anchors
-/// excepted: what fills the park may be waiting for just them.
+/// Whatever is answered besides `Admitted`, nothing of the payload was written, its identity
+/// excepted where it says nothing new, and its anchors where the park is full: what fills it may
+/// be waiting for just them.
 pub(super) fn admit(
     book: &mut SamplesBook,
     connection: &Connection,
@@ -77,7 +86,7 @@ pub(super) fn admit(
 ) -> Result<Admission, StoreError> {
     let agent = book.agent(connection, &admit.agent, admit.received_at)?;
     let is_alone = park::is_alone(admit);
-    if is_alone || replayed_at.is_some() {
+    if is_alone || replayed_at.is_some() || !admit.anchors.is_empty() {
         match known(connection, agent, &admit.key)? {
             Some(known) if known.digest != *admit.key.digest() => {
                 return Ok(Admission::Fork { stored: known.digest });
@@ -86,6 +95,10 @@ pub(super) fn admit(
                 return Ok(Admission::Duplicate);
             }
             Some(_) | None => {}
+        }
+        let starts = (agent, book.limits.anchors);
+        if !anchors::have_room(connection, starts, &admit.anchors, admit.received_at)? {
+            return Ok(Admission::ParkFull(ParkBound::Anchors));
         }
         if is_alone && let Some(bound) = park::bound(book, connection, admit, agent)? {
             anchors::note(connection, agent, &admit.anchors, admit.received_at)?;

@@ -10,9 +10,43 @@ use model::{
 use rusqlite::{Connection, Row, params};
 
 use super::{SamplesReader, first_row, read_samples::damaged, run};
-use crate::{facts::AnchorRow, shell::error::StoreError};
+use crate::{
+    facts::AnchorRow,
+    shell::{error::StoreError, open::ANCHOR_WINDOW_MS},
+};
 
 const COLUMNS: &str = "n.boot, n.utc_at_boot_ms, n.uncertainty_ms, n.source";
+
+/// Whether anchors may be noted: each start makes a row and an entry of the journal for ever, so
+/// an agent's gateway may start only so often.
+///
+/// A batch whose anchors may not is not taken at all: its agent keeps it and offers it again, and
+/// what waits for them stays parked.
+pub(super) fn have_room(
+    connection: &Connection,
+    (agent, limit): (i64, i64),
+    anchors: &[ClockAnchor],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let attempt = StoreError::sql("count the starts of an agent's gateway");
+    let mut starts = 0;
+    for anchor in anchors {
+        let sql = "SELECT 1 FROM anchor WHERE agent = ?1 AND boot = ?2";
+        let boot = anchor.boot_id.0.to_be_bytes();
+        let known = first_row(connection, sql, params![agent, boot], |_| Ok(()));
+        starts += i64::from(known.map_err(&attempt)?.is_none());
+    }
+    if starts == 0 {
+        return Ok(true);
+    }
+    // Should all be noted, this one would be the last that counts.
+    let sql = "SELECT received_at FROM anchor WHERE agent = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
+    let offset = limit.saturating_sub(starts).max(0);
+    let last = first_row(connection, sql, [agent, offset], |row| row.get::<_, i64>(0));
+    let now = now.as_ms();
+    // One from the future is of a clock that was set back, and counts no more.
+    Ok(last.map_err(&attempt)?.is_none_or(|last| last > now || last <= now - ANCHOR_WINDOW_MS))
+}
 
 /// Notes anchors of an agent, and says how many contradict the one that stands: by more than both
 /// are uncertain.

@@ -12,7 +12,9 @@ use model::{
 use rusqlite::{Connection, params};
 
 use super::{
-    counters::{PARKED_BESIDE_BYTES, PARKED_BYTES, counter, set_counter},
+    counters::{
+        DECIDED_DROPPED, PARKED_BESIDE_BYTES, PARKED_BYTES, add_to_counter, counter, set_counter,
+    },
     first_row,
     parked::Parked,
     run,
@@ -31,6 +33,7 @@ pub struct SamplesBook {
     data_version: Option<i64>,
     parked: Option<Parked>,
     is_parked_touched: bool,
+    decided_dropped: u64,
     positions: Option<Positions>,
     agents: HashMap<AgentId, i64>,
     stations: HashMap<StationId, i64>,
@@ -81,6 +84,7 @@ impl SamplesBook {
             data_version: None,
             parked: None,
             is_parked_touched: false,
+            decided_dropped: 0,
             positions: None,
             agents: HashMap::new(),
             stations: HashMap::new(),
@@ -254,6 +258,11 @@ impl SamplesBook {
         Ok(())
     }
 
+    /// So many decided items had to make room, to be written with the group.
+    pub(super) const fn decided_dropped(&mut self, items: u64) {
+        self.decided_dropped += items;
+    }
+
     fn forget_names(&mut self) {
         self.parked = None;
         self.agents.clear();
@@ -306,6 +315,10 @@ impl Book for SamplesBook {
             self.metrics.set_parked(parked.alone, parked.beside);
             self.is_parked_touched = false;
         }
+        if self.decided_dropped > 0 {
+            add_to_counter(connection, DECIDED_DROPPED, self.decided_dropped)?;
+            self.metrics.decided_dropped.inc_by(std::mem::take(&mut self.decided_dropped));
+        }
         Ok(())
     }
 
@@ -315,6 +328,7 @@ impl Book for SamplesBook {
         self.touched_agents.clear();
         self.touched_epochs.clear();
         self.is_parked_touched = false;
+        self.decided_dropped = 0;
     }
 }
 

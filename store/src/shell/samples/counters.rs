@@ -6,6 +6,7 @@ use super::{first_row, run};
 use crate::shell::error::StoreError;
 
 pub(super) const GARBAGE_BYTES: &str = "garbage_bytes";
+pub(super) const DECIDED_DROPPED: &str = "decided_dropped";
 pub(super) const GARBAGE_DROPPED: &str = "garbage_dropped";
 pub(in crate::shell) const PARKED_BYTES: &str = "parked_bytes";
 pub(in crate::shell) const PARKED_BESIDE_BYTES: &str = "parked_beside_bytes";

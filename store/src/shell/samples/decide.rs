@@ -1,4 +1,4 @@
-//! Quarantined payloads judged again and admitted, and the copy of the journal's head.
+//! Quarantined payloads judged again and admitted.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{
     admit::{add_gaps, admit},
     book::SamplesBook,
     discard::give_up,
-    first_row, park, read_quarantine, ring, run,
+    first_row, own_gauges, park, read_quarantine, ring, run,
     spans::{self, Stored},
 };
 use crate::{
@@ -17,7 +17,6 @@ use crate::{
         Admission, Admit, Admitted, AdmittedColumn, Readmitted, Rejudged, Replay, ReplayVerdict,
         Replayed, SetAside,
     },
-    chain::Hash,
     comparison::Budget,
     facts::{Original, QuarantineRow, QuarantineState, StoredBatch},
     metrics::Metrics,
@@ -96,7 +95,8 @@ impl Replaying<'_> {
         let of_item: Option<String> = first_row(self.connection, sql, [row.id], |row| row.get(0))
             .map_err(StoreError::sql("read what is set aside"))?
             .flatten();
-        let of_item: BTreeSet<&str> = of_item.iter().flat_map(|names| names.lines()).collect();
+        let of_item = of_item.iter().flat_map(|names| names.lines());
+        let of_item: BTreeSet<String> = of_item.map(str::to_owned).collect();
         let mut admitted = Readmitted::default();
         for rejudged in batches {
             let more = self.batch(row, &of_item, rejudged)?;
@@ -109,6 +109,7 @@ impl Replaying<'_> {
         if park::settle(self.book, self.connection, row.id)? == 0 {
             park::close(self.connection, row.id)?;
             decide(self.connection, row, QuarantineState::Replayed)?;
+            park::forget_oldest(self.book, self.connection)?;
         }
         Ok(if admitted.batches == 0 { Replayed::Unchanged } else { Replayed::Done(admitted) })
     }
@@ -116,20 +117,13 @@ impl Replaying<'_> {
     fn batch(
         &mut self,
         row: &QuarantineRow,
-        of_item: &BTreeSet<&str>,
+        of_item: &BTreeSet<String>,
         rejudged: &Rejudged,
     ) -> Result<Readmitted, StoreError> {
         let key = (row.id, rejudged.batch);
         let Some(member) = park::member(self.connection, row.id, rejudged.batch)? else {
             return Ok(Readmitted::default());
         };
-        let own: Option<BTreeSet<&str>> =
-            member.gauges.as_deref().map(|names| names.lines().collect());
-        let held = own.as_ref().unwrap_or(of_item);
-        if let Some(column) = none_of(held, &rejudged.columns) {
-            let problem = "it is not set aside in this row of the quarantine";
-            return Err(StoreError::Column { gauge: column.gauge.clone(), problem });
-        }
         let is_admitted = !rejudged.columns.is_empty() || !rejudged.gaps.is_empty();
         if !is_admitted && !rejudged.still.is_empty() && rejudged.boot == row.boot {
             return Ok(Readmitted::default());
@@ -137,6 +131,13 @@ impl Replaying<'_> {
         let Some(stored) = read_quarantine::batch(self.connection, rejudged.batch)? else {
             return Err(StoreError::Damaged(format!("batch {} is not there", rejudged.batch)));
         };
+        let own = member.own.as_deref().map(|own| own_gauges::names(&stored, own)).transpose()?;
+        let held = own.as_ref().unwrap_or(of_item);
+        let is_held = |column: &&AdmittedColumn| held.contains(&column.gauge.to_string());
+        if let Some(column) = rejudged.columns.iter().find(|column| !is_held(column)) {
+            let problem = "it is not set aside in this row of the quarantine";
+            return Err(StoreError::Column { gauge: column.gauge.clone(), problem });
+        }
         let admitted = self.admit(&stored, rejudged)?;
         park::leave(self.book, self.connection, key, &member)?;
         // Columns that only repeat what was said add nothing.
@@ -216,7 +217,8 @@ impl Replaying<'_> {
                 Admission::Duplicate | Admission::Fork { .. } => return Ok(Replayed::Unchanged),
             };
         ring::shrink(self.connection, id, || {
-            let sql = "UPDATE quarantine SET state = ?2, payload = NULL, batch = ?3 WHERE id = ?1";
+            let sql = "UPDATE quarantine SET state = ?2, payload = NULL, gauges = NULL, batch = ?3
+                WHERE id = ?1";
             let state = QuarantineState::Replayed.code();
             run(self.connection, sql, params![id, state, batch])
                 .map_err(StoreError::sql("write that a payload was replayed"))?;
@@ -226,18 +228,15 @@ impl Replaying<'_> {
     }
 }
 
-fn none_of<'a>(held: &BTreeSet<&str>, columns: &'a [AdmittedColumn]) -> Option<&'a AdmittedColumn> {
-    columns.iter().find(|column| !held.contains(column.gauge.to_string().as_str()))
-}
-
-/// Marks a row as decided; garbage gives back the room that it took.
+/// Marks a row as decided: its facts stay, and the journal's entry tells the rest. Garbage gives
+/// back the room that it took.
 pub(super) fn decide(
     connection: &Connection,
     row: &QuarantineRow,
     state: QuarantineState,
 ) -> Result<(), StoreError> {
     let mark = || {
-        let sql = "UPDATE quarantine SET state = ?2, payload = NULL WHERE id = ?1";
+        let sql = "UPDATE quarantine SET state = ?2, payload = NULL, gauges = NULL WHERE id = ?1";
         run(connection, sql, [row.id, state.code()])
             .map_err(StoreError::sql("write a decision"))?;
         Ok(())
@@ -245,26 +244,5 @@ pub(super) fn decide(
     match row.kind {
         Kept::Parked => mark(),
         Kept::Garbage | Kept::None => ring::shrink(connection, row.id, mark),
-    }
-}
-
-/// Copies the head of the journal's chain, so that a journal cut at its end is found.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::shell) struct CopyHead {
-    /// The head's position.
-    pub(in crate::shell) position: i64,
-    /// Its hash.
-    pub(in crate::shell) hash: Hash,
-}
-
-impl Write<SamplesBook> for CopyHead {
-    type Answer = ();
-
-    fn apply(&self, _book: &mut SamplesBook, connection: &Connection) -> Result<(), StoreError> {
-        // What was copied first stands: a chain written anew must not hide the one before.
-        let sql = "INSERT INTO chain_head (position, hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        run(connection, sql, params![self.position, self.hash])
-            .map_err(StoreError::sql("copy the journal's head"))?;
-        Ok(())
     }
 }

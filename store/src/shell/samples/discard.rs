@@ -17,6 +17,9 @@ use crate::{
     shell::{error::StoreError, writer::Write},
 };
 
+/// Batches that one write lets go.
+const SLICE: usize = 64;
+
 impl Write<SamplesBook> for Discard {
     type Answer = Discarded;
 
@@ -57,15 +60,20 @@ impl Write<SamplesBook> for Sweep {
 
 /// Lets a slice of an item's batches go, and says how many are left.
 fn sweep(book: &mut SamplesBook, connection: &Connection, item: i64) -> Result<u64, StoreError> {
-    for batch in read_quarantine::slice(connection, item, 0)?.batches {
-        let stored = batch.stored;
-        let Some(member) = park::member(connection, item, stored.position)? else { continue };
-        park::leave(book, connection, (item, stored.position), &member)?;
-        if member.is_alone {
+    for position in park::members(connection, item, SLICE)? {
+        let Some(member) = park::member(connection, item, position)? else { continue };
+        park::leave(book, connection, (item, position), &member)?;
+        if member.is_alone
+            && let Some(stored) = read_quarantine::batch(connection, position)?
+        {
             give_up(book, connection, &stored)?;
         }
     }
-    park::settle(book, connection, item)
+    let left = park::settle(book, connection, item)?;
+    if left == 0 {
+        park::forget_oldest(book, connection)?;
+    }
+    Ok(left)
 }
 
 /// Deletes a batch of which nothing is admitted, or nothing that was not said before; its identity

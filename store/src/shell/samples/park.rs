@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     book::SamplesBook,
-    first_row,
+    first_row, own_gauges,
     parked::Parked,
     ring::{self, MAX_DETAIL, ROW_BYTES},
     run,
@@ -170,14 +170,17 @@ impl<'a> Joining<'a> {
                 };
                 (self.found(book, connection, item)?, None)
             }
-            None => (self.others(book, connection)?, Some(names.as_str())),
+            None => {
+                let own = own_gauges::flags((self.batch, self.kind), self.bytes, &self.aside)?;
+                (self.others(book, connection)?, Some(own))
+            }
         };
-        let own_bytes = own.map_or(0, |names| u64::try_from(names.len()).unwrap_or(u64::MAX));
+        let own_bytes = own.as_ref().map_or(0, |own| u64::try_from(own.len()).unwrap_or(u64::MAX));
         let cost = if self.is_alone { alone_cost(self.bytes) } else { MEMBER_BYTES };
         let cost = cost.saturating_add(own_bytes);
         let attempt = StoreError::sql("park a batch");
         let signed = i64::try_from(cost).unwrap_or(i64::MAX);
-        let sql = "INSERT INTO parked (item, batch, is_alone, cost, gauges)
+        let sql = "INSERT INTO parked (item, batch, is_alone, cost, own)
             VALUES (?1, ?2, ?3, ?4, ?5)";
         run(connection, sql, params![item, self.batch, self.is_alone, signed, own])
             .map_err(&attempt)?;
@@ -299,8 +302,8 @@ fn held(connection: &Connection, likeness: &[u8; 32]) -> Result<Option<i64>, Sto
 pub(super) struct Member {
     pub(super) is_alone: bool,
     cost: i64,
-    /// Its own gauges, where the item has none for all.
-    pub(super) gauges: Option<String>,
+    /// Which gauges are its own, where the item has none for all.
+    pub(super) own: Option<Vec<u8>>,
 }
 
 /// The member of `item` that this batch is.
@@ -309,11 +312,25 @@ pub(super) fn member(
     item: i64,
     batch: i64,
 ) -> Result<Option<Member>, StoreError> {
-    let sql = "SELECT is_alone, cost, gauges FROM parked WHERE item = ?1 AND batch = ?2";
+    let sql = "SELECT is_alone, cost, own FROM parked WHERE item = ?1 AND batch = ?2";
     first_row(connection, sql, [item, batch], |row| {
-        Ok(Member { is_alone: row.get(0)?, cost: row.get(1)?, gauges: row.get(2)? })
+        Ok(Member { is_alone: row.get(0)?, cost: row.get(1)?, own: row.get(2)? })
     })
     .map_err(StoreError::sql("look a parked batch up"))
+}
+
+/// The first batches of an item.
+pub(super) fn members(
+    connection: &Connection,
+    item: i64,
+    limit: usize,
+) -> Result<Vec<i64>, StoreError> {
+    let attempt = StoreError::sql("list parked batches");
+    let sql = "SELECT batch FROM parked WHERE item = ?1 ORDER BY batch LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let batches = statement.query_map([item, limit], |row| row.get(0)).map_err(&attempt)?;
+    batches.map(|batch| batch.map_err(&attempt)).collect()
 }
 
 /// Takes a batch out of its item.
@@ -359,6 +376,27 @@ pub(super) fn settle(
         book.park_less(connection, less)?;
     }
     Ok(u64::try_from(waiting).unwrap_or(0))
+}
+
+/// Lets the oldest decided items go beyond their bound: the journal tells what became of them, and
+/// the identities of their batches stay known.
+pub(super) fn forget_oldest(
+    book: &mut SamplesBook,
+    connection: &Connection,
+) -> Result<(), StoreError> {
+    let attempt = StoreError::sql("forget decided items");
+    let sql = "SELECT count(*) FROM parking WHERE waiting = 0";
+    let decided = first_row(connection, sql, [], |row| row.get::<_, i64>(0)).map_err(&attempt)?;
+    let beyond = decided.unwrap_or(0).saturating_sub(book.limits.decided);
+    for _ in 0..beyond {
+        let sql = "SELECT item FROM parking WHERE waiting = 0 ORDER BY item LIMIT 1";
+        let oldest = first_row(connection, sql, [], |row| row.get::<_, i64>(0));
+        let Some(item) = oldest.map_err(&attempt)? else { break };
+        run(connection, "DELETE FROM parking WHERE item = ?1", [item]).map_err(&attempt)?;
+        run(connection, "DELETE FROM quarantine WHERE id = ?1", [item]).map_err(&attempt)?;
+        book.decided_dropped(1);
+    }
+    Ok(())
 }
 
 /// What is wrong, in words: each detail once, cut where it grows too long.

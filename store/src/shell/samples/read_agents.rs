@@ -131,7 +131,7 @@ impl SamplesReader {
         let attempt = StoreError::sql("list gaps");
         let sql = "SELECT g.batch, a.name, g.epoch, g.first_sequence, g.last_sequence, g.gauges,
               g.from_ms, g.to_ms, g.reason, g.readings
-            FROM gap g JOIN agent a ON a.id = g.agent
+            FROM gap g INDEXED BY gap_to JOIN agent a ON a.id = g.agent
             WHERE g.from_ms < ?2 AND g.to_ms > ?1 ORDER BY g.batch, g.number";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let mut rows = statement.query([span.from.as_ms(), span.to.as_ms()]).map_err(&attempt)?;
@@ -161,6 +161,7 @@ impl SamplesReader {
             feed: count("SELECT coalesce(max(position), 0) FROM feed")?,
             garbage_bytes: counters::counter(&self.connection, counters::GARBAGE_BYTES)?,
             garbage_dropped: counters::counter(&self.connection, counters::GARBAGE_DROPPED)?,
+            decided_dropped: counters::counter(&self.connection, counters::DECIDED_DROPPED)?,
             parked_bytes: counters::counter(&self.connection, counters::PARKED_BYTES)?,
             parked_beside_bytes: counters::counter(
                 &self.connection,

@@ -1,14 +1,15 @@
 //! Reads of the quarantine.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     ids::{AgentId, BootId},
     time::Timestamp,
+    wire::batch_v1,
 };
 use rusqlite::{Connection, Row, params};
 
-use super::{SamplesReader, first_row, read_samples::damaged};
+use super::{SamplesReader, first_row, own_gauges, read_samples::damaged};
 use crate::{
     admission::Kind,
     facts::{
@@ -22,14 +23,16 @@ use crate::{
 /// What a row says of itself; the gauges are read as far as they are shown.
 const ROW: &str = "SELECT q.id, q.kind, q.state, q.agent, q.topic, q.received_at, q.bytes,
       q.digest, q.reason, q.detail, q.gauges, p.batches, p.waiting, p.bytes, p.last_at,
-      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL
+      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL, q.gauge_count
     FROM quarantine q LEFT JOIN parking p ON p.item = q.id";
 /// What a row counts of a page beside its texts.
 const ROW_BYTES: usize = 512;
 /// Batches in a slice of a parked item, so that no write of one lasts.
 const SLICE_BATCHES: usize = 64;
-/// Bytes in a slice, beyond which it takes no further batch.
-const SLICE_BYTES: usize = 1024 * 1024;
+/// What a slice may weigh, beyond which it takes no further batch: judging it keeps as much.
+const SLICE_WEIGHT: usize = 4 * 1024 * 1024;
+/// What each gauge that is set aside weighs of each batch: a name, a reason in words, a column.
+const NAME_WEIGHT: usize = 1_024;
 
 impl SamplesReader {
     /// A page of the quarantine, newest first: at most as many rows as are asked for, and fewer
@@ -87,8 +90,9 @@ impl SamplesReader {
     /// Parked items that were given up and of which batches are left, the oldest first.
     pub fn unswept(&self, limit: usize) -> Result<Vec<i64>, StoreError> {
         let attempt = StoreError::sql("look for what was given up");
-        let sql = "SELECT item FROM parking WHERE waiting > 0 AND likeness IS NULL
-            ORDER BY item LIMIT ?1";
+        // Decided items have no likeness either, and are more than those that wait.
+        let sql = "SELECT item FROM parking INDEXED BY parking_waiting
+            WHERE waiting > 0 AND likeness IS NULL ORDER BY item LIMIT ?1";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let items = statement.query_map([limit], |row| row.get(0)).map_err(&attempt)?;
@@ -152,23 +156,27 @@ pub(super) fn slice(
     let sql = "SELECT gauges FROM quarantine WHERE id = ?1";
     let of_item: Option<String> =
         first_row(connection, sql, [item], |row| row.get(0)).map_err(&attempt)?.flatten();
-    let sql = "SELECT batch, gauges FROM parked WHERE item = ?1 AND batch > ?2
+    let of_item = of_item.iter().flat_map(|names| names.lines());
+    let of_item: Arc<BTreeSet<String>> = Arc::new(of_item.map(str::to_owned).collect());
+    let sql = "SELECT batch, own FROM parked WHERE item = ?1 AND batch > ?2
         ORDER BY batch LIMIT ?3";
     let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
     let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
     let mut rows = statement.query([item, after, limit]).map_err(&attempt)?;
-    let (mut slice, mut bytes) = (ParkedSlice::default(), 0_usize);
+    let (mut slice, mut weight) = (ParkedSlice::default(), 0_usize);
     while let Some(row) = rows.next().map_err(&attempt)? {
         let (position, own) = member(row).map_err(&attempt)?;
         slice.next = Some(position);
         let Some(stored) = batch(connection, position)? else {
             return Err(damaged(format!("parked batch {position} is not there")));
         };
-        bytes = bytes.saturating_add(stored.bytes.len());
-        let names = own.as_deref().or(of_item.as_deref()).unwrap_or_default();
-        let gauges: BTreeSet<String> = names.lines().map(str::to_owned).collect();
+        let gauges = match own {
+            Some(own) => Arc::new(own_gauges::names(&stored, &own)?),
+            None => Arc::clone(&of_item),
+        };
+        weight = weight.saturating_add(weight_of(&stored, gauges.len()));
         slice.batches.push(ParkedBatch { stored, gauges });
-        if bytes >= SLICE_BYTES {
+        if weight >= SLICE_WEIGHT {
             return Ok(slice);
         }
     }
@@ -178,7 +186,17 @@ pub(super) fn slice(
     Ok(slice)
 }
 
-fn member(row: &Row<'_>) -> rusqlite::Result<(i64, Option<String>)> {
+/// What a batch weighs unfolded, of which so many gauges are set aside. Flags of QC take two bytes
+/// of each byte at most, and a few bytes can name thousands of gauges.
+fn weight_of(stored: &StoredBatch, gauges: usize) -> usize {
+    let unfolded = match stored.kind {
+        Kind::Batch | Kind::Import => batch_v1::plain_length(&stored.bytes),
+        Kind::Json => stored.bytes.len(),
+    };
+    unfolded.saturating_add(gauges.saturating_mul(NAME_WEIGHT))
+}
+
+fn member(row: &Row<'_>) -> rusqlite::Result<(i64, Option<Vec<u8>>)> {
     Ok((row.get(0)?, row.get(1)?))
 }
 
@@ -236,7 +254,7 @@ fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<Result<QuarantineRow, Store
         reason: row.get(8)?,
         detail: row.get(9)?,
         gauges: names.lines().take(SHOWN_GAUGES).map(str::to_owned).collect(),
-        gauge_count: u64::try_from(names.lines().count()).unwrap_or(u64::MAX),
+        gauge_count: unsigned(row.get(20)?),
         moments: from.zip(to).map(|(from, to)| (Timestamp::clamped(from), Timestamp::clamped(to))),
         boot: boot.map(|boot| BootId(u128::from_be_bytes(boot))),
     }))

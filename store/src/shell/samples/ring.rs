@@ -100,8 +100,10 @@ impl Row<'_> {
     /// Makes it; garbage counts in the ring from here on.
     pub(super) fn insert(self, connection: &Connection) -> Result<i64, StoreError> {
         let sql = "INSERT INTO quarantine (kind, state, agent, topic, received_at, bytes, digest,
-            reason, detail, batch, gauges, payload) VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+            reason, detail, batch, gauges, gauge_count, payload)
+            VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let digest: Digest = Sha256::digest(self.payload).into();
+        let gauge_count = self.gauges.map_or(0, |names| names.lines().count());
         let is_kept_here = self.kind == Kept::Garbage && self.batch.is_none();
         run(
             connection,
@@ -117,6 +119,7 @@ impl Row<'_> {
                 self.detail,
                 self.batch,
                 self.gauges,
+                i64::try_from(gauge_count).unwrap_or(i64::MAX),
                 is_kept_here.then_some(self.payload),
             ],
         )

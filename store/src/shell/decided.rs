@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use store::{By, StoreError};
+use super::error::StoreError;
+use crate::chain::By;
 
 /// The most decisions whose effect may be outstanding; a further one waits.
 const MAX_OUTSTANDING: usize = 4_096;
@@ -15,16 +16,16 @@ const MAX_OUTSTANDING: usize = 4_096;
 /// While the disk is full the journal has room and samples have none: an effect is then tried
 /// again and again, and its entry must not be.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Decided(Arc<Mutex<BTreeSet<(i64, String)>>>);
+pub struct Decided(Arc<Mutex<BTreeSet<(i64, String)>>>);
 
 impl Decided {
     /// Whether the journal has this one.
-    pub(super) fn has(&self, item: i64, by: &By) -> bool {
+    pub fn has(&self, item: i64, by: &By) -> bool {
         self.lock().contains(&(item, name(by)))
     }
 
     /// Whether one more may be journalled.
-    pub(super) fn check_room(&self) -> Result<(), StoreError> {
+    pub fn check_room(&self) -> Result<(), StoreError> {
         let attempt = "decide before earlier decisions have come about";
         if self.lock().len() < MAX_OUTSTANDING {
             Ok(())
@@ -34,12 +35,12 @@ impl Decided {
     }
 
     /// The journal has it.
-    pub(super) fn note(&self, item: i64, by: &By) {
+    pub fn note(&self, item: i64, by: &By) {
         self.lock().insert((item, name(by)));
     }
 
     /// It has come about, or came to nothing: whoever decides next decides anew.
-    pub(super) fn forget(&self, item: i64, by: &By) {
+    pub fn forget(&self, item: i64, by: &By) {
         self.lock().remove(&(item, name(by)));
     }
 
