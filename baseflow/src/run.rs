@@ -137,7 +137,8 @@ impl Server<'_> {
             replayer
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
-        let parts = Arc::new(ApiParts { samples, journal, replay, clock, metrics });
+        let decided = store::Decided::default();
+        let parts = Arc::new(ApiParts { samples, journal, replay, clock, decided, metrics });
         stage.spawn("api", server::serve(listener, parts, stage.stopping()));
         Ok(address)
     }

@@ -86,7 +86,8 @@ pub(super) fn replay(config: &Path, id: i64) -> anyhow::Result<Ended> {
 pub(super) fn discard(config: &Path, id: i64) -> anyhow::Result<Ended> {
     let opened = open_existing(config)?;
     let parts = (opened.store.samples(), opened.store.journal());
-    let given_up = asynchronous()?.block_on(store::give_up(parts, id, by(), opened.now));
+    let decided = store::Decided::default(); // a command tries once
+    let given_up = asynchronous()?.block_on(store::give_up(parts, &decided, id, by(), opened.now));
     opened.store.close();
     match given_up.context("cannot discard the item; ask again")? {
         GivenUp::Done => say(&format!("item {id} is discarded"))?,

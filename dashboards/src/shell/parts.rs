@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{port::Replay, registry::Registry};
 use runtime::clock::Clock;
-use store::{Journal, Samples};
+use store::{Decided, Journal, Samples};
 
 use super::metrics::Metrics;
 
@@ -19,6 +19,8 @@ pub struct Parts {
     pub replay: Option<Arc<dyn Replay>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Which decisions are journalled and have still to come about.
+    pub decided: Decided,
     /// What is counted.
     pub metrics: Metrics,
 }

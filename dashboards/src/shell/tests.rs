@@ -21,8 +21,8 @@ use model::{
 };
 use runtime::clock::ManualClock;
 use store::{
-    AddToken, Admit, AdmittedColumn, By, ByKind, ImportRegistry, Key, Kind, Options, Quarantine,
-    Role as OpenedBy, SetStatus, Store, TokenAdded,
+    AddToken, Admit, AdmittedColumn, By, ByKind, Decided, ImportRegistry, Key, Kind, Limits,
+    Options, Quarantine, Role as OpenedBy, SetStatus, Store, TokenAdded,
 };
 use tower::ServiceExt as _;
 
@@ -104,11 +104,14 @@ struct Said {
 
 impl World {
     fn new() -> Self {
-        let now: Timestamp = NOW.parse().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { now, version: "0".to_owned(), role: OpenedBy::Command };
         let registry = prometheus::Registry::new();
-        let store = Store::open(&folder.path().join("data"), &options, &registry).unwrap();
+        let store = open(folder.path(), Limits::default(), OpenedBy::Command, &registry);
+        Self::of(folder, store, &registry)
+    }
+
+    fn of(folder: tempfile::TempDir, store: Store, registry: &prometheus::Registry) -> Self {
+        let now: Timestamp = NOW.parse().unwrap();
         let by = By { kind: ByKind::Command, name: "tests".to_owned() };
         let import = ImportRegistry {
             at: now,
@@ -133,7 +136,8 @@ impl World {
             journal: store.journal().clone(),
             replay: Some(Arc::new(Replays)),
             clock: Arc::new(ManualClock::at(now)),
-            metrics: Metrics::new(&registry).unwrap(),
+            decided: Decided::default(),
+            metrics: Metrics::new(registry).unwrap(),
         });
         let router = routes::router(&parts);
         Self { router, parts, store, tokens: tokens.to_vec(), _folder: folder }
@@ -230,19 +234,29 @@ impl World {
         let json = Some(r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned());
         self.store.samples().write_blocking(SetStatus { agent, received_at: now, json }).unwrap();
     }
+}
 
-    fn refuse(&self) {
-        let quarantine = Quarantine {
-            agent: "gw-9".parse().unwrap(),
-            topic: "baseflow/v1/gw-9/batch".to_owned(),
-            received_at: NOW.parse().unwrap(),
-            payload: b"junk".to_vec(),
-            reason: Reason::Undecodable,
-            detail: "not a batch".to_owned(),
-            key: None,
-        };
-        self.store.samples().write_blocking(quarantine).unwrap();
-    }
+fn open(
+    folder: &std::path::Path,
+    limits: Limits,
+    role: OpenedBy,
+    registry: &prometheus::Registry,
+) -> Store {
+    let options = Options { now: NOW.parse().unwrap(), version: "0".to_owned(), role };
+    Store::open_with(&folder.join("data"), &options, limits, registry).unwrap()
+}
+
+fn refuse(store: &Store) {
+    let quarantine = Quarantine {
+        agent: "gw-9".parse().unwrap(),
+        topic: "baseflow/v1/gw-9/batch".to_owned(),
+        received_at: NOW.parse().unwrap(),
+        payload: b"junk".to_vec(),
+        reason: Reason::Undecodable,
+        detail: "not a batch".to_owned(),
+        key: None,
+    };
+    store.samples().write_blocking(quarantine).unwrap();
 }
 
 fn method(of: &str) -> Method {
@@ -253,7 +267,7 @@ fn method(of: &str) -> Method {
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
     let world = Arc::new(World::new());
     world.measure();
-    world.refuse();
+    refuse(&world.store);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         world.ready().await;
@@ -405,6 +419,31 @@ fn agents_and_quarantine_are_listed() {
         check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[],"next":null}"#]])
             .await;
         check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":0,"bytes":4,"kind":"garbage","state":"discarded","reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+    });
+}
+
+#[test]
+fn a_discard_that_finds_no_room_is_journalled_once_however_often_it_is_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = prometheus::Registry::new();
+    let store = open(folder.path(), Limits::default(), OpenedBy::Command, &registry);
+    refuse(&store);
+    store.close();
+    // With a ballast that no disk has room for, samples wait from the start and entries do not.
+    let limits = Limits { ballast: 1 << 60, ..Limits::default() };
+    let registry = prometheus::Registry::new();
+    let store = open(folder.path(), limits, OpenedBy::Server, &registry);
+    let world = World::of(folder, store, &registry);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..3 {
+            let token = Some(world.token(Role::Admin));
+            let said = world.ask(&Method::POST, "/api/v1/quarantine/1/discard", token, "").await;
+            assert_eq!(said.status, 503, "{}", said.text);
+            let journal = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+            let decided = journal.iter().filter(|entry| entry.kind == "quarantine_decided");
+            assert_eq!(decided.count(), 1);
+        }
     });
 }
 

@@ -49,9 +49,9 @@ pub struct QuarantineView {
     /// The reason in words, with what to do.
     pub detail: String,
     /// The gauges that are set aside, at most 32 of them; empty where a payload is refused whole,
-    /// or where too many different ones are.
+    /// where too many different ones are, and once it is decided: the journal then names them.
     pub gauges: Vec<String>,
-    /// How many gauges are set aside.
+    /// How many gauges are, or were, set aside.
     pub gauge_count: u64,
     /// The first moment of what is set aside; null where it is not known.
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -3,6 +3,7 @@
 use model::time::Timestamp;
 
 use super::{
+    decided::Decided,
     error::StoreError,
     journal::{Append, Journal},
     samples::Samples,
@@ -26,11 +27,13 @@ pub enum GivenUp {
 
 /// Sets an item aside for good.
 ///
-/// The entry comes first: nothing vanishes without one. If the process dies in between, the item
-/// is still held, and its second decision makes a second entry. Once it is decided, what it held
+/// The entry comes first: nothing vanishes without one. Where the effect fails, as on a full disk,
+/// whoever asks again goes on with the same entry, which `decided` remembers. If the process dies
+/// in between, the item is still held, and its second decision makes a second entry. Once it is decided, what it held
 /// goes in slices; whatever is left of that when the caller ends goes when ingest next looks.
 pub async fn give_up(
     (samples, journal): (&Samples, &Journal),
+    decided: &Decided,
     id: i64,
     by: By,
     at: Timestamp,
@@ -41,9 +44,16 @@ pub async fn give_up(
     if item.state != QuarantineState::Held {
         return Ok(GivenUp::NotHeld);
     }
-    let body = Body::QuarantineDecided { id, decision: Decision::Discarded, gauges: item.gauges };
-    journal.write(Append { at, by, body }).await?;
-    let mut left = match samples.write(Discard { id }).await? {
+    if !decided.has(id, &by) {
+        decided.check_room()?;
+        let gauges = item.gauges;
+        let body = Body::QuarantineDecided { id, decision: Decision::Discarded, gauges };
+        journal.write(Append { at, by: by.clone(), body }).await?;
+        decided.note(id, &by);
+    }
+    let discarded = samples.write(Discard { id }).await?;
+    decided.forget(id, &by);
+    let mut left = match discarded {
         Discarded::Done { left } => left,
         Discarded::NotHeld => return Ok(GivenUp::NotHeld),
     };

@@ -95,8 +95,8 @@ pub(crate) async fn discard(
 ) -> Result<Json<DecisionView>, Problem> {
     let id = query::quarantine_id(&id)?;
     let by = By { kind: ByKind::Token, name: caller.name };
-    let given_up =
-        store::give_up((&parts.samples, &parts.journal), id, by, parts.clock.now()).await;
+    let stores = (&parts.samples, &parts.journal);
+    let given_up = store::give_up(stores, &parts.decided, id, by, parts.clock.now()).await;
     match given_up.map_err(|failure| store_problem(&failure))? {
         GivenUp::Done => Ok(Json(DecisionView::discarded(id))),
         GivenUp::NotHeld => Err(not_held(id)),
