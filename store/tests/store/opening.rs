@@ -70,17 +70,21 @@ fn the_tables_are_those_of_the_formats() {
         folder.path(),
         "journal.db",
         &expect![[r#"
-        application_id 1111902769
-        user_version 1
-        journal_mode wal
-        auto_vacuum 2
-        page_size 4096
-        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
-        CREATE TABLE entry (position INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL, hash BLOB NOT NULL)
-        CREATE TABLE personal (id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, text TEXT NOT NULL)
-        CREATE TABLE registry (entry INTEGER PRIMARY KEY, file_digest BLOB NOT NULL)
-        CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, digest BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL, revoked_at INTEGER)
-        CREATE TABLE consumer (name TEXT PRIMARY KEY, sample_position INTEGER NOT NULL, entry_position INTEGER NOT NULL) WITHOUT ROWID"#]],
+            application_id 1111902769
+            user_version 1
+            journal_mode wal
+            auto_vacuum 2
+            page_size 4096
+            CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+            CREATE TABLE entry (position INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL, hash BLOB NOT NULL)
+            CREATE TABLE personal (id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, text TEXT NOT NULL)
+            CREATE TABLE registry (entry INTEGER PRIMARY KEY, file_digest BLOB NOT NULL)
+            CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, digest BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL, revoked_at INTEGER)
+            CREATE TABLE consumer (name TEXT PRIMARY KEY, sample_position INTEGER NOT NULL, entry_position INTEGER NOT NULL) WITHOUT ROWID
+            CREATE TABLE section (id INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL, name TEXT NOT NULL, begun_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL, UNIQUE (station, name))
+            CREATE TABLE again (section INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY (section, from_ms)) WITHOUT ROWID
+            CREATE TABLE verdict (section INTEGER NOT NULL, by INTEGER NOT NULL, from_ms INTEGER NOT NULL, version INTEGER NOT NULL, to_ms INTEGER NOT NULL, verdict INTEGER, judged_at INTEGER NOT NULL, is_late INTEGER NOT NULL, entry INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (section, by, from_ms, version)) WITHOUT ROWID
+            CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0"#]],
     );
 }
 
