@@ -238,6 +238,16 @@ number_id!(
     BootId, u128, 32, "a boot id", HEX_32
 );
 
+number_id!(
+    /// One alarm: one episode of one rule at one subject; made by [`crate::alarm::alarm_id`].
+    AlarmId, u128, 32, "an alarm id", HEX_32
+);
+number_id!(
+    /// One notification: a message to one person by one way; a channel that is asked twice under the same id may
+    /// send once.
+    NotificationId, u128, 32, "a notification id", HEX_32
+);
+
 /// The number of a batch within its epoch, from 1.
 pub type Sequence = u64;
 

@@ -3,6 +3,7 @@
 //! Everything here is a value or a function of its arguments. Nothing waits, reads or asks the
 //! time; both binaries and every test speak in these words.
 
+pub mod alarm;
 pub mod alarm_rule;
 pub mod batch;
 pub mod calendar;
@@ -14,6 +15,7 @@ pub mod ids;
 pub mod ladder;
 pub mod mandate;
 pub mod outlet;
+pub mod phrase;
 pub mod port;
 pub mod quality;
 pub mod quantity;
