@@ -8,13 +8,14 @@ use std::{
 };
 
 /// Which package may use which; `ARCHITECTURE.md` draws it.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("runtime", &["model"]),
     ("store", &["model"]),
     ("edge-agent", &["model", "runtime"]),
     ("ingest", &["model", "runtime", "store"]),
     ("compliance", &["model", "runtime", "store"]),
+    ("alerting", &["model"]),
     ("dashboards", &["model", "runtime", "store"]),
     ("baseflow", &["model", "runtime", "store", "ingest", "compliance", "dashboards"]),
 ];
