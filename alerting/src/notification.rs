@@ -1,0 +1,548 @@
+//! The life of one message to one person by one way, from owed to delivered.
+//!
+//! An attempt is announced before it is made, under an id that a channel can pass on; one of which
+//! nothing is heard (a crash, a timeout) is made again under the same id, so a crash costs one
+//! message more at most. What a channel refuses for now is tried again, ever more seldom, until the
+//! message expires. It need not have failed for somebody else to be told meanwhile: once it has
+//! been tried in vain a few times, or its receipt stays out, the message asks to be passed on.
+//!
+//! | from | what happens | to |
+//! |---|---|---|
+//! | owed | a channel takes it | sent |
+//! | owed | a channel refuses it for good | failed |
+//! | owed | it is too late, or it was recalled before an attempt | expired |
+//! | sent | a receipt says that it arrived, or that it will not | delivered, failed |
+//! | owed, failed, expired | a receipt says that it arrived after all | delivered |
+
+use model::{alarm::NotificationState, fault::Fault, ids::NotificationId, time::Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::{self, RestoreError};
+
+/// When to try, how often, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// The wait after each attempt in vain; the last one goes on for ever.
+    pub waits_ms: &'static [i64],
+    /// How long an attempt may take; one of which nothing is heard counts as in vain.
+    pub attempt_ms: i64,
+    /// After how many attempts in vain the message asks to be passed on.
+    pub patience: u32,
+    /// How long a receipt may stay out before the message asks to be passed on.
+    pub receipt_ms: i64,
+    /// How long after it was owed nobody wants it any longer.
+    pub expires_ms: i64,
+}
+
+impl Schedule {
+    /// For messages that wake somebody: passed on after three attempts within 80 s, or where no
+    /// receipt has come for five minutes; tried for two hours.
+    pub const URGENT: Self = Self {
+        waits_ms: &[5_000, 15_000, 30_000, 60_000, 120_000, 300_000],
+        attempt_ms: 30_000,
+        patience: 3,
+        receipt_ms: 300_000,
+        expires_ms: 7_200_000,
+    };
+
+    fn wait_ms(&self, attempts: u32) -> i64 {
+        let place = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let wait = self.waits_ms.get(place).or_else(|| self.waits_ms.last());
+        // a schedule without waits must not spin
+        wait.copied().unwrap_or(60_000).max(1_000)
+    }
+}
+
+/// What the message is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The deadline has passed.
+    Tick,
+    /// The channel took it.
+    Accepted {
+        /// Whether it will say whether it arrived.
+        has_receipt: bool,
+    },
+    /// The channel did not.
+    Refused(Fault),
+    /// Somebody vouches that it arrived, or that it will not.
+    Receipt {
+        /// Which.
+        is_delivered: bool,
+    },
+    /// Nobody needs it any longer.
+    Recalled,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Hand it to the channel now, under this id.
+    Attempt {
+        /// What makes two attempts one message.
+        id: NotificationId,
+        /// Which attempt it is, from 1.
+        number: u32,
+    },
+    /// Its state is another.
+    Changed(NotificationState),
+    /// The person must be told by another way, or another person; at most once.
+    PassOn(Why),
+    /// A receipt that says nothing: for a message that was never tried, or against an earlier one;
+    /// to be counted.
+    Stray,
+}
+
+/// Why a message asks to be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The channel, or a receipt, refused it for good.
+    Refused,
+    /// It was tried in vain a few times, and is tried on.
+    Stalled,
+    /// The channel took it, and its receipt stays out.
+    Unconfirmed,
+    /// It expired.
+    Expired,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Life {
+    /// The next attempt, or, while one is on its way, when it counts as in vain.
+    Owed {
+        next_at: Timestamp,
+        is_trying: bool,
+    },
+    /// Until when a receipt is waited for.
+    Sent {
+        receipt_by: Option<Timestamp>,
+    },
+    Delivered,
+    Failed,
+    Expired,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    id: NotificationId,
+    life: Life,
+    attempts: u32,
+    owed_at: Timestamp,
+    passed_on: Option<Why>,
+    is_recalled: bool,
+}
+
+/// One message and when it is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notification {
+    schedule: Schedule,
+    state: State,
+}
+
+const MACHINE: &str = "notification";
+
+impl Notification {
+    /// A message that is owed from now on.
+    pub const fn new(id: NotificationId, schedule: Schedule, now: Timestamp) -> Self {
+        let life = Life::Owed { next_at: now, is_trying: false };
+        let state =
+            State { id, life, attempts: 0, owed_at: now, passed_on: None, is_recalled: false };
+        Self { schedule, state }
+    }
+
+    /// Its state, to be stored before an effect is performed.
+    pub fn snapshot(&self) -> String {
+        snapshot::write(MACHINE, &self.state)
+    }
+
+    /// The message as it was. An attempt that was on its way then is waited for like any other.
+    pub fn restore(text: &str, schedule: Schedule) -> Result<Self, RestoreError> {
+        Ok(Self { schedule, state: snapshot::read(MACHINE, text)? })
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> NotificationState {
+        match self.state.life {
+            Life::Owed { .. } => NotificationState::Owed,
+            Life::Sent { .. } => NotificationState::Sent,
+            Life::Delivered => NotificationState::Delivered,
+            Life::Failed => NotificationState::Failed,
+            Life::Expired => NotificationState::Expired,
+        }
+    }
+
+    /// How often it was tried.
+    pub const fn attempts(&self) -> u32 {
+        self.state.attempts
+    }
+
+    /// When it wants a [`Event::Tick`].
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.state.life {
+            Life::Owed { next_at, is_trying: true } => Some(next_at),
+            Life::Owed { next_at, is_trying: false } => Some(next_at.min(self.expires_at())),
+            Life::Sent { receipt_by } => receipt_by,
+            Life::Delivered | Life::Failed | Life::Expired => None,
+        }
+    }
+
+    /// What follows from an event.
+    pub fn step(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        match (self.state.life, event) {
+            (Life::Owed { next_at, is_trying }, Event::Tick) => self.wake(next_at, is_trying, now),
+            (Life::Sent { receipt_by: Some(by) }, Event::Tick) if now >= by => {
+                self.state.life = Life::Sent { receipt_by: None };
+                self.pass_on(Why::Unconfirmed)
+            }
+            (Life::Owed { .. } | Life::Expired, Event::Accepted { has_receipt }) => {
+                let receipt_by = has_receipt.then(|| now.plus_ms(self.schedule.receipt_ms));
+                self.enter(Life::Sent { receipt_by })
+            }
+            (Life::Owed { is_trying: true, .. }, Event::Refused(Fault::Transient)) => {
+                self.be_in_vain(now)
+            }
+            (Life::Owed { .. }, Event::Refused(Fault::Permanent | Fault::Bug)) => {
+                let mut effects = self.enter(Life::Failed);
+                effects.extend(self.pass_on(Why::Refused));
+                effects
+            }
+            (_, Event::Receipt { is_delivered }) => self.take_receipt(is_delivered),
+            (Life::Owed { is_trying, .. }, Event::Recalled) => {
+                self.state.is_recalled = true;
+                if is_trying { Vec::new() } else { self.enter(Life::Expired) }
+            }
+            (
+                Life::Owed { .. }
+                | Life::Sent { .. }
+                | Life::Delivered
+                | Life::Failed
+                | Life::Expired,
+                Event::Tick | Event::Accepted { .. } | Event::Refused(_) | Event::Recalled,
+            ) => Vec::new(),
+        }
+    }
+
+    const fn expires_at(&self) -> Timestamp {
+        self.state.owed_at.plus_ms(self.schedule.expires_ms)
+    }
+
+    fn wake(&mut self, next_at: Timestamp, is_trying: bool, now: Timestamp) -> Vec<Effect> {
+        if is_trying {
+            return if now >= next_at { self.be_in_vain(now) } else { Vec::new() };
+        }
+        if now >= self.expires_at() {
+            return self.expire();
+        }
+        if now < next_at {
+            return Vec::new();
+        }
+        self.state.attempts = self.state.attempts.saturating_add(1);
+        let next_at = now.plus_ms(self.schedule.attempt_ms);
+        self.state.life = Life::Owed { next_at, is_trying: true };
+        vec![Effect::Attempt { id: self.state.id, number: self.state.attempts }]
+    }
+
+    fn be_in_vain(&mut self, now: Timestamp) -> Vec<Effect> {
+        if self.state.is_recalled || now >= self.expires_at() {
+            return self.expire();
+        }
+        let next_at = now.plus_ms(self.schedule.wait_ms(self.state.attempts));
+        self.state.life = Life::Owed { next_at, is_trying: false };
+        if self.state.attempts >= self.schedule.patience {
+            self.pass_on(Why::Stalled)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn expire(&mut self) -> Vec<Effect> {
+        let mut effects = self.enter(Life::Expired);
+        effects.extend(self.pass_on(Why::Expired));
+        effects
+    }
+
+    fn take_receipt(&mut self, is_delivered: bool) -> Vec<Effect> {
+        match (self.state.life, is_delivered) {
+            // nothing was sent that it could speak of
+            (Life::Owed { .. } | Life::Failed | Life::Expired, _) if self.state.attempts == 0 => {
+                vec![Effect::Stray]
+            }
+            (Life::Owed { .. } | Life::Sent { .. } | Life::Failed | Life::Expired, true) => {
+                self.enter(Life::Delivered)
+            }
+            (Life::Owed { .. } | Life::Sent { .. }, false) => {
+                let mut effects = self.enter(Life::Failed);
+                effects.extend(self.pass_on(Why::Refused));
+                effects
+            }
+            // the same receipt twice
+            (Life::Delivered, true) | (Life::Failed, false) => Vec::new(),
+            (Life::Delivered | Life::Expired, false) => vec![Effect::Stray],
+        }
+    }
+
+    fn enter(&mut self, life: Life) -> Vec<Effect> {
+        self.state.life = life;
+        vec![Effect::Changed(self.state())]
+    }
+
+    fn pass_on(&mut self, why: Why) -> Vec<Effect> {
+        if self.state.passed_on.is_some() || self.state.is_recalled {
+            return Vec::new();
+        }
+        self.state.passed_on = Some(why);
+        vec![Effect::PassOn(why)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::clamped(second * 1_000)
+    }
+
+    fn message() -> Notification {
+        Notification::new(NotificationId(7), Schedule::URGENT, at(0))
+    }
+
+    fn shown(effect: Effect) -> String {
+        match effect {
+            Effect::Attempt { number, .. } => format!("attempt {number}"),
+            Effect::Changed(state) => state.word().to_owned(),
+            Effect::PassOn(why) => format!("pass on: {why:?}").to_lowercase(),
+            Effect::Stray => "stray".to_owned(),
+        }
+    }
+
+    fn event(word: &str) -> Event {
+        match word {
+            "taken" => Event::Accepted { has_receipt: true },
+            "taken-blind" => Event::Accepted { has_receipt: false },
+            "busy" => Event::Refused(Fault::Transient),
+            "never" => Event::Refused(Fault::Permanent),
+            "arrived" => Event::Receipt { is_delivered: true },
+            "lost" => Event::Receipt { is_delivered: false },
+            "recalled" => Event::Recalled,
+            _ => Event::Tick,
+        }
+    }
+
+    /// `3:taken`: every deadline up to a word's second is kept before it.
+    fn check(words: &str, expected: &Expect) {
+        let mut message = message();
+        let mut lines = String::new();
+        for word in words.split_whitespace() {
+            message = Notification::restore(&message.snapshot(), Schedule::URGENT).unwrap();
+            let (now, word) = word.split_once(':').unwrap();
+            let now = at(now.parse().unwrap());
+            let mut steps = Vec::new();
+            while let Some(deadline) = message.deadline().filter(|deadline| *deadline <= now) {
+                steps
+                    .extend(message.step(Event::Tick, deadline).into_iter().map(|e| (deadline, e)));
+            }
+            steps.extend(message.step(event(word), now).into_iter().map(|effect| (now, effect)));
+            for (now, effect) in steps {
+                writeln!(lines, "{} {}", now.as_ms() / 1_000, shown(effect)).unwrap();
+            }
+        }
+        expected.assert_eq(&lines);
+    }
+
+    #[test]
+    fn a_message_is_taken_and_arrives() {
+        check(
+            "0:tick 1:taken 4:arrived 9:arrived 999:lost",
+            &expect![[r#"
+            0 attempt 1
+            1 sent
+            4 delivered
+            999 stray
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_refused_for_now_is_tried_ever_more_seldom_and_passed_on_meanwhile() {
+        check(
+            "0:tick 1:busy 7:busy 23:busy 54:busy 115:taken 116:arrived",
+            &expect![[r#"
+            0 attempt 1
+            6 attempt 2
+            22 attempt 3
+            23 pass on: stalled
+            53 attempt 4
+            114 attempt 5
+            115 sent
+            116 delivered
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_passed_on_at_once() {
+        check(
+            "0:tick 1:never 2:never 999:tick",
+            &expect![[r#"
+            0 attempt 1
+            1 failed
+            1 pass on: refused
+        "#]],
+        );
+        check(
+            "0:tick 1:taken 5:lost 6:arrived",
+            &expect![[r#"
+            0 attempt 1
+            1 sent
+            5 failed
+            5 pass on: refused
+            6 delivered
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_receipt_that_stays_out_passes_the_message_on() {
+        check(
+            "0:tick 1:taken 400:tick 900:arrived",
+            &expect![[r#"
+            0 attempt 1
+            1 sent
+            301 pass on: unconfirmed
+            900 delivered
+        "#]],
+        );
+        check(
+            "0:tick 1:taken-blind 9999:tick",
+            &expect![[r#"
+            0 attempt 1
+            1 sent
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_receipt_may_come_before_the_channels_own_word_but_not_before_an_attempt() {
+        check(
+            "0:tick 1:arrived 2:taken 3:busy 9999:tick",
+            &expect![[r#"
+            0 attempt 1
+            1 delivered
+        "#]],
+        );
+        let mut untried = message();
+        assert_eq!(untried.step(event("arrived"), at(0)), [Effect::Stray]);
+        assert_eq!(untried.state(), NotificationState::Owed);
+    }
+
+    #[test]
+    fn an_attempt_of_which_nothing_is_heard_is_made_again_under_the_same_id() {
+        let mut message = message();
+        let first = message.step(Event::Tick, at(0));
+        assert_eq!(message.step(Event::Tick, at(30)), []);
+        let again = message.step(Event::Tick, at(35));
+        let id = |effects: &[Effect]| match effects {
+            [Effect::Attempt { id, .. }] => *id,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(id(&first), id(&again));
+    }
+
+    #[test]
+    fn a_recalled_message_is_not_sent_but_one_on_its_way_is_waited_for() {
+        let mut early = message();
+        assert_eq!(
+            early.step(Event::Recalled, at(0)),
+            [Effect::Changed(NotificationState::Expired)]
+        );
+        assert_eq!(early.deadline(), None);
+        check(
+            "0:tick 1:recalled 2:taken",
+            &expect![[r#"
+            0 attempt 1
+            2 sent
+        "#]],
+        );
+        check(
+            "0:tick 1:recalled 2:busy 999:tick",
+            &expect![[r#"
+            0 attempt 1
+            2 expired
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_message_expires() {
+        let mut message = message();
+        let mut now = at(0);
+        let mut said = Vec::new();
+        while let Some(deadline) = message.deadline() {
+            now = deadline;
+            for effect in message.step(Event::Tick, now) {
+                match effect {
+                    Effect::Attempt { .. } => said.extend(message.step(event("busy"), now)),
+                    Effect::Changed(_) | Effect::PassOn(_) | Effect::Stray => said.push(effect),
+                }
+            }
+        }
+        assert_eq!(now, at(7_200));
+        let expired = Effect::Changed(NotificationState::Expired);
+        assert_eq!(said, [Effect::PassOn(Why::Stalled), expired]);
+        assert!(message.attempts() < 40, "{}", message.attempts());
+    }
+
+    #[test]
+    fn every_kept_state_stays_readable() {
+        let mut message = message();
+        message.step(Event::Tick, at(0));
+        message.step(event("taken"), at(1));
+        let golden = include_str!("../../tests/fixtures/alarm/notification_v1.json");
+        assert_eq!(message.snapshot(), golden.trim_end());
+        assert_eq!(Notification::restore(golden, Schedule::URGENT).unwrap(), message);
+    }
+
+    proptest! {
+        #[test]
+        fn it_always_ends_and_is_passed_on_at_most_once(
+            events in prop::collection::vec((0_usize..9, 0_i64..400), 0..40),
+        ) {
+            let words =
+                ["tick", "taken", "taken-blind", "busy", "never", "arrived", "lost", "recalled", "tick"];
+            let mut message = message();
+            let (mut now, mut passed_on) = (0, 0);
+            let mut was_delivered = false;
+            for (word, forward) in events {
+                now += forward;
+                for effect in message.step(event(words[word]), at(now)) {
+                    passed_on += u32::from(matches!(effect, Effect::PassOn(_)));
+                    if let Effect::Attempt { number, .. } = effect {
+                        prop_assert_eq!(number, message.attempts());
+                        prop_assert!(at(now) < at(7_200));
+                    }
+                }
+                prop_assert!(!was_delivered || message.state() == NotificationState::Delivered);
+                was_delivered = message.state() == NotificationState::Delivered;
+            }
+            let mut ticks = 0;
+            while let Some(deadline) = message.deadline() {
+                let effects = message.step(Event::Tick, deadline.max(at(now)));
+                passed_on += effects.iter().map(|e| u32::from(matches!(e, Effect::PassOn(_)))).sum::<u32>();
+                ticks += 1;
+                prop_assert!(ticks < 200);
+            }
+            prop_assert!(passed_on <= 1);
+            prop_assert_ne!(message.state(), NotificationState::Owed);
+        }
+    }
+}
