@@ -5,5 +5,8 @@
 //! and `sms` its text. All machines have the same four verbs: `step`, `deadline`, `snapshot`,
 //! `restore`. They are told `now`, and never ask.
 
+pub mod alarm;
 pub mod below_mandate;
+pub mod no_data;
+pub mod notification;
 pub mod snapshot;
