@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod below_mandate;
+pub mod escalation;
 pub mod no_data;
 pub mod notification;
 pub mod snapshot;

@@ -1,0 +1,354 @@
+//! Whom to tell of one alarm next, until somebody takes it on.
+//!
+//! Each rung of the ladder is due so long after the alarm was raised. It tells its contact, or who
+//! is on duty then; nobody is told twice, unless a later rung names the contact itself, and then
+//! not within [`QUIET_MS`] of the time before. A rung rests on those whom it told, and on those
+//! whom it would have told but for that. When none of them can be reached (each way of each was
+//! tried for good), or there are none, the next rung does not wait for its time. So somebody is
+//! always being told while there is somebody left.
+//!
+//! When the ladder has ended and nobody has taken the alarm on, that is said after
+//! [`REMINDER_MS`], and its last rung is told again then and every [`REMINDER_MS`] after,
+//! [`REMINDERS`] times (a night); where none of it can be reached, all who were told. That the
+//! reminders have ended is said, too, and so is that nobody can be reached.
+//!
+//! An acknowledgement ends all of this, and so does the alarm's end. Messages that no channel has
+//! taken are recalled. When the alarm is over, whoever a channel took a message for is told so,
+//! once, and nobody else.
+//!
+//! The ladder is that of the moment when the alarm was raised; contacts and rotas are those of the
+//! moment of telling. What grows is bounded by the ladder: a message for each way of each person
+//! on it, and as many reminders as there are.
+
+mod event;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use model::{
+    alarm::notification_id,
+    contact::Contact,
+    ids::{AlarmId, ContactId, NotificationId},
+    ladder::Ladder,
+    time::Timestamp,
+};
+
+pub use self::event::{Effect, Event, Occasion, Owed, People};
+use self::state::{Message, Person, Phase, State, Step};
+use crate::snapshot::{self, RestoreError};
+
+/// How long nobody is told of one alarm again.
+pub const QUIET_MS: i64 = 600_000;
+/// How long after its last rung a ladder has ended, and from one reminder to the next.
+pub const REMINDER_MS: i64 = 1_800_000;
+/// How often the last rung is reminded.
+pub const REMINDERS: u32 = 16;
+
+/// The machine of one alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    state: State,
+}
+
+const MACHINE: &str = "escalation";
+
+impl Escalation {
+    /// An alarm that is raised now.
+    pub fn open(
+        alarm: AlarmId,
+        ladder: &Ladder,
+        people: People<'_>,
+        now: Timestamp,
+    ) -> (Self, Vec<Effect>) {
+        let state = State {
+            alarm,
+            raised_at: now,
+            phase: Phase::Open,
+            steps: ladder.rungs.iter().map(Step::of).collect(),
+            told: 0,
+            rests_on: Vec::new(),
+            rounds: 0,
+            reminders: 0,
+            remind_at: None,
+            is_nobody_said: false,
+            people: Vec::new(),
+            waiting: Vec::new(),
+        };
+        let mut machine = Self { state };
+        let effects = machine.step(Event::Tick, people, now);
+        (machine, effects)
+    }
+
+    /// Its state, to be stored together with the messages that are owed.
+    pub fn snapshot(&self) -> String {
+        snapshot::write(MACHINE, &self.state)
+    }
+
+    /// The machine as it was. What fell due meanwhile is due at the next [`Event::Tick`].
+    pub fn restore(text: &str) -> Result<Self, RestoreError> {
+        Ok(Self { state: snapshot::read(MACHINE, text)? })
+    }
+
+    /// When it wants a [`Event::Tick`].
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.state.phase {
+            Phase::Open => self.next_due().or(self.state.remind_at),
+            Phase::Taken | Phase::Over => None,
+        }
+    }
+
+    /// What follows from an event, with the people of the registry in force.
+    pub fn step(&mut self, event: Event, people: People<'_>, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Tick => {}
+            Event::Acknowledged if self.state.phase == Phase::Open => {
+                self.state.phase = Phase::Taken;
+                self.recall(&mut effects);
+            }
+            Event::Over if self.state.phase != Phase::Over => {
+                self.state.phase = Phase::Over;
+                self.recall(&mut effects);
+                for place in 0..self.state.people.len() {
+                    self.say_over(place, people, &mut effects);
+                }
+            }
+            Event::Acknowledged | Event::Over => {}
+            Event::Sent(id) => self.reach(id, people, &mut effects),
+            Event::Unreached(id) => self.pass_on(id, people, now, &mut effects),
+        }
+        if self.state.phase == Phase::Open {
+            self.climb(people, now, &mut effects);
+            self.remind(people, now, &mut effects);
+        }
+        effects
+    }
+
+    /// When the next rung is due by its time.
+    fn next_due(&self) -> Option<Timestamp> {
+        let next = self.state.steps.get(self.state.told)?;
+        Some(self.state.raised_at.plus_ms(next.after_ms()))
+    }
+
+    /// Tells rung after rung, as far as they are due or the one before rests on nobody.
+    fn climb(&mut self, people: People<'_>, now: Timestamp, effects: &mut Vec<Effect>) {
+        while let Some(due_at) = self.next_due() {
+            let rests = self.state.rests_on.iter().any(|place| self.is_reachable(*place));
+            // before the first rung nobody is waited for but the clock
+            if now < due_at && (rests || self.state.told == 0) {
+                return;
+            }
+            if let Some(step) = self.state.steps.get(self.state.told).cloned() {
+                self.state.told += 1;
+                self.tell(&step, people, now, effects);
+            }
+            if self.next_due().is_none() {
+                self.state.remind_at = Some(now.plus_ms(REMINDER_MS));
+            }
+        }
+        let is_nobody = self.next_due().is_none()
+            && (0..self.state.people.len()).all(|place| !self.is_reachable(place));
+        if is_nobody && !self.state.is_nobody_said {
+            effects.push(Effect::NobodyReached);
+        }
+        self.state.is_nobody_said = is_nobody;
+    }
+
+    fn tell(&mut self, step: &Step, people: People<'_>, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.state.rounds += 1;
+        self.state.rests_on.clear();
+        let is_named = matches!(step, Step::Contact { .. });
+        for contact in step.who(people, now) {
+            let known = self.state.people.iter().position(|person| person.contact == contact);
+            let told_at =
+                known.and_then(|place| self.state.people.get(place)).map(|person| person.told_at);
+            let is_quiet = told_at.is_some_and(|told_at| now < told_at.plus_ms(QUIET_MS));
+            let occasion = if told_at.is_some() { Occasion::Reminder } else { Occasion::Raised };
+            match known {
+                Some(place) if is_quiet => self.state.rests_on.push(place),
+                Some(_) if !is_named => {}
+                Some(_) | None => {
+                    if let Some((place, owed)) = self.owe(&contact, occasion, people, now) {
+                        self.state.rests_on.push(place);
+                        effects.push(owed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Owes somebody a message by his first way; the place of whoever can be told.
+    fn owe(
+        &mut self,
+        contact: &ContactId,
+        occasion: Occasion,
+        people: People<'_>,
+        now: Timestamp,
+    ) -> Option<(usize, Effect)> {
+        let known = people.contacts.get(contact)?;
+        let owed = self.message(known, occasion, self.state.rounds, 0)?;
+        let id = owed.id;
+        let place = self.state.people.iter().position(|person| person.contact == *contact);
+        let place = place.unwrap_or(self.state.people.len());
+        let person = Person {
+            contact: contact.clone(),
+            told_at: now,
+            last: id,
+            occasion,
+            round: self.state.rounds,
+            way: 0,
+            is_lost: false,
+            reached_by: self.state.people.get(place).and_then(|known| known.reached_by),
+        };
+        match self.state.people.get_mut(place) {
+            Some(known) => *known = person,
+            None => self.state.people.push(person),
+        }
+        self.state.waiting.push(Message { id, person: place, way: 0 });
+        Some((place, Effect::Owe(owed)))
+    }
+
+    fn message(&self, contact: &Contact, occasion: Occasion, round: u32, way: u8) -> Option<Owed> {
+        let reach = contact.reach.get(usize::from(way))?;
+        let alarm = self.state.alarm;
+        let word = format!("{} {round}", occasion.word());
+        Some(Owed {
+            id: notification_id(alarm, &word, &contact.id, way),
+            alarm,
+            occasion,
+            contact: contact.id.clone(),
+            locale: contact.locale,
+            channel: reach.channel.clone(),
+            to: reach.to.clone(),
+        })
+    }
+
+    fn is_reachable(&self, place: usize) -> bool {
+        self.state.people.get(place).is_some_and(|person| !person.is_lost)
+    }
+
+    fn recall(&self, effects: &mut Vec<Effect>) {
+        effects.extend(self.state.waiting.iter().map(|message| Effect::Recall(message.id)));
+    }
+
+    /// A channel took a message: whom it is for was told.
+    fn reach(&mut self, id: NotificationId, people: People<'_>, effects: &mut Vec<Effect>) {
+        let Some(at) = self.state.waiting.iter().position(|message| message.id == id) else {
+            return;
+        };
+        let message = self.state.waiting.remove(at);
+        let Some(person) = self.state.people.get_mut(message.person) else { return };
+        let is_first = person.reached_by.is_none();
+        person.reached_by = Some(message.way);
+        if person.occasion != Occasion::Over {
+            // tried in vain before, and taken after all
+            person.is_lost = false;
+        }
+        if is_first && self.state.phase == Phase::Over {
+            self.say_over(message.person, people, effects);
+        }
+    }
+
+    /// Tells whoever was told that the alarm is over, by the way that reached him.
+    fn say_over(&mut self, place: usize, people: People<'_>, effects: &mut Vec<Effect>) {
+        let Some(person) = self.state.people.get(place) else { return };
+        let (Some(way), Some(contact)) = (person.reached_by, people.contacts.get(&person.contact))
+        else {
+            return;
+        };
+        if person.occasion == Occasion::Over {
+            return;
+        }
+        let owed = self
+            .message(contact, Occasion::Over, 0, way)
+            .or_else(|| self.message(contact, Occasion::Over, 0, 0));
+        let Some(owed) = owed else { return };
+        if let Some(person) = self.state.people.get_mut(place) {
+            (person.last, person.occasion) = (owed.id, Occasion::Over);
+            (person.round, person.way) = (0, way);
+        }
+        self.state.waiting.push(Message { id: owed.id, person: place, way });
+        effects.push(Effect::Owe(owed));
+    }
+
+    /// A message may not arrive: the person's next way, if it was his newest one.
+    fn pass_on(
+        &mut self,
+        id: NotificationId,
+        people: People<'_>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(place) = self.state.people.iter().position(|person| person.last == id) else {
+            return;
+        };
+        let Some(person) = self.state.people.get(place) else { return };
+        let is_wanted = self.state.phase == Phase::Open || person.occasion == Occasion::Over;
+        if !is_wanted {
+            return;
+        }
+        let way = person.way.saturating_add(1);
+        let owed = people
+            .contacts
+            .get(&person.contact)
+            .and_then(|contact| self.message(contact, person.occasion, person.round, way));
+        let Some(person) = self.state.people.get_mut(place) else { return };
+        let Some(owed) = owed else {
+            person.is_lost = true;
+            return;
+        };
+        (person.last, person.way, person.told_at) = (owed.id, way, now);
+        self.state.waiting.push(Message { id: owed.id, person: place, way });
+        effects.push(Effect::Owe(owed));
+    }
+
+    /// Reminds the last rung, or everybody where none of it can be reached. Where all of them were
+    /// told just now, it waits for the end of their quiet time.
+    fn remind(&mut self, people: People<'_>, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.state.remind_at.is_none_or(|remind_at| now < remind_at) {
+            return;
+        }
+        let told = self.whom_to_remind(people, now);
+        let quiet_until = |contact: &ContactId| {
+            let known = self.state.people.iter().find(|person| person.contact == *contact);
+            known.map(|person| person.told_at.plus_ms(QUIET_MS)).filter(|until| now < *until)
+        };
+        let quiet: Vec<Option<Timestamp>> = told.iter().map(quiet_until).collect();
+        let waits = quiet.iter().copied().min().flatten();
+        if self.state.reminders < REMINDERS && waits.is_some() {
+            self.state.remind_at = waits;
+            return;
+        }
+        if self.state.reminders == 0 {
+            effects.push(Effect::LadderEnded);
+        }
+        if self.state.reminders == REMINDERS {
+            self.state.remind_at = None;
+            effects.push(Effect::RemindersEnded);
+            return;
+        }
+        self.state.reminders += 1;
+        self.state.rounds += 1;
+        self.state.remind_at = Some(now.plus_ms(REMINDER_MS));
+        self.state.rests_on.clear();
+        for (contact, _) in told.iter().zip(quiet).filter(|(_, quiet)| quiet.is_none()) {
+            if let Some((place, owed)) = self.owe(contact, Occasion::Reminder, people, now) {
+                self.state.rests_on.push(place);
+                effects.push(owed);
+            }
+        }
+    }
+
+    fn whom_to_remind(&self, people: People<'_>, now: Timestamp) -> Vec<ContactId> {
+        let last = self.state.steps.last().map(|step| step.who(people, now)).unwrap_or_default();
+        let is_lost = |contact: &ContactId| {
+            let known = self.state.people.iter().find(|person| person.contact == *contact);
+            known.is_some_and(|person| person.is_lost) || !people.contacts.contains_key(contact)
+        };
+        if last.iter().all(is_lost) {
+            self.state.people.iter().map(|person| person.contact.clone()).collect()
+        } else {
+            last
+        }
+    }
+}

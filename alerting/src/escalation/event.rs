@@ -1,0 +1,98 @@
+//! What the ladder of an alarm is told, and what it asks for.
+
+use std::collections::BTreeMap;
+
+use model::{
+    contact::{Contact, Locale, Personal},
+    ids::{AlarmId, ChannelId, ContactId, NotificationId, RotaId},
+    registry::Registry,
+    rota::Rota,
+};
+use serde::{Deserialize, Serialize};
+
+/// The people of the registry in force.
+#[derive(Debug, Clone, Copy)]
+pub struct People<'a> {
+    /// Contacts by id.
+    pub contacts: &'a BTreeMap<ContactId, Contact>,
+    /// Rotas by id.
+    pub rotas: &'a BTreeMap<RotaId, Rota>,
+}
+
+impl<'a> From<&'a Registry> for People<'a> {
+    fn from(registry: &'a Registry) -> Self {
+        Self { contacts: &registry.contacts, rotas: &registry.rotas }
+    }
+}
+
+/// What the machine is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The deadline has passed.
+    Tick,
+    /// A person took the alarm on.
+    Acknowledged,
+    /// The alarm is over.
+    Over,
+    /// A channel took this message.
+    Sent(NotificationId),
+    /// This message asks to be passed on.
+    Unreached(NotificationId),
+}
+
+/// What follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A message is owed.
+    Owe(Owed),
+    /// This message is needed no longer, if no channel has taken it.
+    Recall(NotificationId),
+    /// The ladder has ended and nobody has taken the alarm on.
+    LadderEnded,
+    /// The reminders have ended, and nobody has.
+    RemindersEnded,
+    /// Nobody of the whole ladder can be reached; a person must act.
+    NobodyReached,
+}
+
+/// A message to one person by one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Its id, the same however often it is tried.
+    pub id: NotificationId,
+    /// The alarm that it speaks of.
+    pub alarm: AlarmId,
+    /// What it says of it.
+    pub occasion: Occasion,
+    /// To whom.
+    pub contact: ContactId,
+    /// In which language.
+    pub locale: Locale,
+    /// By which channel.
+    pub channel: ChannelId,
+    /// To which number or address there.
+    pub to: Personal,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// The alarm was raised.
+    Raised,
+    /// It still stands, and nobody has taken it on.
+    Reminder,
+    /// It is over.
+    Over,
+}
+
+impl Occasion {
+    /// The word for it, which ids of messages are made of.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Reminder => "reminder",
+            Self::Over => "over",
+        }
+    }
+}
