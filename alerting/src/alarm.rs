@@ -201,7 +201,9 @@ impl Alarm {
 
     /// It waits for nothing by itself.
     pub const fn deadline(&self) -> Option<Timestamp> {
-        None
+        match self.life {
+            Life::Pending | Life::Standing | Life::Cleared | Life::Over => None,
+        }
     }
 
     /// Its id.

@@ -10,4 +10,5 @@ pub mod below_mandate;
 pub mod escalation;
 pub mod no_data;
 pub mod notification;
+pub mod sms;
 pub mod snapshot;

@@ -33,6 +33,7 @@ pub const RETURN_MAX_MS: i64 = 120_000;
 
 /// What the rule asks for, of one gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the unit ends the name of a bare number")]
 pub struct Rule {
     /// How often the gauge is read.
     pub interval_ms: i64,

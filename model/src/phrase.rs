@@ -33,15 +33,27 @@ phrases! {
     /// Released flow is below what is mandated.
     BelowMandate = "below_mandate",
         "{station}下泄{released}，低于核定{required}m³/s{share}，{since}起。",
-        "{station}: release {released} below mandate {required} m3/s{share} since {since}.";
+        "{station}: flow {released} below {required} m3/s{share} since {since}.";
     /// Released flow is what it must be again.
     BackAtMandate = "back_at_mandate",
         "{station}已恢复：下泄{released}，核定{required}m³/s，{since}至{until}不足。",
-        "{station}: back to normal, release {released}, mandate {required} m3/s, below {since} to {until}.";
+        "{station}: back to normal, flow {released} of {required} m3/s, low {since} to {until}.";
     /// Nothing is mandated any longer.
     NothingMandated = "nothing_mandated",
         "{station}告警结束：下泄{released}m³/s，现无核定流量，{since}至{until}不足。",
-        "{station}: alarm over, release {released} m3/s, nothing mandated now, below {since} to {until}.";
+        "{station}: alarm over, flow {released} m3/s, nothing mandated now, low {since} to {until}.";
+    /// The same in fewer words, for where there is no room.
+    BelowMandateInBrief = "below_mandate_in_brief",
+        "{station}下泄{released}<{required}m³/s{share}，{since}起",
+        "{station}: flow {released} below {required} m3/s{share} since {since}.";
+    /// The same in fewer words.
+    BackAtMandateInBrief = "back_at_mandate_in_brief",
+        "{station}恢复{released}，核定{required}m³/s，{since}起",
+        "{station}: normal, flow {released} of {required} m3/s, since {since}.";
+    /// The same in fewer words.
+    NothingMandatedInBrief = "nothing_mandated_in_brief",
+        "{station}告警结束，下泄{released}m³/s，{since}起",
+        "{station}: alarm over, flow {released} m3/s, since {since}.";
     /// A gauge is silent.
     NoData = "no_data",
         "{station}无数据，{since}起。",
@@ -56,12 +68,14 @@ phrases! {
         "{station}: alarm rule withdrawn, alarm since {since} is over.";
     /// A share of the mandate that a rule asks for, where it is not all of it.
     Share = "share", "的{percent}", " ({percent})";
+    /// Before a number that was rounded.
+    About = "about", "约", "~";
     /// At least; before a number that some outlet is missing in.
     AtLeast = "at_least", "≥", ">=";
     /// The section below the dam.
-    SectionDam = "section_dam", "坝下", " dam";
+    SectionDam = "section_dam", "·坝下", " dam";
     /// The section below the powerhouse.
-    SectionTail = "section_tail", "尾水", " tail";
+    SectionTail = "section_tail", "·尾水", " tail";
 }
 
 #[cfg(test)]
