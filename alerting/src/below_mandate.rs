@@ -315,7 +315,11 @@ impl BelowMandate {
             }
             Phase::Raised { began_at, .. } => effects.push(Effect::Withdrawn { began_at }),
         }
+        // a rule that comes back goes on from here, and finds no run that was an alarm before
+        let newest = self.state.newest.map(|known| Newest { standing: Standing::Unknown, ..known });
         *self = Self::new(self.rule);
+        self.state.fine_at = newest.map(|newest| newest.point.at.plus_ms(1));
+        self.state.newest = newest;
     }
 
     /// Hands over what ended unnoticed, once nothing more of the past has come for a while.

@@ -42,7 +42,7 @@ pub enum Effect {
         /// When it was known to be over, by the meters.
         at: Timestamp,
     },
-    /// The alarm is raised.
+    /// The alarm is raised; without having been pending where the delay has passed already.
     Raised {
         /// When the run began, by the meters.
         began_at: Timestamp,

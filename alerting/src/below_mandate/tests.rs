@@ -711,34 +711,49 @@ proptest! {
 proptest! {
     #[test]
     fn raised_and_cleared_take_turns_and_late_data_and_losses_never_clear(
-        rule in delays(), events in histories(),
+        rule in delays(), events in histories(), withdrawn_at in 0_usize..80,
     ) {
         let mut machine = BelowMandate::new(rule);
-        let mut is_raised = false;
-        let mut latest = None;
-        for event in events {
+        let (mut is_pending, mut is_raised) = (false, false);
+        // the beginnings that ids are made of
+        let mut begun = Vec::new();
+        for (place, event) in events.into_iter().enumerate() {
             let is_live = matches!(event, Event::Live(_));
             let is_loss = matches!(event, Event::Lost(_));
-            let effects = machine.step(event, at(0));
+            let mut effects = machine.step(event, at(0));
             prop_assert!(!is_loss || effects.is_empty(), "{:?}", effects);
+            if place == withdrawn_at {
+                effects.extend(machine.step(Event::Withdrawn, at(0)));
+            }
             for effect in effects {
                 match effect {
+                    Effect::Pending { began_at } => {
+                        prop_assert!(!is_pending && !is_raised && begun.last() < Some(&began_at));
+                        begun.push(began_at);
+                        is_pending = true;
+                    }
                     Effect::Raised { began_at, .. } => {
                         prop_assert!(!is_raised);
-                        // so that no two alarms of a section have one id
-                        prop_assert!(latest < Some(began_at), "{:?} {:?}", latest, began_at);
-                        latest = Some(began_at);
-                        is_raised = true;
+                        if !is_pending {
+                            prop_assert!(begun.last() < Some(&began_at));
+                            begun.push(began_at);
+                        }
+                        (is_pending, is_raised) = (false, true);
                     }
                     Effect::Cleared { began_at, recovered_at, .. } => {
                         prop_assert!(is_raised && is_live && began_at < recovered_at);
                         is_raised = false;
                     }
-                    Effect::Moved { began_at } if is_raised => {
-                        prop_assert!(Some(began_at) < latest);
+                    Effect::Dropped { .. } => {
+                        prop_assert!(is_pending);
+                        is_pending = false;
                     }
-                    Effect::Pending { .. } | Effect::Moved { .. } | Effect::Dropped { .. }
-                    | Effect::Withdrawn { .. } | Effect::Digest(_) => {}
+                    Effect::Withdrawn { .. } => {
+                        prop_assert!(is_raised && place == withdrawn_at);
+                        is_raised = false;
+                    }
+                    Effect::Moved { .. } => prop_assert!(is_pending || is_raised),
+                    Effect::Digest(_) => {}
                 }
             }
         }
