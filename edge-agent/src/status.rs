@@ -3,7 +3,7 @@
 pub mod page;
 
 use model::{
-    ids::{BootId, Epoch, Sequence},
+    ids::{BootId, Epoch},
     time::Timestamp,
     wire::status_v1::{BusStatus, ClockStatus, SpoolStatus, Status},
 };
@@ -20,25 +20,6 @@ const QUIET_MS: i64 = 900_000;
 const QUEUED: u64 = 16;
 const DRAINED: u64 = 4;
 
-/// How the spool stands, as far as a status tells.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Queue {
-    /// The spool's.
-    pub epoch: Option<Epoch>,
-    /// On flash, committed batches included.
-    pub bytes: u64,
-    /// Until the oldest queued batch would be overwritten.
-    pub hours_left: f64,
-    /// Batches that no notice has named.
-    pub queued: u64,
-    /// The lowest of them in the current epoch.
-    pub oldest_queued: Option<Sequence>,
-    /// Moment of its first reading.
-    pub queued_from: Option<Timestamp>,
-    /// Readings ever dropped for want of room.
-    pub overwritten: u64,
-}
-
 /// The status document of an agent that is there.
 #[derive(Debug, Clone)]
 pub struct Online<'a> {
@@ -52,8 +33,10 @@ pub struct Online<'a> {
     pub is_trusted: bool,
     /// How far the wall clock is off, by the kernel.
     pub offset_ms: Option<i64>,
-    /// The queue.
-    pub queue: Queue,
+    /// The spool's.
+    pub epoch: Option<Epoch>,
+    /// What is queued in it.
+    pub spool: SpoolStatus,
     /// The lines and devices.
     pub buses: Vec<BusStatus>,
 }
@@ -61,26 +44,17 @@ pub struct Online<'a> {
 impl Online<'_> {
     /// As it stands at `at`.
     pub fn status(self, at: Timestamp) -> Status {
-        let Queue { epoch, bytes, hours_left, queued, oldest_queued, queued_from, overwritten } =
-            self.queue;
         Status {
             online: true,
             at: Some(at),
             boot_id: Some(self.boot_id),
-            epoch,
+            epoch: self.epoch,
             clock: Some(ClockStatus {
                 trust: self.trust.to_owned(),
                 trusted: self.is_trusted,
                 offset_ms: self.offset_ms,
             }),
-            spool: Some(SpoolStatus {
-                bytes,
-                hours_left,
-                queued,
-                oldest_queued,
-                queued_from,
-                overwritten,
-            }),
+            spool: Some(self.spool),
             buses: self.buses,
             ..Status::offline(self.version)
         }
@@ -161,14 +135,16 @@ mod tests {
                 state: "ok".to_owned(),
                 devices: vec![device],
             }];
-            let queue = Queue { queued: parts[2].parse().unwrap(), ..Queue::default() };
+            let queued = parts[2].parse().unwrap();
+            let spool = SpoolStatus { queued, ..SpoolStatus::default() };
             let online = Online {
                 version: "1",
                 boot_id: BootId(1),
                 trust: "system",
                 is_trusted: true,
                 offset_ms: None,
-                queue,
+                epoch: None,
+                spool,
                 buses,
             };
             let status = online.status(at);

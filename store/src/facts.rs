@@ -76,6 +76,18 @@ pub struct EpochRow {
     pub batches: u64,
     /// The end of the epoch before, where the agent knew it.
     pub previous: Option<Previous>,
+    /// What came of it that the agent's last status does not speak of; `None` where that status
+    /// is of another epoch.
+    pub since: Option<Since>,
+}
+
+/// What came of an epoch after a status of its agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// The first sequence that the status does not speak of.
+    pub next_sequence: Sequence,
+    /// How many batches came from there on; `None` where they are too many to count.
+    pub batches: Option<u64>,
 }
 
 impl EpochRow {

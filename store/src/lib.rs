@@ -32,9 +32,11 @@ pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash, VerdictGiven}
 pub use facts::{
     AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
     PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
-    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, StoredBatch,
+    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, Since,
+    StoredBatch,
 };
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
+pub use queued::Holes;
 pub use refusals::Refusals;
 pub use shell::{
     ANCHOR_WINDOW_MS, AddToken, Append, AppendOnce, BackupError, Decided, GivenUp, Import,

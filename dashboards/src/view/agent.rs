@@ -144,79 +144,14 @@ impl EpochView {
             last_sequence: row.last_sequence,
             batches: row.batches,
             holes: row.holes(),
-            holes_are: holes_are(row, heard),
+            holes_are: row.holes_are(heard).word(),
         }
-    }
-}
-
-/// The agent drops its oldest first: below its oldest queued sequence a hole is lost, from there
-/// on it is queued. Where it has nothing queued, that speaks for what it had made by then, so for
-/// every hole only if nothing has come since.
-fn holes_are(row: &EpochRow, heard: Option<(&Status, Timestamp)>) -> &'static str {
-    if row.holes() == 0 {
-        return "none";
-    }
-    let Some((status, at)) = heard else { return "unknown" };
-    let Some(spool) = &status.spool else { return "unknown" };
-    let is_own = status.epoch == Some(row.epoch);
-    match spool.oldest_queued.filter(|_| is_own) {
-        None if (is_own || spool.queued == 0) && at >= row.last_at => "lost",
-        None => "unknown",
-        Some(oldest) if oldest > row.last_sequence => "lost",
-        Some(oldest) if oldest <= row.first_sequence => "queued",
-        // From `oldest` on there is room for so many holes; if there are more, some are lost.
-        Some(oldest) if row.holes() > row.last_sequence - oldest + 1 => "partly_lost",
-        Some(_) => "unknown",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use model::wire::status_v1::SpoolStatus;
-
     use super::*;
-
-    /// An epoch of batches 5 to 14, `batches` of which came, and a status of `queued` batches.
-    fn check(batches: u64, own: bool, queued: u64, oldest: Option<u64>, expected: &str) {
-        let at = |ms| Timestamp::from_ms(ms).unwrap();
-        let row = EpochRow {
-            epoch: Epoch(1),
-            first_at: at(0),
-            last_at: at(1_000),
-            first_sequence: 5,
-            last_sequence: 14,
-            batches,
-            previous: None,
-        };
-        let status = Status {
-            epoch: Some(Epoch(if own { 1 } else { 2 })),
-            spool: Some(SpoolStatus {
-                bytes: 0,
-                hours_left: 1.0,
-                queued,
-                oldest_queued: oldest,
-                queued_from: None,
-                overwritten: 0,
-            }),
-            ..Status::offline("0")
-        };
-        assert_eq!(holes_are(&row, Some((&status, at(2_000)))), expected);
-        if oldest.is_none() && expected == "lost" {
-            assert_eq!(holes_are(&row, Some((&status, at(999)))), "unknown", "too early a word");
-        }
-    }
-
-    #[test]
-    fn a_hole_is_queued_or_lost_and_never_guessed() {
-        check(10, true, 0, None, "none");
-        check(7, true, 0, None, "lost");
-        check(7, true, 3, Some(5), "queued");
-        check(7, true, 3, Some(15), "lost");
-        check(2, true, 3, Some(12), "partly_lost");
-        check(7, true, 3, Some(12), "unknown");
-        check(7, false, 3, Some(1), "unknown");
-        check(7, false, 0, None, "lost");
-    }
 
     #[test]
     fn an_agent_that_never_spoke_is_neither_online_nor_offline() {

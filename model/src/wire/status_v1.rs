@@ -52,7 +52,7 @@ pub struct ClockStatus {
 }
 
 /// What an agent has queued.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpoolStatus {
     /// On flash, committed ones included.
     pub bytes: u64,
@@ -64,6 +64,10 @@ pub struct SpoolStatus {
     pub oldest_queued: Option<Sequence>,
     /// Moment of its first reading.
     pub queued_from: Option<Timestamp>,
+    /// What the next batch of the current epoch will be called: nothing is said of what comes
+    /// from there on.
+    #[serde(default)]
+    pub next_sequence: Option<Sequence>,
     /// Readings ever dropped for want of room.
     pub overwritten: u64,
 }
@@ -143,6 +147,7 @@ mod tests {
                 queued: 3,
                 oldest_queued: Some(812),
                 queued_from: Some(Timestamp::from_ms(1_795_305_595_000).unwrap()),
+                next_sequence: Some(815),
                 overwritten: 0,
             }),
             buses: vec![BusStatus {

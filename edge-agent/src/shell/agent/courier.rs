@@ -14,7 +14,7 @@ use model::{
         commit_v1,
         refused_v1::{Reason, Refused},
         server_v1::ServerStatus,
-        status_v1::Status,
+        status_v1::{SpoolStatus, Status},
         topic::Topic,
     },
 };
@@ -35,7 +35,7 @@ use crate::{
         spool::{Command, Happening, Stats},
         wall_clock::MeasuringClock,
     },
-    status::{Online, Pace, Queue},
+    status::{Online, Pace},
     uplink::{Effect, Event, Strays, Uplink},
 };
 
@@ -318,13 +318,14 @@ impl Courier {
             trust: self.identity.trust,
             is_trusted,
             offset_ms,
-            queue: Queue {
-                epoch: stats.epoch,
+            epoch: stats.epoch,
+            spool: SpoolStatus {
                 bytes: stats.bytes,
                 hours_left: stats.hours_left,
                 queued: stats.queued,
                 oldest_queued: stats.oldest_queued,
                 queued_from: stats.queued_from,
+                next_sequence: stats.next_sequence,
                 overwritten: stats.overwritten,
             },
             buses: self.health.iter().map(|bus| bus.borrow().status()).collect(),

@@ -36,6 +36,8 @@ pub struct Stats {
     pub oldest_queued: Option<Sequence>,
     /// Moment of its first reading, where that is UTC.
     pub queued_from: Option<Timestamp>,
+    /// What the next batch will be called.
+    pub next_sequence: Option<Sequence>,
     /// Until the oldest queued batch would be overwritten, at the rate of what is held.
     pub hours_left: f64,
     /// Readings ever dropped for want of room.
@@ -52,6 +54,7 @@ impl fmt::Display for Stats {
             queued,
             oldest_queued,
             queued_from,
+            next_sequence: _,
             hours_left,
             overwritten,
         } = self;
@@ -95,6 +98,7 @@ pub(super) fn of(spool: &Spool, now: Moment) -> Stats {
         queued,
         oldest_queued,
         queued_from: oldest_at.and_then(utc),
+        next_sequence: Some(spool.next_sequence),
         hours_left: usage.hours_left(i64::from(spool.settings.hours), spool.settings.max_bytes),
         overwritten: spool.overwritten,
     }
@@ -145,6 +149,7 @@ fn read(database: &Connection, hours: u32, max_bytes: u64) -> rusqlite::Result<S
         queued,
         oldest_queued: oldest.map(|(sequence, _)| sequence.cast_unsigned()),
         queued_from: oldest.and_then(|(_, from_ms)| utc(from_ms)),
+        next_sequence: file::meta(&moment, "next_sequence")?.and_then(|text| text.parse().ok()),
         hours_left: usage.hours_left(i64::from(hours), max_bytes),
         overwritten: overwritten.unwrap_or(0),
     })

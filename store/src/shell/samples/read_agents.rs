@@ -11,11 +11,15 @@ use rusqlite::{Row, params};
 use super::{SamplesReader, counters, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
-    facts::{AgentPage, AgentRow, Counters, EpochRow, FeedRow, GapRow, PAGE_BYTES, SHOWN_EPOCHS},
-    queued,
+    facts::{
+        AgentPage, AgentRow, Counters, EpochRow, FeedRow, GapRow, PAGE_BYTES, SHOWN_EPOCHS, Since,
+    },
+    queued::queued_from,
     shell::error::StoreError,
 };
 
+/// Batches that are counted after a status: at one a second it is told four times as often.
+const MAX_SINCE: i64 = 4_096;
 /// What an epoch counts of a page, and an agent beside its status and its epochs.
 const EPOCH_BYTES: usize = 256;
 
@@ -40,10 +44,11 @@ impl SamplesReader {
                 break;
             }
             let (id, name) = id_and_name(row).map_err(&attempt)?;
-            let (epochs, epoch_count) = self.epochs(id)?;
+            let status: Option<String> = row.get(2).map_err(&attempt)?;
+            let (epochs, epoch_count) = self.epochs(id, read(status.as_deref()).as_ref())?;
             let row = AgentRow {
                 agent: name.parse().map_err(damaged)?,
-                status: row.get(2).map_err(&attempt)?,
+                status,
                 status_at: moment(row, 3).map_err(&attempt)?,
                 seen_at: moment(row, 4).map_err(&attempt)?,
                 epochs,
@@ -69,14 +74,18 @@ impl SamplesReader {
         let Some((id, status, at)) = found.map_err(StoreError::sql("look an agent up"))? else {
             return Ok(Timestamp::MAX);
         };
-        let status = status.and_then(|json| Status::decode(json.as_bytes()).ok());
-        let (epochs, _count) = self.epochs(id)?;
-        Ok(queued::from(&epochs, status.as_ref().zip(at)))
+        let status = read(status.as_deref());
+        let (epochs, _count) = self.epochs(id, status.as_ref())?;
+        Ok(queued_from(&epochs, status.as_ref().zip(at)))
     }
 
     /// The epochs of which something came last, by the moment they were first heard of, and how
     /// many there are.
-    fn epochs(&self, agent: i64) -> Result<(Vec<EpochRow>, u64), StoreError> {
+    fn epochs(
+        &self,
+        agent: i64,
+        status: Option<&Status>,
+    ) -> Result<(Vec<EpochRow>, u64), StoreError> {
         let attempt = StoreError::sql("list epochs");
         let sql = "SELECT epoch, first_at, last_at, first_sequence, last_sequence, batches,
               previous_epoch, previous_sequence
@@ -86,10 +95,34 @@ impl SamplesReader {
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let most = i64::try_from(SHOWN_EPOCHS).unwrap_or(i64::MAX);
         let epochs = statement.query_map([agent, most], epoch).map_err(&attempt)?;
-        let epochs: Vec<EpochRow> = epochs.collect::<Result<_, _>>().map_err(&attempt)?;
+        let mut epochs: Vec<EpochRow> = epochs.collect::<Result<_, _>>().map_err(&attempt)?;
+        for epoch in &mut epochs {
+            epoch.since = self.since(agent, epoch, status)?;
+        }
         let sql = "SELECT count(*) FROM ledger WHERE agent = ?1";
         let count = first_row(&self.connection, sql, [agent], |row| unsigned(row, 0));
         Ok((epochs, count.map_err(&attempt)?.unwrap_or(0)))
+    }
+
+    /// What came of an epoch that the agent's status does not speak of.
+    fn since(
+        &self,
+        agent: i64,
+        epoch: &EpochRow,
+        status: Option<&Status>,
+    ) -> Result<Option<Since>, StoreError> {
+        let own = status.filter(|status| status.epoch == Some(epoch.epoch));
+        let next = own.and_then(|status| status.spool.as_ref()?.next_sequence);
+        let Some(next_sequence) = next else { return Ok(None) };
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM admitted
+            WHERE agent = ?1 AND epoch = ?2 AND sequence >= ?3 LIMIT ?4)";
+        let from = i64::try_from(next_sequence).unwrap_or(i64::MAX);
+        let key = [agent, epoch.epoch.0.cast_signed(), from, MAX_SINCE];
+        let count = first_row(&self.connection, sql, key, |row| row.get::<_, i64>(0))
+            .map_err(StoreError::sql("count what came after a status"))?
+            .unwrap_or(0);
+        let batches = (count < MAX_SINCE).then_some(count.cast_unsigned());
+        Ok(Some(Since { next_sequence, batches }))
     }
 
     /// Feed rows after a position, at most `limit`.
@@ -172,6 +205,10 @@ impl SamplesReader {
     }
 }
 
+fn read(status: Option<&str>) -> Option<Status> {
+    status.and_then(|json| Status::decode(json.as_bytes()).ok())
+}
+
 fn id_and_name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
     Ok((row.get(0)?, row.get(1)?))
 }
@@ -204,6 +241,7 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRow> {
         last_sequence: unsigned(row, 4)?,
         batches: unsigned(row, 5)?,
         previous,
+        since: None,
     })
 }
 
