@@ -59,18 +59,25 @@ pub struct Parts {
     pub metrics: Metrics,
 }
 
+/// The consumer and what it knows.
+#[derive(Debug)]
+pub struct Consumer {
+    parts: Parts,
+    /// `None` at first and after a failure.
+    court: Option<Court>,
+}
+
 /// Runs until `stage` stops.
 pub async fn run(parts: Parts, stage: Stage) {
     let stop = stage.stopping();
-    let mut court = None;
+    let mut consumer = Consumer::new(parts);
     loop {
-        let wait = match pass(&parts, &mut court).await {
+        let wait = match consumer.pass().await {
             Ok(true) => Duration::ZERO,
             Ok(false) => PERIOD,
             Err(failure) => {
-                parts.metrics.failures.inc();
+                consumer.parts.metrics.failures.inc();
                 warn!(error = %Chain(&failure), "cannot judge; going back to what the journal has");
-                court = None;
                 PAUSE
             }
         };
@@ -82,19 +89,29 @@ pub async fn run(parts: Parts, stage: Stage) {
     }
 }
 
-async fn pass(parts: &Parts, court: &mut Option<Court>) -> Result<bool, StoreError> {
-    let entry = parts.journal.watch().borrow().registry.as_ref().map(|registry| registry.entry);
-    // Another registry may judge other sections, by other rules.
-    if court.as_ref().is_none_or(|court| court.entry != entry) {
-        *court = Some(Court::open(parts, entry).await?);
+impl Consumer {
+    /// Goes on where the journal left off.
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts, court: None }
     }
-    match court {
-        Some(court) => court.pass(parts).await,
-        None => Ok(false),
+
+    /// Takes up what has come and judges what is due; says whether there is more to do at once.
+    pub async fn pass(&mut self) -> Result<bool, StoreError> {
+        let Self { parts, court } = self;
+        let entry = parts.journal.watch().borrow().registry.as_ref().map(|known| known.entry);
+        // Another registry may judge other sections, by other rules.
+        let mut open = match court.take().filter(|court| court.entry == entry) {
+            Some(open) => open,
+            None => Court::open(parts, entry).await?,
+        };
+        let has_more = open.pass(parts).await?;
+        *court = Some(open);
+        Ok(has_more)
     }
 }
 
 /// What is known between two passes; all of it can be made anew from the journal.
+#[derive(Debug)]
 struct Court {
     registry: Arc<Registry>,
     /// The entry of that registry.

@@ -11,8 +11,7 @@ use tracing::{debug, error, info};
 
 use super::{
     Happening, Moment, SpoolError,
-    file::{self, set_meta},
-    opening::forget_previous,
+    file::{self, forget_previous, set_meta},
     room::{Dropped, Room, Shelf},
     writer::Spool,
 };

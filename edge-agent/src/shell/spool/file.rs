@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use model::ids::AgentId;
+use model::{
+    batch::Previous,
+    ids::{AgentId, Epoch, Sequence},
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use rustix::fs::{FlockOperation, flock};
 use tracing::debug;
@@ -178,4 +181,26 @@ fn create(database: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+/// The last batch of an epoch that ends, if it had one.
+pub(super) fn previous_of(epoch: Epoch, next_sequence: Sequence) -> Option<Previous> {
+    let last_sequence = next_sequence.checked_sub(1).filter(|last| *last > 0)?;
+    (epoch != Epoch(0)).then_some(Previous { epoch, last_sequence })
+}
+
+/// Notes what the first batch of an epoch is to tell.
+pub(super) fn set_previous(
+    database: &Connection,
+    previous: Option<Previous>,
+) -> rusqlite::Result<()> {
+    let Some(Previous { epoch, last_sequence }) = previous else { return Ok(()) };
+    set_meta(database, "previous_epoch", &epoch.to_string())?;
+    set_meta(database, "previous_sequence", &last_sequence.to_string())
+}
+
+/// A batch has told it.
+pub(super) fn forget_previous(database: &Connection) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM meta WHERE key IN ('previous_epoch', 'previous_sequence')";
+    database.execute(sql, []).map(drop)
 }

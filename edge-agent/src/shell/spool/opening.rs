@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use model::{
     batch::Previous,
     fault::{Chain, Fault},
-    ids::{Epoch, Sequence},
+    ids::Epoch,
     wire::batch_v1,
 };
 use runtime::telemetry::Repeats;
@@ -17,7 +17,7 @@ use super::{
     Happening, Moment, SpoolError,
     ballast::Ballast,
     doubt::Doubts,
-    file::{self, Lock, meta, set_meta},
+    file::{self, Lock, meta, previous_of, set_meta, set_previous},
     owed::Owed,
     room::{self, Shelf},
     salvage::{Heir, Wreck},
@@ -332,26 +332,4 @@ fn no_file() -> Result<Connection, SpoolError> {
 
 fn new_epoch() -> Result<Epoch, SpoolError> {
     getrandom::u64().map(Epoch).map_err(|source| SpoolError::Random { source })
-}
-
-/// The last batch of an epoch that ends, if it had one.
-pub(super) fn previous_of(epoch: Epoch, next_sequence: Sequence) -> Option<Previous> {
-    let last_sequence = next_sequence.checked_sub(1).filter(|last| *last > 0)?;
-    (epoch != Epoch(0)).then_some(Previous { epoch, last_sequence })
-}
-
-/// Notes what the first batch of an epoch is to tell.
-pub(super) fn set_previous(
-    database: &Connection,
-    previous: Option<Previous>,
-) -> rusqlite::Result<()> {
-    let Some(Previous { epoch, last_sequence }) = previous else { return Ok(()) };
-    set_meta(database, "previous_epoch", &epoch.to_string())?;
-    set_meta(database, "previous_sequence", &last_sequence.to_string())
-}
-
-/// A batch has told it.
-pub(super) fn forget_previous(database: &Connection) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM meta WHERE key IN ('previous_epoch', 'previous_sequence')";
-    database.execute(sql, []).map(drop)
 }

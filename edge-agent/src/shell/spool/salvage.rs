@@ -19,9 +19,8 @@ use rustix::fs::statvfs;
 
 use super::{
     SpoolError,
-    file::{self, beside, meta, set_meta},
+    file::{self, beside, meta, previous_of, set_meta, set_previous},
     finding::Finding,
-    opening::{previous_of, set_previous},
     room, takeover,
 };
 use crate::ledger::{BatchKey, Range, Sequences};

@@ -17,9 +17,8 @@ use super::{
     Happening, Moment, SpoolError, Stats,
     ballast::Ballast,
     doubt::Doubts,
-    file::{Lock, set_meta},
+    file::{Lock, forget_previous, set_meta},
     finding::Finding,
-    opening::forget_previous,
     owed::Owed,
     room::{self, Dropped, Room, Shelf},
     salvage::Wreck,
@@ -316,7 +315,11 @@ impl Spool {
         if dropped.lost_readings > 0 {
             if let Some(held_back) = self.told.note("overwritten", now.wall) {
                 let (lost, in_all) = (dropped.lost_readings, self.overwritten);
-                error!(lost, in_all, held_back, "readings overwritten in spool");
+                if dropped.doubts.is_empty() {
+                    error!(lost, in_all, held_back, "readings overwritten in spool");
+                } else {
+                    error!(lost, in_all, held_back, "readings lost, a batch in spool is damaged");
+                }
             }
             self.metrics.spool_overwritten.inc_by(dropped.lost_readings);
         }
