@@ -75,7 +75,7 @@ fn a_full_disk_gives_up_committed_batches_first_and_then_the_oldest_with_a_gap()
 
 /// First with a server that takes everything, then without a broker, then with one again.
 fn fill_and_drain(world: &mut World, meter: &mut Meter, site: &Site, agent: &mut Agent, full: f64) {
-    world.announce("overwritten");
+    world.announce("lost from spool");
     world.announce("the disk is full");
     let metric = |agent: &Agent, name: &str| agent.metric(&format!("baseflow_edge_{name}"));
 

@@ -315,11 +315,7 @@ impl Spool {
         if dropped.lost_readings > 0 {
             if let Some(held_back) = self.told.note("overwritten", now.wall) {
                 let (lost, in_all) = (dropped.lost_readings, self.overwritten);
-                if dropped.doubts.is_empty() {
-                    error!(lost, in_all, held_back, "readings overwritten in spool");
-                } else {
-                    error!(lost, in_all, held_back, "readings lost, a batch in spool is damaged");
-                }
+                error!(lost, in_all, held_back, "readings lost from spool");
             }
             self.metrics.spool_overwritten.inc_by(dropped.lost_readings);
         }
