@@ -10,7 +10,10 @@ use edge_agent::{
     metrics::Metrics,
     shell::spool::{Happening, Moment, Settings, Spool},
 };
-use ingest::{gaps, intake::Known};
+use ingest::{
+    gaps,
+    intake::{Arrival, Known},
+};
 use model::{
     batch::{BatchClock, ClockAnchor, Column, Gap, GapReason},
     ids::BootId,
@@ -181,7 +184,14 @@ fn check(reason: GapReason, mut lose: impl FnMut(&mut Rig)) {
         let anchors = BTreeMap::from([(BOOT, anchor)]);
         let known = Known { registry: &Registry::default(), anchors: &anchors };
         let server_now = began_at.plus_ms(rig.boot_ms);
-        let judged = gaps::judge(&rig.told, &rig.settings.agent, known, server_now);
+        let arrival = Arrival {
+            agent: &rig.settings.agent,
+            topic: "",
+            payload: &[],
+            received_at: server_now,
+            rest: None,
+        };
+        let judged = gaps::judge(&rig.told, arrival, known);
         assert_eq!(judged.set_aside, [], "{hands:?}: {:?}", rig.told);
         assert!(rig.told.iter().any(|gap| gap.reason == reason), "{hands:?}: {:?}", rig.told);
         for admitted in &judged.admitted {

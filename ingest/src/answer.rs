@@ -89,12 +89,7 @@ mod tests {
     use super::*;
 
     fn aside(gauge: &str, reason: Reason) -> SetAside {
-        SetAside {
-            gauge: gauge.to_owned(),
-            reason,
-            detail: format!("{gauge} {}", reason.word()),
-            moments: None,
-        }
+        SetAside::new(gauge.to_owned(), reason, format!("{gauge} {}", reason.word()))
     }
 
     #[test]

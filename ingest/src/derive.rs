@@ -10,7 +10,7 @@ use model::{
     reading::Point,
     sample::{QcFlags, derive},
     station::Gauge,
-    time::{Timestamp, may_be_measured},
+    time::{Timestamp, due, is_ahead, may_be_measured},
     wire::{json_v1::JsonReading, refused_v1::Reason},
 };
 
@@ -38,6 +38,15 @@ pub struct Obstacle {
     pub reason: Reason,
     /// What stood against what, and what to do.
     pub detail: String,
+    /// What the clock will say when it does so no more, where only that stands in the way.
+    pub due: Option<Timestamp>,
+}
+
+impl Obstacle {
+    /// One that no clock removes.
+    pub const fn new(reason: Reason, detail: String) -> Self {
+        Self { reason, detail, due: None }
+    }
 }
 
 /// The column as samples of `gauge`, or what stands in the way.
@@ -49,14 +58,14 @@ pub fn column(
 ) -> Result<Derived, Obstacle> {
     let conversion = Unit::named(&column.unit)
         .and_then(|unit| gauge.resolution.conversion_from(unit, column.decimals))
-        .ok_or_else(|| Obstacle {
-            reason: Reason::Unit,
-            detail: format!(
+        .ok_or_else(|| {
+            let detail = format!(
                 "`{}`: the agent sends `{}`, which cannot become `{}`; correct the register's unit or the registry",
                 column.gauge,
                 column.unit,
                 gauge.resolution.unit.name()
-            ),
+            );
+            Obstacle::new(Reason::Unit, detail)
         })?;
     let points =
         column.points.iter().map(|point| Point { at_ms: placing.utc_ms(point.at_ms), ..*point });
@@ -68,10 +77,8 @@ pub fn column(
             derive(point, conversion).ok_or_else(|| too_large(&gauge.name, gauge.resolution))?;
         flags.push(qc::flags(sample.value, gauge.range).and(doubt));
     }
-    span(points, placing.offset_ms, qc::encode(&flags)).ok_or_else(|| Obstacle {
-        reason: Reason::Time,
-        detail: format!("`{}`: no points", gauge.name),
-    })
+    span(points, placing.offset_ms, qc::encode(&flags))
+        .ok_or_else(|| Obstacle::new(Reason::Time, format!("`{}`: no points", gauge.name)))
 }
 
 /// Readings of one gauge out of a JSON document, in ascending moments, as the store will read them
@@ -87,38 +94,43 @@ pub fn readings(readings: &[JsonReading<'_>], gauge: &Gauge) -> Result<Derived, 
     points.sort_by_key(|point| point.at_ms);
     points.dedup_by_key(|point| point.at_ms);
     let flags: Vec<_> = points.iter().map(|point| qc::flags(point.value(), gauge.range)).collect();
-    span(points.iter().copied(), 0, qc::encode(&flags)).ok_or_else(|| Obstacle {
-        reason: Reason::Range,
-        detail: format!("`{}`: no reading that fits it", gauge.name),
+    span(points.iter().copied(), 0, qc::encode(&flags)).ok_or_else(|| {
+        Obstacle::new(Reason::Range, format!("`{}`: no reading that fits it", gauge.name))
     })
+}
+
+/// Of a moment ahead of the clock, in words.
+pub fn ahead(gauge: &GaugeName, at: Timestamp, now: Timestamp) -> String {
+    format!(
+        "`{gauge}`: a moment of {at}, while the server's clock says {now}; it waits until that has come, and one of the two clocks is wrong"
+    )
 }
 
 fn too_large(gauge: &GaugeName, resolution: Resolution) -> Obstacle {
-    Obstacle {
-        reason: Reason::Range,
-        detail: format!(
-            "`{gauge}`: a value that 64 bits do not hold with {} decimals of `{}`",
-            resolution.decimals,
-            resolution.unit.name()
-        ),
-    }
+    let detail = format!(
+        "`{gauge}`: a value that 64 bits do not hold with {} decimals of `{}`",
+        resolution.decimals,
+        resolution.unit.name()
+    );
+    Obstacle::new(Reason::Range, detail)
 }
 
+/// Whether all of a column can have been measured; its moments ascend.
 fn in_time(
-    mut points: impl Iterator<Item = Point>,
+    points: impl Iterator<Item = Point> + Clone,
     gauge: &GaugeName,
     now: Timestamp,
 ) -> Result<(), Obstacle> {
-    let Some(point) = points.find(|point| !may_be_measured(point.at_ms, now)) else {
+    let Some(point) = points.clone().find(|point| !may_be_measured(point.at_ms, now)) else {
         return Ok(());
     };
-    Err(Obstacle {
-        reason: Reason::Time,
-        detail: format!(
-            "`{gauge}`: a moment of {}, while the server's clock says {now}; correct the agent's clock",
-            Timestamp::clamped(point.at_ms)
-        ),
-    })
+    let at = Timestamp::clamped(point.at_ms);
+    if is_ahead(point.at_ms, now) {
+        let due = points.map(|point| point.at_ms).max().map(due);
+        return Err(Obstacle { reason: Reason::Time, detail: ahead(gauge, at, now), due });
+    }
+    let detail = format!("`{gauge}`: a moment of {at}; correct the agent's clock");
+    Err(Obstacle::new(Reason::Time, detail))
 }
 
 fn span(

@@ -8,7 +8,7 @@ use model::{
     ids::{AgentId, GaugeId},
     registry::Registry,
     station::Gauge,
-    time::{Timestamp, may_be_measured},
+    time::{EARLIEST_MS, Timestamp, due, is_ahead},
     wire::{
         batch_v1,
         json_v1::{self, JsonReading, ReadingFault},
@@ -22,6 +22,7 @@ use crate::{
     derive::{self, Derived, Obstacle},
     gaps,
     placing::{self, Anchors, Placing},
+    rest::Rest,
 };
 
 /// A message as it came in.
@@ -33,8 +34,10 @@ pub struct Arrival<'a> {
     pub topic: &'a str,
     /// The payload as received.
     pub payload: &'a [u8],
-    /// When.
+    /// When, or when it is judged again.
     pub received_at: Timestamp,
+    /// What of it waits, where it was judged before.
+    pub rest: Option<Rest<'a>>,
 }
 
 /// What a message is judged by.
@@ -131,12 +134,11 @@ pub fn decoded(
     // An import is the operator's own: whoever speaks for a station today does not matter.
     let speaker = (kind != Kind::Import).then_some(arrival.agent);
     let mut admit = empty(kind, key, arrival);
-    for column in &batch.columns {
+    let waits = |gauge: &GaugeId| arrival.rest.is_none_or(|rest| rest.has_gauge(gauge));
+    for column in batch.columns.iter().filter(|column| waits(&column.gauge)) {
         let derived = known.gauge(&column.gauge, speaker).and_then(|gauge| {
-            let placing = placing.map_err(|boot| Obstacle {
-                reason: Reason::Clock,
-                detail: placing::waiting(boot),
-            })?;
+            let placing =
+                placing.map_err(|boot| Obstacle::new(Reason::Clock, placing::waiting(boot)))?;
             Ok((gauge, derive::column(column, gauge, placing, now)?))
         });
         let ends = column.points.first().zip(column.points.last());
@@ -146,10 +148,12 @@ pub fn decoded(
         });
         enter(&mut admit, &column.gauge, derived, moments);
     }
-    let waits = |parts: &[SetAside]| parts.iter().any(|part| part.reason == Reason::Clock);
-    let of_columns = placing.err().filter(|_| waits(&admit.set_aside));
-    let gaps = gaps::judge(&batch.gaps, arrival.agent, known, now);
-    let (anchors, refused) = placing::sound(&batch.anchors, now);
+    let waits_for_anchor = admit.set_aside.iter().any(|part| part.reason == Reason::Clock);
+    let of_columns = placing.err().filter(|_| waits_for_anchor);
+    let gaps = gaps::judge(&batch.gaps, arrival, known);
+    let anchors = batch.anchors.iter().copied();
+    let waiting = anchors.filter(|anchor| arrival.rest.is_none_or(|rest| rest.has_anchor(anchor)));
+    let (anchors, refused) = placing::sound(waiting, now);
     admit.gaps = gaps.admitted;
     admit.anchors = anchors;
     admit.set_aside.extend(gaps.set_aside);
@@ -176,41 +180,87 @@ pub fn json(arrival: Arrival<'_>, known: Known<'_>) -> Judgement {
             });
         }
     };
+    let (mut sound, faults) = soundly(readings, arrival, known);
+    if sound.is_empty() {
+        let detail = if faults.is_empty() { "no readings".to_owned() } else { in_words(&faults) };
+        return Judgement::Garbage(Garbage { reason: Reason::Reading, detail, key: Some(key) });
+    }
+    // Stable, since of equal moments the first stands; those ahead of the clock come last.
+    let is_ahead = |reading: &JsonReading<'_>| is_ahead(reading.at.as_ms(), arrival.received_at);
+    sound.sort_by(|a, b| a.gauge.cmp(&b.gauge).then_with(|| is_ahead(a).cmp(&is_ahead(b))));
+    let mut admit = empty(Kind::Json, key, arrival);
+    for of_gauge in sound.chunk_by(|a, b| a.gauge == b.gauge) {
+        document_gauge(&mut admit, of_gauge, arrival, known);
+    }
+    if !faults.is_empty() {
+        let refused = SetAside::new(String::new(), Reason::Reading, in_words(&faults));
+        admit.set_aside.push(refused);
+    }
+    Judgement::Admit(Box::new(admit))
+}
+
+/// The readings of a document that can be, now or later, and what is wrong with the others. Of a
+/// document that was judged before only those count that wait.
+fn soundly<'a>(
+    readings: Vec<Result<JsonReading<'a>, ReadingFault>>,
+    arrival: Arrival<'_>,
+    known: Known<'_>,
+) -> (Vec<JsonReading<'a>>, Vec<ReadingFault>) {
     let mut faults = Vec::new();
-    let mut sound: Vec<JsonReading<'_>> = Vec::with_capacity(readings.len());
+    let mut sound = Vec::with_capacity(readings.len());
     for (index, reading) in readings.into_iter().enumerate() {
+        if let Some(rest) = arrival.rest {
+            let waits = |reading: &JsonReading<'_>| rest.has_point(&reading.gauge, reading.at);
+            if !reading.as_ref().is_ok_and(waits) {
+                continue;
+            }
+        }
         let judged = reading
-            .and_then(|reading| in_time(reading, index, arrival.received_at))
+            .and_then(|reading| late_enough(reading, index))
             .and_then(|reading| in_range(reading, index, known));
         match judged {
             Ok(reading) => sound.push(reading),
             Err(fault) => faults.push(fault),
         }
     }
-    if sound.is_empty() {
-        let detail = if faults.is_empty() { "no readings".to_owned() } else { in_words(&faults) };
-        return Judgement::Garbage(Garbage { reason: Reason::Reading, detail, key: Some(key) });
+    (sound, faults)
+}
+
+/// Judges a document's readings of one gauge, those ahead of the clock last: where they are
+/// admitted, those wait without the others.
+fn document_gauge(
+    admit: &mut Admit,
+    readings: &[JsonReading<'_>],
+    arrival: Arrival<'_>,
+    known: Known<'_>,
+) {
+    let Some(gauge) = readings.first().map(|reading| &reading.gauge) else { return };
+    let now = arrival.received_at;
+    let mut after = arrival.rest.and_then(|rest| rest.after(gauge));
+    let ends = |readings: &[JsonReading<'_>]| {
+        let moments = readings.iter().map(|reading| reading.at);
+        moments.clone().min().zip(moments.max())
+    };
+    let of_registry = match known.gauge(gauge, Some(arrival.agent)) {
+        Ok(of_registry) => of_registry,
+        Err(obstacle) => return set_aside(admit, gauge, obstacle, (ends(readings), after)),
+    };
+    let first_ahead = readings.partition_point(|reading| !is_ahead(reading.at.as_ms(), now));
+    let (in_time, ahead) = readings.split_at_checked(first_ahead).unwrap_or((readings, &[]));
+    if let Some((_, last)) = ends(in_time) {
+        match derive::readings(in_time, of_registry) {
+            Ok(derived) => admit.columns.push(admitted(gauge, of_registry, derived)),
+            Err(obstacle) => return set_aside(admit, gauge, obstacle, (ends(readings), after)),
+        }
+        after = Some(last);
     }
-    sound.sort_by(|a, b| a.gauge.cmp(&b.gauge));
-    let mut admit = empty(Kind::Json, key, arrival);
-    for of_gauge in sound.chunk_by(|a, b| a.gauge == b.gauge) {
-        let Some(first) = of_gauge.first() else { continue };
-        let derived = known
-            .gauge(&first.gauge, Some(arrival.agent))
-            .and_then(|gauge| Ok((gauge, derive::readings(of_gauge, gauge)?)));
-        let moments = of_gauge.iter().map(|reading| reading.at);
-        let moments = moments.clone().min().zip(moments.max());
-        enter(&mut admit, &first.gauge, derived, moments);
-    }
-    if !faults.is_empty() {
-        admit.set_aside.push(SetAside {
-            gauge: String::new(),
-            reason: Reason::Reading,
-            detail: in_words(&faults),
-            moments: None,
-        });
-    }
-    Judgement::Admit(Box::new(admit))
+    let Some((first, last)) = ends(ahead) else { return };
+    let obstacle = Obstacle {
+        reason: Reason::Time,
+        detail: derive::ahead(&gauge.name, first, now),
+        due: Some(due(first.as_ms())),
+    };
+    set_aside(admit, gauge, obstacle, (Some((first, last)), after));
 }
 
 /// Single readings that were refused, in words: the first few, and how many in all.
@@ -239,33 +289,28 @@ impl<'a> Known<'a> {
 
     /// The gauge, which `speaker` must speak for where there is one.
     fn gauge(self, gauge: &GaugeId, speaker: Option<&AgentId>) -> Result<&'a Gauge, Obstacle> {
-        let station = self.registry.station(gauge.station.as_str()).ok_or_else(|| Obstacle {
-            reason: Reason::UnknownStation,
-            detail: format!("station `{}` is not in the registry", gauge.station),
+        let station = self.registry.station(gauge.station.as_str()).ok_or_else(|| {
+            let detail = format!("station `{}` is not in the registry", gauge.station);
+            Obstacle::new(Reason::UnknownStation, detail)
         })?;
         if let Some(agent) = speaker.filter(|agent| self.is_foreign(gauge, agent)) {
             let detail = format!(
                 "`{gauge}`: the registry lets another agent than `{agent}` speak for this station, or none"
             );
-            return Err(Obstacle { reason: Reason::ForeignStation, detail });
+            return Err(Obstacle::new(Reason::ForeignStation, detail));
         }
-        station.gauges.get(&gauge.name).ok_or_else(|| Obstacle {
-            reason: Reason::UnknownGauge,
-            detail: format!("gauge `{gauge}` is not in the registry"),
+        station.gauges.get(&gauge.name).ok_or_else(|| {
+            let detail = format!("gauge `{gauge}` is not in the registry");
+            Obstacle::new(Reason::UnknownGauge, detail)
         })
     }
 }
 
-fn in_time(
-    reading: JsonReading<'_>,
-    index: usize,
-    now: Timestamp,
-) -> Result<JsonReading<'_>, ReadingFault> {
-    if may_be_measured(reading.at.as_ms(), now) {
+fn late_enough(reading: JsonReading<'_>, index: usize) -> Result<JsonReading<'_>, ReadingFault> {
+    if reading.at.as_ms() >= EARLIEST_MS {
         return Ok(reading);
     }
-    let problem =
-        format!("`{}` at {}, while the server's clock says {now}", reading.gauge, reading.at);
+    let problem = format!("`{}` at {}, before the year 2000", reading.gauge, reading.at);
     Err(ReadingFault { index, problem })
 }
 
@@ -306,23 +351,40 @@ fn enter(
     moments: Option<(Timestamp, Timestamp)>,
 ) {
     match derived {
-        Ok((known, derived)) => admit.columns.push(AdmittedColumn {
-            gauge: gauge.clone(),
-            unit: known.resolution.unit,
-            decimals: known.resolution.decimals,
-            from: derived.from,
-            to: derived.to,
-            points: derived.points,
-            offset_ms: derived.offset_ms,
-            qc: derived.qc,
-        }),
-        Err(obstacle) => admit.set_aside.push(SetAside {
-            gauge: gauge.to_string(),
-            reason: obstacle.reason,
-            detail: obstacle.detail,
-            moments,
-        }),
+        Ok((known, derived)) => admit.columns.push(admitted(gauge, known, derived)),
+        Err(obstacle) => set_aside(admit, gauge, obstacle, (moments, None)),
     }
+}
+
+fn admitted(gauge: &GaugeId, known: &Gauge, derived: Derived) -> AdmittedColumn {
+    AdmittedColumn {
+        gauge: gauge.clone(),
+        unit: known.resolution.unit,
+        decimals: known.resolution.decimals,
+        from: derived.from,
+        to: derived.to,
+        points: derived.points,
+        offset_ms: derived.offset_ms,
+        qc: derived.qc,
+    }
+}
+
+/// Sets points of a gauge aside that lie within `moments`, those up to `after` being admitted.
+fn set_aside(
+    admit: &mut Admit,
+    gauge: &GaugeId,
+    obstacle: Obstacle,
+    (moments, after): (Option<(Timestamp, Timestamp)>, Option<Timestamp>),
+) {
+    let Obstacle { reason, detail, due } = obstacle;
+    admit.set_aside.push(SetAside {
+        gauge: gauge.to_string(),
+        reason,
+        detail,
+        moments,
+        after,
+        due,
+    });
 }
 
 #[cfg(test)]

@@ -12,4 +12,5 @@ pub mod notices;
 pub mod placing;
 pub mod qc;
 pub mod replay;
+pub mod rest;
 pub mod shell;

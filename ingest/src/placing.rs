@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{
     batch::{BatchClock, ClockAnchor},
     ids::BootId,
-    time::{AHEAD_MS, EARLIEST_MS, Timestamp},
+    time::{EARLIEST_MS, Timestamp, due, is_ahead},
     wire::refused_v1::Reason,
 };
 use store::SetAside;
@@ -53,28 +53,35 @@ pub fn waiting(boot: BootId) -> String {
     format!("moments since boot {boot}, for which no anchor has come")
 }
 
-/// The anchors that can be, and what is refused of the others: no gateway that sends started
-/// before the year 2000, nor after now.
-pub fn sound(anchors: &[ClockAnchor], now: Timestamp) -> (Vec<ClockAnchor>, Vec<SetAside>) {
-    let latest = now.as_ms() + AHEAD_MS;
-    let (sound, others): (Vec<ClockAnchor>, Vec<ClockAnchor>) =
-        anchors.iter().partition(|anchor| (EARLIEST_MS..=latest).contains(&anchor.utc_at_boot_ms));
-    let refused = others.iter().map(|anchor| SetAside {
-        gauge: String::new(),
-        reason: Reason::Anchor,
-        detail: format!(
-            "the anchor of boot {} says that it began at {}, while the server's clock says {now}",
-            anchor.boot_id,
-            Timestamp::clamped(anchor.utc_at_boot_ms)
-        ),
-        moments: None,
-    });
-    let refused = refused.collect();
-    (sound, refused)
+/// The anchors that are taken, and what becomes of the others: no gateway that sends started before
+/// the year 2000; one that started after now has a clock that is ahead, or the server's is behind.
+pub fn sound(
+    anchors: impl IntoIterator<Item = ClockAnchor>,
+    now: Timestamp,
+) -> (Vec<ClockAnchor>, Vec<SetAside>) {
+    let (mut sound, mut others) = (Vec::new(), Vec::new());
+    for anchor in anchors {
+        let began_at = Timestamp::clamped(anchor.utc_at_boot_ms);
+        let detail = format!(
+            "the anchor of boot {} says that it began at {began_at}, while the server's clock says {now}",
+            anchor.boot_id
+        );
+        if anchor.utc_at_boot_ms < EARLIEST_MS {
+            others.push(SetAside::new(String::new(), Reason::Anchor, detail));
+        } else if is_ahead(anchor.utc_at_boot_ms, now) {
+            let waits = SetAside::new(String::new(), Reason::Time, detail);
+            others.push(SetAside { due: Some(due(anchor.utc_at_boot_ms)), ..waits });
+        } else {
+            sound.push(anchor);
+        }
+    }
+    (sound, others)
 }
 
 #[cfg(test)]
 mod tests {
+    use model::time::AHEAD_MS;
+
     use super::*;
 
     #[test]
@@ -86,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_in_the_future_or_in_another_century_is_none() {
+    fn a_start_in_another_century_is_none_and_one_in_the_future_waits() {
         let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
         let anchor = |utc_at_boot_ms| ClockAnchor {
             boot_id: BootId(1),
@@ -95,8 +102,11 @@ mod tests {
             source: 1,
         };
         let sent = [anchor(0), anchor(now.as_ms()), anchor(now.as_ms() + AHEAD_MS + 1)];
-        let (sound, refused) = sound(&sent, now);
-        assert_eq!((sound.as_slice(), refused.len()), ([anchor(now.as_ms())].as_slice(), 2));
+        let (sound, refused) = sound(sent, now);
+        assert_eq!(sound, [anchor(now.as_ms())]);
+        let told: Vec<_> = refused.iter().map(|part| (part.reason, part.due)).collect();
+        let later = Timestamp::clamped(now.as_ms() + 1);
+        assert_eq!(told, [(Reason::Anchor, None), (Reason::Time, Some(later))]);
         assert_eq!(
             refused[0].detail,
             "the anchor of boot 00000000000000000000000000000001 says that it began at 1970-01-01T00:00:00Z, while the server's clock says 2026-11-22T00:00:00Z"

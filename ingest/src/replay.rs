@@ -4,9 +4,12 @@ use model::{
     time::Timestamp,
     wire::{batch_v1, refused_v1::Reason},
 };
-use store::{Kind, ParkedBatch, QuarantineRow, Rejudged};
+use store::{Kind, ParkedBatch, QuarantineRow, Rejudged, SetAside};
 
-use crate::intake::{self, Arrival, Judgement, Known};
+use crate::{
+    intake::{self, Arrival, Judgement, Known},
+    rest::Rest,
+};
 
 /// What became of a parked batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,36 +28,49 @@ pub fn parked(
     now: Timestamp,
 ) -> Outcome {
     let stored = &batch.stored;
+    let rest = Rest {
+        gauges: &batch.gauges,
+        judged_at: batch.judged_at,
+        waits_for_anchor: row.boot.is_some() || row.reason == Reason::Clock.word(),
+    };
     let arrival = Arrival {
         agent: &stored.agent,
         topic: &row.topic,
         payload: &stored.bytes,
         received_at: now,
+        rest: Some(rest),
     };
-    let mut admit = match judge_as(stored.kind, arrival, known) {
-        Judgement::Admit(admit) => *admit,
-        Judgement::Garbage(garbage) => {
-            return Outcome { rejudged: None, still: vec![garbage.detail] };
-        }
+    let rejudged = match judge_as(stored.kind, arrival, known) {
+        Judgement::Admit(admit) => Rejudged {
+            batch: stored.position,
+            columns: admit.columns,
+            gaps: admit.gaps,
+            anchors: admit.anchors,
+            still: admit.set_aside,
+            boot: admit.boot,
+        },
+        Judgement::Garbage(garbage) => unreadable(batch, row, &garbage.detail),
     };
-    // Of a batch that is stored already, only what was set aside counts; gaps were judged when it
-    // came, unless it waited for an anchor.
-    admit.columns.retain(|column| batch.gauges.contains(&column.gauge.to_string()));
-    admit.set_aside.retain(|part| part.gauge.is_empty() || batch.gauges.contains(&part.gauge));
-    if row.boot.is_none() && row.reason != Reason::Clock.word() {
-        admit.gaps.clear();
+    let still = rejudged.still.iter().map(|part| part.detail.clone()).collect();
+    let is_news = rejudged.is_news(row.boot, batch.due, now);
+    Outcome { rejudged: is_news.then_some(rejudged), still }
+}
+
+/// Of what does not decode, or has no reading that fits its gauge, everything waits as it did, but
+/// for a person.
+fn unreadable(batch: &ParkedBatch, row: &QuarantineRow, detail: &str) -> Rejudged {
+    let reason = Reason::ALL.into_iter().find(|reason| reason.word() == row.reason);
+    let part = |gauge: String, after| SetAside {
+        after,
+        ..SetAside::new(gauge, reason.unwrap_or(Reason::Time), detail.to_owned())
+    };
+    let mut still: Vec<SetAside> =
+        batch.gauges.iter().map(|(gauge, after)| part(gauge.clone(), *after)).collect();
+    if still.is_empty() {
+        still.push(part(String::new(), None));
     }
-    let still = admit.set_aside.iter().map(|part| part.detail.clone()).collect();
-    let is_admitted = !admit.columns.is_empty() || !admit.gaps.is_empty();
-    let has_moved = row.boot.is_some() && admit.boot != row.boot;
-    let rejudged = (is_admitted || has_moved).then_some(Rejudged {
-        batch: stored.position,
-        columns: admit.columns,
-        gaps: admit.gaps,
-        still: admit.set_aside,
-        boot: admit.boot,
-    });
-    Outcome { rejudged, still }
+    let (columns, gaps, anchors) = (Vec::new(), Vec::new(), Vec::new());
+    Rejudged { batch: batch.stored.position, columns, gaps, anchors, still, boot: row.boot }
 }
 
 /// Judges a payload as what it is.

@@ -32,7 +32,17 @@ pub const AHEAD_MS: i64 = 120_000;
 
 /// Whether something can have been measured at this moment, as the clock says `now`.
 pub const fn may_be_measured(at_ms: i64, now: Timestamp) -> bool {
-    at_ms >= EARLIEST_MS && at_ms <= now.as_ms() + AHEAD_MS
+    at_ms >= EARLIEST_MS && !is_ahead(at_ms, now)
+}
+
+/// Whether a moment lies further ahead than a meter's may, as the clock says `now`.
+pub const fn is_ahead(at_ms: i64, now: Timestamp) -> bool {
+    at_ms > now.as_ms() + AHEAD_MS
+}
+
+/// What the clock says when this moment ceases to lie ahead.
+pub const fn due(at_ms: i64) -> Timestamp {
+    Timestamp::clamped(at_ms.saturating_sub(AHEAD_MS))
 }
 
 impl Timestamp {

@@ -1,5 +1,7 @@
 //! What ingest asks of the store, and what the store answers.
 
+use std::collections::BTreeMap;
+
 use model::{
     batch::{ClockAnchor, Gap, Previous},
     ids::{AgentId, BootId, Epoch, GaugeId, Sequence},
@@ -116,7 +118,21 @@ pub struct SetAside {
     pub detail: String,
     /// The first and the last moment of its points, where they are known.
     pub moments: Option<(Timestamp, Timestamp)>,
+    /// Of its points only those after this moment are set aside, since those before are admitted.
+    pub after: Option<Timestamp>,
+    /// What the clock will say when it is worth judging again, where that alone keeps it out.
+    pub due: Option<Timestamp>,
 }
+
+impl SetAside {
+    /// Something that is refused whole.
+    pub const fn new(gauge: String, reason: Reason, detail: String) -> Self {
+        Self { gauge, reason, detail, moments: None, after: None, due: None }
+    }
+}
+
+/// Which gauges of a stored payload are set aside; of some of them only the points after a moment.
+pub type AsideGauges = BTreeMap<String, Option<Timestamp>>;
 
 /// A gap that is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,10 +313,32 @@ pub struct Rejudged {
     pub columns: Vec<AdmittedColumn>,
     /// Gaps that are accepted.
     pub gaps: Vec<AdmittedGap>,
+    /// Anchors that are accepted.
+    pub anchors: Vec<ClockAnchor>,
     /// What is still set aside.
     pub still: Vec<SetAside>,
     /// The start of the gateway for whose anchor something of it still waits.
     pub boot: Option<BootId>,
+}
+
+impl Rejudged {
+    /// Whether anything of it is accepted.
+    pub fn is_admitted(&self) -> bool {
+        !self.columns.is_empty() || !self.gaps.is_empty() || !self.anchors.is_empty()
+    }
+
+    /// Whether the batch is to be filed anew that waited for the anchor of `boot` and for the
+    /// clock to say `due`, as it says `at`; else it waits as before.
+    pub fn is_news(&self, boot: Option<BootId>, due: Option<Timestamp>, at: Timestamp) -> bool {
+        // What was due must not stay so, else it would be judged each second.
+        let is_overdue = due.is_some_and(|due| due <= at);
+        let waits_for_the_clock = due.is_none() && self.still.iter().any(|part| part.due.is_some());
+        self.is_admitted()
+            || self.still.is_empty()
+            || self.boot != boot
+            || is_overdue
+            || waits_for_the_clock
+    }
 }
 
 /// What a replay admitted.
@@ -316,6 +354,8 @@ pub struct Readmitted {
     pub conflicts: u64,
     /// New points of which that is not known.
     pub uncompared: u64,
+    /// Anchors among them that contradict the one that stands for their start.
+    pub other_anchors: u64,
 }
 
 /// What became of a [`Replay`].

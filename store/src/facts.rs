@@ -1,6 +1,6 @@
 //! What the store answers about gauges, agents, the quarantine and the feed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use model::{
     batch::{ClockAnchor, Gap, Previous},
@@ -10,7 +10,7 @@ use model::{
     wire::{batch_v1::Digest, refused_v1::Kept},
 };
 
-use crate::admission::Kind;
+use crate::admission::{AsideGauges, Kind};
 
 /// A gauge that has samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +217,8 @@ pub struct QuarantineRow {
     pub moments: Option<(Timestamp, Timestamp)>,
     /// The start of the gateway for whose anchor it waits.
     pub boot: Option<BootId>,
+    /// What the clock will say when the first of its payloads is judged again by itself.
+    pub due: Option<Timestamp>,
 }
 
 /// The most gauges that a row of the quarantine shows.
@@ -250,7 +252,11 @@ pub struct ParkedBatch {
     /// As it is stored.
     pub stored: StoredBatch,
     /// Which of its gauges are set aside; those of an item are shared by its batches.
-    pub gauges: Arc<BTreeSet<String>>,
+    pub gauges: Arc<AsideGauges>,
+    /// When it was judged last: what lay ahead then waits.
+    pub judged_at: Timestamp,
+    /// What the clock will say when it is to be judged again.
+    pub due: Option<Timestamp>,
 }
 
 /// The next batches of a parked item.

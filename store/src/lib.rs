@@ -22,9 +22,9 @@ mod token;
 mod verdicts;
 
 pub use admission::{
-    Admission, Admit, Admitted, AdmittedColumn, AdmittedGap, Discard, Discarded, Key, Kind,
-    ParkBound, Quarantine, Quarantined, Readmitted, Rejudged, Replay, ReplayVerdict, Replayed,
-    SetAside, SetStatus, Sweep,
+    Admission, Admit, Admitted, AdmittedColumn, AdmittedGap, AsideGauges, Discard, Discarded, Key,
+    Kind, ParkBound, Quarantine, Quarantined, Readmitted, Rejudged, Replay, ReplayVerdict,
+    Replayed, SetAside, SetStatus, Sweep,
 };
 pub use audit::{Finding, Report};
 pub use backup::{CopiedFile, Manifest, ManifestError};

@@ -262,7 +262,6 @@ fn readings_of_third_parties_as_json_are_stored_or_refused_one_by_one() {
 
     // One after another: each document has one good reading and one that is refused by itself.
     let refused = [
-        reading("release", &rfc3339(now + 3_600_000), "1"),
         reading("release", "1999-12-31T23:59:59Z", "1"),
         reading("release", "2024-11-22T08:00:00", "1"),
         reading("release", &rfc3339(now - 1_000), "\"0.6\""),
@@ -285,6 +284,10 @@ fn readings_of_third_parties_as_json_are_stored_or_refused_one_by_one() {
             "{item}"
         );
     }
+    // One that lies ahead waits; it is not refused for good.
+    let later = reading("release", &rfc3339(now + 3_600_000), "1");
+    publish_json(&world, &mut third, &format!(r#"{{"readings":{later}}}"#));
+    assert_eq!(until_quarantined(&api, "time", 1)[0]["kind"], "parked");
     wait::until("the good ones beside them", PATIENCE, || {
         let samples = api.samples("BF-third/release")?;
         if samples.len() == 4 + refused.len() { Ok(()) } else { Err(format!("{samples:?}")) }

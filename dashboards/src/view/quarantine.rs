@@ -36,7 +36,8 @@ pub struct QuarantineView {
     pub waiting: u64,
     /// How large the payloads are.
     pub bytes: u64,
-    /// `parked`: only the registry refuses it, and `replay` may admit it; `garbage`: it is kept for
+    /// `parked`: only the registry, a missing anchor or the clock keeps it out, and `replay` may
+    /// admit it; `garbage`: it is kept for
     /// looking at, the oldest going first.
     #[schema(value_type = String)]
     pub kind: &'static str,
@@ -62,6 +63,10 @@ pub struct QuarantineView {
     /// The start of the gateway for whose clock anchor it waits.
     #[schema(value_type = Option<String>)]
     pub boot_id: Option<BootId>,
+    /// What the server's clock will say when the first of it is judged again by itself; null where
+    /// nothing of it waits for the clock.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
     /// SHA-256 of the first payload as received.
     pub sha256: String,
 }
@@ -119,6 +124,7 @@ impl QuarantineView {
             from: row.moments.map(|(from, _)| from),
             to: row.moments.map(|(_, to)| to),
             boot_id: row.boot,
+            due_at: row.due,
             sha256: hex::encode(row.digest),
         }
     }

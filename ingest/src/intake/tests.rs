@@ -70,21 +70,28 @@ fn told(judgement: &Judgement) -> String {
                 )
             });
             let aside = admit.set_aside.iter().map(|part| {
-                format!("aside {} {}: {}", part.gauge, part.reason.word(), part.detail)
+                let since = |at: Timestamp| at.as_ms() - NOW;
+                let after = part.after.map_or(String::new(), |at| format!(" after +{}", since(at)));
+                let due = part.due.map_or(String::new(), |at| format!(" due +{}", since(at)));
+                format!("aside {} {}{after}{due}: {}", part.gauge, part.reason.word(), part.detail)
             });
             let gaps = admit.gaps.iter().map(|admitted| {
                 let (number, gap) = (admitted.number, &admitted.gap);
                 let (from, to) = (gap.from_ms - NOW, gap.to_ms - NOW);
                 format!("gap {number} of {:?} from +{from} to +{to}", gap.gauges)
             });
+            let anchors =
+                admit.anchors.iter().map(|anchor| format!("anchor of {}", anchor.boot_id));
             let boot = admit.boot.iter().map(|boot| format!("waits for boot {boot}"));
-            columns.chain(aside).chain(gaps).chain(boot).collect::<Vec<_>>().join("\n")
+            let lines = columns.chain(aside).chain(gaps).chain(anchors).chain(boot);
+            lines.collect::<Vec<_>>().join("\n")
         }
     }
 }
 
 fn arrival<'a>(agent: &'a AgentId, payload: &'a [u8]) -> Arrival<'a> {
-    Arrival { agent, topic: "t", payload, received_at: Timestamp::from_ms(NOW).unwrap() }
+    let received_at = Timestamp::from_ms(NOW).unwrap();
+    Arrival { agent, topic: "t", payload, received_at, rest: None }
 }
 
 fn column(gauge: &str, unit: &str, decimals: u8, points: Vec<Point>) -> Column {
@@ -168,16 +175,14 @@ fn a_moment_too_far_ahead_waits_until_it_has_come() {
     check_batch(
         "gw-1",
         &at(120_001),
-        &expect![
-            "aside S1/flow time: `flow`: a moment of 2026-11-22T00:02:00.001Z, while the server's clock says 2026-11-22T00:00:00Z; correct the agent's clock"
-        ],
+        &expect![[r#"
+            aside S1/flow time due +1: `flow`: a moment of 2026-11-22T00:02:00.001Z, while the server's clock says 2026-11-22T00:00:00Z; it waits until that has come, and one of the two clocks is wrong"#]],
     );
     check_batch(
         "gw-1",
         &at(-900_000_000_000),
-        &expect![
-            "aside S1/flow time: `flow`: a moment of 1998-05-16T08:00:00Z, while the server's clock says 2026-11-22T00:00:00Z; correct the agent's clock"
-        ],
+        &expect![[r#"
+            aside S1/flow time: `flow`: a moment of 1998-05-16T08:00:00Z; correct the agent's clock"#]],
     );
 }
 
@@ -233,8 +238,9 @@ fn readings_are_admitted_one_by_one() {
         &expect![[r#"
             S1/flow in m3/s@6: 2 from +0 to +5000 qc [1, 1, 0, 1]
             S1/level in m@4: 1 from +0 to +0
+            aside S1/flow time after +5000 due +60000: `flow`: a moment of 2026-11-22T00:03:00Z, while the server's clock says 2026-11-22T00:00:00Z; it waits until that has come, and one of the two clocks is wrong
             aside S1/new unknown_gauge: gauge `S1/new` is not in the registry
-            aside  reading: reading 4: `S1/flow` at 2026-11-22T00:03:00Z, while the server's clock says 2026-11-22T00:00:00Z; reading 5: `S1/flow` at 1999-12-31T23:59:59Z, while the server's clock says 2026-11-22T00:00:00Z; reading 6: `"0.6"` is not a number; reading 8: `S1/flow`: `1e300` is too large"#]],
+            aside  reading: reading 5: `S1/flow` at 1999-12-31T23:59:59Z, before the year 2000; reading 6: `"0.6"` is not a number; reading 8: `S1/flow`: `1e300` is too large"#]],
     );
     check_json("[]", &expect!["garbage reading, known: no readings"]);
     check_json(
@@ -248,6 +254,71 @@ fn readings_are_admitted_one_by_one() {
         &expect![
             "aside S2/flow foreign_station: `S2/flow`: the registry lets another agent than `gw-1` speak for this station, or none"
         ],
+    );
+}
+
+#[test]
+fn what_lies_ahead_of_the_clock_is_set_aside_and_only_that() {
+    let columns = vec![
+        column("S1/flow", "m3/s", 0, vec![Point::good(NOW, 1), Point::good(NOW + 120_000, 2)]),
+        column("S1/level", "m", 0, vec![Point::good(NOW, 1), Point::good(NOW + 130_000, 2)]),
+    ];
+    let anchor = |boot, utc_at_boot_ms| ClockAnchor {
+        boot_id: BootId(boot),
+        utc_at_boot_ms,
+        uncertainty_ms: 2,
+        source: 1,
+    };
+    let batch = Batch {
+        gaps: vec![a_gap(&["S1/flow"], NOW, NOW + 121_000), a_gap(&["S1/flow"], NOW - 9, NOW)],
+        anchors: vec![anchor(1, NOW + 125_000), anchor(2, NOW), anchor(3, 0)],
+        ..a_batch("gw-1", columns)
+    };
+    check_batch(
+        "gw-1",
+        &batch,
+        &expect![[r#"
+        S1/flow in m3/s@6: 2 from +0 to +120000
+        aside S1/level time due +10000: `level`: a moment of 2026-11-22T00:02:10Z, while the server's clock says 2026-11-22T00:00:00Z; it waits until that has come, and one of the two clocks is wrong
+        aside  time due +999: gap 0: from 2026-11-22T00:00:00Z to 2026-11-22T00:02:01Z, while the server's clock says 2026-11-22T00:00:00Z
+        aside  time due +5000: the anchor of boot 00000000000000000000000000000001 says that it began at 2026-11-22T00:02:05Z, while the server's clock says 2026-11-22T00:00:00Z
+        aside  anchor: the anchor of boot 00000000000000000000000000000003 says that it began at 1970-01-01T00:00:00Z, while the server's clock says 2026-11-22T00:00:00Z
+        gap 1 of [S1/flow] from +-9 to +0
+        anchor of 00000000000000000000000000000002"#]],
+    );
+}
+
+#[test]
+fn an_absurd_moment_waits_or_is_refused_and_nothing_overflows() {
+    let batch = Batch {
+        gaps: vec![a_gap(&["S1/flow"], NOW, i64::MAX), a_gap(&["S1/flow"], i64::MIN, NOW)],
+        anchors: [i64::MIN, i64::MAX]
+            .map(|utc_at_boot_ms| ClockAnchor {
+                boot_id: BootId(1),
+                utc_at_boot_ms,
+                uncertainty_ms: 2,
+                source: 1,
+            })
+            .to_vec(),
+        ..a_batch("gw-1", vec![column("S1/flow", "m3/s", 0, vec![Point::good(i64::MAX, 1)])])
+    };
+    check_batch(
+        "gw-1",
+        &batch,
+        &expect![[r#"
+        aside S1/flow time due +251606901600000: `flow`: a moment of 9999-12-30T22:00:00Z, while the server's clock says 2026-11-22T00:00:00Z; it waits until that has come, and one of the two clocks is wrong
+        aside  time due +251606901600000: gap 0: from 2026-11-22T00:00:00Z to 9999-12-30T22:00:00Z, while the server's clock says 2026-11-22T00:00:00Z
+        aside  gap: gap 1: from 1900-01-01T00:00:00Z to 2026-11-22T00:00:00Z, before the year 2000
+        aside  anchor: the anchor of boot 00000000000000000000000000000001 says that it began at 1900-01-01T00:00:00Z, while the server's clock says 2026-11-22T00:00:00Z
+        aside  time due +251606901600000: the anchor of boot 00000000000000000000000000000001 says that it began at 9999-12-30T22:00:00Z, while the server's clock says 2026-11-22T00:00:00Z"#]],
+    );
+    let reading = |at| format!(r#"{{"gauge":"S1/flow","at":"{at}","value":1}}"#);
+    let readings = ["2100-01-01T00:00:00Z", "9999-12-30T22:00:00Z", "9999-12-31T22:00:00Z"];
+    check_json(
+        &format!("[{}]", readings.map(reading).join(",")),
+        &expect![[r#"
+        aside S1/flow time due +2307139080000: `flow`: a moment of 2100-01-01T00:00:00Z, while the server's clock says 2026-11-22T00:00:00Z; it waits until that has come, and one of the two clocks is wrong
+        aside  reading: reading 2: `9999-12-31T22:00:00Z` is not a moment; write it as 2026-11-22T08:00:00+08:00"#]],
     );
 }
 
@@ -296,20 +367,20 @@ fn a_gap_speaks_for_the_agents_own_gauges_at_moments_that_can_be() {
         "gw-1",
         &batch,
         &expect![[r#"
-        S1/flow in m3/s@6: 1 from +0 to +0
-        aside  gap: gap 1: this agent does not speak for the station of `S2/flow`
-        aside  gap: gap 2: this agent does not speak for the station of `S2/flow`
-        aside  gap: gap 3: it ends before it begins
-        aside  gap: gap 4: from 2026-11-21T23:59:59.9Z to 2026-11-22T00:02:00.002Z, while the server's clock says 2026-11-22T00:00:00Z
-        aside  gap: gap 5: from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z, while the server's clock says 2026-11-22T00:00:00Z
-        aside  gap: gap 6: it ends before it begins
-        aside  gap: gap 7: a sequence above 2^63 - 1
-        aside  gap: gap 8: 201 readings of 2 gauges within 100 ms
-        aside  clock: a gap: moments since boot 00000000000000000000000000000001, for which no anchor has come
-        gap 0 of [S1/flow, S9/flow] from +-100 to +0
-        gap 1 of [S1/flow] from +-100 to +0
-        gap 9 of [S1/flow, S9/flow] from +0 to +0
-        waits for boot 00000000000000000000000000000001"#]],
+            S1/flow in m3/s@6: 1 from +0 to +0
+            aside  gap: gap 1: this agent does not speak for the station of `S2/flow`
+            aside  gap: gap 2: this agent does not speak for the station of `S2/flow`
+            aside  gap: gap 3: it ends before it begins
+            aside  time due +1: gap 4: from 2026-11-21T23:59:59.9Z to 2026-11-22T00:02:00.002Z, while the server's clock says 2026-11-22T00:00:00Z
+            aside  gap: gap 5: from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00.1Z, before the year 2000
+            aside  gap: gap 6: it ends before it begins
+            aside  gap: gap 7: a sequence above 2^63 - 1
+            aside  gap: gap 8: 201 readings of 2 gauges within 100 ms
+            aside  clock: a gap: moments since boot 00000000000000000000000000000001, for which no anchor has come
+            gap 0 of [S1/flow, S9/flow] from +-100 to +0
+            gap 1 of [S1/flow] from +-100 to +0
+            gap 9 of [S1/flow, S9/flow] from +0 to +0
+            waits for boot 00000000000000000000000000000001"#]],
     );
     let agent = "gw-1".parse().unwrap();
     let judged = judged(&agent, &batch_v1::encode(&batch), &anchored(0));

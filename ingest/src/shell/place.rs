@@ -1,7 +1,8 @@
-//! What anchors bring about: they are journalled, and what waited for them is placed.
+//! What anchors and the clock bring about: anchors are journalled, what waited for them is placed,
+//! and what lay ahead of the clock is judged again.
 //!
-//! Each second it looks what is left to do, so that a crash between an anchor and its effect, or
-//! a batch that was judged just before its anchor came, needs nobody.
+//! Each second it looks what is left to do, so that a crash between an anchor and its effect, a
+//! batch that was judged just before its anchor came, or a step of the clock needs nobody.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use model::{fault::Chain, port::Replayed, time::Timestamp};
 use runtime::tasks::Stage;
 use store::{AnchorRow, Append, AppendOnce, Body, By, ByKind, StoreError, Sweep};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::shell::rejudge::Rejudge;
 
@@ -24,9 +25,17 @@ const CONSUMER: &str = "anchors";
 
 /// What there is to do.
 struct Chores {
+    due: Vec<i64>,
     anchors: Vec<AnchorRow>,
     items: Vec<i64>,
     unswept: Vec<i64>,
+}
+
+/// The items that a pass has been at last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    due: i64,
+    placed: i64,
 }
 
 /// Runs until `stage` stops.
@@ -37,7 +46,7 @@ pub async fn run(rejudge: Rejudge, stage: Stage) {
         let wait = match placer.pass().await {
             Ok(()) => PERIOD,
             Err(failure) => {
-                warn!(error = %Chain(&failure), "cannot place what waits for an anchor");
+                warn!(error = %Chain(&failure), "cannot admit what waits for an anchor or the clock");
                 PAUSE
             }
         };
@@ -59,28 +68,33 @@ struct Placer {
 impl Placer {
     /// Does what there is to do until nothing is left.
     async fn pass(&mut self) -> Result<(), StoreError> {
-        let (mut after, mut failed) = (0, None);
+        let (mut passed, mut failed) = (Passed::default(), None);
         while !self.stop.is_cancelled() {
-            let chores = self.chores(after).await?;
+            let now = self.rejudge.clock.now();
+            let chores = self.chores(passed, now).await?;
+            for item in &chores.due {
+                // One that cannot be judged keeps no other waiting.
+                failed = self.judge(*item, now).await.err().or(failed);
+                passed.due = *item;
+            }
             for anchor in &chores.anchors {
                 self.journal(anchor).await?;
             }
             for item in &chores.items {
-                // One that cannot be placed keeps no other waiting.
                 failed = self.place(*item).await.err().or(failed);
-                after = *item;
+                passed.placed = *item;
             }
             for item in &chores.unswept {
                 while self.rejudge.samples.write(Sweep { id: *item }).await? > 0 {}
             }
-            if chores.anchors.is_empty() && chores.items.is_empty() {
+            if chores.due.is_empty() && chores.anchors.is_empty() && chores.items.is_empty() {
                 break;
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    async fn chores(&mut self, after: i64) -> Result<Chores, StoreError> {
+    async fn chores(&mut self, passed: Passed, now: Timestamp) -> Result<Chores, StoreError> {
         let journalled = if let Some(journalled) = self.journalled {
             journalled
         } else {
@@ -89,8 +103,9 @@ impl Placer {
         };
         let looked = self.rejudge.samples.read(move |reader| {
             Ok(Chores {
+                due: reader.due_items(now, passed.due, BATCH)?,
                 anchors: reader.anchors_after(journalled, BATCH)?,
-                items: reader.placeable(after, BATCH)?,
+                items: reader.placeable(passed.placed, BATCH)?,
                 unswept: reader.unswept(BATCH)?,
             })
         });
@@ -110,6 +125,13 @@ impl Placer {
         let entry = AppendOnce { append, consumer: CONSUMER, samples: row.id };
         self.rejudge.journal.write(entry).await?;
         self.journalled = Some(row.id);
+        Ok(())
+    }
+
+    /// For an agent whose clock is ahead that is every second, so no line of the log.
+    async fn judge(&self, item: i64, now: Timestamp) -> Result<(), StoreError> {
+        let batches = self.rejudge.due(item, now, &self.stop).await?;
+        debug!(item, batches, "batches admitted as their moments came");
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use model::{port::Replayed, time::Timestamp, wire::topic::Topic};
 use runtime::clock::Clock;
 use store::{
     Append, Body, By, Decided, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow,
-    QuarantineState, Replay, ReplayVerdict, Samples, StoreError,
+    QuarantineState, Rejudged, Replay, ReplayVerdict, Samples, StoreError,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -102,7 +102,8 @@ impl Rejudge {
         while let Some(last) = after.filter(|_| !stop.is_cancelled() && !course.is_over) {
             let slice = self.samples.read(move |reader| reader.parked_slice(id, last)).await?;
             after = slice.next;
-            self.slice(row, &slice.batches, known, (by, &mut course)).await?;
+            let at = self.clock.now();
+            self.slice(row, &slice.batches, known, (Some(by), at, &mut course)).await?;
         }
         let Course { gauges, still, batches, is_over, .. } = course;
         if is_over && batches == 0 {
@@ -116,14 +117,44 @@ impl Rejudge {
         })
     }
 
+    /// Judges those batches of an item that are due as the clock says `at`, and says of how many
+    /// something was admitted. The journal has no entry of it: nobody decides that time passes.
+    pub async fn due(
+        &self,
+        id: i64,
+        at: Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<u64, StoreError> {
+        let Some(row) = self.samples.read(move |reader| reader.quarantine_row(id)).await? else {
+            return Ok(0);
+        };
+        let agent = row.agent.clone();
+        let anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
+        let registry = self.journal.registry();
+        let known = Known { registry: &registry, anchors: &anchors };
+        let (mut course, mut last) = (Course::default(), None);
+        while !stop.is_cancelled() && !course.is_over {
+            let slice = self.samples.read(move |reader| reader.due_slice(id, at)).await?;
+            // What is judged is due no more, so the next slice begins with another one.
+            let first = slice.batches.first().map(|batch| batch.stored.position);
+            if first == last {
+                break;
+            }
+            last = first;
+            self.slice(&row, &slice.batches, known, (None, at, &mut course)).await?;
+        }
+        Ok(course.batches)
+    }
+
+    /// Judges some batches of an item as the clock says `at`; where somebody decided it, the
+    /// journal hears of it.
     async fn slice(
         &self,
         row: &QuarantineRow,
         batches: &[ParkedBatch],
         known: Known<'_>,
-        (by, course): (&By, &mut Course),
+        (by, at, course): (Option<&By>, Timestamp, &mut Course),
     ) -> Result<(), StoreError> {
-        let at = self.clock.now();
         let mut rejudged = Vec::with_capacity(batches.len());
         for batch in batches {
             let outcome = replay::parked(batch, row, known, at);
@@ -136,9 +167,8 @@ impl Rejudge {
         }
         let admitted = rejudged.iter().flat_map(|batch| &batch.columns);
         let gauges: BTreeSet<String> = admitted.map(|column| column.gauge.to_string()).collect();
-        let is_effective =
-            rejudged.iter().any(|batch| !batch.columns.is_empty() || !batch.gaps.is_empty());
-        if is_effective && !course.is_journalled {
+        let is_effective = rejudged.iter().any(Rejudged::is_admitted);
+        if let Some(by) = by.filter(|_| is_effective && !course.is_journalled) {
             self.decided(row.id, by, at, gauges.iter().cloned().collect()).await?;
             course.is_journalled = true;
         }
@@ -173,7 +203,8 @@ impl Rejudge {
         let anchors: Anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
         let (registry, at) = (self.journal.registry(), self.clock.now());
         let known = Known { registry: &registry, anchors: &anchors };
-        let arrival = Arrival { agent: &row.agent, topic: &row.topic, payload, received_at: at };
+        let arrival =
+            Arrival { agent: &row.agent, topic: &row.topic, payload, received_at: at, rest: None };
         let admit = match judge_as(kind, arrival, known) {
             Judgement::Admit(admit) => store::Admit { received_at: row.received_at, ..*admit },
             Judgement::Garbage(garbage) => {

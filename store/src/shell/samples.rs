@@ -8,6 +8,7 @@ mod contradictions;
 mod counters;
 mod decide;
 mod discard;
+mod due;
 mod own_gauges;
 mod park;
 mod parked;

@@ -67,11 +67,14 @@ CREATE INDEX quarantine_kind ON quarantine (kind);
 CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB,
   likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL,
   bytes INTEGER NOT NULL, cost INTEGER NOT NULL, beside INTEGER NOT NULL,
-  last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER);
+  last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER, due INTEGER);
 CREATE INDEX parking_waiting ON parking (agent, boot) WHERE waiting > 0;
 CREATE INDEX parking_decided ON parking (item) WHERE waiting = 0;
+CREATE INDEX parking_due ON parking (due) WHERE due IS NOT NULL;
 CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL,
-  cost INTEGER NOT NULL, own BLOB, PRIMARY KEY (item, batch)) WITHOUT ROWID;
+  cost INTEGER NOT NULL, own BLOB, judged_at INTEGER NOT NULL, due INTEGER,
+  PRIMARY KEY (item, batch)) WITHOUT ROWID;
+CREATE INDEX parked_due ON parked (item, due) WHERE due IS NOT NULL;
 CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 ",
 };

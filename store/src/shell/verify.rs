@@ -239,7 +239,7 @@ fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
     }))
 }
 
-const LOOSE: [(&str, &str); 8] = [
+const LOOSE: [(&str, &str); 9] = [
     (
         "identities whose batch is not there",
         "SELECT (SELECT count(*) FROM admitted a LEFT JOIN batch b ON b.position = a.batch
@@ -271,6 +271,12 @@ const LOOSE: [(&str, &str); 8] = [
         "SELECT count(*) FROM parking p LEFT JOIN
             (SELECT item, count(*) AS batches FROM parked GROUP BY item) m ON m.item = p.item
             WHERE p.waiting <> coalesce(m.batches, 0)",
+    ),
+    (
+        "parked items that would be judged again at another moment than their batches",
+        "SELECT count(*) FROM parking p LEFT JOIN
+            (SELECT item, min(due) AS due FROM parked GROUP BY item) m ON m.item = p.item
+            WHERE p.due IS NOT m.due",
     ),
     (
         "bytes by which the park is miscounted",

@@ -165,12 +165,8 @@ pub(crate) fn json(columns: &[(&str, Points)]) -> Admit {
 /// The same payload with this gauge set aside.
 pub(crate) fn aside(mut admit: Admit, name: &str, reason: Reason) -> Admit {
     admit.columns.retain(|column| column.gauge != gauge(name));
-    admit.set_aside.push(SetAside {
-        gauge: gauge(name).to_string(),
-        reason,
-        detail: format!("gauge `{}` is not in the registry", gauge(name)),
-        moments: None,
-    });
+    let detail = format!("gauge `{}` is not in the registry", gauge(name));
+    admit.set_aside.push(SetAside::new(gauge(name).to_string(), reason, detail));
     admit
 }
 

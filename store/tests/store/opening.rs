@@ -60,10 +60,12 @@ fn the_tables_are_those_of_the_formats() {
             CREATE INDEX anchor_agent ON anchor (agent)
             CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, gauge_count INTEGER NOT NULL, payload BLOB)
             CREATE INDEX quarantine_kind ON quarantine (kind)
-            CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB, likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL, bytes INTEGER NOT NULL, cost INTEGER NOT NULL, beside INTEGER NOT NULL, last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER)
+            CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB, likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL, bytes INTEGER NOT NULL, cost INTEGER NOT NULL, beside INTEGER NOT NULL, last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER, due INTEGER)
             CREATE INDEX parking_waiting ON parking (agent, boot) WHERE waiting > 0
             CREATE INDEX parking_decided ON parking (item) WHERE waiting = 0
-            CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL, cost INTEGER NOT NULL, own BLOB, PRIMARY KEY (item, batch)) WITHOUT ROWID
+            CREATE INDEX parking_due ON parking (due) WHERE due IS NOT NULL
+            CREATE TABLE parked (item INTEGER NOT NULL, batch INTEGER NOT NULL, is_alone INTEGER NOT NULL, cost INTEGER NOT NULL, own BLOB, judged_at INTEGER NOT NULL, due INTEGER, PRIMARY KEY (item, batch)) WITHOUT ROWID
+            CREATE INDEX parked_due ON parked (item, due) WHERE due IS NOT NULL
             CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)"#]],
     );
     schema(

@@ -6,7 +6,7 @@ use model::{
 };
 use store::{
     Admission, Admit, Discard, Discarded, Limits, ParkBound, QuarantineQuery, QuarantineState,
-    Rejudged, Replay, ReplayVerdict, Replayed, SHOWN_GAUGES, SamplesReader, Store, Sweep,
+    Rejudged, Replay, ReplayVerdict, Replayed, SHOWN_GAUGES, SamplesReader, SetAside, Store, Sweep,
 };
 
 use crate::{
@@ -45,6 +45,7 @@ fn rejudged(position: i64, (whole, parked): &(Admit, Admit), refused: &[&str]) -
         batch: position,
         columns: columns.cloned().collect(),
         gaps: Vec::new(),
+        anchors: Vec::new(),
         still: aside.filter(|part| is_refused(&part.gauge)).cloned().collect(),
         boot: None,
     }
@@ -146,6 +147,7 @@ fn a_gauge_that_was_not_set_aside_cannot_be_replayed() {
         batch: position,
         columns: whole.columns,
         gaps: Vec::new(),
+        anchors: Vec::new(),
         still: Vec::new(),
         boot: None,
     };
@@ -576,11 +578,9 @@ fn what_a_batch_names_itself_costs_a_flag_a_gauge_and_is_counted() {
         parked.columns.retain(|column| column.gauge == gauge("level"));
         parked.set_aside = names
             .iter()
-            .map(|name| store::SetAside {
-                gauge: gauge(name).to_string(),
-                reason: Reason::UnknownGauge,
-                detail: "unknown".to_owned(),
-                moments: None,
+            .map(|name| {
+                let detail = "unknown".to_owned();
+                SetAside::new(gauge(name).to_string(), Reason::UnknownGauge, detail)
             })
             .collect();
         let position = put_new(&store, parked.clone()).batch;
@@ -629,4 +629,52 @@ fn a_slice_takes_as_many_batches_as_weigh_four_mebibytes_unfolded() {
     let id = held(&store)[0].id;
     let slice = store.samples().read_blocking(|reader| reader.parked_slice(id, 0)).unwrap();
     assert_eq!((slice.batches.len(), slice.next.is_some()), (16, true));
+}
+
+#[test]
+fn what_lies_ahead_is_due_when_the_clock_has_come_so_far_and_then_waits_for_a_sixteenth_of_its_age()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let ahead = |name: &str, due: i64| SetAside {
+        due: Some(at(due)),
+        ..SetAside::new(gauge(name).to_string(), Reason::Time, "ahead".to_owned())
+    };
+    let whole = batch(1, &[("level", vec![(0, 1)]), ("head", vec![(9, 1)])]);
+    let columns = whole.columns.clone();
+    let (first, second) = (1_100_000, 1_160_001);
+    let set_aside = vec![ahead("level", second), ahead("head", first)];
+    let alone = Admit { columns: Vec::new(), set_aside, ..whole };
+    let position = put_new(&store, alone).batch;
+    let row = held(&store).remove(0);
+    assert_eq!(row.due, Some(at(first)));
+    let due =
+        |ms: i64| store.samples().read_blocking(|reader| reader.due_items(at(ms), 0, 9)).unwrap();
+    let slice = |item, ms: i64| {
+        store.samples().read_blocking(|reader| reader.due_slice(item, at(ms))).unwrap().batches
+    };
+    assert_eq!((due(first - 1), due(first)), (vec![], vec![row.id]));
+    assert!(slice(row.id, first - 1).is_empty());
+    let found = slice(row.id, first).remove(0);
+    assert_eq!((found.judged_at, found.due), (at(1_000_000), Some(at(first))));
+    // At 1,160,000 the first is admitted; the other one lies a millisecond further.
+    let rejudged = Rejudged {
+        batch: position,
+        columns: columns.into_iter().filter(|column| column.gauge == gauge("head")).collect(),
+        gaps: Vec::new(),
+        anchors: Vec::new(),
+        still: vec![ahead("level", second)],
+        boot: None,
+    };
+    let verdict = ReplayVerdict::Parked(vec![rejudged]);
+    let replay = Replay { id: row.id, at: at(1_160_000), verdict };
+    store.samples().write_blocking(replay).unwrap();
+    is_sound(&store);
+    let row = held(&store).remove(0);
+    assert_eq!((row.due, row.gauges), (Some(at(1_170_000)), vec!["A/level".to_owned()]));
+    assert_eq!(slice(row.id, 1_170_000)[0].judged_at, at(1_160_000));
+    // What was given up is due no more.
+    store.samples().write_blocking(Discard { id: row.id }).unwrap();
+    assert_eq!((due(2_000_000), all(&store, "head").len()), (vec![], 1));
+    is_sound(&store);
 }

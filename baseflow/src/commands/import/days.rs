@@ -211,8 +211,13 @@ impl Judge {
         let plain = batch_v1::encode(batch);
         let digest = batch_v1::digest(&plain);
         let payload = batch_v1::compress(plain);
-        let arrival =
-            Arrival { agent: &self.agent, topic: AGENT, payload: &payload, received_at: self.now };
+        let arrival = Arrival {
+            agent: &self.agent,
+            topic: AGENT,
+            payload: &payload,
+            received_at: self.now,
+            rest: None,
+        };
         let anchors = Anchors::new();
         let known = Known { registry: &self.registry, anchors: &anchors };
         match intake::decoded(batch, digest, Kind::Import, arrival, known) {

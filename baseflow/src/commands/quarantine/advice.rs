@@ -84,6 +84,7 @@ mod tests {
             gauge_count: 0,
             moments: None,
             boot: None,
+            due: None,
         }
     }
 

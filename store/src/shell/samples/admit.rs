@@ -125,7 +125,7 @@ pub(super) fn admit(
     store(connection, agent, admit, position)?;
     add_gaps(connection, (agent, position), &admit.gaps)?;
     admitted.other_anchors = anchors::note(connection, agent, &admit.anchors, admit.received_at)?;
-    park::set_aside(book, connection, admit, (agent, position))?;
+    park::set_aside(book, connection, admit, (agent, position), received_at)?;
     Ok(Admission::Admitted(admitted))
 }
 

@@ -1,12 +1,11 @@
 //! Quarantined payloads judged again and admitted.
 
-use std::collections::BTreeSet;
-
 use model::wire::refused_v1::Kept;
 use rusqlite::{Connection, params};
 
 use super::{
     admit::{add_gaps, admit},
+    anchors,
     book::SamplesBook,
     discard::give_up,
     first_row, own_gauges, park, read_quarantine, ring, run,
@@ -14,8 +13,8 @@ use super::{
 };
 use crate::{
     admission::{
-        Admission, Admit, Admitted, AdmittedColumn, Readmitted, Rejudged, Replay, ReplayVerdict,
-        Replayed, SetAside,
+        Admission, Admit, Admitted, AdmittedColumn, AsideGauges, Readmitted, Rejudged, Replay,
+        ReplayVerdict, Replayed, SetAside,
     },
     comparison::Budget,
     facts::{Original, QuarantineRow, QuarantineState, StoredBatch},
@@ -62,6 +61,7 @@ impl Write<SamplesBook> for Replay {
             metrics.repeated.inc_by(admitted.repeated);
             metrics.conflicts.inc_by(admitted.conflicts);
             metrics.uncompared.inc_by(admitted.uncompared);
+            metrics.other_anchors.inc_by(admitted.other_anchors);
             metrics.batches.with_label_values(&["replayed"]).inc_by(admitted.batches);
         }
     }
@@ -95,16 +95,11 @@ impl Replaying<'_> {
         let of_item: Option<String> = first_row(self.connection, sql, [row.id], |row| row.get(0))
             .map_err(StoreError::sql("read what is set aside"))?
             .flatten();
-        let of_item = of_item.iter().flat_map(|names| names.lines());
-        let of_item: BTreeSet<String> = of_item.map(str::to_owned).collect();
+        let of_item = park::named(of_item.as_deref().unwrap_or_default());
         let mut admitted = Readmitted::default();
         for rejudged in batches {
             let more = self.batch(row, &of_item, rejudged)?;
-            admitted.batches += more.batches;
-            admitted.points += more.points;
-            admitted.repeated += more.repeated;
-            admitted.conflicts += more.conflicts;
-            admitted.uncompared += more.uncompared;
+            admitted.add(more);
         }
         if park::settle(self.book, self.connection, row.id)? == 0 {
             park::close(self.connection, row.id)?;
@@ -117,23 +112,22 @@ impl Replaying<'_> {
     fn batch(
         &mut self,
         row: &QuarantineRow,
-        of_item: &BTreeSet<String>,
+        of_item: &AsideGauges,
         rejudged: &Rejudged,
     ) -> Result<Readmitted, StoreError> {
         let key = (row.id, rejudged.batch);
         let Some(member) = park::member(self.connection, row.id, rejudged.batch)? else {
             return Ok(Readmitted::default());
         };
-        let is_admitted = !rejudged.columns.is_empty() || !rejudged.gaps.is_empty();
-        if !is_admitted && !rejudged.still.is_empty() && rejudged.boot == row.boot {
+        if !rejudged.is_news(row.boot, member.due, self.replay.at) {
             return Ok(Readmitted::default());
         }
         let Some(stored) = read_quarantine::batch(self.connection, rejudged.batch)? else {
             return Err(StoreError::Damaged(format!("batch {} is not there", rejudged.batch)));
         };
-        let own = member.own.as_deref().map(|own| own_gauges::names(&stored, own)).transpose()?;
+        let own = member.own.as_deref().map(|own| own_gauges::read(&stored, own)).transpose()?;
         let held = own.as_ref().unwrap_or(of_item);
-        let is_held = |column: &&AdmittedColumn| held.contains(&column.gauge.to_string());
+        let is_held = |column: &&AdmittedColumn| held.contains_key(&column.gauge.to_string());
         if let Some(column) = rejudged.columns.iter().find(|column| !is_held(column)) {
             let problem = "it is not set aside in this row of the quarantine";
             return Err(StoreError::Column { gauge: column.gauge.clone(), problem });
@@ -142,24 +136,20 @@ impl Replaying<'_> {
         park::leave(self.book, self.connection, key, &member)?;
         // Columns that only repeat what was said add nothing.
         let is_alone = member.is_alone && admitted.points == 0 && rejudged.gaps.is_empty();
-        if is_alone && rejudged.still.is_empty() {
+        if is_alone && rejudged.anchors.is_empty() && rejudged.still.is_empty() {
             give_up(self.book, self.connection, &stored)?;
         }
         self.join(row, &stored, rejudged, is_alone)?;
-        Ok(Readmitted {
-            batches: u64::from(is_admitted),
-            points: admitted.points,
-            repeated: admitted.repeated,
-            conflicts: admitted.conflicts,
-            uncompared: admitted.uncompared,
-        })
+        Ok(Readmitted::of(&admitted, u64::from(rejudged.is_admitted())))
     }
 
     fn admit(&mut self, stored: &StoredBatch, rejudged: &Rejudged) -> Result<Admitted, StoreError> {
         let agent = self.book.agent(self.connection, &stored.agent, stored.received_at)?;
         add_gaps(self.connection, (agent, stored.position), &rejudged.gaps)?;
+        let other_anchors =
+            anchors::note(self.connection, agent, &rejudged.anchors, self.replay.at)?;
         if rejudged.columns.is_empty() {
-            return Ok(Admitted::default());
+            return Ok(Admitted { other_anchors, ..Admitted::default() });
         }
         let payload = Stored {
             position: stored.position,
@@ -168,7 +158,8 @@ impl Replaying<'_> {
             received_at: self.replay.at,
         };
         let (book, budget) = (&mut *self.book, &mut self.budget);
-        spans::add(book, self.connection, budget, payload, &rejudged.columns)
+        let admitted = spans::add(book, self.connection, budget, payload, &rejudged.columns)?;
+        Ok(Admitted { other_anchors, ..admitted })
     }
 
     /// Lets what is still refused of a batch join what is like it.
@@ -195,6 +186,8 @@ impl Replaying<'_> {
             bytes: &stored.bytes,
             is_alone,
             boot: rejudged.boot,
+            judged_at: self.replay.at,
+            from: Some(row.id),
             aside: still,
         };
         joining.join(self.book, self.connection)
@@ -205,10 +198,7 @@ impl Replaying<'_> {
         let (batch, readmitted) =
             match admit(self.book, self.connection, fresh, Some(self.replay.at))? {
                 Admission::Admitted(admitted) => {
-                    let Admitted { batch, points, repeated, conflicts, uncompared, .. } = admitted;
-                    let batches = 1;
-                    let done = Readmitted { batches, points, repeated, conflicts, uncompared };
-                    (Some(batch), done)
+                    (Some(admitted.batch), Readmitted::of(&admitted, 1))
                 }
                 Admission::Repetition(repeated) => {
                     (None, Readmitted { batches: 1, repeated, ..Readmitted::default() })
@@ -225,6 +215,23 @@ impl Replaying<'_> {
             Ok(())
         })?;
         Ok(Replayed::Done(readmitted))
+    }
+}
+
+impl Readmitted {
+    /// What was admitted of so many batches.
+    const fn of(admitted: &Admitted, batches: u64) -> Self {
+        let Admitted { points, repeated, conflicts, uncompared, other_anchors, .. } = *admitted;
+        Self { batches, points, repeated, conflicts, uncompared, other_anchors }
+    }
+
+    const fn add(&mut self, more: Self) {
+        self.batches += more.batches;
+        self.points += more.points;
+        self.repeated += more.repeated;
+        self.conflicts += more.conflicts;
+        self.uncompared += more.uncompared;
+        self.other_anchors += more.other_anchors;
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     run,
 };
 use crate::{
-    admission::{Admit, Kind, ParkBound, SetAside},
+    admission::{Admit, AsideGauges, Kind, ParkBound, SetAside},
     shell::error::StoreError,
 };
 
@@ -35,6 +35,8 @@ const MEMBER_BYTES: u64 = 32;
 const AGENT_SHARE: u64 = 8;
 /// Held items of one agent; batches of yet other likenesses share one item, each with its gauges.
 const MAX_ITEMS: i64 = 256;
+/// What is judged again and waits on waits this part of its age at least.
+const PATIENCE: i64 = 16;
 
 /// A stored batch of which something is set aside.
 pub(super) struct Joining<'a> {
@@ -48,6 +50,9 @@ pub(super) struct Joining<'a> {
     /// Whether nothing else of it is admitted.
     pub(super) is_alone: bool,
     pub(super) boot: Option<BootId>,
+    pub(super) judged_at: Timestamp,
+    /// The item that it has just left.
+    pub(super) from: Option<i64>,
     pub(super) aside: Vec<&'a SetAside>,
 }
 
@@ -76,7 +81,7 @@ pub(super) fn bound(
     admit: &Admit,
     agent: i64,
 ) -> Result<Option<ParkBound>, StoreError> {
-    let joining = Joining::of(admit, (agent, 0));
+    let joining = Joining::of(admit, (agent, 0), admit.received_at);
     let is_first = held(connection, &joining.likeness())?.is_none();
     let item =
         if is_first { item_cost(&gauges(&joining.aside), &detail(&joining.aside)) } else { 0 };
@@ -111,8 +116,9 @@ pub(super) fn set_aside(
     connection: &Connection,
     admit: &Admit,
     (agent, batch): (i64, i64),
+    judged_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let joining = Joining::of(admit, (agent, batch));
+    let joining = Joining::of(admit, (agent, batch), judged_at);
     if !joining.aside.is_empty() {
         joining.join(book, connection)?;
     }
@@ -136,7 +142,7 @@ pub(super) fn set_aside(
 }
 
 impl<'a> Joining<'a> {
-    fn of(admit: &'a Admit, (agent, batch): (i64, i64)) -> Self {
+    fn of(admit: &'a Admit, (agent, batch): (i64, i64), judged_at: Timestamp) -> Self {
         Self {
             agent,
             name: &admit.agent,
@@ -147,6 +153,8 @@ impl<'a> Joining<'a> {
             bytes: &admit.bytes,
             is_alone: is_alone(admit),
             boot: admit.boot,
+            judged_at,
+            from: None,
             aside: admit.set_aside.iter().filter(|part| is_parked(part)).collect(),
         }
     }
@@ -158,8 +166,12 @@ impl<'a> Joining<'a> {
         connection: &Connection,
     ) -> Result<(), StoreError> {
         let (likeness, names) = (self.likeness(), gauges(&self.aside));
+        let own = || own_gauges::flags((self.batch, self.kind), self.bytes, &self.aside);
+        // What is set aside of some gauge in part no other batch has alike.
+        let is_partly = self.aside.iter().any(|part| part.after.is_some());
+        let partly = || is_partly.then(own).transpose();
         let (item, own) = match held(connection, &likeness)? {
-            Some(item) => (item, None),
+            Some(item) => (item, partly()?),
             None if self.has_place(connection)? => {
                 let item = Item {
                     likeness,
@@ -168,38 +180,48 @@ impl<'a> Joining<'a> {
                     reason: self.reason()?,
                     boot: self.boot,
                 };
-                (self.found(book, connection, item)?, None)
+                (self.found(book, connection, item)?, partly()?)
             }
-            None => {
-                let own = own_gauges::flags((self.batch, self.kind), self.bytes, &self.aside)?;
-                (self.others(book, connection)?, Some(own))
-            }
+            None => (self.others(book, connection)?, Some(own()?)),
         };
         let own_bytes = own.as_ref().map_or(0, |own| u64::try_from(own.len()).unwrap_or(u64::MAX));
         let cost = if self.is_alone { alone_cost(self.bytes) } else { MEMBER_BYTES };
         let cost = cost.saturating_add(own_bytes);
         let attempt = StoreError::sql("park a batch");
         let signed = i64::try_from(cost).unwrap_or(i64::MAX);
-        let sql = "INSERT INTO parked (item, batch, is_alone, cost, own)
-            VALUES (?1, ?2, ?3, ?4, ?5)";
-        run(connection, sql, params![item, self.batch, self.is_alone, signed, own])
-            .map_err(&attempt)?;
+        let sql = "INSERT INTO parked (item, batch, is_alone, cost, own, judged_at, due)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (judged_at, due) = (self.judged_at.as_ms(), self.due().map(Timestamp::as_ms));
+        let row = params![item, self.batch, self.is_alone, signed, own, judged_at, due];
+        run(connection, sql, row).map_err(&attempt)?;
         let moments = self.aside.iter().filter_map(|part| part.moments);
         let from = moments.clone().map(|(from, _)| from.as_ms()).min();
         let to = moments.map(|(_, to)| to.as_ms()).max();
-        let sql = "UPDATE parking SET batches = batches + 1, waiting = waiting + 1,
+        let sql = "UPDATE parking SET batches = batches + ?8, waiting = waiting + 1,
               bytes = bytes + ?2, cost = cost + ?3, beside = beside + ?4,
+              due = min(coalesce(due, ?9), coalesce(?9, due)),
               last_at = max(last_at, ?5),
               from_ms = min(coalesce(from_ms, ?6), coalesce(?6, from_ms)),
               to_ms = max(coalesce(to_ms, ?7), coalesce(?7, to_ms))
             WHERE item = ?1";
-        let bytes = i64::try_from(self.bytes.len()).unwrap_or(i64::MAX);
+        // One that comes back to the item that it left is no further one.
+        let is_further = self.from != Some(item);
+        let bytes = if is_further { self.bytes.len() } else { 0 };
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let last_at = self.received_at.as_ms();
         let more = Parked::of(self.is_alone, cost);
         let (cost, beside) = more.to_row();
-        run(connection, sql, params![item, bytes, cost, beside, last_at, from, to])
-            .map_err(&attempt)?;
+        let row = params![item, bytes, cost, beside, last_at, from, to, is_further, due];
+        run(connection, sql, row).map_err(&attempt)?;
         book.park_more(connection, more)
+    }
+
+    /// When it is to be judged again. What is judged a second time waits a sixteenth of its age at
+    /// least, so that a payload of thousands of moments is not judged at each of them.
+    fn due(&self) -> Option<Timestamp> {
+        let due = self.aside.iter().filter_map(|part| part.due).min()?;
+        let age = self.judged_at.ms_since(self.received_at);
+        Some(if age > 0 { due.max(self.judged_at.plus_ms(age / PATIENCE)) } else { due })
     }
 
     /// What makes two batches alike: who, what, why, of which gauges and, where they wait for an
@@ -301,6 +323,7 @@ fn held(connection: &Connection, likeness: &[u8; 32]) -> Result<Option<i64>, Sto
 /// A batch as its item knows it.
 pub(super) struct Member {
     pub(super) is_alone: bool,
+    pub(super) due: Option<Timestamp>,
     cost: i64,
     /// Which gauges are its own, where the item has none for all.
     pub(super) own: Option<Vec<u8>>,
@@ -312,9 +335,10 @@ pub(super) fn member(
     item: i64,
     batch: i64,
 ) -> Result<Option<Member>, StoreError> {
-    let sql = "SELECT is_alone, cost, own FROM parked WHERE item = ?1 AND batch = ?2";
+    let sql = "SELECT is_alone, cost, own, due FROM parked WHERE item = ?1 AND batch = ?2";
     first_row(connection, sql, [item, batch], |row| {
-        Ok(Member { is_alone: row.get(0)?, cost: row.get(1)?, own: row.get(2)? })
+        let due = row.get::<_, Option<i64>>(3)?.map(Timestamp::clamped);
+        Ok(Member { is_alone: row.get(0)?, due, cost: row.get(1)?, own: row.get(2)? })
     })
     .map_err(StoreError::sql("look a parked batch up"))
 }
@@ -345,7 +369,8 @@ pub(super) fn leave(
         .map_err(&attempt)?;
     let less = Parked::of(member.is_alone, u64::try_from(member.cost).unwrap_or(0));
     let (cost, beside) = less.to_row();
-    let sql = "UPDATE parking SET waiting = waiting - 1, cost = cost - ?2, beside = beside - ?3
+    let sql = "UPDATE parking SET waiting = waiting - 1, cost = cost - ?2, beside = beside - ?3,
+          due = (SELECT min(due) FROM parked WHERE item = ?1 AND due IS NOT NULL)
         WHERE item = ?1";
     run(connection, sql, [item, cost, beside]).map_err(&attempt)?;
     book.park_less(connection, less)
@@ -422,4 +447,9 @@ fn gauges(aside: &[&SetAside]) -> String {
     let named = aside.iter().map(|aside| aside.gauge.as_str()).filter(|gauge| !gauge.is_empty());
     let gauges: BTreeSet<&str> = named.collect();
     gauges.into_iter().collect::<Vec<_>>().join("\n")
+}
+
+/// The same as it is asked for; all of each is set aside.
+pub(super) fn named(text: &str) -> AsideGauges {
+    text.lines().map(|line| (line.to_owned(), None)).collect()
 }

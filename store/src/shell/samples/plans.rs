@@ -181,12 +181,7 @@ fn batch(sequence: u64, name: &str, values: &[i64], boot: Option<BootId>) -> Adm
 fn aside(admit: Admit, reason: Reason, boot: Option<BootId>) -> (Admit, AdmittedColumn) {
     let mut admit = admit;
     let column = admit.columns.remove(0);
-    admit.set_aside.push(SetAside {
-        gauge: column.gauge.to_string(),
-        reason,
-        detail: "not now".to_owned(),
-        moments: None,
-    });
+    admit.set_aside.push(SetAside::new(column.gauge.to_string(), reason, "not now".to_owned()));
     admit.boot = boot;
     (admit, column)
 }
@@ -277,13 +272,39 @@ fn quarantine(world: &mut World) {
     let mut rows = world.read(|reader| reader.quarantine(&query)).rows;
     let placed = rows.pop().unwrap();
     world.read(|reader| reader.parked_slice(placed.id, 0));
-    let (columns, gaps, still) = (vec![column], Vec::new(), Vec::new());
-    let judged = Rejudged { batch: position, columns, gaps, still, boot: None };
+    let (columns, gaps, anchors, still) = (vec![column], Vec::new(), Vec::new(), Vec::new());
+    let judged = Rejudged { batch: position, columns, gaps, anchors, still, boot: None };
     world.put(&Replay { id: placed.id, at: at(1), verdict: ReplayVerdict::Parked(vec![judged]) });
+    ahead(world);
     for row in rows {
         world.put(&Discard { id: row.id });
         world.put(&Sweep { id: row.id });
     }
+}
+
+/// What lies ahead of the clock: it is found when it is due, and one part of it waits on.
+fn ahead(world: &mut World) {
+    let (mut parked, column) = aside(batch(40, "late", &[1], None), Reason::Time, None);
+    parked.set_aside[0].due = Some(at(5));
+    parked.set_aside[0].after = Some(at(-1));
+    let position = admitted(&world.put(&parked));
+    let items = world.read(|reader| reader.due_items(at(5), 0, 9));
+    let item = items[0];
+    let slice = world.read(|reader| reader.due_slice(item, at(5)));
+    assert_eq!((items.len(), slice.batches.len()), (1, 1));
+    let anchor =
+        ClockAnchor { boot_id: BootId(8), utc_at_boot_ms: 0, uncertainty_ms: 2, source: 1 };
+    let judged = Rejudged {
+        batch: position,
+        columns: vec![column],
+        gaps: Vec::new(),
+        anchors: vec![anchor],
+        still: parked.set_aside,
+        boot: None,
+    };
+    let verdict = ReplayVerdict::Parked(vec![judged]);
+    world.put(&Replay { id: item, at: at(6), verdict });
+    assert_eq!(world.read(|reader| reader.due_items(at(6), 0, 9)).len(), 1);
 }
 
 /// Everything that is asked for.

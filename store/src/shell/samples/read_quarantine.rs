@@ -1,6 +1,6 @@
 //! Reads of the quarantine.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use model::{
     ids::{AgentId, BootId},
@@ -9,9 +9,9 @@ use model::{
 };
 use rusqlite::{Connection, Row, params};
 
-use super::{SamplesReader, first_row, own_gauges, read_samples::damaged};
+use super::{SamplesReader, first_row, own_gauges, park, read_samples::damaged};
 use crate::{
-    admission::Kind,
+    admission::{AsideGauges, Kind},
     facts::{
         Original, PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
         QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_GAUGES, StoredBatch, kept_code,
@@ -23,7 +23,7 @@ use crate::{
 /// What a row says of itself; the gauges are read as far as they are shown.
 const ROW: &str = "SELECT q.id, q.kind, q.state, q.agent, q.topic, q.received_at, q.bytes,
       q.digest, q.reason, q.detail, q.gauges, p.batches, p.waiting, p.bytes, p.last_at,
-      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL, q.gauge_count
+      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL, q.gauge_count, p.due
     FROM quarantine q LEFT JOIN parking p ON p.item = q.id";
 /// What a row counts of a page beside its texts.
 const ROW_BYTES: usize = 512;
@@ -152,30 +152,39 @@ pub(super) fn slice(
     item: i64,
     after: i64,
 ) -> Result<ParkedSlice, StoreError> {
+    let sql = "SELECT batch, own, judged_at, due FROM parked
+        WHERE item = ?1 AND batch > ?2 ORDER BY batch LIMIT ?3";
+    slice_by(connection, sql, (item, after))
+}
+
+/// The same of a statement that takes an item, what it is asked for, and how many.
+pub(super) fn slice_by(
+    connection: &Connection,
+    members: &str,
+    (item, asked): (i64, i64),
+) -> Result<ParkedSlice, StoreError> {
     let attempt = StoreError::sql("read parked batches");
     let sql = "SELECT gauges FROM quarantine WHERE id = ?1";
     let of_item: Option<String> =
         first_row(connection, sql, [item], |row| row.get(0)).map_err(&attempt)?.flatten();
-    let of_item = of_item.iter().flat_map(|names| names.lines());
-    let of_item: Arc<BTreeSet<String>> = Arc::new(of_item.map(str::to_owned).collect());
-    let sql = "SELECT batch, own FROM parked WHERE item = ?1 AND batch > ?2
-        ORDER BY batch LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let of_item = park::named(of_item.as_deref().unwrap_or_default());
+    let of_item: Arc<AsideGauges> = Arc::new(of_item);
+    let mut statement = connection.prepare_cached(members).map_err(&attempt)?;
     let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
-    let mut rows = statement.query([item, after, limit]).map_err(&attempt)?;
+    let mut rows = statement.query([item, asked, limit]).map_err(&attempt)?;
     let (mut slice, mut weight) = (ParkedSlice::default(), 0_usize);
     while let Some(row) = rows.next().map_err(&attempt)? {
-        let (position, own) = member(row).map_err(&attempt)?;
+        let (position, own, judged_at, due) = member(row).map_err(&attempt)?;
         slice.next = Some(position);
         let Some(stored) = batch(connection, position)? else {
             return Err(damaged(format!("parked batch {position} is not there")));
         };
         let gauges = match own {
-            Some(own) => Arc::new(own_gauges::names(&stored, &own)?),
+            Some(own) => Arc::new(own_gauges::read(&stored, &own)?),
             None => Arc::clone(&of_item),
         };
         weight = weight.saturating_add(weight_of(&stored, gauges.len()));
-        slice.batches.push(ParkedBatch { stored, gauges });
+        slice.batches.push(ParkedBatch { stored, gauges, judged_at, due });
         if weight >= SLICE_WEIGHT {
             return Ok(slice);
         }
@@ -196,8 +205,12 @@ fn weight_of(stored: &StoredBatch, gauges: usize) -> usize {
     unfolded.saturating_add(gauges.saturating_mul(NAME_WEIGHT))
 }
 
-fn member(row: &Row<'_>) -> rusqlite::Result<(i64, Option<Vec<u8>>)> {
-    Ok((row.get(0)?, row.get(1)?))
+type MemberRow = (i64, Option<Vec<u8>>, Timestamp, Option<Timestamp>);
+
+fn member(row: &Row<'_>) -> rusqlite::Result<MemberRow> {
+    let due: Option<i64> = row.get(3)?;
+    let judged_at = Timestamp::clamped(row.get(2)?);
+    Ok((row.get(0)?, row.get(1)?, judged_at, due.map(Timestamp::clamped)))
 }
 
 /// A stored payload.
@@ -257,6 +270,7 @@ fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<Result<QuarantineRow, Store
         gauge_count: unsigned(row.get(20)?),
         moments: from.zip(to).map(|(from, to)| (Timestamp::clamped(from), Timestamp::clamped(to))),
         boot: boot.map(|boot| BootId(u128::from_be_bytes(boot))),
+        due: row.get::<_, Option<i64>>(21)?.map(Timestamp::clamped),
     }))
 }
 

@@ -1,0 +1,553 @@
+//! What lies ahead of the server's clock, among the real store: it waits, and once the clock has
+//! reached it the samples are those of a server whose clock was right from the start.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::future_not_send,
+    reason = "a test that fails ends by a panic"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use ingest::{
+    answer::Answer,
+    metrics::Metrics,
+    shell::{
+        place,
+        rejudge::Rejudge,
+        settle::{Settler, Taken, TopicKind},
+    },
+};
+use model::{
+    batch::{Batch, BatchClock, ClockAnchor, Column, Gap, GapReason},
+    ids::{AgentId, BatchId, BootId, Epoch, GaugeId},
+    reading::Point,
+    time::{AHEAD_MS, Span, Timestamp},
+    tree::Origin,
+    wire::{
+        batch_v1,
+        refused_v1::{Kept, Reason},
+    },
+};
+use proptest::prelude::*;
+use runtime::{clock::ManualClock, tasks::Tasks};
+use store::{
+    By, ByKind, ImportRegistry, Limits, Options, QuarantineQuery, QuarantineRow, Role,
+    SamplesQuery, Store,
+};
+use tokio_util::sync::CancellationToken;
+
+const NOW: i64 = 1_795_305_600_000;
+const BOOT: BootId = BootId(7);
+
+const REGISTRY: &str = r#"
+[[station]]
+id = "S"
+name = "s"
+kind = "hydropower"
+agent = "gw"
+
+  [[station.gauge]]
+  id = "a"
+  quantity = "flow"
+  unit = "m3/s"
+  interval = "5s"
+  range = [0.0, 5.0]
+
+  [[station.gauge]]
+  id = "b"
+  quantity = "flow"
+  unit = "m3/s"
+  interval = "5s"
+"#;
+
+/// A server whose clock the test sets.
+struct World {
+    store: Store,
+    settler: Arc<Settler>,
+    rejudge: Rejudge,
+    clock: Arc<ManualClock>,
+    folder: tempfile::TempDir,
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(NOW + ms).unwrap()
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { now: at(0), version: "0".to_owned(), role: Role::Server };
+        let limits = Limits { parked: 64 << 20, garbage: 1 << 20, ballast: 0, ..Limits::default() };
+        let counters = prometheus::Registry::new();
+        let store = Store::open_with(folder.path(), &options, limits, &counters).unwrap();
+        let clock = Arc::new(ManualClock::at(at(0)));
+        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        let (samples, journal) = (store.samples().clone(), store.journal().clone());
+        let shared = Arc::<ManualClock>::clone(&clock);
+        let rejudge = Rejudge::new(samples.clone(), journal.clone(), shared);
+        let shared = Arc::<ManualClock>::clone(&clock);
+        let settler = Arc::new(Settler::new(samples, journal, metrics, shared));
+        let world = Self { store, settler, rejudge, clock, folder };
+        world.import(REGISTRY);
+        world
+    }
+
+    fn import(&self, text: &str) {
+        let import = ImportRegistry {
+            at: at(0),
+            by: By { kind: ByKind::Command, name: "tests".to_owned() },
+            file: "registry.toml".to_owned(),
+            file_digest: [u8::try_from(text.len() % 251).unwrap(); 32],
+            registry: store::registry::parse(text, &Origin::Default).unwrap(),
+            stored: Vec::new(),
+            dry_run: false,
+        };
+        self.store.journal().write_blocking(import).unwrap();
+    }
+
+    /// Until the station has so many gauges in the registry in force.
+    async fn until_gauges(&self, count: usize) {
+        let mut state = self.store.journal().watch();
+        let has = |state: &store::JournalState| {
+            let registry = state.registry.as_ref();
+            registry.and_then(|found| found.registry.station("S")).map(|s| s.gauges.len())
+                == Some(count)
+        };
+        state.wait_for(has).await.unwrap();
+    }
+
+    async fn settle(&self, kind: TopicKind, payload: Vec<u8>) -> Answer {
+        let topic = match kind {
+            TopicKind::Batch => "baseflow/v1/gw/batch",
+            TopicKind::Json | TopicKind::Status => "baseflow/v1/gw/json",
+        };
+        let received_at = runtime::clock::Clock::now(&*self.clock);
+        let (topic, payload) = (topic.to_owned(), payload.into());
+        let taken = Taken { agent: agent(), kind, topic, payload, received_at };
+        Arc::clone(&self.settler).settle(taken).await
+    }
+
+    async fn send(&self, batch: &Batch) -> Answer {
+        self.settle(TopicKind::Batch, batch_v1::encode(batch)).await
+    }
+
+    async fn send_json(&self, readings: &[(&str, i64, i64)]) -> Answer {
+        let readings = readings.iter().map(|(gauge, ms, value)| {
+            format!(r#"{{"gauge":"S/{gauge}","at":"{}","value":{value}}}"#, at(*ms))
+        });
+        let readings: Vec<String> = readings.collect();
+        let document = format!(r#"{{"readings":[{}]}}"#, readings.join(","));
+        self.settle(TopicKind::Json, document.into_bytes()).await
+    }
+
+    /// Sets the clock, and does what the server does each second.
+    async fn pass_at(&self, ms: i64) {
+        self.clock.set(at(ms));
+        let now = at(ms);
+        let due = self.store.samples().read(move |reader| reader.due_items(now, 0, 1_000));
+        let stop = CancellationToken::new();
+        for item in due.await.unwrap() {
+            self.rejudge.due(item, now, &stop).await.unwrap();
+        }
+        let due = self.store.samples().read(move |reader| reader.due_items(now, 0, 1_000));
+        assert_eq!(due.await.unwrap(), Vec::<i64>::new(), "what was judged is due no more");
+    }
+
+    async fn rows(&self) -> Vec<QuarantineRow> {
+        let query = QuarantineQuery { kind: None, state: None, before: None, limit: 1_000 };
+        self.store.samples().read(move |reader| reader.quarantine(&query)).await.unwrap().rows
+    }
+
+    async fn waiting(&self) -> u64 {
+        let rows = self.rows().await;
+        rows.iter().filter(|row| row.kind == Kept::Parked).map(|row| row.waiting).sum()
+    }
+
+    /// Every sample of a gauge: milliseconds after `NOW`, units and flags.
+    async fn samples(&self, name: &str) -> Vec<(i64, Option<i64>, u8)> {
+        let gauge: GaugeId = format!("S/{name}").parse().unwrap();
+        let query = SamplesQuery {
+            gauge,
+            from: Timestamp::MIN,
+            to: Timestamp::MAX,
+            cursor: None,
+            limit: 10_000,
+        };
+        let page = self.store.samples().read(move |reader| reader.samples(&query)).await.unwrap();
+        let samples = page.samples.iter().map(|stored| &stored.sample);
+        samples.map(|sample| (sample.at.ms_since(at(0)), sample.value, sample.qc.0)).collect()
+    }
+
+    async fn conflicts(&self, name: &str) -> u64 {
+        let gauge: GaugeId = format!("S/{name}").parse().unwrap();
+        let facts = self.store.samples().read(move |reader| reader.gauge(&gauge)).await.unwrap();
+        facts.map_or(0, |facts| facts.conflicts)
+    }
+
+    /// How many points all spans of all gauges hold, those of another span counted again.
+    fn points(&self) -> i64 {
+        let path = self.folder.path().join("samples.db");
+        let samples = rusqlite::Connection::open(path).unwrap();
+        let sql = "SELECT coalesce(sum(points), 0) FROM span";
+        samples.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    async fn gaps(&self) -> usize {
+        let span = Span { from: Timestamp::MIN, to: Timestamp::MAX };
+        let station = "S".parse().unwrap();
+        self.store.samples().read(move |reader| reader.gaps(&station, span)).await.unwrap().len()
+    }
+
+    /// The kinds of the journal's entries.
+    async fn entries(&self) -> Vec<String> {
+        let entries = self.store.journal().read(|reader| reader.entries(0, 1_000)).await.unwrap();
+        entries.into_iter().map(|entry| entry.kind).collect()
+    }
+
+    fn is_sound(&self) {
+        assert_eq!(store::verify(&self.store).unwrap().findings, []);
+    }
+}
+
+fn agent() -> AgentId {
+    "gw".parse().unwrap()
+}
+
+fn batch(sequence: u64, columns: &[(&str, &[i64])]) -> Batch {
+    let columns = columns.iter().map(|(name, moments)| Column {
+        gauge: format!("S/{name}").parse().unwrap(),
+        unit: "m3/s".into(),
+        decimals: 0,
+        period_ms: 0,
+        points: moments.iter().map(|ms| Point::good(NOW + ms, ms.rem_euclid(7))).collect(),
+    });
+    Batch {
+        id: BatchId { agent: agent(), epoch: Epoch(1), sequence },
+        clock: BatchClock::Utc { uncertainty_ms: 0 },
+        previous: None,
+        columns: columns.collect(),
+        gaps: Vec::new(),
+        anchors: Vec::new(),
+    }
+}
+
+fn gap(from_ms: i64, to_ms: i64) -> Gap {
+    Gap {
+        epoch: Epoch(9),
+        first_sequence: 1,
+        last_sequence: 1,
+        gauges: vec!["S/a".parse().unwrap()],
+        boot: None,
+        from_ms: NOW + from_ms,
+        to_ms: NOW + to_ms,
+        reason: GapReason::Overwritten,
+        count: 1,
+    }
+}
+
+fn anchor(utc_at_boot: i64) -> ClockAnchor {
+    ClockAnchor { boot_id: BOOT, utc_at_boot_ms: NOW + utc_at_boot, uncertainty_ms: 2, source: 1 }
+}
+
+fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
+    // Opening and importing wait, so they happen outside of the runtime.
+    let world = Arc::new(World::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        world.until_gauges(2).await;
+        test(Arc::clone(&world)).await;
+    });
+    world.is_sound();
+}
+
+#[test]
+fn a_batch_of_a_server_that_is_behind_loses_neither_readings_nor_gap_nor_anchor() {
+    in_world(|world| async move {
+        // The server is ten minutes behind; the gateway started a minute ago.
+        let minute = 60_000;
+        let mut early = batch(1, &[("a", &[5_000])]);
+        early.clock = BatchClock::Boot { boot_id: BOOT };
+        early.columns[0].points[0].at_ms = 5_000;
+        world.send(&early).await;
+        let later = Batch {
+            gaps: vec![gap(9 * minute, 9 * minute + 10)],
+            anchors: vec![anchor(9 * minute)],
+            ..batch(2, &[("b", &[10 * minute])])
+        };
+        let told = world.send(&later).await;
+        assert_eq!(told.notice.unwrap().sequence, 2);
+        let reasons: Vec<_> = told.refused.iter().map(|told| (told.reason, told.kept)).collect();
+        assert_eq!(reasons, [(Reason::Time, Kept::Parked)]);
+        let row = world.rows().await.remove(0);
+        assert_eq!((row.reason.as_str(), row.due), ("time", Some(at(9 * minute - AHEAD_MS))));
+        assert_eq!((world.samples("b").await, world.gaps().await), (vec![], 0));
+
+        // NTP corrects the clock.
+        world.clock.set(at(10 * minute));
+        let mut tasks = Tasks::new();
+        let stage = tasks.stage("tests", Duration::from_secs(5));
+        stage.spawn("placing", place::run(world.rejudge.clone(), stage.clone()));
+        let looking = async {
+            while world.samples("a").await.is_empty() || world.waiting().await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), looking).await.unwrap();
+        assert_eq!(tasks.stop().await, Vec::<String>::new());
+        assert_eq!(world.samples("a").await[0].0, 9 * minute + 5_000, "placed by the anchor");
+        assert_eq!(world.samples("b").await[0].0, 10 * minute);
+        assert_eq!(world.gaps().await, 1);
+        let entries = world.entries().await;
+        assert_eq!(entries.iter().filter(|kind| *kind == "clock_anchored").count(), 1);
+        // That of the start whose anchor came; what was due has none.
+        assert_eq!(entries.iter().filter(|kind| *kind == "quarantine_decided").count(), 1);
+    });
+}
+
+#[test]
+fn a_batch_of_nothing_but_an_anchor_waits_like_any_other() {
+    in_world(|world| async move {
+        let told = world.send(&Batch { anchors: vec![anchor(200_000)], ..batch(1, &[]) }).await;
+        assert_eq!((told.notice.unwrap().sequence, told.refused[0].kept), (1, Kept::Parked));
+        let row = world.rows().await.remove(0);
+        assert_eq!((row.waiting, row.gauge_count, row.due), (1, 0, Some(at(80_000))));
+        world.pass_at(79_999).await;
+        assert_eq!(world.waiting().await, 1);
+        world.pass_at(80_000).await;
+        let stands = world.store.samples().read(|reader| reader.anchor(&agent(), BOOT)).await;
+        assert_eq!((stands.unwrap(), world.waiting().await), (Some(anchor(200_000)), 0));
+    });
+}
+
+#[test]
+fn a_person_who_replays_has_the_anchor_noted_as_well() {
+    in_world(|world| async move {
+        world.send(&Batch { anchors: vec![anchor(200_000)], ..batch(1, &[]) }).await;
+        world.clock.set(at(200_000));
+        let id = world.rows().await[0].id;
+        let by = By { kind: ByKind::Token, name: "somebody".to_owned() };
+        let stop = CancellationToken::new();
+        let done = world.rejudge.item(id, &by, &stop).await.unwrap();
+        assert!(matches!(done, model::port::Replayed::Admitted { batches: 1, .. }), "{done:?}");
+        let stands = world.store.samples().read(|reader| reader.anchor(&agent(), BOOT)).await;
+        assert_eq!(stands.unwrap(), Some(anchor(200_000)));
+        assert!(world.entries().await.contains(&"quarantine_decided".to_owned()));
+    });
+}
+
+#[test]
+fn what_is_judged_again_for_another_reason_brings_no_anchor_or_gap_twice() {
+    in_world(|world| async move {
+        // Admitted at once: an anchor that contradicts the one that stands, and a gap.
+        world.send(&Batch { anchors: vec![anchor(-9_000)], ..batch(1, &[]) }).await;
+        let mixed = Batch {
+            gaps: vec![gap(-100, 0)],
+            anchors: vec![anchor(-5_000)],
+            ..batch(2, &[("b", &[AHEAD_MS + 5_000])])
+        };
+        world.send(&mixed).await;
+        world.pass_at(5_000).await;
+        assert_eq!((world.samples("b").await.len(), world.gaps().await), (1, 1));
+        let path = world.folder.path().join("samples.db");
+        let samples = rusqlite::Connection::open(path).unwrap();
+        let others: i64 =
+            samples.query_row("SELECT others FROM anchor", [], |row| row.get(0)).unwrap();
+        assert_eq!(others, 1, "it is counted once");
+    });
+}
+
+#[test]
+fn readings_in_time_do_not_wait_for_those_ahead_of_the_same_gauge() {
+    in_world(|world| async move {
+        let minute = 60_000;
+        let readings = [
+            ("a", 0, 1),
+            ("a", 10 * minute, 2),
+            ("b", 5 * minute, 3),
+            ("a", 10 * minute, 4),
+            ("a", 4 * minute, 9),
+            ("a", 0, 7),
+        ];
+        let told = world.send_json(&readings).await;
+        assert_eq!((told.refused[0].reason, told.refused[0].kept), (Reason::Time, Kept::Parked));
+        let flow = 1_000_000;
+        assert_eq!(world.samples("a").await, [(0, Some(flow), 0)]);
+        assert_eq!(world.conflicts("a").await, 1, "the second reading of that moment");
+        world.pass_at(2 * minute).await;
+        assert_eq!(world.samples("a").await.len(), 2);
+        assert_eq!(world.samples("b").await.len(), 0, "it is not its turn yet");
+        world.pass_at(3 * minute).await;
+        world.pass_at(20 * minute).await;
+        let expected =
+            [(0, Some(flow), 0), (4 * minute, Some(9 * flow), 1), (10 * minute, Some(2 * flow), 0)];
+        assert_eq!(world.samples("a").await, expected);
+        assert_eq!((world.samples("b").await.len(), world.conflicts("a").await), (1, 2));
+        assert_eq!((world.points(), world.waiting().await), (4, 0));
+        // It comes again, and is known.
+        assert_eq!(world.send_json(&readings).await, Answer::default());
+    });
+}
+
+#[test]
+fn what_the_registry_refuses_meanwhile_is_refused_only_as_far_as_it_waits() {
+    in_world(|world| async move {
+        world.send_json(&[("a", 0, 1), ("a", AHEAD_MS + 1_000, 2)]).await;
+        let moving = Arc::clone(&world);
+        let other = format!("{}{}", REGISTRY.replace("\"gw\"", "\"other\""), "\n");
+        tokio::task::spawn_blocking(move || moving.import(&other)).await.unwrap();
+        let speaks = |name: &'static str| {
+            let world = Arc::clone(&world);
+            async move {
+                let mut state = world.store.journal().watch();
+                let is_it = |state: &store::JournalState| {
+                    let found = state.registry.as_ref();
+                    let station = found.and_then(|found| found.registry.station("S"));
+                    station.and_then(|station| station.agent.as_ref()).map(AgentId::as_str)
+                        == Some(name)
+                };
+                state.wait_for(is_it).await.unwrap();
+            }
+        };
+        speaks("other").await;
+        world.pass_at(1_000).await;
+        let row = world.rows().await.remove(0);
+        assert_eq!((row.reason.as_str(), row.due, row.waiting), ("foreign_station", None, 1));
+        let moving = Arc::clone(&world);
+        let back = format!("{REGISTRY}\n\n");
+        tokio::task::spawn_blocking(move || moving.import(&back)).await.unwrap();
+        speaks("gw").await;
+        let by = By { kind: ByKind::Token, name: "somebody".to_owned() };
+        world.rejudge.item(row.id, &by, &CancellationToken::new()).await.unwrap();
+        assert_eq!((world.samples("a").await.len(), world.points()), (2, 2));
+        assert_eq!(world.waiting().await, 0);
+    });
+}
+
+#[test]
+fn a_payload_of_many_moments_is_judged_seldom_and_a_clock_that_goes_back_takes_nothing_twice() {
+    in_world(|world| async move {
+        let readings: Vec<_> =
+            (0..2_000).map(|n| ("a", AHEAD_MS + 1 + n * 1_000, n.rem_euclid(5))).collect();
+        world.send_json(&readings).await;
+        let mut judged = 0;
+        let mut before = 0;
+        for second in 1..=2_200 {
+            world.pass_at(second * 1_000).await;
+            let points = world.points();
+            judged += u32::from(points != before);
+            before = points;
+            if second % 500 == 0 {
+                world.pass_at(second * 500).await;
+                assert_eq!(world.points(), points, "a clock that goes back admits nothing");
+            }
+        }
+        assert_eq!((world.points(), world.samples("a").await.len()), (2_000, 2_000));
+        assert!(judged < 150, "judged {judged} times");
+        assert_eq!(world.waiting().await, 0);
+    });
+}
+
+#[test]
+fn a_moment_that_never_comes_is_shown_and_can_be_discarded() {
+    in_world(|world| async move {
+        let far = 80 * 365 * 86_400_000;
+        world.send_json(&[("a", 0, 1), ("a", far, 2), ("b", far, 2)]).await;
+        let row = world.rows().await.remove(0);
+        assert_eq!(row.gauges, ["S/a", "S/b"]);
+        assert_eq!((row.due, row.moments), (Some(at(far - AHEAD_MS)), Some((at(far), at(far)))));
+        world.pass_at(86_400_000).await;
+        assert_eq!(world.waiting().await, 1);
+        let discarded = world.store.samples().write(store::Discard { id: row.id }).await.unwrap();
+        assert_eq!(discarded, store::Discarded::Done { left: 0 });
+        world.pass_at(far).await;
+        assert_eq!((world.samples("a").await.len(), world.samples("b").await.len()), (1, 0));
+    });
+}
+
+/// What a payload holds: gauges, and moments around now.
+#[derive(Debug, Clone)]
+enum Sent {
+    Batch(Vec<(&'static str, Vec<i64>)>, Option<i64>),
+    Json(Vec<(&'static str, i64, i64)>),
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let moment = -2 * AHEAD_MS..5 * AHEAD_MS;
+    let gauge = proptest::sample::select(vec!["a", "b"]);
+    let moments = proptest::collection::btree_set(moment.clone(), 1..6)
+        .prop_map(|moments| moments.into_iter().collect::<Vec<_>>());
+    let columns = proptest::collection::btree_map(gauge.clone(), moments, 0..3)
+        .prop_map(|columns| columns.into_iter().collect());
+    let gap = proptest::option::of(moment.clone());
+    let readings = proptest::collection::vec((gauge, moment, 0_i64..9), 1..12);
+    prop_oneof![
+        (columns, gap).prop_map(|(columns, gap)| Sent::Batch(columns, gap)),
+        readings.prop_map(Sent::Json),
+    ]
+}
+
+async fn send_all(world: &World, all: &[Sent]) {
+    for (sequence, sent) in (1..).zip(all) {
+        // Each has moments of its own: of two payloads the one that is admitted first stands.
+        let own = |ms: &i64| ms * 16 + i64::try_from(sequence).unwrap();
+        match sent {
+            Sent::Batch(columns, from) => {
+                let columns: Vec<(&str, Vec<i64>)> = columns
+                    .iter()
+                    .map(|(name, moments)| (*name, moments.iter().map(own).collect()))
+                    .collect();
+                let columns: Vec<(&str, &[i64])> =
+                    columns.iter().map(|(name, moments)| (*name, moments.as_slice())).collect();
+                let gaps = from.iter().map(|ms| gap(own(ms), own(ms) + 10)).collect();
+                world.send(&Batch { gaps, ..batch(sequence, &columns) }).await;
+            }
+            Sent::Json(readings) => {
+                let readings: Vec<_> =
+                    readings.iter().map(|(name, ms, value)| (*name, own(ms), *value)).collect();
+                world.send_json(&readings).await;
+            }
+        }
+    }
+}
+
+/// Everything that there is of samples.
+async fn told(world: &World) -> impl PartialEq + std::fmt::Debug + use<> {
+    (
+        world.samples("a").await,
+        world.samples("b").await,
+        (world.conflicts("a").await, world.conflicts("b").await),
+        (world.points(), world.gaps().await),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn judged_as_it_comes_due_or_once_at_the_end_the_samples_are_the_same(
+        all in proptest::collection::vec(sent(), 1..6),
+        looks in proptest::collection::vec(0_i64..90 * AHEAD_MS, 0..6),
+    ) {
+        let end = 200 * AHEAD_MS;
+        let (step_by_step, at_once) = (World::new(), World::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let both = runtime.block_on(async {
+            for world in [&step_by_step, &at_once] {
+                world.until_gauges(2).await;
+            }
+            send_all(&step_by_step, &all).await;
+            for look in &looks {
+                step_by_step.pass_at(*look).await;
+            }
+            step_by_step.pass_at(end).await;
+            step_by_step.pass_at(end + AHEAD_MS * 100).await;
+            assert_eq!(step_by_step.waiting().await, 0);
+            at_once.clock.set(at(end));
+            send_all(&at_once, &all).await;
+            (told(&step_by_step).await, told(&at_once).await)
+        });
+        prop_assert_eq!(both.0, both.1);
+        step_by_step.is_sound();
+    }
+}
