@@ -43,10 +43,10 @@ pub fn judge(gaps: &[Gap], arrival: Arrival<'_>, known: Known<'_>) -> Judged {
         // `to` is the moment after the last one
         let last_ms = gap.from_ms.max(gap.to_ms.saturating_sub(1));
         let last_ms = placing.utc_ms(last_ms);
-        let is_decided = |rest: Rest<'_>| {
-            !(has_boot && rest.waits_for_anchor) && !is_ahead(last_ms, rest.judged_at)
+        let waits = |rest: Rest<'_>| {
+            (has_boot && rest.waits_for_anchor) || is_ahead(last_ms, rest.judged_at)
         };
-        if arrival.rest.is_some_and(is_decided) {
+        if !arrival.rest.is_none_or(waits) {
             continue;
         }
         let (own, foreign): (Vec<GaugeId>, Vec<GaugeId>) =

@@ -1,11 +1,6 @@
 //! What lies ahead of the server's clock, among the real store: it waits, and once the clock has
 //! reached it the samples are those of a server whose clock was right from the start.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::future_not_send,
-    reason = "a test that fails ends by a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that fails ends by a panic")]
 
 use std::{sync::Arc, time::Duration};
 

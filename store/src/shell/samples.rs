@@ -2,6 +2,7 @@
 
 mod admit;
 mod anchors;
+mod aside_text;
 mod book;
 mod chain_head;
 mod contradictions;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     admit::{add_gaps, admit},
-    anchors,
+    anchors, aside_text,
     book::SamplesBook,
     discard::give_up,
     first_row, own_gauges, park, read_quarantine, ring, run,
@@ -95,7 +95,7 @@ impl Replaying<'_> {
         let of_item: Option<String> = first_row(self.connection, sql, [row.id], |row| row.get(0))
             .map_err(StoreError::sql("read what is set aside"))?
             .flatten();
-        let of_item = park::named(of_item.as_deref().unwrap_or_default());
+        let of_item = aside_text::named(of_item.as_deref().unwrap_or_default());
         let mut admitted = Readmitted::default();
         for rejudged in batches {
             let more = self.batch(row, &of_item, rejudged)?;

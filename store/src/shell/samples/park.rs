@@ -16,14 +16,15 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    aside_text::{detail, gauges},
     book::SamplesBook,
     first_row, own_gauges,
     parked::Parked,
-    ring::{self, MAX_DETAIL, ROW_BYTES},
+    ring::{self, ROW_BYTES},
     run,
 };
 use crate::{
-    admission::{Admit, AsideGauges, Kind, ParkBound, SetAside},
+    admission::{Admit, Kind, ParkBound, SetAside},
     shell::error::StoreError,
 };
 
@@ -422,34 +423,4 @@ pub(super) fn forget_oldest(
         book.decided_dropped(1);
     }
     Ok(())
-}
-
-/// What is wrong, in words: each detail once, cut where it grows too long.
-fn detail(aside: &[&SetAside]) -> String {
-    let details: BTreeSet<&str> = aside.iter().map(|aside| aside.detail.as_str()).collect();
-    let mut text = String::new();
-    for detail in details {
-        if !text.is_empty() {
-            text.push_str("; ");
-        }
-        text.push_str(detail);
-        if let Some((cut, _)) = text.char_indices().nth(MAX_DETAIL) {
-            text.truncate(cut);
-            text.push('…');
-            break;
-        }
-    }
-    text
-}
-
-/// The gauges that are set aside, one a line.
-fn gauges(aside: &[&SetAside]) -> String {
-    let named = aside.iter().map(|aside| aside.gauge.as_str()).filter(|gauge| !gauge.is_empty());
-    let gauges: BTreeSet<&str> = named.collect();
-    gauges.into_iter().collect::<Vec<_>>().join("\n")
-}
-
-/// The same as it is asked for; all of each is set aside.
-pub(super) fn named(text: &str) -> AsideGauges {
-    text.lines().map(|line| (line.to_owned(), None)).collect()
 }

@@ -9,7 +9,7 @@ use model::{
 };
 use rusqlite::{Connection, Row, params};
 
-use super::{SamplesReader, first_row, own_gauges, park, read_samples::damaged};
+use super::{SamplesReader, aside_text, first_row, own_gauges, read_samples::damaged};
 use crate::{
     admission::{AsideGauges, Kind},
     facts::{
@@ -167,7 +167,7 @@ pub(super) fn slice_by(
     let sql = "SELECT gauges FROM quarantine WHERE id = ?1";
     let of_item: Option<String> =
         first_row(connection, sql, [item], |row| row.get(0)).map_err(&attempt)?.flatten();
-    let of_item = park::named(of_item.as_deref().unwrap_or_default());
+    let of_item = aside_text::named(of_item.as_deref().unwrap_or_default());
     let of_item: Arc<AsideGauges> = Arc::new(of_item);
     let mut statement = connection.prepare_cached(members).map_err(&attempt)?;
     let limit = i64::try_from(SLICE_BATCHES).unwrap_or(i64::MAX);
