@@ -164,6 +164,9 @@ fn facts(row: &QuarantineRow) -> Vec<(&'static str, String)> {
     if let Some(boot) = row.boot {
         facts.push(("start", boot.to_string()));
     }
+    if let Some(due) = row.due {
+        facts.push(("due", due.to_string()));
+    }
     if row.gauge_count > 0 {
         let shown = row.gauges.iter().map(|gauge| printable(gauge)).collect::<Vec<_>>().join(", ");
         facts.push(("gauges", format!("{}: {shown}", row.gauge_count)));

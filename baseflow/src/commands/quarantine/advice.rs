@@ -32,8 +32,11 @@ fn held(reason: Reason, row: &QuarantineRow) -> String {
         Reason::Range => format!(
             "correct `scale`, `decimals` or `type` of the register in {agent}'s settings, for what it sends from here on; what is here cannot be stored: {discard}"
         ),
-        Reason::Time => format!(
-            "set the clock of {agent}, and look whether that of the server is right; what is ahead of it by then no more {replay} admits; {discard}"
+        Reason::Time => row.due.map_or_else(
+            || format!("set the clock of {agent}; a moment before the year 2000 stays refused: {discard}"),
+            |due| format!(
+                "look which clock is wrong, that of the server or that of {agent}, and set it; as the server's comes to {due} and beyond, this is admitted by itself; {discard}"
+            ),
         ),
         Reason::Clock => format!(
             "nothing, if {agent} runs and will set its clock: it then sends where that stood, and this is placed by itself; of a start that ended before, nobody knows when it was: {discard}"
