@@ -71,9 +71,15 @@ fn at(ms: i64) -> Timestamp {
 
 impl World {
     fn new() -> Self {
+        Self::within(Limits::default().anchors)
+    }
+
+    /// Of which a gateway may have so many starts at once.
+    fn within(anchors: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { now: at(0), version: "0".to_owned(), role: Role::Server };
-        let limits = Limits { parked: 64 << 20, garbage: 1 << 20, ballast: 0, ..Limits::default() };
+        let limits =
+            Limits { parked: 64 << 20, garbage: 1 << 20, ballast: 0, anchors, ..Limits::default() };
         let counters = prometheus::Registry::new();
         let store = Store::open_with(folder.path(), &options, limits, &counters).unwrap();
         let clock = Arc::new(ManualClock::at(at(0)));
@@ -247,7 +253,11 @@ fn anchor(utc_at_boot: i64) -> ClockAnchor {
 
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
     // Opening and importing wait, so they happen outside of the runtime.
-    let world = Arc::new(World::new());
+    in_this_world(World::new(), test);
+}
+
+fn in_this_world<F: Future<Output = ()>>(world: World, test: impl FnOnce(Arc<World>) -> F) {
+    let world = Arc::new(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         world.until_gauges(2).await;
@@ -312,6 +322,33 @@ fn a_batch_of_nothing_but_an_anchor_waits_like_any_other() {
         world.pass_at(80_000).await;
         let stands = world.store.samples().read(|reader| reader.anchor(&agent(), BOOT)).await;
         assert_eq!((stands.unwrap(), world.waiting().await), (Some(anchor(200_000)), 0));
+    });
+}
+
+#[test]
+fn an_anchor_beyond_the_bound_of_starts_waits_on_with_its_batch() {
+    in_this_world(World::within(1), |world| async move {
+        let first = ClockAnchor { boot_id: BootId(6), ..anchor(0) };
+        world.send(&Batch { anchors: vec![first], ..batch(1, &[]) }).await;
+        let ahead = Batch {
+            gaps: vec![gap(200_000, 200_010)],
+            anchors: vec![anchor(200_000)],
+            ..batch(2, &[("b", &[200_000])])
+        };
+        world.send(&ahead).await;
+        world.pass_at(200_000).await;
+        let id = world.rows().await[0].id;
+        let by = By { kind: ByKind::Token, name: "somebody".to_owned() };
+        let said = world.rejudge.item(id, &by, &CancellationToken::new()).await.unwrap();
+        let model::port::Replayed::StillRefused(why) = said else { panic!("{said:?}") };
+        assert!(why[0].contains("too often"), "{why:?}");
+        assert_eq!((world.points(), world.gaps().await, world.waiting().await), (0, 0, 1));
+        world.pass_at(store::ANCHOR_WINDOW_MS - 1).await;
+        assert_eq!(world.waiting().await, 1, "it is tried again by and by");
+        world.pass_at(2 * store::ANCHOR_WINDOW_MS).await;
+        assert_eq!((world.points(), world.gaps().await, world.waiting().await), (1, 1, 0));
+        let stands = world.store.samples().read(|reader| reader.anchor(&agent(), BOOT)).await;
+        assert_eq!(stands.unwrap(), Some(anchor(200_000)));
     });
 }
 

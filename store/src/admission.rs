@@ -356,6 +356,9 @@ pub struct Readmitted {
     pub uncompared: u64,
     /// Anchors among them that contradict the one that stands for their start.
     pub other_anchors: u64,
+    /// Batches of which nothing was, since their gateway has started too often of late: they are
+    /// tried again by themselves.
+    pub held_back: u64,
 }
 
 /// What became of a [`Replay`].

@@ -31,6 +31,9 @@ pub struct Rejudge {
 /// The most reasons that are told of what is still refused.
 const MAX_TOLD: usize = 100;
 
+/// Of batches that wait on whatever the registry says.
+const HELD_BACK: &str = "the agent's gateway has started too often of late; what waits with the anchors of its starts is tried again by itself";
+
 /// The most gauges that are told; the samples show the rest.
 const MAX_GAUGES: usize = 4_096;
 
@@ -179,6 +182,9 @@ impl Rejudge {
         match self.samples.write(Replay { id: row.id, at, verdict }).await? {
             store::Replayed::Done(done) => {
                 course.batches += done.batches;
+                if done.held_back > 0 && course.still.len() < MAX_TOLD {
+                    course.still.insert(HELD_BACK.to_owned());
+                }
                 let room = MAX_GAUGES.saturating_sub(course.gauges.len());
                 course.gauges.extend(gauges.into_iter().take(room));
             }

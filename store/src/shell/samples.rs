@@ -10,6 +10,7 @@ mod counters;
 mod decide;
 mod discard;
 mod due;
+mod members;
 mod own_gauges;
 mod park;
 mod parked;

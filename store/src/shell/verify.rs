@@ -239,7 +239,7 @@ fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
     }))
 }
 
-const LOOSE: [(&str, &str); 9] = [
+const LOOSE: [(&str, &str); 10] = [
     (
         "identities whose batch is not there",
         "SELECT (SELECT count(*) FROM admitted a LEFT JOIN batch b ON b.position = a.batch
@@ -260,6 +260,11 @@ const LOOSE: [(&str, &str); 9] = [
     (
         "spans whose gauge is not there",
         "SELECT count(*) FROM span s LEFT JOIN gauge g ON g.id = s.gauge WHERE g.id IS NULL",
+    ),
+    (
+        "gaps whose batch is not there",
+        "SELECT count(*) FROM gap g LEFT JOIN batch b ON b.position = g.batch
+            WHERE b.position IS NULL",
     ),
     (
         "parked batches that are not there",

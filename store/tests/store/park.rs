@@ -5,8 +5,9 @@ use model::{
     wire::refused_v1::{Kept, Reason},
 };
 use store::{
-    Admission, Admit, Discard, Discarded, Limits, ParkBound, QuarantineQuery, QuarantineState,
-    Rejudged, Replay, ReplayVerdict, Replayed, SHOWN_GAUGES, SamplesReader, SetAside, Store, Sweep,
+    Admission, Admit, Discard, Discarded, Limits, ParkBound, QuarantineQuery, QuarantineRow,
+    QuarantineState, Rejudged, Replay, ReplayVerdict, Replayed, SHOWN_GAUGES, SamplesReader,
+    SetAside, Store, Sweep,
 };
 
 use crate::{
@@ -56,7 +57,7 @@ fn replay(store: &Store, id: i64, batches: Vec<Rejudged>) -> Replayed {
     store.samples().write_blocking(Replay { id, at: at(2_000_000), verdict }).unwrap()
 }
 
-fn held(store: &Store) -> Vec<store::QuarantineRow> {
+fn held(store: &Store) -> Vec<QuarantineRow> {
     rows(store).into_iter().filter(|row| row.state == QuarantineState::Held).collect()
 }
 
@@ -676,5 +677,102 @@ fn what_lies_ahead_is_due_when_the_clock_has_come_so_far_and_then_waits_for_a_si
     // What was given up is due no more.
     store.samples().write_blocking(Discard { id: row.id }).unwrap();
     assert_eq!((due(2_000_000), all(&store, "head").len()), (vec![], 1));
+    is_sound(&store);
+}
+
+#[test]
+fn an_anchor_that_comes_due_beyond_the_bound_of_starts_waits_on_and_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = prometheus::Registry::new();
+    let options = crate::making::options(store::Role::Server);
+    let limits = Limits { anchors: 2, ..LIMITS };
+    let store = Store::open_with(folder.path(), &options, limits, &registry).unwrap();
+    put_new(&store, started(1, 1..3, 1_000_000));
+    // A further start and a column, both ahead of the clock.
+    let (due, received) = (1_160_000, 1_000_000);
+    let whole = batch(2, &[("head", vec![(9, 1)])]);
+    let ahead = |gauge: String| SetAside {
+        due: Some(at(due)),
+        ..SetAside::new(gauge, Reason::Time, "ahead".to_owned())
+    };
+    let set_aside = vec![ahead(gauge("head").to_string()), ahead(String::new())];
+    let parked = Admit { columns: Vec::new(), set_aside, ..whole.clone() };
+    let position = put_new(&store, parked).batch;
+    let before = (held(&store)[0].clone(), counters(&store));
+    let judge = |ms: i64, boots: std::ops::Range<u64>| {
+        let rejudged = Rejudged {
+            batch: position,
+            columns: whole.columns.clone(),
+            gaps: Vec::new(),
+            anchors: started(9, boots, 0).anchors,
+            still: Vec::new(),
+            boot: None,
+        };
+        let verdict = ReplayVerdict::Parked(vec![rejudged]);
+        let replay = Replay { id: before.0.id, at: at(ms), verdict };
+        store.samples().write_blocking(replay).unwrap()
+    };
+    let held_back = Replayed::Done(store::Readmitted { held_back: 1, ..Default::default() });
+    assert_eq!(judge(due, 90..91), held_back);
+    // Nothing of it has changed but when it is tried again: in a minute, or a sixteenth of its age.
+    let after = held(&store)[0].clone();
+    assert_eq!(after.due, Some(at(due + 60_000)));
+    assert_eq!((QuarantineRow { due: before.0.due, ..after }, counters(&store)), before);
+    let asked = |ms: i64| {
+        let find = |reader: &SamplesReader| reader.due_slice(before.0.id, at(ms));
+        store.samples().read_blocking(find).unwrap().batches
+    };
+    assert!(asked(due + 59_999).is_empty() && all(&store, "head").is_empty());
+    assert_eq!(asked(due + 60_000)[0].judged_at, at(received), "what lay ahead then still waits");
+    let hours = 16 * 60 * 60_000;
+    assert_eq!(judge(received + hours, 90..91), held_back);
+    assert_eq!(held(&store)[0].due, Some(at(received + hours + hours / 16)));
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let line = r#"baseflow_store_park_full_total{bound="anchors",reason="anchor"} 2"#;
+    assert!(text.contains(line), "{text}");
+    is_sound(&store);
+    let admitted = judge(received + store::ANCHOR_WINDOW_MS, 90..91);
+    assert!(matches!(admitted, Replayed::Done(done) if (done.points, done.held_back) == (1, 0)));
+    let stands = |boot| {
+        let find = |reader: &SamplesReader| reader.anchor(&agent(), BootId(boot));
+        store.samples().read_blocking(find).unwrap().is_some()
+    };
+    assert!(stands(90) && held(&store).is_empty());
+    is_sound(&store);
+}
+
+#[test]
+fn what_only_its_gaps_keep_counts_against_the_park_and_stays_when_the_rest_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let gap = |number| model::batch::Gap {
+        epoch: model::ids::Epoch(9),
+        first_sequence: number,
+        last_sequence: number,
+        gauges: vec![gauge("level")],
+        boot: None,
+        from_ms: at(-100).as_ms(),
+        to_ms: at(0).as_ms(),
+        reason: model::batch::GapReason::Overwritten,
+        count: 1,
+    };
+    let gaps = |number| vec![store::AdmittedGap { number: 0, gap: gap(number) }];
+    let is_there = |position: i64| {
+        store.samples().read_blocking(|reader| reader.batch(position)).unwrap().is_some()
+    };
+    // One has its gap at once, the other one when the clock has come so far.
+    let at_once = put_new(&store, Admit { gaps: gaps(1), ..unknown(1).1 }).batch;
+    let later = unknown(2);
+    let position = put_new(&store, later.1.clone()).batch;
+    let before = counters(&store);
+    let id = held(&store)[0].id;
+    let judged = Rejudged { gaps: gaps(2), ..rejudged(position, &later, &["level"]) };
+    replay(&store, id, vec![Rejudged { columns: Vec::new(), still: later.1.set_aside, ..judged }]);
+    let after = counters(&store);
+    assert_eq!(after.parked_bytes, before.parked_bytes, "no gap carries a payload past the bound");
+    is_sound(&store);
+    store.samples().write_blocking(Discard { id }).unwrap();
+    assert!(is_there(at_once) && is_there(position), "a gap's word stays with it");
+    assert_eq!(counters(&store).parked_bytes, 0);
     is_sound(&store);
 }

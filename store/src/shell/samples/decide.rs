@@ -1,6 +1,6 @@
 //! Quarantined payloads judged again and admitted.
 
-use model::wire::refused_v1::Kept;
+use model::wire::refused_v1::{Kept, Reason};
 use rusqlite::{Connection, params};
 
 use super::{
@@ -8,13 +8,13 @@ use super::{
     anchors, aside_text,
     book::SamplesBook,
     discard::give_up,
-    first_row, own_gauges, park, read_quarantine, ring, run,
+    first_row, members, own_gauges, park, read_quarantine, ring, run,
     spans::{self, Stored},
 };
 use crate::{
     admission::{
-        Admission, Admit, Admitted, AdmittedColumn, AsideGauges, Readmitted, Rejudged, Replay,
-        ReplayVerdict, Replayed, SetAside,
+        Admission, Admit, Admitted, AdmittedColumn, AsideGauges, ParkBound, Readmitted, Rejudged,
+        Replay, ReplayVerdict, Replayed, SetAside,
     },
     comparison::Budget,
     facts::{Original, QuarantineRow, QuarantineState, StoredBatch},
@@ -63,6 +63,8 @@ impl Write<SamplesBook> for Replay {
             metrics.uncompared.inc_by(admitted.uncompared);
             metrics.other_anchors.inc_by(admitted.other_anchors);
             metrics.batches.with_label_values(&["replayed"]).inc_by(admitted.batches);
+            let starts = [ParkBound::Anchors.word(), Reason::Anchor.word()];
+            metrics.park_full.with_label_values(&starts).inc_by(admitted.held_back);
         }
     }
 }
@@ -101,12 +103,13 @@ impl Replaying<'_> {
             let more = self.batch(row, &of_item, rejudged)?;
             admitted.add(more);
         }
-        if park::settle(self.book, self.connection, row.id)? == 0 {
-            park::close(self.connection, row.id)?;
+        if members::settle(self.book, self.connection, row.id)? == 0 {
+            members::close(self.connection, row.id)?;
             decide(self.connection, row, QuarantineState::Replayed)?;
-            park::forget_oldest(self.book, self.connection)?;
+            members::forget_oldest(self.book, self.connection)?;
         }
-        Ok(if admitted.batches == 0 { Replayed::Unchanged } else { Replayed::Done(admitted) })
+        let is_unchanged = admitted == Readmitted::default();
+        Ok(if is_unchanged { Replayed::Unchanged } else { Replayed::Done(admitted) })
     }
 
     fn batch(
@@ -116,7 +119,7 @@ impl Replaying<'_> {
         rejudged: &Rejudged,
     ) -> Result<Readmitted, StoreError> {
         let key = (row.id, rejudged.batch);
-        let Some(member) = park::member(self.connection, row.id, rejudged.batch)? else {
+        let Some(member) = members::member(self.connection, row.id, rejudged.batch)? else {
             return Ok(Readmitted::default());
         };
         if !rejudged.is_news(row.boot, member.due, self.replay.at) {
@@ -132,15 +135,28 @@ impl Replaying<'_> {
             let problem = "it is not set aside in this row of the quarantine";
             return Err(StoreError::Column { gauge: column.gauge.clone(), problem });
         }
+        if !self.have_room(&stored, rejudged)? {
+            members::put_off(self.connection, key, stored.received_at, self.replay.at)?;
+            return Ok(Readmitted { held_back: 1, ..Readmitted::default() });
+        }
         let admitted = self.admit(&stored, rejudged)?;
-        park::leave(self.book, self.connection, key, &member)?;
-        // Columns that only repeat what was said add nothing.
-        let is_alone = member.is_alone && admitted.points == 0 && rejudged.gaps.is_empty();
+        members::leave(self.book, self.connection, key, &member)?;
+        // Columns that only repeat what was said add nothing; and no gap or anchor carries a
+        // payload past the bound of the park.
+        let is_alone = member.is_alone && admitted.points == 0;
         if is_alone && rejudged.anchors.is_empty() && rejudged.still.is_empty() {
             give_up(self.book, self.connection, &stored)?;
         }
         self.join(row, &stored, rejudged, is_alone)?;
         Ok(Readmitted::of(&admitted, u64::from(rejudged.is_admitted())))
+    }
+
+    /// Whether its anchors may be noted. Where they may not, all of the batch waits on, as it would
+    /// at its agent had it come live.
+    fn have_room(&mut self, stored: &StoredBatch, rejudged: &Rejudged) -> Result<bool, StoreError> {
+        let agent = self.book.agent(self.connection, &stored.agent, stored.received_at)?;
+        let starts = (agent, self.book.limits.anchors);
+        anchors::have_room(self.connection, starts, &rejudged.anchors, self.replay.at)
     }
 
     fn admit(&mut self, stored: &StoredBatch, rejudged: &Rejudged) -> Result<Admitted, StoreError> {
@@ -222,7 +238,7 @@ impl Readmitted {
     /// What was admitted of so many batches.
     const fn of(admitted: &Admitted, batches: u64) -> Self {
         let Admitted { points, repeated, conflicts, uncompared, other_anchors, .. } = *admitted;
-        Self { batches, points, repeated, conflicts, uncompared, other_anchors }
+        Self { batches, points, repeated, conflicts, uncompared, other_anchors, held_back: 0 }
     }
 
     const fn add(&mut self, more: Self) {
@@ -232,6 +248,7 @@ impl Readmitted {
         self.conflicts += more.conflicts;
         self.uncompared += more.uncompared;
         self.other_anchors += more.other_anchors;
+        self.held_back += more.held_back;
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     admit::set_batch,
     book::SamplesBook,
     decide::{decide, held},
-    park, read_quarantine, run,
+    first_row, members, read_quarantine, run,
 };
 use crate::{
     admission::{Discard, Discarded, Key, Kind, Sweep},
@@ -35,7 +35,7 @@ impl Write<SamplesBook> for Discard {
         decide(connection, &row, QuarantineState::Discarded)?;
         let left = match original {
             Original::Batches => {
-                park::close(connection, self.id)?;
+                members::close(connection, self.id)?;
                 sweep(book, connection, self.id)?
             }
             Original::Batch(_) | Original::Payload(_) | Original::Gone => 0,
@@ -60,29 +60,34 @@ impl Write<SamplesBook> for Sweep {
 
 /// Lets a slice of an item's batches go, and says how many are left.
 fn sweep(book: &mut SamplesBook, connection: &Connection, item: i64) -> Result<u64, StoreError> {
-    for position in park::members(connection, item, SLICE)? {
-        let Some(member) = park::member(connection, item, position)? else { continue };
-        park::leave(book, connection, (item, position), &member)?;
+    for position in members::first(connection, item, SLICE)? {
+        let Some(member) = members::member(connection, item, position)? else { continue };
+        members::leave(book, connection, (item, position), &member)?;
         if member.is_alone
             && let Some(stored) = read_quarantine::batch(connection, position)?
         {
             give_up(book, connection, &stored)?;
         }
     }
-    let left = park::settle(book, connection, item)?;
+    let left = members::settle(book, connection, item)?;
     if left == 0 {
-        park::forget_oldest(book, connection)?;
+        members::forget_oldest(book, connection)?;
     }
     Ok(left)
 }
 
-/// Deletes a batch of which nothing is admitted, or nothing that was not said before; its identity
-/// stays known.
+/// Deletes a batch of which no point is admitted, or none that was not said before; its identity
+/// stays known. Where a gap of it stands, it stays as that gap's evidence.
 pub(super) fn give_up(
     book: &mut SamplesBook,
     connection: &Connection,
     stored: &StoredBatch,
 ) -> Result<(), StoreError> {
+    let sql = "SELECT 1 FROM gap WHERE batch = ?1 LIMIT 1";
+    let gap = first_row(connection, sql, [stored.position], |_| Ok(()));
+    if gap.map_err(StoreError::sql("look for gaps of a batch"))?.is_some() {
+        return Ok(());
+    }
     let agent = book.agent(connection, &stored.agent, stored.received_at)?;
     set_batch(connection, agent, &key_of(stored)?, None)?;
     run(connection, "DELETE FROM batch WHERE position = ?1", [stored.position])
