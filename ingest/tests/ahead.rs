@@ -194,6 +194,13 @@ impl World {
         samples.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// How many payloads are stored.
+    fn batches(&self) -> i64 {
+        let path = self.folder.path().join("samples.db");
+        let samples = rusqlite::Connection::open(path).unwrap();
+        samples.query_row("SELECT count(*) FROM batch", [], |row| row.get(0)).unwrap()
+    }
+
     async fn gaps(&self) -> usize {
         let span = Span { from: Timestamp::MIN, to: Timestamp::MAX };
         let station = "S".parse().unwrap();
@@ -418,6 +425,22 @@ fn readings_in_time_do_not_wait_for_those_ahead_of_the_same_gauge() {
         assert_eq!((world.points(), world.waiting().await), (4, 0));
         // It comes again, and is known.
         assert_eq!(world.send_json(&readings).await, Answer::default());
+    });
+}
+
+#[test]
+fn a_payload_is_kept_for_what_lies_ahead_alone_and_not_for_what_turns_out_to_be_a_repetition() {
+    in_world(|world| async move {
+        let ahead = AHEAD_MS + 1_000;
+        world.send_json(&[("a", 0, 1)]).await;
+        // All that is in time of the second was said before; the third says what the second says.
+        world.send_json(&[("a", 0, 1), ("a", ahead, 2)]).await;
+        world.send_json(&[("a", ahead, 2)]).await;
+        assert_eq!((world.batches(), world.waiting().await), (3, 2));
+        world.pass_at(1_000).await;
+        assert_eq!((world.points(), world.conflicts("a").await), (2, 0));
+        assert_eq!((world.batches(), world.waiting().await), (2, 0));
+        assert_eq!(world.send_json(&[("a", ahead, 2)]).await, Answer::default(), "it is known");
     });
 }
 

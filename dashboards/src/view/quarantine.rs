@@ -37,8 +37,7 @@ pub struct QuarantineView {
     /// How large the payloads are.
     pub bytes: u64,
     /// `parked`: only the registry, a missing anchor or the clock keeps it out, and `replay` may
-    /// admit it; `garbage`: it is kept for
-    /// looking at, the oldest going first.
+    /// admit it; `garbage`: it is kept for looking at, the oldest going first.
     #[schema(value_type = String)]
     pub kind: &'static str,
     /// `held`, `replayed` or `discarded`.
