@@ -194,6 +194,15 @@ impl World {
         samples.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// Up to which moments the readings of the one payload that waits are admitted.
+    async fn admitted_until(&self) -> Vec<(String, Option<i64>)> {
+        let item = self.rows().await.remove(0).id;
+        let slice = self.store.samples().read(move |reader| reader.parked_slice(item, 0)).await;
+        let gauges = Arc::clone(&slice.unwrap().batches[0].gauges);
+        let since = |after: &Timestamp| after.ms_since(at(0));
+        gauges.iter().map(|(gauge, after)| (gauge.clone(), after.as_ref().map(since))).collect()
+    }
+
     /// How many payloads are stored.
     fn batches(&self) -> i64 {
         let path = self.folder.path().join("samples.db");
@@ -413,8 +422,11 @@ fn readings_in_time_do_not_wait_for_those_ahead_of_the_same_gauge() {
         let flow = 1_000_000;
         assert_eq!(world.samples("a").await, [(0, Some(flow), 0)]);
         assert_eq!(world.conflicts("a").await, 1, "the second reading of that moment");
+        let until = |a, b| vec![("S/a".to_owned(), a), ("S/b".to_owned(), b)];
+        assert_eq!(world.admitted_until().await, until(Some(0), None));
         world.pass_at(2 * minute).await;
         assert_eq!(world.samples("a").await.len(), 2);
+        assert_eq!(world.admitted_until().await, until(Some(4 * minute), None));
         assert_eq!(world.samples("b").await.len(), 0, "it is not its turn yet");
         world.pass_at(3 * minute).await;
         world.pass_at(20 * minute).await;
