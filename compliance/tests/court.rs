@@ -1,10 +1,6 @@
 //! The consumer over a real store: whatever comes late, in whatever order, and however often it
 //! starts again, what it says in the end is what the samples say.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests; the lints spare only functions marked as such"
-)]
+#![expect(clippy::unwrap_used, reason = "tests; the lints spare only functions marked as such")]
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -81,6 +77,10 @@ fn consumer(store: &Store, clock: &ManualClock) -> Consumer {
     })
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -102,20 +102,17 @@ impl World {
         let clock = ManualClock::at(begin());
         let consumer = consumer(&store, &clock);
         let world = Self { store, clock, consumer, registry, _folder: folder };
-        world.block_on(async {
+        let known = async {
             let mut state = world.store.journal().watch();
             state.wait_for(|state| state.registry.is_some()).await.unwrap();
-        });
+        };
+        runtime().block_on(known);
         world
-    }
-
-    fn block_on<F: Future>(&self, future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
 
     /// Passes until nothing is left to do at this moment.
     fn settle(&mut self) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime();
         while runtime.block_on(self.consumer.pass()).unwrap() {}
     }
 

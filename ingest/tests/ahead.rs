@@ -198,7 +198,7 @@ impl World {
     async fn admitted_until(&self) -> Vec<(String, Option<i64>)> {
         let item = self.rows().await.remove(0).id;
         let slice = self.store.samples().read(move |reader| reader.parked_slice(item, 0)).await;
-        let gauges = Arc::clone(&slice.unwrap().batches[0].gauges);
+        let gauges = Arc::clone(&slice.unwrap().batches.first().unwrap().gauges);
         let since = |after: &Timestamp| after.ms_since(at(0));
         gauges.iter().map(|(gauge, after)| (gauge.clone(), after.as_ref().map(since))).collect()
     }
