@@ -11,7 +11,7 @@ use model::{
     outlet::OutletFlow,
     registry::Registry,
     rule::RuleProfile,
-    station::Station,
+    station::{Station, StationStatus},
     time::{Span, Timestamp},
 };
 
@@ -50,8 +50,8 @@ pub struct Source<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Every section that is judged: one that has mandates, and whose outlets all have a flow
-    /// gauge. What a formula makes of other gauges is not derived yet.
+    /// Every section that is judged: one of a station that goes on, that has mandates, and whose
+    /// outlets all have a flow gauge. What a formula makes of other gauges is not derived yet.
     pub fn judged(registry: &'a Registry) -> impl Iterator<Item = Self> {
         let rules = &registry.rules;
         registry.stations.values().flat_map(move |station| {
@@ -69,7 +69,8 @@ impl<'a> Section<'a> {
 
     fn is_judged(&self) -> bool {
         let mut outlets = self.station.outlets.values().filter(|outlet| outlet.section == *self.id);
-        self.station.mandates.iter().any(|mandate| mandate.section == *self.id)
+        self.station.status != StationStatus::Exited
+            && self.station.mandates.iter().any(|mandate| mandate.section == *self.id)
             && outlets.all(|outlet| matches!(outlet.flow, OutletFlow::Gauge(_)))
     }
 

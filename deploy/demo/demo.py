@@ -256,6 +256,15 @@ class Demo:
     def table(self) -> list[tuple]:
         return [(*gauge, self.latest(gauge[0], gauge[2])) for gauge in GAUGES]
 
+    def verdicts(self) -> list[tuple]:
+        """The newest hour of each station that owes water, once anything is said of it."""
+        rows = []
+        for station in self.get("/stations")["stations"]:
+            if any(section["required"] for section in station["sections"]):
+                hours = self.get(f"/stations/{station['id']}/verdicts?by=hour")["verdicts"]
+                rows.extend((station["id"], station["name"], hour) for hour in hours[-1:])
+        return rows
+
 
 def answers(port: int) -> bool:
     with socket.socket() as probe:
@@ -280,11 +289,27 @@ def show(rows: list[tuple]):
     sys.stdout.flush()
 
 
+def show_verdicts(demo: Demo):
+    """What the hour is so far, of each station that owes water."""
+    rows = demo.verdicts()
+    if rows:
+        print(f"\n{pad('station', 32)}{pad('hour from (UTC)', 24)}{pad('verdict', 24)}{'m3/s':>10}{'of':>8}")
+    for station, name, verdict in rows:
+        word = f"{verdict['verdict']} so far" if verdict["provisional"] else verdict["verdict"]
+        observed, required = verdict["observed"] or "-", verdict["required"] or "-"
+        print(
+            f"{pad(station, 16)}{pad(name, 16)}{pad(verdict['from'], 24)}{pad(word, 24)}"
+            f"{observed:>10}{required:>8}"
+        )
+    sys.stdout.flush()
+
+
 def show_address(demo: Demo):
     address = f"http://127.0.0.1:{demo.http}/api/v1"
     print(f"""
 API      {address}    ({address}/openapi.json describes it)
 try      curl -H 'Authorization: Bearer {demo.token}' {address}/stations
+         curl -H 'Authorization: Bearer {demo.token}' '{address}/stations/BF-620721-04/verdicts?by=hour'
 files    {demo.folder}    (settings and logs of each part; removed at the end)
 stop     Ctrl-C""")
 
@@ -324,6 +349,7 @@ def run(demo: Demo, once: bool):
         go_on()
         if time.monotonic() - shown_at >= 5:
             show(demo.table())
+            show_verdicts(demo)
             shown_at = time.monotonic()
 
 

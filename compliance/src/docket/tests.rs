@@ -171,6 +171,16 @@ fn a_start_judges_every_open_hour_once() {
     assert_eq!(shown(&court.hear(held, hour(3).plus_ms(500))), "open 0..4");
 }
 
+#[test]
+fn a_station_that_was_closed_down_is_judged_no_more() {
+    let mut registry = registry();
+    assert_eq!(Section::judged(&registry).count(), 1);
+    for station in registry.stations.values_mut() {
+        station.status = model::station::StationStatus::Exited;
+    }
+    assert_eq!(Section::judged(&registry).count(), 0);
+}
+
 #[derive(Debug, Clone)]
 enum Happens {
     /// Samples of so many minutes from so many minutes ago on come.

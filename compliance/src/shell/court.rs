@@ -30,7 +30,7 @@ use crate::{
     hearing::{self, Evidence, JudgedHour},
     judgement::{self, Judgement},
     metrics::Metrics,
-    section::Section,
+    section::{Section, Source},
 };
 
 /// Between two looks at the feed.
@@ -202,7 +202,13 @@ impl Court {
         let registry = Arc::clone(&self.registry);
         let Some(section) = Section::find(&registry, key) else { return Ok(None) };
         let gauges = gauges_of(&section);
-        let (outlets, agent) = (gauges.clone(), section.station().agent.clone());
+        let closed = self.docket.kept(key).map_or(now, |kept| kept.closed);
+        let counts =
+            |source: &Source<'_>| source.in_force.to > closed && source.in_force.from <= now;
+        let sources = section.sources().into_iter().zip(&gauges);
+        let outlets: Vec<GaugeId> =
+            sources.filter(|(source, _)| counts(source)).map(|(_, gauge)| gauge.clone()).collect();
+        let agent = section.station().agent.clone();
         let come = parts
             .samples
             .read(move |reader| evidence::come(reader, &outlets, agent.as_ref()))
