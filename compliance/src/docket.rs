@@ -110,7 +110,11 @@ impl Hearing {
 impl Docket {
     /// Goes on where the journal left off; every open hour is judged once.
     pub fn restored(kept: BTreeMap<SectionKey, Kept>, now: Timestamp) -> Self {
-        let cases = kept.into_iter().map(|(key, kept)| {
+        let cases = kept.into_iter().map(|(key, mut kept)| {
+            // Hours that a clock which was ahead has closed before their time are open again.
+            let ahead_ms = kept.closed.ms_since(now).max(0);
+            let hours = ahead_ms.div_euclid(HOUR_MS) + i64::from(ahead_ms % HOUR_MS > 0);
+            kept.closed = kept.closed.plus_ms(-hours * HOUR_MS).max(kept.begun);
             let touched = Some(Span { from: kept.closed, to: now.plus_ms(HOUR_MS) });
             (key, Case { kept, touched, open_at: now, close_at: now, quiet_at: None })
         });

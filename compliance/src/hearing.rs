@@ -93,16 +93,22 @@ pub struct JudgedHour {
     pub weight: Weight,
 }
 
-/// Judges the day that these hours are of: all of them, in order, or as many as have been judged
-/// where it `is_open`, when too little is never `short`.
-pub fn day_of(section: &Section<'_>, hours: &[JudgedHour], is_open: bool) -> Option<Judgement> {
+/// Judges `day` by those of its hours that have been judged, in order. Before a section's first
+/// hour there are none, and nothing is missing; the day keeps its name, whatever comes to light of
+/// it later. Where it `is_open`, too little is never `short`.
+pub fn day_of(
+    section: &Section<'_>,
+    day_span: Span,
+    hours: &[JudgedHour],
+    is_open: bool,
+) -> Option<Judgement> {
     let (first, last) = (hours.first()?, hours.last()?);
     let period = Span { from: first.span.from, to: last.span.to };
     let demand = section.demand_at(period.from)?;
     let missing = if is_open { Missing::Indeterminate } else { demand.rule.missing };
     let rule = RuleProfile { missing, ..demand.rule.clone() };
     let weight = hours.iter().map(|hour| hour.weight).fold(Weight::default(), |a, b| a + b);
-    let by = (Length::Day, period);
+    let by = (Length::Day, day_span);
     if rule.statistic == Statistic::DailyMean {
         let judged = evaluate_mean(weight, period, &rule);
         return Some(Judgement::new(section.key(), by, demand, judged));

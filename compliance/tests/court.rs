@@ -270,6 +270,32 @@ fn what_comes_after_an_hour_was_closed_makes_a_second_version_beside_the_first()
     assert_eq!(store::verify(&world.store).unwrap().findings, Vec::new());
 }
 
+#[test]
+fn a_day_that_began_before_its_section_is_judged_only_once_its_history_comes() {
+    let mut world = World::new();
+    let flows = good(0..40 * 60);
+    let send = |world: &World, numbers: std::ops::Range<i64>| {
+        for number in numbers {
+            world.send(number, &flows);
+        }
+    };
+    world.set_minute(40 * 60);
+    send(&world, 132..240);
+    world.pass_ms(2 * MINUTE);
+    world.settle();
+    assert_eq!(world.hour(23), [(1, Some(Verdict::Met))]);
+    let shown = |world: &World| -> Vec<(Timestamp, u32)> {
+        let days = world.verdicts(Length::Day, true).into_iter();
+        days.map(|row| (row.span.from, row.version)).collect()
+    };
+    assert_eq!(shown(&world), [(minute(24 * 60), 0)], "two hours are no day");
+    send(&world, 0..132);
+    world.settle();
+    world.pass_ms(2 * MINUTE);
+    world.settle();
+    assert_eq!(shown(&world), [(minute(0), 1), (minute(24 * 60), 0)]);
+}
+
 #[derive(Debug, Clone)]
 struct Course {
     /// ml/s of each minute; `None`: lost for ever.
@@ -332,6 +358,8 @@ proptest! {
             }
         }
         let days = world.verdicts(Length::Day, false);
+        let adjoin = days.iter().zip(days.iter().skip(1)).all(|(a, b)| a.span.to == b.span.from);
+        prop_assert!(adjoin, "days overlap or leave a hole");
         for day in days.iter().filter(|day| day.version > 0) {
             let own = hours.iter().filter(|hour| day.span.from <= hour.span.from && hour.span.from < day.span.to);
             let met = own.filter(|hour| hour.verdict == Some(Verdict::Met)).count();

@@ -172,6 +172,17 @@ fn a_start_judges_every_open_hour_once() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_has_closed_is_open_again_after_a_start() {
+    let mut court = Court::new();
+    court.fed(hour(0), 1, hour(0));
+    assert_eq!(shown(&court.hear(NOTHING, hour(48))), "close 0..24");
+    let key = court.section().key();
+    let kept = BTreeMap::from([(key.clone(), court.docket.kept(&key).unwrap().clone())]);
+    court.docket = Docket::restored(kept, hour(5).plus_ms(1));
+    assert_eq!(court.docket.kept(&key).unwrap().closed, hour(5));
+}
+
+#[test]
 fn a_station_that_was_closed_down_is_judged_no_more() {
     let mut registry = registry();
     assert_eq!(Section::judged(&registry).count(), 1);

@@ -252,6 +252,10 @@ impl Court {
             let (Some(first), Some(last)) = (hours.first(), hours.last()) else { continue };
             let day = Span { from: first.from, to: last.to };
             let Some(kept) = self.docket.kept(&section.key()) else { continue };
+            // Of a day that began before the section did, too little is known to judge it.
+            if day.from < kept.begun {
+                continue;
+            }
             // The rest of it is about to be judged again: then the day is, too.
             if kept
                 .again
@@ -272,7 +276,7 @@ impl Court {
             let of_day: Vec<JudgedHour> =
                 hours.iter().filter_map(|hour| known.get(&hour.from).copied()).collect();
             let is_open = day.to > kept.closed;
-            if let Some(judgement) = hearing::day_of(section, &of_day, is_open) {
+            if let Some(judgement) = hearing::day_of(section, day, &of_day, is_open) {
                 verdicts.push(new_verdict(section, &judgement, is_open, now));
             }
         }
