@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use model::time::{Span, Timestamp};
+use store::AgainRow;
 
 /// How long nothing more may have come.
 pub const QUIET_MS: i64 = 60_000;
@@ -29,35 +30,21 @@ struct Rest {
     last_at: Timestamp,
 }
 
-/// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
-    /// What is to be judged again.
-    pub span: Span,
-    /// When something first touched it.
-    pub first_at: Timestamp,
-    /// When something last touched it.
-    pub last_at: Timestamp,
-}
-
-impl Stretch {
-    /// When it is to be judged.
-    const fn due_at(&self) -> Timestamp {
-        let (quiet, patience) =
-            (self.last_at.plus_ms(QUIET_MS), self.first_at.plus_ms(PATIENCE_MS));
-        if quiet.as_ms() < patience.as_ms() { quiet } else { patience }
-    }
+/// When a stretch is to be judged.
+fn due_at(stretch: &AgainRow) -> Timestamp {
+    let quiet = stretch.last_at.plus_ms(QUIET_MS);
+    quiet.min(stretch.first_at.plus_ms(PATIENCE_MS))
 }
 
 impl Again {
     /// Notes that something touched this time at `now`.
     pub fn touch(&mut self, span: Span, now: Timestamp) {
-        self.add(Stretch { span, first_at: now, last_at: now });
+        self.add(AgainRow { span, first_at: now, last_at: now });
     }
 
     /// Adds a stretch, united with those that it reaches.
-    pub fn add(&mut self, stretch: Stretch) {
-        let Stretch { mut span, mut first_at, mut last_at } = stretch;
+    pub fn add(&mut self, stretch: AgainRow) {
+        let AgainRow { mut span, mut first_at, mut last_at } = stretch;
         if span.from >= span.to {
             return;
         }
@@ -86,12 +73,12 @@ impl Again {
         let (from, rest, next) = (*from, *rest, *next);
         self.stretches.remove(&from);
         let span = Span { from, to: next };
-        self.add(Stretch { span, first_at: rest.first_at, last_at: rest.last_at });
+        self.add(AgainRow { span, first_at: rest.first_at, last_at: rest.last_at });
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Stretch> + '_ {
-        self.stretches.iter().map(|(from, rest)| Stretch {
+    pub fn iter(&self) -> impl Iterator<Item = AgainRow> + '_ {
+        self.stretches.iter().map(|(from, rest)| AgainRow {
             span: Span { from: *from, to: rest.to },
             first_at: rest.first_at,
             last_at: rest.last_at,
@@ -100,17 +87,17 @@ impl Again {
 
     /// The earliest one that is due.
     pub fn due(&self, now: Timestamp) -> Option<Span> {
-        self.iter().find(|stretch| stretch.due_at() <= now).map(|stretch| stretch.span)
+        self.iter().find(|stretch| due_at(stretch) <= now).map(|stretch| stretch.span)
     }
 
     /// When the next one is due.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.iter().map(|stretch| stretch.due_at()).min()
+        self.iter().map(|stretch| due_at(&stretch)).min()
     }
 
     /// Takes out what has been judged.
     pub fn remove(&mut self, span: Span) {
-        let reached: Vec<Stretch> = self
+        let reached: Vec<AgainRow> = self
             .iter()
             .filter(|stretch| stretch.span.from < span.to && span.from < stretch.span.to)
             .collect();
@@ -119,7 +106,7 @@ impl Again {
             let before = Span { from: stretch.span.from, to: span.from };
             let after = Span { from: span.to, to: stretch.span.to };
             for span in [before, after] {
-                self.add(Stretch { span, ..stretch });
+                self.add(AgainRow { span, ..stretch });
             }
         }
     }

@@ -171,11 +171,6 @@ impl Docket {
         due.map(|(key, _)| key.clone()).take(limit).collect()
     }
 
-    /// When something is due next.
-    pub fn deadline(&self) -> Option<Timestamp> {
-        self.cases.values().filter_map(Case::deadline).min()
-    }
-
     /// Which hours of a section are to be judged now. Closed hours come before open ones, so that
     /// what is told of an open day counts them.
     pub fn hearings(&self, section: &Section<'_>, come: Come, now: Timestamp) -> Vec<Hearing> {
@@ -200,7 +195,7 @@ impl Docket {
         hearings
     }
 
-    /// These hours have been judged; gives what is to be kept with the outcome.
+    /// These hours have been judged.
     pub fn heard(&mut self, key: &SectionKey, hearings: &[Hearing], now: Timestamp) {
         let Some(case) = self.cases.get_mut(key) else { return };
         case.quiet_at = case.quiet_at.filter(|quiet| quiet.at > now);

@@ -9,7 +9,7 @@ use model::{
 
 use crate::{
     day::day,
-    evaluate::{Because, HOUR_MS, Judged, evaluate, evaluate_mean, lookback_ms},
+    evaluate::{Because, Judged, evaluate, evaluate_mean, lookback_ms},
     judgement::{Hours, Judgement},
     release::{Duty, Outlet, hold_ms, release},
     section::{Section, Source},
@@ -144,9 +144,6 @@ pub fn is_late(section: &Section<'_>, period: Span, now: Timestamp) -> bool {
     let next = month.last_of_month().tomorrow().and_then(|next| next.with().day(day).build());
     next.is_ok_and(|closes| zone.start_of_day(closes) <= now)
 }
-
-/// The longest that a day takes, clocks changing.
-pub const DAY_MS: i64 = 25 * HOUR_MS;
 
 #[cfg(test)]
 #[path = "hearing/tests.rs"]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::{
     calendar::Date,
     flow::Flow,
-    ids::{GaugeName, RuleId, SectionId, SectionKey},
+    ids::{GaugeName, RuleId, SectionId, SectionKey, StationId},
     mandate::Mandate,
     outlet::OutletFlow,
     registry::Registry,
@@ -53,18 +53,21 @@ impl<'a> Section<'a> {
     /// Every section that is judged: one of a station that goes on, that has mandates, and whose
     /// outlets all have a flow gauge. What a formula makes of other gauges is not derived yet.
     pub fn judged(registry: &'a Registry) -> impl Iterator<Item = Self> {
+        registry.stations.keys().flat_map(move |station| Self::judged_at(registry, station))
+    }
+
+    /// Those of one station.
+    pub fn judged_at(registry: &'a Registry, station: &StationId) -> impl Iterator<Item = Self> {
         let rules = &registry.rules;
-        registry.stations.values().flat_map(move |station| {
+        registry.stations.get(station).into_iter().flat_map(move |station| {
             let sections = station.sections().into_iter();
-            sections.map(move |id| Self { station, id, rules }).filter(Section::is_judged)
+            sections.map(move |id| Self { station, id, rules }).filter(Self::is_judged)
         })
     }
 
     /// The section with this key, if it is judged.
     pub fn find(registry: &'a Registry, key: &SectionKey) -> Option<Self> {
-        let station = registry.stations.get(&key.station)?;
-        let id = station.sections().into_iter().find(|id| **id == key.section)?;
-        Some(Self { station, id, rules: &registry.rules }).filter(Self::is_judged)
+        Self::judged_at(registry, &key.station).find(|section| *section.id == key.section)
     }
 
     fn is_judged(&self) -> bool {

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use model::registry::Registry;
 
 use super::*;
-use crate::{docket::tests::registry, judgement::read};
+use crate::{docket::tests::registry, evaluate::HOUR_MS, judgement::read};
 
 fn hour_span(number: i64) -> Span {
     let first: Timestamp = "2026-01-02T00:00:00+08:00".parse().unwrap();

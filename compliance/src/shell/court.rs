@@ -18,14 +18,14 @@ use model::{
 };
 use runtime::{clock::Clock, tasks::Stage};
 use store::{
-    AgainRow, By, ByKind, Journal, JournalReader, NewVerdict, Samples, SectionRow, SetVerdicts,
-    StoreError, VerdictsQuery,
+    By, ByKind, Journal, JournalReader, NewVerdict, RegistryInForce, Samples, SectionRow,
+    SetVerdicts, StoreError, VerdictsQuery,
 };
 use tracing::{info, warn};
 
 use super::evidence;
 use crate::{
-    again::{Again, Stretch},
+    again::Again,
     docket::{Docket, Hearing, Kept, Why},
     hearing::{self, Evidence, JudgedHour},
     judgement::{self, Judgement},
@@ -98,11 +98,12 @@ impl Consumer {
     /// Takes up what has come and judges what is due; says whether there is more to do at once.
     pub async fn pass(&mut self) -> Result<bool, StoreError> {
         let Self { parts, court } = self;
-        let entry = parts.journal.watch().borrow().registry.as_ref().map(|known| known.entry);
+        let known = parts.journal.watch().borrow().registry.clone();
+        let entry = known.as_ref().map(|known| known.entry);
         // Another registry may judge other sections, by other rules.
         let mut open = match court.take().filter(|court| court.entry == entry) {
             Some(open) => open,
-            None => Court::open(parts, entry).await?,
+            None => Court::open(parts, known).await?,
         };
         let has_more = open.pass(parts).await?;
         *court = Some(open);
@@ -127,13 +128,12 @@ struct Court {
 
 /// What a section's hearings came to.
 struct Outcome {
-    key: SectionKey,
     hearings: Vec<Hearing>,
     verdicts: Vec<NewVerdict>,
 }
 
 impl Court {
-    async fn open(parts: &Parts, entry: Option<i64>) -> Result<Self, StoreError> {
+    async fn open(parts: &Parts, known: Option<RegistryInForce>) -> Result<Self, StoreError> {
         let kept = parts.journal.read(|reader| {
             Ok((reader.sections()?, reader.consumer(CONSUMER)?.map_or(0, |(samples, _)| samples)))
         });
@@ -141,7 +141,8 @@ impl Court {
         let now = parts.clock.now();
         let kept = sections.into_iter().map(kept_of).collect();
         let docket = Docket::restored(kept, now);
-        let registry = parts.journal.registry();
+        let (registry, entry) =
+            known.map_or_else(Default::default, |known| (known.registry, Some(known.entry)));
         let changed = BTreeSet::new();
         Ok(Self { registry, entry, docket, changed, position, written: position, written_at: now })
     }
@@ -182,9 +183,11 @@ impl Court {
             }
         }
         let registry = Arc::clone(&self.registry);
-        for section in Section::judged(&registry) {
-            for span in touched.get(&section.station().id).into_iter().flatten() {
-                self.docket.fed(&section, *span, now);
+        for (station, spans) in touched {
+            for section in Section::judged_at(&registry, station) {
+                for span in &spans {
+                    self.docket.fed(&section, *span, now);
+                }
                 self.changed.insert(section.key());
             }
         }
@@ -228,7 +231,8 @@ impl Court {
             .map(|(judgement, why)| new_verdict(&section, judgement, *why == Why::Open, now))
             .collect();
         verdicts.extend(self.days(parts, &section, &judged, now).await?);
-        Ok(Some(Outcome { key: key.clone(), hearings, verdicts }))
+        self.changed.insert(key.clone());
+        Ok(Some(Outcome { hearings, verdicts }))
     }
 
     /// The days of hours that were judged just now.
@@ -296,7 +300,6 @@ impl Court {
         if !is_news && (self.position == self.written || !is_time) {
             return Ok(());
         }
-        self.changed.extend(outcomes.iter().map(|outcome| outcome.key.clone()));
         let row = |key| self.docket.kept(key).map(|kept| section_row(key, kept));
         let sections = self.changed.iter().filter_map(row).collect();
         let write = SetVerdicts {
@@ -390,17 +393,17 @@ fn new_verdict(
 
 fn kept_of(row: SectionRow) -> (SectionKey, Kept) {
     let mut again = Again::default();
-    for AgainRow { span, first_at, last_at } in row.again {
-        again.add(Stretch { span, first_at, last_at });
+    for stretch in row.again {
+        again.add(stretch);
     }
     (row.key, Kept { begun: row.begun, closed: row.closed, again })
 }
 
 fn section_row(key: &SectionKey, kept: &Kept) -> SectionRow {
-    let again = kept.again.iter().map(|stretch| AgainRow {
-        span: stretch.span,
-        first_at: stretch.first_at,
-        last_at: stretch.last_at,
-    });
-    SectionRow { key: key.clone(), begun: kept.begun, closed: kept.closed, again: again.collect() }
+    SectionRow {
+        key: key.clone(),
+        begun: kept.begun,
+        closed: kept.closed,
+        again: kept.again.iter().collect(),
+    }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{port::Replayed, time::Timestamp, wire::topic::Topic};
 use runtime::clock::Clock;
 use store::{
-    Append, Body, By, Decided, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow,
-    QuarantineState, Rejudged, Replay, ReplayVerdict, Samples, StoreError,
+    By, Decided, Decision, Journal, Kind, Original, ParkedBatch, QuarantineRow, QuarantineState,
+    Rejudged, Replay, ReplayVerdict, Samples, StoreError,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -241,13 +241,7 @@ impl Rejudge {
         at: Timestamp,
         gauges: Vec<String>,
     ) -> Result<(), StoreError> {
-        if self.outstanding.has(id, by) {
-            return Ok(());
-        }
-        self.outstanding.check_room()?;
-        let body = Body::QuarantineDecided { id, decision: Decision::Replayed, gauges };
-        self.journal.write(Append { at, by: by.clone(), body }).await?;
-        self.outstanding.note(id, by);
-        Ok(())
+        let decision = (id, Decision::Replayed, gauges);
+        self.outstanding.enter(&self.journal, at, by, decision).await
     }
 }

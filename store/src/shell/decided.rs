@@ -5,8 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::error::StoreError;
-use crate::chain::By;
+use model::time::Timestamp;
+
+use super::{
+    error::StoreError,
+    journal::{Append, Journal},
+};
+use crate::chain::{Body, By, Decision};
 
 /// The most decisions whose effect may be outstanding; a further one waits.
 const MAX_OUTSTANDING: usize = 4_096;
@@ -19,24 +24,26 @@ const MAX_OUTSTANDING: usize = 4_096;
 pub struct Decided(Arc<Mutex<BTreeSet<(i64, String)>>>);
 
 impl Decided {
-    /// Whether the journal has this one.
-    pub fn has(&self, item: i64, by: &By) -> bool {
-        self.lock().contains(&(item, name(by)))
-    }
-
-    /// Whether one more may be journalled.
-    pub fn check_room(&self) -> Result<(), StoreError> {
-        let attempt = "decide before earlier decisions have come about";
-        if self.lock().len() < MAX_OUTSTANDING {
-            Ok(())
-        } else {
-            Err(StoreError::Full { attempt, source: None })
+    /// Has the journal say it, unless it has: nothing comes about without an entry.
+    pub async fn enter(
+        &self,
+        journal: &Journal,
+        at: Timestamp,
+        by: &By,
+        (id, decision, gauges): (i64, Decision, Vec<String>),
+    ) -> Result<(), StoreError> {
+        let key = (id, name(by));
+        if self.lock().contains(&key) {
+            return Ok(());
         }
-    }
-
-    /// The journal has it.
-    pub fn note(&self, item: i64, by: &By) {
-        self.lock().insert((item, name(by)));
+        if self.lock().len() >= MAX_OUTSTANDING {
+            let attempt = "decide before earlier decisions have come about";
+            return Err(StoreError::Full { attempt, source: None });
+        }
+        let body = Body::QuarantineDecided { id, decision, gauges };
+        journal.write(Append { at, by: by.clone(), body }).await?;
+        self.lock().insert(key);
+        Ok(())
     }
 
     /// It has come about, or came to nothing: whoever decides next decides anew.

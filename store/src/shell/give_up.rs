@@ -2,15 +2,10 @@
 
 use model::time::Timestamp;
 
-use super::{
-    decided::Decided,
-    error::StoreError,
-    journal::{Append, Journal},
-    samples::Samples,
-};
+use super::{decided::Decided, error::StoreError, journal::Journal, samples::Samples};
 use crate::{
     admission::{Discard, Discarded, Sweep},
-    chain::{Body, By, Decision},
+    chain::{By, Decision},
     facts::QuarantineState,
 };
 
@@ -29,8 +24,9 @@ pub enum GivenUp {
 ///
 /// The entry comes first: nothing vanishes without one. Where the effect fails, as on a full disk,
 /// whoever asks again goes on with the same entry, which `decided` remembers. If the process dies
-/// in between, the item is still held, and its second decision makes a second entry. Once it is decided, what it held
-/// goes in slices; whatever is left of that when the caller ends goes when ingest next looks.
+/// in between, the item is still held, and its second decision makes a second entry. Once it is
+/// decided, what it held goes in slices; whatever is left of that when the caller ends goes when
+/// ingest next looks.
 pub async fn give_up(
     (samples, journal): (&Samples, &Journal),
     decided: &Decided,
@@ -44,13 +40,8 @@ pub async fn give_up(
     if item.state != QuarantineState::Held {
         return Ok(GivenUp::NotHeld);
     }
-    if !decided.has(id, &by) {
-        decided.check_room()?;
-        let gauges = item.gauges;
-        let body = Body::QuarantineDecided { id, decision: Decision::Discarded, gauges };
-        journal.write(Append { at, by: by.clone(), body }).await?;
-        decided.note(id, &by);
-    }
+    let decision = (id, Decision::Discarded, item.gauges);
+    decided.enter(journal, at, &by, decision).await?;
     let discarded = samples.write(Discard { id }).await?;
     decided.forget(id, &by);
     let mut left = match discarded {
