@@ -10,14 +10,11 @@ use std::collections::BTreeMap;
 
 use model::{
     ids::SectionKey,
-    time::{Span, Timestamp},
+    section::Section,
+    time::{HOUR_MS, Span, Timestamp},
 };
 
-use crate::{
-    again::{Again, PATIENCE_MS, QUIET_MS},
-    evaluate::HOUR_MS,
-    section::Section,
-};
+use crate::again::{Again, PATIENCE_MS, QUIET_MS};
 
 /// Between two judgements of an open hour.
 pub const OPEN_PERIOD_MS: i64 = 10_000;

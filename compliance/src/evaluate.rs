@@ -7,18 +7,14 @@
 //! else.
 
 use model::{
+    release::Piece,
     rule::{Missing, RuleProfile, Statistic},
-    time::Span,
+    time::{HOUR_MS, Span},
     verdict::Verdict,
 };
 
-use crate::{
-    release::Piece,
-    window::{Cumulated, Share, Weight},
-};
+use crate::window::{Cumulated, Share, Weight};
 
-/// An hour, in ms.
-pub const HOUR_MS: i64 = 60 * 60 * 1000;
 const SECOND_MS: i64 = 1000;
 
 /// What a period is, and what of it was weighed.
@@ -45,17 +41,8 @@ pub enum Because {
     TooLittleKnown,
 }
 
-/// How far before a period pieces must reach for this rule.
-pub const fn lookback_ms(statistic: Statistic) -> i64 {
-    match statistic {
-        Statistic::Instantaneous | Statistic::HourlyMean | Statistic::DailyMean => 0,
-        Statistic::RunningHour => HOUR_MS,
-        Statistic::BelowFor { for_ms } => for_ms,
-    }
-}
-
 /// Judges a period by the pieces of its time, which are in order and reach
-/// [`lookback_ms`] before it.
+/// [`Statistic::lookback_ms`] before it.
 pub fn evaluate(pieces: &[Piece], period: Span, rule: &RuleProfile) -> Judged {
     let (from, to) = (period.from.as_ms(), period.to.as_ms());
     let coverage = coverage(rule);

@@ -2,17 +2,17 @@
 
 use model::{
     flow::Flow,
+    release::{Duty, Outlet, hold_ms, release},
     rule::{Missing, RuleProfile, Statistic},
+    section::{Section, Source},
     time::{Span, Timestamp},
     verdict::{Length, Verdict},
 };
 
 use crate::{
     day::day,
-    evaluate::{Because, Judged, evaluate, evaluate_mean, lookback_ms},
+    evaluate::{Because, Judged, evaluate, evaluate_mean},
     judgement::{Hours, Judgement},
-    release::{Duty, Outlet, hold_ms, release},
-    section::{Section, Source},
     window::Weight,
 };
 
@@ -64,7 +64,7 @@ fn judge(
     period: Span,
     rule: &RuleProfile,
 ) -> Judged {
-    let from = period.from.plus_ms(-lookback_ms(rule.statistic));
+    let from = period.from.plus_ms(-rule.statistic.lookback_ms());
     let reached = Span { from, to: period.to };
     let outlets: Vec<Outlet> = evidence
         .iter()

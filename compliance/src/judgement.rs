@@ -7,6 +7,7 @@ use model::{
     ids::{RuleId, SectionKey},
     quantity::{Decimal, div_half_even},
     rule::{RuleProfile, Statistic},
+    section::Demand,
     time::{Span, Timestamp},
     verdict::{Length, Verdict},
 };
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     evaluate::{Because, Judged},
-    section::Demand,
     window::Weight,
 };
 

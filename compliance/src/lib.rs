@@ -1,6 +1,6 @@
 //! Released flow against its mandate: what a period is, with the arithmetic that shows it.
 //!
-//! `release` adds the outlets of a section up over time, `window` weighs a stretch of that,
+//! `model::release` adds the outlets of a section up over time, `window` weighs a stretch of that,
 //! `evaluate` says what a period is, and `day` what its hours make of a day. `docket` knows what
 //! waits to be judged, `hearing` judges it and `judgement` writes it down; `shell` moves all of
 //! it. Whatever counts is in whole millilitres and milliseconds.
@@ -12,9 +12,6 @@ pub mod evaluate;
 pub mod hearing;
 pub mod judgement;
 pub mod metrics;
-pub mod period;
-pub mod release;
 pub mod rule_test;
-pub mod section;
 pub mod shell;
 pub mod window;

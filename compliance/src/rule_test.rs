@@ -1,6 +1,8 @@
 //! Rule tests of the registry: what the engine makes of the samples that a bureau wrote down.
 
 use model::{
+    period,
+    release::{Duty, Outlet, Step, release},
     rule::{RuleProfile, Statistic},
     rule_test::{Expectation, RuleTest},
     time::{Span, Timestamp},
@@ -9,9 +11,7 @@ use model::{
 
 use crate::{
     day::day,
-    evaluate::{self, Judged, evaluate},
-    period,
-    release::{Duty, Outlet, Step, release},
+    evaluate::{Judged, evaluate},
 };
 
 /// A verdict that did not come out as the test expects.
@@ -56,7 +56,7 @@ impl Case<'_> {
     fn judge(&self, period: Span) -> Judged {
         let steps = [Step { from: Timestamp::MIN, required: self.test.required }];
         let duty = Duty { steps: &steps, factor: self.rule.factor, exempt: &self.test.exempt };
-        let from = period.from.plus_ms(-evaluate::lookback_ms(self.rule.statistic));
+        let from = period.from.plus_ms(-self.rule.statistic.lookback_ms());
         let outlets = std::slice::from_ref(&self.outlet);
         evaluate(&release(outlets, duty, Span { from, ..period }), period, self.rule)
     }

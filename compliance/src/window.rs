@@ -5,9 +5,7 @@
 
 use std::ops::{Add, Sub};
 
-use model::quantity::Decimal;
-
-use crate::release::Piece;
+use model::{quantity::Decimal, release::Piece};
 
 /// Sums over a stretch; times in ms, water in ml/s · ms, which is a millionth of a litre.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use compliance::{
     hearing::{self, Evidence},
     metrics::Metrics,
-    section::Section,
     shell::court::{Consumer, Parts},
 };
 use model::{
@@ -17,6 +16,7 @@ use model::{
     quantity::Unit,
     reading::Point,
     registry::Registry,
+    section::Section,
     time::{Span, Timestamp},
     tree::Origin,
     verdict::{Length, Verdict},

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{calendar::TimeOfDay, ids::RuleId, quantity::Decimal, words::words};
+use crate::{calendar::TimeOfDay, ids::RuleId, quantity::Decimal, time::HOUR_MS, words::words};
 
 /// How a mandate is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,15 @@ pub enum Statistic {
 }
 
 impl Statistic {
+    /// How far before a period it looks.
+    pub const fn lookback_ms(self) -> i64 {
+        match self {
+            Self::Instantaneous | Self::HourlyMean | Self::DailyMean => 0,
+            Self::RunningHour => HOUR_MS,
+            Self::BelowFor { for_ms } => for_ms,
+        }
+    }
+
     /// The word for it in the registry file.
     pub const fn word(self) -> &'static str {
         match self {

@@ -30,6 +30,9 @@ pub const EARLIEST_MS: i64 = 946_684_800_000;
 /// How far ahead of the server's clock a meter's moment may be.
 pub const AHEAD_MS: i64 = 120_000;
 
+/// An hour, in ms.
+pub const HOUR_MS: i64 = 60 * 60 * 1000;
+
 /// Whether something can have been measured at this moment, as the clock says `now`.
 pub const fn may_be_measured(at_ms: i64, now: Timestamp) -> bool {
     at_ms >= EARLIEST_MS && !is_ahead(at_ms, now)

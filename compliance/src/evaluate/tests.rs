@@ -1,14 +1,43 @@
 //! Verdicts by example, by what always holds, and against a judge that counts seconds.
 
 use expect_test::{Expect, expect};
-use model::{calendar::TimeOfDay, flow::Flow, quantity::Decimal, time::Timestamp};
+use model::{
+    calendar::TimeOfDay,
+    flow::Flow,
+    quantity::Decimal,
+    release::{Duty, Outlet, Step, release},
+    time::Timestamp,
+};
 use proptest::prelude::*;
 
 use super::*;
-use crate::release::{
-    Duty, Outlet, Step, release,
-    tests::{WHOLE, outlet, seconds, step},
-};
+
+/// A river of seconds: `at:flow` in ml/s behind the outlet's interval in seconds.
+fn outlet(line: &str) -> Outlet {
+    let (interval, samples) = line.split_once(' ').unwrap_or((line, ""));
+    let sample = |word: &str| {
+        let (at, flow) = word.split_once(':').unwrap();
+        let at = Timestamp::clamped(at.parse::<i64>().unwrap() * 1_000);
+        (at, Flow::from_ml_per_s(flow.parse().unwrap()))
+    };
+    Outlet {
+        interval_ms: interval.parse::<i64>().unwrap() * 1_000,
+        in_force: Span { from: Timestamp::MIN, to: Timestamp::MAX },
+        samples: samples.split_whitespace().map(sample).collect(),
+    }
+}
+
+fn step(from_s: i64, required: i64) -> Step {
+    let from = Timestamp::clamped(from_s * 1_000);
+    Step { from, required: Flow::from_ml_per_s(required) }
+}
+
+/// All of it is enough.
+const WHOLE: Decimal = Decimal { units: 1, decimals: 0 };
+
+fn seconds(from: i64, to: i64) -> Span {
+    Span { from: Timestamp::clamped(from * 1_000), to: Timestamp::clamped(to * 1_000) }
+}
 
 /// The rule `hourly-mean-80` with another statistic.
 pub(crate) fn rule(statistic: Statistic, missing: Missing) -> RuleProfile {
@@ -39,7 +68,7 @@ fn judged(
     rule: &RuleProfile,
 ) -> Judged {
     let duty = Duty { steps, factor: rule.factor, exempt };
-    let from = period.from.plus_ms(-lookback_ms(rule.statistic));
+    let from = period.from.plus_ms(-rule.statistic.lookback_ms());
     let pieces = release(outlets, duty, Span { from, ..period });
     evaluate(&pieces, period, rule)
 }

@@ -1,10 +1,10 @@
 //! Hours and days judged from samples, at the edges that a court would ask about.
 
 use expect_test::{Expect, expect};
-use model::registry::Registry;
+use model::{registry::Registry, time::HOUR_MS};
 
 use super::*;
-use crate::{docket::tests::registry, evaluate::HOUR_MS, judgement::read};
+use crate::{docket::tests::registry, judgement::read};
 
 fn hour_span(number: i64) -> Span {
     let first: Timestamp = "2026-01-02T00:00:00+08:00".parse().unwrap();

@@ -13,6 +13,7 @@ use model::{
     fault::Chain,
     ids::{GaugeId, SectionKey, StationId},
     registry::Registry,
+    section::{Section, Source},
     time::{Span, Timestamp},
     verdict::Length,
 };
@@ -30,7 +31,6 @@ use crate::{
     hearing::{self, Evidence, JudgedHour},
     judgement::{self, Judgement},
     metrics::Metrics,
-    section::{Section, Source},
 };
 
 /// Between two looks at the feed.
@@ -344,8 +344,7 @@ async fn evidence_of<'a>(
     for (source, gauge) in section.sources().into_iter().zip(gauges) {
         let from = hearing::needed_from(section, &source, span.from);
         let (gauge, needed) = (gauge.clone(), Span { from, ..span });
-        let samples =
-            parts.samples.read(move |reader| evidence::samples(reader, &gauge, needed)).await?;
+        let samples = parts.samples.read(move |reader| reader.good_flow(&gauge, needed)).await?;
         evidence.push(Evidence { source, samples });
     }
     Ok(evidence)

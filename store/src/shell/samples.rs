@@ -16,6 +16,7 @@ mod park;
 mod parked;
 mod payload;
 mod read_agents;
+mod read_flow;
 mod read_quarantine;
 mod read_samples;
 mod retold;

@@ -6,7 +6,7 @@
 //! requirement, so that a reading left out at or above the requirement can never make a mean
 //! larger: else whoever lost the reading after a surge would stretch the surge.
 
-use model::{
+use crate::{
     flow::Flow,
     quantity::Decimal,
     time::{Span, Timestamp},
@@ -196,7 +196,7 @@ impl<'a> State<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::fmt::Write as _;
 
     use expect_test::{Expect, expect};
@@ -204,7 +204,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A river of seconds: `at:flow` in ml/s, one line an outlet behind its interval in seconds.
-    pub(crate) fn outlet(line: &str) -> Outlet {
+    fn outlet(line: &str) -> Outlet {
         let (interval, samples) = line.split_once(' ').unwrap_or((line, ""));
         let sample = |word: &str| {
             let (at, flow) = word.split_once(':').unwrap();
@@ -218,15 +218,15 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn step(from_s: i64, required: i64) -> Step {
+    fn step(from_s: i64, required: i64) -> Step {
         let from = Timestamp::clamped(from_s * 1_000);
         Step { from, required: Flow::from_ml_per_s(required) }
     }
 
     /// All of it is enough.
-    pub(crate) const WHOLE: Decimal = Decimal { units: 1, decimals: 0 };
+    const WHOLE: Decimal = Decimal { units: 1, decimals: 0 };
 
-    pub(crate) fn seconds(from: i64, to: i64) -> Span {
+    fn seconds(from: i64, to: i64) -> Span {
         Span { from: Timestamp::clamped(from * 1_000), to: Timestamp::clamped(to * 1_000) }
     }
 

@@ -3,12 +3,10 @@
 //! Half-open and named by their start. A day is made of whole clock hours; one on which clocks
 //! change has 23 or 25 of them.
 
-use model::{
+use crate::{
     calendar::TimeOfDay,
-    time::{Span, Timestamp, Zone},
+    time::{HOUR_MS, Span, Timestamp, Zone},
 };
-
-use crate::evaluate::HOUR_MS;
 
 /// The clock hour in which `at` falls.
 pub fn hour_of(at: Timestamp, zone: &Zone) -> Span {

@@ -3,22 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use model::{
+use crate::{
     calendar::Date,
     flow::Flow,
     ids::{GaugeName, RuleId, SectionId, SectionKey, StationId},
     mandate::Mandate,
     outlet::OutletFlow,
+    period,
     registry::Registry,
+    release::{Outlet, Step, hold_ms},
     rule::RuleProfile,
     station::{Station, StationStatus},
     time::{Span, Timestamp},
-};
-
-use crate::{
-    evaluate::lookback_ms,
-    period,
-    release::{Outlet, Step, hold_ms},
 };
 
 /// A section under a mandate, whose released flow can be derived.
@@ -162,7 +158,7 @@ impl<'a> Section<'a> {
     pub fn lookback_ms(&self) -> i64 {
         let mandates = self.station.mandates.iter().filter(|mandate| mandate.section == *self.id);
         let rules = mandates.filter_map(|mandate| self.rules.get(&mandate.rule));
-        rules.map(|rule| lookback_ms(rule.statistic)).max().unwrap_or(0)
+        rules.map(|rule| rule.statistic.lookback_ms()).max().unwrap_or(0)
     }
 }
 
