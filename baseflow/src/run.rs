@@ -26,7 +26,7 @@ use runtime::{
     tasks::{Stage, Tasks},
     telemetry,
 };
-use store::{Options, Role, Store};
+use store::{Decided, Options, Role, Store};
 use tokio::net::TcpListener;
 use tracing::info;
 
@@ -60,7 +60,7 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     start::warn_without_token(&store, file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());
-    let server = Server { settings, clock, metrics, store: &store };
+    let server = Server { settings, clock, metrics, store: &store, decided: Decided::default() };
     let ended = runtime.block_on(server.serve(imported, reloader));
     drop(runtime); // whatever would not stop ends here, before the store does
     store.close();
@@ -74,6 +74,7 @@ struct Server<'s> {
     clock: Arc<dyn Clock>,
     metrics: MetricsRegistry,
     store: &'s Store,
+    decided: Decided,
 }
 
 impl Server<'_> {
@@ -137,8 +138,16 @@ impl Server<'_> {
             replayer
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
-        let decided = store::Decided::default();
-        let parts = Arc::new(ApiParts { samples, journal, replay, clock, decided, metrics });
+        let decided = self.decided.clone();
+        let parts = Arc::new(ApiParts {
+            samples,
+            journal,
+            replay,
+            clock,
+            decided,
+            stage: stage.clone(),
+            metrics,
+        });
         stage.spawn("api", server::serve(listener, parts, stage.stopping()));
         Ok(address)
     }
@@ -176,7 +185,7 @@ impl Server<'_> {
 
     fn rejudge(&self) -> Rejudge {
         let (samples, journal) = (self.store.samples().clone(), self.store.journal().clone());
-        Rejudge::new(samples, journal, Arc::clone(&self.clock))
+        Rejudge::new(samples, journal, Arc::clone(&self.clock), self.decided.clone())
     }
 }
 

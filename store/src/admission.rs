@@ -290,6 +290,8 @@ pub struct Replay {
     pub id: i64,
     /// When it was judged: the feed says so, since what it admits is not live.
     pub at: Timestamp,
+    /// The journal's entry of who decided so; `None`: the clock did.
+    pub entry: Option<i64>,
     /// What it is.
     pub verdict: ReplayVerdict,
 }
@@ -368,8 +370,12 @@ pub enum Replayed {
     Done(Readmitted),
     /// Nothing is accepted; the row stays held.
     Unchanged,
-    /// There is no such row, or it was decided before, or its payload is gone.
-    NotHeld,
+    /// There is no such row, it was decided before, there is a later decision about it, or its
+    /// payload is gone.
+    NotHeld {
+        /// The entry under which that was, if there is one.
+        stands: Option<i64>,
+    },
     /// All of it would have to be parked, and there is no room.
     ParkFull,
 }
@@ -379,6 +385,8 @@ pub enum Replayed {
 pub struct Discard {
     /// The row of the quarantine.
     pub id: i64,
+    /// The journal's entry of who decided so.
+    pub entry: i64,
 }
 
 /// Lets some more batches of a parked item go that was given up.
@@ -396,6 +404,9 @@ pub enum Discarded {
         /// Batches that [`Sweep`] has still to let go.
         left: u64,
     },
-    /// There is no such row, or it was decided before.
-    NotHeld,
+    /// There is no such row, it was decided before, or there is a later decision about it.
+    NotHeld {
+        /// The entry under which that was, if there is one.
+        stands: Option<i64>,
+    },
 }

@@ -55,6 +55,13 @@ pub enum Finding {
         /// What is wrong with it.
         problem: String,
     },
+    /// A quarantined item that did not become what its entry says.
+    Item {
+        /// Its number.
+        id: i64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Rows that name what is not there.
     Loose {
         /// Which rows, and what they name.
@@ -89,6 +96,7 @@ impl fmt::Display for Finding {
             Self::Verdict { section, from, version, problem } => {
                 write!(f, "verdict of {section} from {from}, version {version}: {problem}")
             }
+            Self::Item { id, problem } => write!(f, "item {id} of the quarantine: {problem}"),
             Self::Loose { what, count } => write!(f, "{count} {what}"),
             Self::File { file, problem } => write!(f, "{file}: {problem}"),
         }
@@ -106,6 +114,8 @@ pub struct Report {
     pub spans: u64,
     /// Versions of verdicts whose digests were computed again.
     pub verdicts: u64,
+    /// Quarantined items that somebody decided about.
+    pub items: u64,
     /// Whatever is wrong; empty where all is as it was written.
     pub findings: Vec<Finding>,
 }

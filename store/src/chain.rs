@@ -106,6 +106,13 @@ pub enum Body {
         /// The gauges concerned; empty where the whole payload was held.
         gauges: Vec<String>,
     },
+    /// A decision found nothing left to do: another had come first, or the payload had made room.
+    QuarantineVoided {
+        /// The row of the quarantine.
+        id: i64,
+        /// The decision's entry.
+        entry: i64,
+    },
     /// Moments that count from a start of a gateway have become UTC.
     ClockAnchored {
         /// Whose gateway.
@@ -173,6 +180,9 @@ pub enum Decision {
 }
 
 impl Body {
+    /// The word for [`Body::QuarantineVoided`].
+    pub(crate) const QUARANTINE_VOIDED: &'static str = "quarantine_voided";
+
     /// The word for it.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -183,6 +193,7 @@ impl Body {
             Self::TokenRevoked { .. } => "token_revoked",
             Self::Refusals { .. } => "refusals",
             Self::QuarantineDecided { .. } => "quarantine_decided",
+            Self::QuarantineVoided { .. } => Self::QUARANTINE_VOIDED,
             Self::ClockAnchored { .. } => "clock_anchored",
             Self::VerdictsGiven { .. } => VERDICTS_GIVEN,
             Self::SamplesImported { .. } => "samples_imported",
@@ -307,6 +318,7 @@ mod tests {
             },
             Body::Refusals { agent: "gw".to_owned(), reason: Reason::UnknownGauge, hour, count: 3 },
             Body::QuarantineDecided { id: 4, decision: Decision::Replayed, gauges: vec![] },
+            Body::QuarantineVoided { id: 4, entry: 9 },
             Body::ClockAnchored {
                 agent: "gw".parse().unwrap(),
                 boot_id: BootId(1),
@@ -324,6 +336,7 @@ mod tests {
             store_restored {"store_id":"00000000000000000000000000000002","before":"00000000000000000000000000000001","taken_at":"2026-11-22T08:00:00Z","version":"0.1.0"}
             refusals {"agent":"gw","reason":"unknown_gauge","hour":"2026-11-22T08:00:00Z","count":3}
             quarantine_decided {"id":4,"decision":"replayed","gauges":[]}
+            quarantine_voided {"id":4,"entry":9}
             clock_anchored {"agent":"gw","boot_id":"00000000000000000000000000000001","utc_at_boot":"2026-11-22T08:00:00Z","uncertainty_ms":2,"source":1}"#]]
         .assert_eq(&shown.join("\n"));
     }

@@ -188,6 +188,9 @@ pub struct QuarantineRow {
     pub kind: Kept,
     /// What was decided.
     pub state: QuarantineState,
+    /// The journal's entry under which something of it was last replayed, or it was discarded;
+    /// `None` where only the clock has admitted something.
+    pub entry: Option<i64>,
     /// Who sent it.
     pub agent: AgentId,
     /// On which topic.

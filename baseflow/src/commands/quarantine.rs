@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use ingest::shell::rejudge::Rejudge;
 use model::{port::Replayed, wire::refused_v1::Kept};
 use runtime::clock::{Clock, SystemClock};
-use store::{GivenUp, QuarantineQuery, QuarantineRow, QuarantineState, Store};
+use store::{Decided, GivenUp, QuarantineQuery, QuarantineRow, QuarantineState, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::{by, open_existing};
@@ -86,7 +86,7 @@ pub(super) fn replay(config: &Path, id: i64) -> anyhow::Result<Ended> {
 pub(super) fn discard(config: &Path, id: i64) -> anyhow::Result<Ended> {
     let opened = open_existing(config)?;
     let parts = (opened.store.samples(), opened.store.journal());
-    let decided = store::Decided::default(); // a command tries once
+    let decided = Decided::default(); // a command tries once
     let given_up = asynchronous()?.block_on(store::give_up(parts, &decided, id, by(), opened.now));
     opened.store.close();
     match given_up.context("cannot discard the item; ask again")? {
@@ -99,7 +99,8 @@ pub(super) fn discard(config: &Path, id: i64) -> anyhow::Result<Ended> {
 
 fn judged_again(store: &Store, id: i64) -> anyhow::Result<Replayed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let rejudge = Rejudge::new(store.samples().clone(), store.journal().clone(), clock);
+    let (samples, journal) = (store.samples().clone(), store.journal().clone());
+    let rejudge = Rejudge::new(samples, journal, clock, Decided::default());
     let never = CancellationToken::new();
     asynchronous()?
         .block_on(rejudge.item(id, &by(), &never))
@@ -166,6 +167,9 @@ fn facts(row: &QuarantineRow) -> Vec<(&'static str, String)> {
     }
     if let Some(due) = row.due {
         facts.push(("due", due.to_string()));
+    }
+    if let Some(entry) = row.entry {
+        facts.push(("entry", format!("{entry} of the journal says who decided")));
     }
     if row.gauge_count > 0 {
         let shown = row.gauges.iter().map(|gauge| printable(gauge)).collect::<Vec<_>>().join(", ");

@@ -16,9 +16,10 @@ pub(super) fn verify(config: &Path) -> anyhow::Result<Ended> {
         say(&finding.to_string())?;
     }
     say(&format!(
-        "{} entries, {} verdicts, {} batches, {} spans: {} findings",
+        "{} entries, {} verdicts, {} decisions, {} batches, {} spans: {} findings",
         report.entries,
         report.verdicts,
+        report.items,
         report.batches,
         report.spans,
         report.findings.len()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{port::Replay, registry::Registry};
-use runtime::clock::Clock;
+use runtime::{clock::Clock, tasks::Stage};
 use store::{Decided, Journal, Samples};
 
 use super::metrics::Metrics;
@@ -21,6 +21,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Which decisions are journalled and have still to come about.
     pub decided: Decided,
+    /// Whose tasks go on to their end, whether or not who asked still waits.
+    pub stage: Stage,
     /// What is counted.
     pub metrics: Metrics,
 }

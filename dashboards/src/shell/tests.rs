@@ -1,6 +1,6 @@
 //! The API as a caller sees it, over a real store in a folder of its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use model::{
     tree::Origin,
     wire::{batch_v1, refused_v1::Reason},
 };
-use runtime::clock::ManualClock;
+use runtime::{clock::ManualClock, tasks::Tasks};
 use store::{
     AddToken, Admit, AdmittedColumn, By, ByKind, Decided, ImportRegistry, Key, Kind, Limits,
     Options, Quarantine, Role as OpenedBy, SetStatus, Store, TokenAdded,
@@ -137,6 +137,7 @@ impl World {
             replay: Some(Arc::new(Replays)),
             clock: Arc::new(ManualClock::at(now)),
             decided: Decided::default(),
+            stage: Tasks::new().stage("tests", Duration::from_secs(5)),
             metrics: Metrics::new(registry).unwrap(),
         });
         let router = routes::router(&parts);
@@ -404,7 +405,7 @@ fn stations_show_what_the_registry_says() {
 fn agents_and_quarantine_are_listed() {
     in_world(|world| async move {
         check(&world, "/api/v1/agents", &expect![[r#"200 {"agents":[{"id":"gw-1","stations":["S-1"],"online":true,"status":{"format":1,"online":true,"version":"0.1.0"},"status_at":"2026-11-22T00:00:00Z","seen_at":"2026-11-22T00:00:00Z","epochs":[{"epoch":"0000000000000001","first_at":"2026-11-22T00:00:00Z","last_at":"2026-11-22T00:00:00Z","first_sequence":1,"last_sequence":1,"batches":1,"holes":0,"holes_are":"none"}],"epoch_count":1}],"next":null}"#]]).await;
-        check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":1,"bytes":4,"kind":"garbage","state":"held","reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+        check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":1,"bytes":4,"kind":"garbage","state":"held","entry":null,"reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
         let admin = world.token(Role::Admin);
         let post = |path: &'static str| world.ask(&Method::POST, path, Some(admin), "");
         let said = post("/api/v1/quarantine/1/replay").await;
@@ -418,7 +419,7 @@ fn agents_and_quarantine_are_listed() {
         assert_eq!(post("/api/v1/quarantine/1/discard").await.status, 409);
         check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[],"next":null}"#]])
             .await;
-        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":0,"bytes":4,"kind":"garbage","state":"discarded","reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":0,"bytes":4,"kind":"garbage","state":"discarded","entry":6,"reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
     });
 }
 

@@ -43,6 +43,10 @@ pub struct QuarantineView {
     /// `held`, `replayed` or `discarded`.
     #[schema(value_type = String)]
     pub state: &'static str,
+    /// The position of the journal's entry under which something of it was last replayed, or it was
+    /// discarded; null where nobody has.
+    #[schema(required = true, example = 812)]
+    pub entry: Option<i64>,
     /// The word of the reason.
     #[schema(example = "unknown_station")]
     pub reason: String,
@@ -116,6 +120,7 @@ impl QuarantineView {
                 Kept::None => "none",
             },
             state: row.state.word(),
+            entry: row.entry,
             reason: row.reason.clone(),
             detail: row.detail.clone(),
             gauges: row.gauges.clone(),

@@ -25,7 +25,7 @@ pub struct Rejudge {
     pub journal: Journal,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    outstanding: Decided,
+    decided: Decided,
 }
 
 /// The most reasons that are told of what is still refused.
@@ -40,9 +40,14 @@ const MAX_GAUGES: usize = 4_096;
 /// What a replay has come to so far.
 #[derive(Debug, Default)]
 struct Course {
-    is_journalled: bool,
+    /// The journal's entry of it, once there is one.
+    entry: Option<i64>,
     /// Whether somebody else decided meanwhile.
     is_over: bool,
+    /// Under which entry, if there is one.
+    stands: Option<i64>,
+    /// Whether something waits for room.
+    is_held_back: bool,
     gauges: BTreeSet<String>,
     still: BTreeSet<String>,
     batches: u64,
@@ -50,8 +55,13 @@ struct Course {
 
 impl Rejudge {
     /// Reads and writes these.
-    pub fn new(samples: Samples, journal: Journal, clock: Arc<dyn Clock>) -> Self {
-        Self { samples, journal, clock, outstanding: Decided::default() }
+    pub const fn new(
+        samples: Samples,
+        journal: Journal,
+        clock: Arc<dyn Clock>,
+        decided: Decided,
+    ) -> Self {
+        Self { samples, journal, clock, decided }
     }
 
     /// Judges an item until its end, or until `stop`; what is done by then stays done, and the
@@ -61,17 +71,6 @@ impl Rejudge {
     /// the effect fails, whoever asks again goes on with the same decision; if the server dies in
     /// between, asking again makes a second entry.
     pub async fn item(
-        &self,
-        id: i64,
-        by: &By,
-        stop: &CancellationToken,
-    ) -> Result<Replayed, StoreError> {
-        let outcome = self.attempt(id, by, stop).await?;
-        self.outstanding.forget(id, by);
-        Ok(outcome)
-    }
-
-    async fn attempt(
         &self,
         id: i64,
         by: &By,
@@ -108,7 +107,15 @@ impl Rejudge {
             let at = self.clock.now();
             self.slice(row, &slice.batches, known, (Some(by), at, &mut course)).await?;
         }
-        let Course { gauges, still, batches, is_over, .. } = course;
+        let Course { gauges, still, batches, entry, is_over, stands, is_held_back } = course;
+        match entry {
+            // What waits for room is tried again, under this entry.
+            Some(entry) if batches == 0 && !is_held_back => {
+                self.void((id, entry, stands), by).await?;
+            }
+            Some(_) if batches > 0 => self.decided.done(id),
+            Some(_) | None => {}
+        }
         if is_over && batches == 0 {
             return Ok(Replayed::NotHeld);
         }
@@ -171,17 +178,18 @@ impl Rejudge {
         let admitted = rejudged.iter().flat_map(|batch| &batch.columns);
         let gauges: BTreeSet<String> = admitted.map(|column| column.gauge.to_string()).collect();
         let is_effective = rejudged.iter().any(Rejudged::is_admitted);
-        if let Some(by) = by.filter(|_| is_effective && !course.is_journalled) {
-            self.decided(row.id, by, at, gauges.iter().cloned().collect()).await?;
-            course.is_journalled = true;
+        if let Some(by) = by.filter(|_| is_effective && course.entry.is_none()) {
+            let named = gauges.iter().cloned().collect();
+            course.entry = Some(self.enter(row.id, by, at, named).await?);
         }
         if rejudged.is_empty() {
             return Ok(());
         }
         let verdict = ReplayVerdict::Parked(rejudged);
-        match self.samples.write(Replay { id: row.id, at, verdict }).await? {
+        match self.samples.write(Replay { id: row.id, at, entry: course.entry, verdict }).await? {
             store::Replayed::Done(done) => {
                 course.batches += done.batches;
+                course.is_held_back |= done.held_back > 0;
                 if done.held_back > 0 && course.still.len() < MAX_TOLD {
                     course.still.insert(HELD_BACK.to_owned());
                 }
@@ -189,8 +197,9 @@ impl Rejudge {
                 course.gauges.extend(gauges.into_iter().take(room));
             }
             store::Replayed::Unchanged | store::Replayed::ParkFull => {}
-            // Somebody else was faster.
-            store::Replayed::NotHeld => course.is_over = true,
+            store::Replayed::NotHeld { stands } => {
+                (course.is_over, course.stands) = (true, stands);
+            }
         }
         Ok(())
     }
@@ -220,28 +229,40 @@ impl Rejudge {
         let gauges: Vec<String> =
             admit.columns.iter().map(|column| column.gauge.to_string()).collect();
         let still: Vec<String> = admit.set_aside.iter().map(|part| part.detail.clone()).collect();
-        self.decided(row.id, by, at, gauges.clone()).await?;
+        let entry = self.enter(row.id, by, at, gauges.clone()).await?;
         let verdict = ReplayVerdict::Garbage(Box::new(admit));
-        Ok(match self.samples.write(Replay { id: row.id, at, verdict }).await? {
+        let replay = Replay { id: row.id, at, entry: Some(entry), verdict };
+        Ok(match self.samples.write(replay).await? {
             store::Replayed::Done(done) => {
+                self.decided.done(row.id);
                 Replayed::Admitted { gauges, batches: done.batches, still_refused: still }
             }
-            store::Replayed::Unchanged => Replayed::StillRefused(still),
-            store::Replayed::NotHeld => Replayed::NotHeld,
+            store::Replayed::Unchanged => {
+                self.void((row.id, entry, None), by).await?;
+                Replayed::StillRefused(still)
+            }
+            store::Replayed::NotHeld { stands } => {
+                self.void((row.id, entry, stands), by).await?;
+                Replayed::NotHeld
+            }
+            // It may be asked again, under the same entry.
             store::Replayed::ParkFull => {
                 Replayed::StillRefused(vec!["the park is full".to_owned()])
             }
         })
     }
 
-    async fn decided(
+    async fn enter(
         &self,
         id: i64,
         by: &By,
         at: Timestamp,
         gauges: Vec<String>,
-    ) -> Result<(), StoreError> {
-        let decision = (id, Decision::Replayed, gauges);
-        self.outstanding.enter(&self.journal, at, by, decision).await
+    ) -> Result<i64, StoreError> {
+        self.decided.enter(&self.journal, at, by, (id, Decision::Replayed, gauges)).await
+    }
+
+    async fn void(&self, voided: (i64, i64, Option<i64>), by: &By) -> Result<(), StoreError> {
+        self.decided.void(&self.journal, self.clock.now(), by, voided).await
     }
 }

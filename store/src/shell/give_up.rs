@@ -14,7 +14,8 @@ use crate::{
 pub enum GivenUp {
     /// It is decided, and what it held is gone.
     Done,
-    /// It was replayed or discarded before, or its original has gone.
+    /// It was replayed or discarded before, somebody else decides about it at this moment, or its
+    /// original has gone.
     NotHeld,
     /// There is no such item.
     Unknown,
@@ -24,9 +25,10 @@ pub enum GivenUp {
 ///
 /// The entry comes first: nothing vanishes without one. Where the effect fails, as on a full disk,
 /// whoever asks again goes on with the same entry, which `decided` remembers. If the process dies
-/// in between, the item is still held, and its second decision makes a second entry. Once it is
-/// decided, what it held goes in slices; whatever is left of that when the caller ends goes when
-/// ingest next looks.
+/// in between, the item is still held, and its second decision makes a second entry. Of two who
+/// decide at the same moment one comes first, and the journal says of the other that it came to
+/// nothing. Once an item is decided, what it held goes in slices; whatever is left of that when the
+/// caller ends goes when ingest next looks.
 pub async fn give_up(
     (samples, journal): (&Samples, &Journal),
     decided: &Decided,
@@ -41,13 +43,15 @@ pub async fn give_up(
         return Ok(GivenUp::NotHeld);
     }
     let decision = (id, Decision::Discarded, item.gauges);
-    decided.enter(journal, at, &by, decision).await?;
-    let discarded = samples.write(Discard { id }).await?;
-    decided.forget(id, &by);
-    let mut left = match discarded {
+    let entry = decided.enter(journal, at, &by, decision).await?;
+    let mut left = match samples.write(Discard { id, entry }).await? {
         Discarded::Done { left } => left,
-        Discarded::NotHeld => return Ok(GivenUp::NotHeld),
+        Discarded::NotHeld { stands } => {
+            decided.void(journal, at, &by, (id, entry, stands)).await?;
+            return Ok(GivenUp::NotHeld);
+        }
     };
+    decided.done(id);
     while left > 0 {
         left = samples.write(Sweep { id }).await?;
     }

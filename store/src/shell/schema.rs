@@ -62,7 +62,7 @@ CREATE INDEX anchor_agent ON anchor (agent);
 CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL,
   state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL,
   bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-  batch INTEGER, gauges TEXT, gauge_count INTEGER NOT NULL, payload BLOB);
+  batch INTEGER, gauges TEXT, gauge_count INTEGER NOT NULL, payload BLOB, entry INTEGER);
 CREATE INDEX quarantine_kind ON quarantine (kind);
 CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB,
   likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL,

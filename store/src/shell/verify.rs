@@ -1,5 +1,7 @@
 //! `verify`: everything that the store can check about itself, read in slices.
 
+mod decisions;
+
 use std::collections::BTreeMap;
 
 use model::{fault::Chain, ids::GaugeId, quantity::Unit, time::Timestamp};
@@ -27,6 +29,7 @@ const SLICE: usize = 2_000;
 pub fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
     // Counted first: what is given meanwhile is named by an entry that is walked, too.
+    decisions::items(store, &mut report)?;
     let given = store.journal().read_blocking(JournalReader::closed_verdicts)?;
     chain(store, &mut report)?;
     let count = given.saturating_sub(report.verdicts);
@@ -69,6 +72,9 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
             report.entries += 1;
             last = entry.position;
         }
+        store.samples().read_blocking(|reader| {
+            entries.iter().try_for_each(|entry| decisions::voided(reader, entry, report))
+        })?;
         let given: Vec<&Entry> =
             entries.iter().filter(|entry| entry.kind == VERDICTS_GIVEN).collect();
         if !given.is_empty() {

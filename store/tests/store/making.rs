@@ -12,8 +12,8 @@ use model::{
 };
 use sha2::{Digest as _, Sha256};
 use store::{
-    Admission, Admit, Admitted, AdmittedColumn, AgentRow, Key, Kind, Limits, Options, Role,
-    SamplesQuery, SetAside, Store,
+    Admission, Admit, Admitted, AdmittedColumn, AgentRow, Append, Body, By, ByKind, Decision,
+    Discard, Key, Kind, Limits, Options, Role, SamplesQuery, SetAside, Store,
 };
 
 /// 2026-11-22T00:00:00Z.
@@ -228,4 +228,11 @@ pub(crate) fn conflicts(store: &Store, name: &str) -> u64 {
 /// Every agent.
 pub(crate) fn agents_of(store: &Store) -> Vec<AgentRow> {
     store.samples().read_blocking(|reader| reader.agents(None, 1_000)).unwrap().rows
+}
+
+/// Somebody's decision to give an item up, which the journal has.
+pub(crate) fn discard(store: &Store, id: i64) -> Discard {
+    let body = Body::QuarantineDecided { id, decision: Decision::Discarded, gauges: Vec::new() };
+    let by = By { kind: ByKind::Command, name: "tests".to_owned() };
+    Discard { id, entry: store.journal().write_blocking(Append { at: at(0), by, body }).unwrap() }
 }

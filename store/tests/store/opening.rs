@@ -58,7 +58,7 @@ fn the_tables_are_those_of_the_formats() {
             CREATE INDEX gap_to ON gap (to_ms)
             CREATE TABLE anchor (id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL, boot BLOB NOT NULL, utc_at_boot_ms INTEGER NOT NULL, uncertainty_ms INTEGER NOT NULL, source INTEGER NOT NULL, received_at INTEGER NOT NULL, others INTEGER NOT NULL DEFAULT 0, UNIQUE (agent, boot))
             CREATE INDEX anchor_agent ON anchor (agent)
-            CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, gauge_count INTEGER NOT NULL, payload BLOB)
+            CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL, agent TEXT NOT NULL, topic TEXT NOT NULL, received_at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, batch INTEGER, gauges TEXT, gauge_count INTEGER NOT NULL, payload BLOB, entry INTEGER)
             CREATE INDEX quarantine_kind ON quarantine (kind)
             CREATE TABLE parking (item INTEGER PRIMARY KEY, agent INTEGER NOT NULL, boot BLOB, likeness BLOB UNIQUE, batches INTEGER NOT NULL, waiting INTEGER NOT NULL, bytes INTEGER NOT NULL, cost INTEGER NOT NULL, beside INTEGER NOT NULL, last_at INTEGER NOT NULL, from_ms INTEGER, to_ms INTEGER, due INTEGER)
             CREATE INDEX parking_waiting ON parking (agent, boot) WHERE waiting > 0

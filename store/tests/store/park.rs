@@ -5,15 +5,15 @@ use model::{
     wire::refused_v1::{Kept, Reason},
 };
 use store::{
-    Admission, Admit, Discard, Discarded, Limits, ParkBound, QuarantineQuery, QuarantineRow,
+    Admission, Admit, Discarded, Limits, ParkBound, QuarantineQuery, QuarantineRow,
     QuarantineState, Rejudged, Replay, ReplayVerdict, Replayed, SHOWN_GAUGES, SamplesReader,
     SetAside, Store, Sweep,
 };
 
 use crate::{
     making::{
-        LIMITS, agent, agent_named, all, aside, at, batch, batch_of, gauge, open, open_within, put,
-        put_new, shown,
+        LIMITS, agent, agent_named, all, aside, at, batch, batch_of, discard, gauge, open,
+        open_within, put, put_new, shown,
     },
     quarantine::{counters, rows},
 };
@@ -54,7 +54,7 @@ fn rejudged(position: i64, (whole, parked): &(Admit, Admit), refused: &[&str]) -
 
 fn replay(store: &Store, id: i64, batches: Vec<Rejudged>) -> Replayed {
     let verdict = ReplayVerdict::Parked(batches);
-    store.samples().write_blocking(Replay { id, at: at(2_000_000), verdict }).unwrap()
+    store.samples().write_blocking(Replay { id, entry: None, at: at(2_000_000), verdict }).unwrap()
 }
 
 fn held(store: &Store) -> Vec<QuarantineRow> {
@@ -119,7 +119,7 @@ fn batches_of_an_item_are_replayed_in_slices_and_again() {
         assert!(matches!(first, Replayed::Done(done) if done.batches > 0), "{first:?}");
         // A crash after the write: the same slice is asked for again.
         let again = replay(&store, id, judged);
-        assert!(matches!(again, Replayed::Unchanged | Replayed::NotHeld), "{again:?}");
+        assert!(matches!(again, Replayed::Unchanged | Replayed::NotHeld { .. }), "{again:?}");
         match slice.next {
             Some(next) => after = next,
             None => break,
@@ -152,7 +152,7 @@ fn a_gauge_that_was_not_set_aside_cannot_be_replayed() {
         still: Vec::new(),
         boot: None,
     };
-    let write = Replay { id, at: at(0), verdict: ReplayVerdict::Parked(vec![judged]) };
+    let write = Replay { id, entry: None, at: at(0), verdict: ReplayVerdict::Parked(vec![judged]) };
     assert!(store.samples().write_blocking(write).is_err());
     assert_eq!(rows(&store)[0].waiting, 1);
 }
@@ -213,7 +213,7 @@ fn a_full_park_keeps_out_what_is_only_parked_and_nothing_else() {
     is_sound(&store);
     // What is given up makes room.
     let id = held(&store).iter().find(|row| row.agent == names[0]).unwrap().id;
-    let Discarded::Done { mut left } = store.samples().write_blocking(Discard { id }).unwrap()
+    let Discarded::Done { mut left } = store.samples().write_blocking(discard(&store, id)).unwrap()
     else {
         panic!("it is held")
     };
@@ -245,7 +245,8 @@ fn what_is_stored_anyway_keeps_out_nobody() {
     put_new(&store, aside(whole, "head", Reason::UnknownGauge));
     is_sound(&store);
     for id in held(&store).iter().map(|row| row.id) {
-        let Discarded::Done { mut left } = store.samples().write_blocking(Discard { id }).unwrap()
+        let Discarded::Done { mut left } =
+            store.samples().write_blocking(discard(&store, id)).unwrap()
         else {
             panic!("not held")
         };
@@ -266,11 +267,14 @@ fn an_item_given_up_is_decided_at_once_and_swept_in_slices() {
     let items: Vec<i64> = held(&store).iter().map(|row| row.id).collect();
     let mut left = Vec::new();
     for id in items {
-        let discard = Discard { id };
+        let discard = discard(&store, id);
         let done = store.samples().write_blocking(discard).unwrap();
         let Discarded::Done { left: more } = done else { panic!("{done:?}") };
         left.push((id, more));
-        assert_eq!(store.samples().write_blocking(discard).unwrap(), Discarded::NotHeld);
+        assert_eq!(
+            store.samples().write_blocking(discard).unwrap(),
+            Discarded::NotHeld { stands: Some(discard.entry) }
+        );
     }
     // What comes before the rest is swept is another item.
     put_new(&store, unknown(102).1);
@@ -288,7 +292,7 @@ fn an_item_given_up_is_decided_at_once_and_swept_in_slices() {
     assert!(alone.iter().all(|position| !is_there(*position)) && is_there(kept));
     assert_eq!(put(&store, unknown(1).1), Admission::Duplicate);
     let id = held(&store)[0].id;
-    store.samples().write_blocking(Discard { id }).unwrap();
+    store.samples().write_blocking(discard(&store, id)).unwrap();
     assert_eq!(counters(&store).parked_bytes, 0);
     is_sound(&store);
     // Positions are never given out twice.
@@ -537,7 +541,7 @@ fn of_a_decided_item_its_facts_stay_and_of_decided_items_the_latest() {
         let row = held(&store).remove(0);
         assert_eq!((row.gauges.len(), row.gauge_count), (SHOWN_GAUGES, 40));
         if sequence % 2 == 0 {
-            store.samples().write_blocking(Discard { id: row.id }).unwrap();
+            store.samples().write_blocking(discard(&store, row.id)).unwrap();
         } else {
             let judged = rejudged(position, &(whole.clone(), parked.clone()), &[]);
             assert!(matches!(replay(&store, row.id, vec![judged]), Replayed::Done(_)));
@@ -668,14 +672,14 @@ fn what_lies_ahead_is_due_when_the_clock_has_come_so_far_and_then_waits_for_a_si
         boot: None,
     };
     let verdict = ReplayVerdict::Parked(vec![rejudged]);
-    let replay = Replay { id: row.id, at: at(1_160_000), verdict };
+    let replay = Replay { id: row.id, entry: None, at: at(1_160_000), verdict };
     store.samples().write_blocking(replay).unwrap();
     is_sound(&store);
     let row = held(&store).remove(0);
     assert_eq!((row.due, row.gauges), (Some(at(1_170_000)), vec!["A/level".to_owned()]));
     assert_eq!(slice(row.id, 1_170_000)[0].judged_at, at(1_160_000));
     // What was given up is due no more.
-    store.samples().write_blocking(Discard { id: row.id }).unwrap();
+    store.samples().write_blocking(discard(&store, row.id)).unwrap();
     assert_eq!((due(2_000_000), all(&store, "head").len()), (vec![], 1));
     is_sound(&store);
 }
@@ -709,7 +713,7 @@ fn an_anchor_that_comes_due_beyond_the_bound_of_starts_waits_on_and_is_not_lost(
             boot: None,
         };
         let verdict = ReplayVerdict::Parked(vec![rejudged]);
-        let replay = Replay { id: before.0.id, at: at(ms), verdict };
+        let replay = Replay { id: before.0.id, entry: None, at: at(ms), verdict };
         store.samples().write_blocking(replay).unwrap()
     };
     let held_back = Replayed::Done(store::Readmitted { held_back: 1, ..Default::default() });
@@ -771,7 +775,7 @@ fn what_only_its_gaps_keep_counts_against_the_park_and_stays_when_the_rest_is_gi
     let after = counters(&store);
     assert_eq!(after.parked_bytes, before.parked_bytes, "no gap carries a payload past the bound");
     is_sound(&store);
-    store.samples().write_blocking(Discard { id }).unwrap();
+    store.samples().write_blocking(discard(&store, id)).unwrap();
     assert!(is_there(at_once) && is_there(position), "a gap's word stays with it");
     assert_eq!(counters(&store).parked_bytes, 0);
     is_sound(&store);

@@ -2,13 +2,12 @@
 
 use model::wire::refused_v1::{Kept, Reason};
 use store::{
-    Admission, Discard, Discarded, Key, Limits, Original, Quarantine, QuarantineQuery,
-    QuarantineRow, QuarantineState, Quarantined, Replay, ReplayVerdict, Replayed, SamplesReader,
-    Store,
+    Admission, Discarded, Key, Limits, Original, Quarantine, QuarantineQuery, QuarantineRow,
+    QuarantineState, Quarantined, Replay, ReplayVerdict, Replayed, SamplesReader, Store,
 };
 
 use crate::making::{
-    LIMITS, agents_of, all, aside, at, batch, json, open, open_within, put, put_new, shown,
+    LIMITS, agents_of, all, aside, at, batch, discard, json, open, open_within, put, put_new, shown,
 };
 
 pub(crate) fn rows(store: &Store) -> Vec<QuarantineRow> {
@@ -42,7 +41,7 @@ fn held(quarantined: &Quarantined) -> i64 {
 }
 
 fn replay(store: &Store, id: i64, verdict: ReplayVerdict) -> Replayed {
-    store.samples().write_blocking(Replay { id, at: at(2_000_000), verdict }).unwrap()
+    store.samples().write_blocking(Replay { id, entry: None, at: at(2_000_000), verdict }).unwrap()
 }
 
 #[test]
@@ -59,7 +58,7 @@ fn garbage_with_an_identity_is_answered_as_a_duplicate_and_may_be_replayed() {
     assert_eq!(quarantine(&store, fork), Quarantined::Fork { stored: *admit.key.digest() });
     let verdict = ReplayVerdict::Garbage(Box::new(admit.clone()));
     assert!(matches!(replay(&store, id, verdict.clone()), Replayed::Done(_)));
-    assert_eq!(replay(&store, id, verdict), Replayed::NotHeld);
+    assert_eq!(replay(&store, id, verdict), Replayed::NotHeld { stands: None });
     assert_eq!(all(&store, "level"), shown(&[(0, 1)]));
     assert_eq!(put(&store, admit), Admission::Duplicate);
     let agents = agents_of(&store);
@@ -95,7 +94,7 @@ fn the_oldest_garbage_makes_room_and_is_counted() {
     let item = store.samples().read_blocking(|reader| reader.quarantine_item(20)).unwrap().unwrap();
     assert_eq!(item.original, Original::Payload(vec![19; 100_000]));
     assert_eq!(
-        store.samples().write_blocking(Discard { id: 20 }).unwrap(),
+        store.samples().write_blocking(discard(&store, 20)).unwrap(),
         Discarded::Done { left: 0 }
     );
     let item = store.samples().read_blocking(|reader| reader.quarantine_item(20)).unwrap().unwrap();

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
+use model::wire::refused_v1::Reason;
 use rusqlite::Connection;
-use store::{AddToken, By, ByKind};
+use store::{AddToken, Append, Body, By, ByKind, Discarded};
 
-use crate::making::{at, batch, open, put_new};
+use crate::making::{aside, at, batch, batch_of, discard, open, put_new};
 
 /// A store with four entries and two batches, then changed by `tamper`.
 fn check(file: &str, tamper: &str, expected: &Expect) {
@@ -143,4 +144,43 @@ fn a_row_of_another_shape_is_named() {
         1 entries, 2 batches, 2 spans
         journal entry 2: cannot read entries: Conversion error from type Blob at index: 4, Cannot read 32 byte value out of 1 byte blob"#]],
     );
+}
+
+#[test]
+fn an_item_that_did_not_become_what_its_entry_says_is_named() {
+    let tampered = |tamper: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        for agent in ["gw-1", "gw-2", "gw-3"] {
+            let whole = batch_of(&agent.parse().unwrap(), 1, &[("x", vec![(0, 1)])]);
+            put_new(&store, aside(whole, "x", Reason::UnknownGauge));
+        }
+        for id in 1..3 {
+            let write = discard(&store, id);
+            let done = store.samples().write_blocking(write).unwrap();
+            assert!(matches!(done, Discarded::Done { left: 0 }), "{done:?}");
+        }
+        let by = By { kind: ByKind::Command, name: "root".to_owned() };
+        let body = Body::QuarantineVoided { id: 1, entry: 1 };
+        store.journal().write_blocking(Append { at: at(0), by, body }).unwrap();
+        store.close();
+        run(&folder.path().join("samples.db"), tamper);
+        let store = open(folder.path());
+        let report = store::verify(&store).unwrap();
+        let found: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+        (report.items, found.join("\n"))
+    };
+    assert_eq!(tampered(""), (2, String::new()));
+    let row = "UPDATE quarantine SET state = 1 WHERE id = 2";
+    expect![[r#"
+        item 2 of the quarantine: entry 3, under which it was decided, does not say so"#]]
+    .assert_eq(&tampered(row).1);
+    let row = "UPDATE quarantine SET entry = NULL WHERE id = 2";
+    expect!["item 2 of the quarantine: it was discarded, and no entry says by whom"]
+        .assert_eq(&tampered(row).1);
+    let row = "UPDATE quarantine SET entry = 1 WHERE id = 1";
+    expect![[r#"
+        item 1 of the quarantine: entry 1, under which it was decided, does not say so
+        item 1 of the quarantine: it was decided under entry 1, which is said to have come to nothing"#]]
+    .assert_eq(&tampered(row).1);
 }

@@ -72,6 +72,7 @@ mod tests {
         QuarantineRow {
             id: 7,
             kind: Kept::Parked,
+            entry: None,
             state,
             agent: "gw-luming".parse().unwrap(),
             topic: String::new(),

@@ -8,6 +8,7 @@ use axum::{
 };
 use model::fault::Chain;
 use store::{By, ByKind, GivenUp};
+use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::{
@@ -95,8 +96,15 @@ pub(crate) async fn discard(
 ) -> Result<Json<DecisionView>, Problem> {
     let id = query::quarantine_id(&id)?;
     let by = By { kind: ByKind::Token, name: caller.name };
-    let stores = (&parts.samples, &parts.journal);
-    let given_up = store::give_up(stores, &parts.decided, id, by, parts.clock.now()).await;
+    let (tell, told) = oneshot::channel();
+    let at = parts.clock.now();
+    let (task, stage) = (Arc::clone(&parts), &parts.stage);
+    stage.spawn("discard", async move {
+        let stores = (&task.samples, &task.journal);
+        // Who asked may have gone; what the journal has said comes about all the same.
+        drop(tell.send(store::give_up(stores, &task.decided, id, by, at).await));
+    });
+    let given_up = told.await.map_err(|_gone| Problem::unavailable("the server is stopping"))?;
     match given_up.map_err(|failure| store_problem(&failure))? {
         GivenUp::Done => Ok(Json(DecisionView::discarded(id))),
         GivenUp::NotHeld => Err(not_held(id)),

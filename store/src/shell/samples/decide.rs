@@ -30,8 +30,9 @@ impl Write<SamplesBook> for Replay {
         book: &mut SamplesBook,
         connection: &Connection,
     ) -> Result<Replayed, StoreError> {
-        let Some((row, original)) = held(connection, self.id)? else {
-            return Ok(Replayed::NotHeld);
+        let (row, original) = match held(connection, self.id, self.entry)? {
+            Held::Here(row, original) => (row, original),
+            Held::Not { stands } => return Ok(Replayed::NotHeld { stands }),
         };
         let budget = Budget::of_a_write();
         let mut replaying = Replaying { replay: self, book, connection, budget };
@@ -43,7 +44,7 @@ impl Write<SamplesBook> for Replay {
             | (ReplayVerdict::Parked(_), Original::Payload(_))
             | (ReplayVerdict::Garbage(_), Original::Batches) => Ok(Replayed::Unchanged),
             (ReplayVerdict::Parked(_) | ReplayVerdict::Garbage(_), Original::Gone) => {
-                Ok(Replayed::NotHeld)
+                Ok(Replayed::NotHeld { stands: row.entry })
             }
         }
     }
@@ -69,13 +70,29 @@ impl Write<SamplesBook> for Replay {
     }
 }
 
-/// A row that nobody has decided about, without the bytes of what it is about.
+/// Whether a row can still be decided about.
+pub(super) enum Held {
+    /// It can; without the bytes of what it is about.
+    Here(Box<QuarantineRow>, Original),
+    /// It cannot, since there is none, or by a decision with this entry.
+    Not { stands: Option<i64> },
+}
+
+/// A row, unless it is decided, or a later entry than this one speaks of it: of two who decide at
+/// once, the journal's last word stands.
 pub(super) fn held(
     connection: &Connection,
     id: i64,
-) -> Result<Option<(QuarantineRow, Original)>, StoreError> {
-    let found = read_quarantine::facts(connection, id)?;
-    Ok(found.filter(|(row, _)| row.state == QuarantineState::Held))
+    entry: Option<i64>,
+) -> Result<Held, StoreError> {
+    let Some((row, original)) = read_quarantine::facts(connection, id)? else {
+        return Ok(Held::Not { stands: None });
+    };
+    let is_overtaken = entry.zip(row.entry).is_some_and(|(entry, stands)| entry < stands);
+    if row.state != QuarantineState::Held || is_overtaken {
+        return Ok(Held::Not { stands: row.entry });
+    }
+    Ok(Held::Here(Box::new(row), original))
 }
 
 struct Replaying<'a> {
@@ -103,9 +120,15 @@ impl Replaying<'_> {
             let more = self.batch(row, &of_item, rejudged)?;
             admitted.add(more);
         }
+        let entry = self.replay.entry.filter(|_| admitted.batches > 0).or(row.entry);
+        if entry != row.entry {
+            let sql = "UPDATE quarantine SET entry = ?2 WHERE id = ?1";
+            run(self.connection, sql, params![row.id, entry])
+                .map_err(StoreError::sql("write who decided"))?;
+        }
         if members::settle(self.book, self.connection, row.id)? == 0 {
             members::close(self.connection, row.id)?;
-            decide(self.connection, row, QuarantineState::Replayed)?;
+            decide(self.connection, row, (QuarantineState::Replayed, entry))?;
             members::forget_oldest(self.book, self.connection)?;
         }
         let is_unchanged = admitted == Readmitted::default();
@@ -223,10 +246,11 @@ impl Replaying<'_> {
                 Admission::Duplicate | Admission::Fork { .. } => return Ok(Replayed::Unchanged),
             };
         ring::shrink(self.connection, id, || {
-            let sql = "UPDATE quarantine SET state = ?2, payload = NULL, gauges = NULL, batch = ?3
+            let sql = "UPDATE quarantine SET state = ?2, payload = NULL, gauges = NULL, batch = ?3,
+                  entry = ?4
                 WHERE id = ?1";
             let state = QuarantineState::Replayed.code();
-            run(self.connection, sql, params![id, state, batch])
+            run(self.connection, sql, params![id, state, batch, self.replay.entry])
                 .map_err(StoreError::sql("write that a payload was replayed"))?;
             Ok(())
         })?;
@@ -257,11 +281,12 @@ impl Readmitted {
 pub(super) fn decide(
     connection: &Connection,
     row: &QuarantineRow,
-    state: QuarantineState,
+    (state, entry): (QuarantineState, Option<i64>),
 ) -> Result<(), StoreError> {
     let mark = || {
-        let sql = "UPDATE quarantine SET state = ?2, payload = NULL, gauges = NULL WHERE id = ?1";
-        run(connection, sql, [row.id, state.code()])
+        let sql = "UPDATE quarantine SET state = ?2, entry = ?3, payload = NULL, gauges = NULL
+            WHERE id = ?1";
+        run(connection, sql, params![row.id, state.code(), entry])
             .map_err(StoreError::sql("write a decision"))?;
         Ok(())
     };

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     admit::set_batch,
     book::SamplesBook,
-    decide::{decide, held},
+    decide::{Held, decide, held},
     first_row, members, read_quarantine, run,
 };
 use crate::{
@@ -29,10 +29,11 @@ impl Write<SamplesBook> for Discard {
         book: &mut SamplesBook,
         connection: &Connection,
     ) -> Result<Discarded, StoreError> {
-        let Some((row, original)) = held(connection, self.id)? else {
-            return Ok(Discarded::NotHeld);
+        let (row, original) = match held(connection, self.id, Some(self.entry))? {
+            Held::Here(row, original) => (row, original),
+            Held::Not { stands } => return Ok(Discarded::NotHeld { stands }),
         };
-        decide(connection, &row, QuarantineState::Discarded)?;
+        decide(connection, &row, (QuarantineState::Discarded, Some(self.entry)))?;
         let left = match original {
             Original::Batches => {
                 members::close(connection, self.id)?;

@@ -262,7 +262,7 @@ fn quarantine(world: &mut World) {
         QuarantineQuery { kind: None, state: Some(QuarantineState::Held), before: None, limit: 9 };
     let newest = world.read(|reader| reader.quarantine(&query)).rows.remove(0);
     let verdict = ReplayVerdict::Garbage(Box::new(fresh));
-    world.put(&Replay { id: newest.id, at: at(1), verdict });
+    world.put(&Replay { id: newest.id, entry: None, at: at(1), verdict });
     let parked = |world: &mut World, sequence, name: &str, boot: Option<BootId>| {
         let reason = boot.map_or(Reason::UnknownGauge, |_| Reason::Clock);
         let (parked, column) = aside(batch(sequence, name, &[1], boot), reason, boot);
@@ -279,10 +279,15 @@ fn quarantine(world: &mut World) {
     world.read(|reader| reader.parked_slice(placed.id, 0));
     let (columns, gaps, anchors, still) = (vec![column], Vec::new(), Vec::new(), Vec::new());
     let judged = Rejudged { batch: position, columns, gaps, anchors, still, boot: None };
-    world.put(&Replay { id: placed.id, at: at(1), verdict: ReplayVerdict::Parked(vec![judged]) });
+    world.put(&Replay {
+        id: placed.id,
+        entry: None,
+        at: at(1),
+        verdict: ReplayVerdict::Parked(vec![judged]),
+    });
     ahead(world);
     for row in rows {
-        world.put(&Discard { id: row.id });
+        world.put(&Discard { id: row.id, entry: 1 });
         world.put(&Sweep { id: row.id });
     }
 }
@@ -308,7 +313,7 @@ fn ahead(world: &mut World) {
         boot: None,
     };
     let verdict = ReplayVerdict::Parked(vec![judged]);
-    world.put(&Replay { id: item, at: at(6), verdict });
+    world.put(&Replay { id: item, entry: None, at: at(6), verdict });
     assert_eq!(world.read(|reader| reader.due_items(at(6), 0, 9)).len(), 1);
 }
 

@@ -23,7 +23,7 @@ use crate::{
 /// What a row says of itself; the gauges are read as far as they are shown.
 const ROW: &str = "SELECT q.id, q.kind, q.state, q.agent, q.topic, q.received_at, q.bytes,
       q.digest, q.reason, q.detail, q.gauges, p.batches, p.waiting, p.bytes, p.last_at,
-      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL, q.gauge_count, p.due
+      p.from_ms, p.to_ms, p.boot, q.batch, q.payload IS NOT NULL, q.gauge_count, p.due, q.entry
     FROM quarantine q LEFT JOIN parking p ON p.item = q.id";
 /// What a row counts of a page beside its texts.
 const ROW_BYTES: usize = 512;
@@ -256,6 +256,7 @@ fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<Result<QuarantineRow, Store
         id,
         kind,
         state,
+        entry: row.get(22)?,
         agent,
         topic: row.get(4)?,
         received_at: Timestamp::clamped(received_at),

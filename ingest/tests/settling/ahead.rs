@@ -1,38 +1,26 @@
-//! What lies ahead of the server's clock, among the real store: it waits, and once the clock has
-//! reached it the samples are those of a server whose clock was right from the start.
-#![expect(clippy::unwrap_used, reason = "a test that fails ends by a panic")]
+//! What lies ahead of the server's clock: it waits, and once the clock has reached it the samples
+//! are those of a server whose clock was right from the start.
 
 use std::{sync::Arc, time::Duration};
 
 use ingest::{
     answer::Answer,
-    metrics::Metrics,
-    shell::{
-        place,
-        rejudge::Rejudge,
-        settle::{Settler, Taken, TopicKind},
-    },
+    shell::{place, settle::TopicKind},
 };
 use model::{
     batch::{Batch, BatchClock, ClockAnchor, Column, Gap, GapReason},
-    ids::{AgentId, BatchId, BootId, Epoch, GaugeId},
+    ids::{BatchId, BootId, Epoch},
     reading::Point,
     time::{AHEAD_MS, Span, Timestamp},
-    tree::Origin,
-    wire::{
-        batch_v1,
-        refused_v1::{Kept, Reason},
-    },
+    wire::refused_v1::{Kept, Reason},
 };
 use proptest::prelude::*;
-use runtime::{clock::ManualClock, tasks::Tasks};
-use store::{
-    By, ByKind, ImportRegistry, Limits, Options, QuarantineQuery, QuarantineRow, Role,
-    SamplesQuery, Store,
-};
+use runtime::tasks::Tasks;
+use store::Limits;
 use tokio_util::sync::CancellationToken;
 
-const NOW: i64 = 1_795_305_600_000;
+use crate::making::{NOW, World, agent, at, by, gauge, in_this_world, limits};
+
 const BOOT: BootId = BootId(7);
 
 const REGISTRY: &str = r#"
@@ -56,83 +44,7 @@ agent = "gw"
   interval = "5s"
 "#;
 
-/// A server whose clock the test sets.
-struct World {
-    store: Store,
-    settler: Arc<Settler>,
-    rejudge: Rejudge,
-    clock: Arc<ManualClock>,
-    folder: tempfile::TempDir,
-}
-
-fn at(ms: i64) -> Timestamp {
-    Timestamp::from_ms(NOW + ms).unwrap()
-}
-
 impl World {
-    fn new() -> Self {
-        Self::within(Limits::default().anchors)
-    }
-
-    /// Of which a gateway may have so many starts at once.
-    fn within(anchors: i64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { now: at(0), version: "0".to_owned(), role: Role::Server };
-        let limits =
-            Limits { parked: 64 << 20, garbage: 1 << 20, ballast: 0, anchors, ..Limits::default() };
-        let counters = prometheus::Registry::new();
-        let store = Store::open_with(folder.path(), &options, limits, &counters).unwrap();
-        let clock = Arc::new(ManualClock::at(at(0)));
-        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
-        let (samples, journal) = (store.samples().clone(), store.journal().clone());
-        let shared = Arc::<ManualClock>::clone(&clock);
-        let rejudge = Rejudge::new(samples.clone(), journal.clone(), shared);
-        let shared = Arc::<ManualClock>::clone(&clock);
-        let settler = Arc::new(Settler::new(samples, journal, metrics, shared));
-        let world = Self { store, settler, rejudge, clock, folder };
-        world.import(REGISTRY);
-        world
-    }
-
-    fn import(&self, text: &str) {
-        let import = ImportRegistry {
-            at: at(0),
-            by: By { kind: ByKind::Command, name: "tests".to_owned() },
-            file: "registry.toml".to_owned(),
-            file_digest: [u8::try_from(text.len() % 251).unwrap(); 32],
-            registry: store::registry::parse(text, &Origin::Default).unwrap(),
-            stored: Vec::new(),
-            dry_run: false,
-        };
-        self.store.journal().write_blocking(import).unwrap();
-    }
-
-    /// Until the station has so many gauges in the registry in force.
-    async fn until_gauges(&self, count: usize) {
-        let mut state = self.store.journal().watch();
-        let has = |state: &store::JournalState| {
-            let registry = state.registry.as_ref();
-            registry.and_then(|found| found.registry.station("S")).map(|s| s.gauges.len())
-                == Some(count)
-        };
-        state.wait_for(has).await.unwrap();
-    }
-
-    async fn settle(&self, kind: TopicKind, payload: Vec<u8>) -> Answer {
-        let topic = match kind {
-            TopicKind::Batch => "baseflow/v1/gw/batch",
-            TopicKind::Json | TopicKind::Status => "baseflow/v1/gw/json",
-        };
-        let received_at = runtime::clock::Clock::now(&*self.clock);
-        let (topic, payload) = (topic.to_owned(), payload.into());
-        let taken = Taken { agent: agent(), kind, topic, payload, received_at };
-        Arc::clone(&self.settler).settle(taken).await
-    }
-
-    async fn send(&self, batch: &Batch) -> Answer {
-        self.settle(TopicKind::Batch, batch_v1::encode(batch)).await
-    }
-
     async fn send_json(&self, readings: &[(&str, i64, i64)]) -> Answer {
         let readings = readings.iter().map(|(gauge, ms, value)| {
             format!(r#"{{"gauge":"S/{gauge}","at":"{}","value":{value}}}"#, at(*ms))
@@ -155,33 +67,20 @@ impl World {
         assert_eq!(due.await.unwrap(), Vec::<i64>::new(), "what was judged is due no more");
     }
 
-    async fn rows(&self) -> Vec<QuarantineRow> {
-        let query = QuarantineQuery { kind: None, state: None, before: None, limit: 1_000 };
-        self.store.samples().read(move |reader| reader.quarantine(&query)).await.unwrap().rows
-    }
-
     async fn waiting(&self) -> u64 {
         let rows = self.rows().await;
         rows.iter().filter(|row| row.kind == Kept::Parked).map(|row| row.waiting).sum()
     }
 
     /// Every sample of a gauge: milliseconds after `NOW`, units and flags.
-    async fn samples(&self, name: &str) -> Vec<(i64, Option<i64>, u8)> {
-        let gauge: GaugeId = format!("S/{name}").parse().unwrap();
-        let query = SamplesQuery {
-            gauge,
-            from: Timestamp::MIN,
-            to: Timestamp::MAX,
-            cursor: None,
-            limit: 10_000,
-        };
-        let page = self.store.samples().read(move |reader| reader.samples(&query)).await.unwrap();
-        let samples = page.samples.iter().map(|stored| &stored.sample);
+    async fn told(&self, name: &str) -> Vec<(i64, Option<i64>, u8)> {
+        let samples = self.samples(name).await;
+        let samples = samples.iter().map(|stored| &stored.sample);
         samples.map(|sample| (sample.at.ms_since(at(0)), sample.value, sample.qc.0)).collect()
     }
 
     async fn conflicts(&self, name: &str) -> u64 {
-        let gauge: GaugeId = format!("S/{name}").parse().unwrap();
+        let gauge = gauge(name);
         let facts = self.store.samples().read(move |reader| reader.gauge(&gauge)).await.unwrap();
         facts.map_or(0, |facts| facts.conflicts)
     }
@@ -215,20 +114,6 @@ impl World {
         let station = "S".parse().unwrap();
         self.store.samples().read(move |reader| reader.gaps(&station, span)).await.unwrap().len()
     }
-
-    /// The kinds of the journal's entries.
-    async fn entries(&self) -> Vec<String> {
-        let entries = self.store.journal().read(|reader| reader.entries(0, 1_000)).await.unwrap();
-        entries.into_iter().map(|entry| entry.kind).collect()
-    }
-
-    fn is_sound(&self) {
-        assert_eq!(store::verify(&self.store).unwrap().findings, []);
-    }
-}
-
-fn agent() -> AgentId {
-    "gw".parse().unwrap()
 }
 
 fn batch(sequence: u64, columns: &[(&str, &[i64])]) -> Batch {
@@ -268,18 +153,7 @@ fn anchor(utc_at_boot: i64) -> ClockAnchor {
 }
 
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
-    // Opening and importing wait, so they happen outside of the runtime.
-    in_this_world(World::new(), test);
-}
-
-fn in_this_world<F: Future<Output = ()>>(world: World, test: impl FnOnce(Arc<World>) -> F) {
-    let world = Arc::new(world);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        world.until_gauges(2).await;
-        test(Arc::clone(&world)).await;
-    });
-    world.is_sound();
+    in_this_world((World::new(limits(), REGISTRY), 2), test);
 }
 
 #[test]
@@ -302,7 +176,7 @@ fn a_batch_of_a_server_that_is_behind_loses_neither_readings_nor_gap_nor_anchor(
         assert_eq!(reasons, [(Reason::Time, Kept::Parked)]);
         let row = world.rows().await.remove(0);
         assert_eq!((row.reason.as_str(), row.due), ("time", Some(at(9 * minute - AHEAD_MS))));
-        assert_eq!((world.samples("b").await, world.gaps().await), (vec![], 0));
+        assert_eq!((world.told("b").await, world.gaps().await), (vec![], 0));
 
         // NTP corrects the clock.
         world.clock.set(at(10 * minute));
@@ -310,14 +184,14 @@ fn a_batch_of_a_server_that_is_behind_loses_neither_readings_nor_gap_nor_anchor(
         let stage = tasks.stage("tests", Duration::from_secs(5));
         stage.spawn("placing", place::run(world.rejudge.clone(), stage.clone()));
         let looking = async {
-            while world.samples("a").await.is_empty() || world.waiting().await > 0 {
+            while world.told("a").await.is_empty() || world.waiting().await > 0 {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), looking).await.unwrap();
         assert_eq!(tasks.stop().await, Vec::<String>::new());
-        assert_eq!(world.samples("a").await[0].0, 9 * minute + 5_000, "placed by the anchor");
-        assert_eq!(world.samples("b").await[0].0, 10 * minute);
+        assert_eq!(world.told("a").await[0].0, 9 * minute + 5_000, "placed by the anchor");
+        assert_eq!(world.told("b").await[0].0, 10 * minute);
         assert_eq!(world.gaps().await, 1);
         let entries = world.entries().await;
         assert_eq!(entries.iter().filter(|kind| *kind == "clock_anchored").count(), 1);
@@ -343,7 +217,8 @@ fn a_batch_of_nothing_but_an_anchor_waits_like_any_other() {
 
 #[test]
 fn an_anchor_beyond_the_bound_of_starts_waits_on_with_its_batch() {
-    in_this_world(World::within(1), |world| async move {
+    let world = World::new(Limits { anchors: 1, ..limits() }, REGISTRY);
+    in_this_world((world, 2), |world| async move {
         let first = ClockAnchor { boot_id: BootId(6), ..anchor(0) };
         world.send(&Batch { anchors: vec![first], ..batch(1, &[]) }).await;
         let ahead = Batch {
@@ -354,7 +229,7 @@ fn an_anchor_beyond_the_bound_of_starts_waits_on_with_its_batch() {
         world.send(&ahead).await;
         world.pass_at(200_000).await;
         let id = world.rows().await[0].id;
-        let by = By { kind: ByKind::Token, name: "somebody".to_owned() };
+        let by = by("somebody");
         let said = world.rejudge.item(id, &by, &CancellationToken::new()).await.unwrap();
         let model::port::Replayed::StillRefused(why) = said else { panic!("{said:?}") };
         assert!(why[0].contains("too often"), "{why:?}");
@@ -374,7 +249,7 @@ fn a_person_who_replays_has_the_anchor_noted_as_well() {
         world.send(&Batch { anchors: vec![anchor(200_000)], ..batch(1, &[]) }).await;
         world.clock.set(at(200_000));
         let id = world.rows().await[0].id;
-        let by = By { kind: ByKind::Token, name: "somebody".to_owned() };
+        let by = by("somebody");
         let stop = CancellationToken::new();
         let done = world.rejudge.item(id, &by, &stop).await.unwrap();
         assert!(matches!(done, model::port::Replayed::Admitted { batches: 1, .. }), "{done:?}");
@@ -396,7 +271,7 @@ fn what_is_judged_again_for_another_reason_brings_no_anchor_or_gap_twice() {
         };
         world.send(&mixed).await;
         world.pass_at(5_000).await;
-        assert_eq!((world.samples("b").await.len(), world.gaps().await), (1, 1));
+        assert_eq!((world.told("b").await.len(), world.gaps().await), (1, 1));
         let path = world.folder.path().join("samples.db");
         let samples = rusqlite::Connection::open(path).unwrap();
         let others: i64 =
@@ -420,20 +295,20 @@ fn readings_in_time_do_not_wait_for_those_ahead_of_the_same_gauge() {
         let told = world.send_json(&readings).await;
         assert_eq!((told.refused[0].reason, told.refused[0].kept), (Reason::Time, Kept::Parked));
         let flow = 1_000_000;
-        assert_eq!(world.samples("a").await, [(0, Some(flow), 0)]);
+        assert_eq!(world.told("a").await, [(0, Some(flow), 0)]);
         assert_eq!(world.conflicts("a").await, 1, "the second reading of that moment");
         let until = |a, b| vec![("S/a".to_owned(), a), ("S/b".to_owned(), b)];
         assert_eq!(world.admitted_until().await, until(Some(0), None));
         world.pass_at(2 * minute).await;
-        assert_eq!(world.samples("a").await.len(), 2);
+        assert_eq!(world.told("a").await.len(), 2);
         assert_eq!(world.admitted_until().await, until(Some(4 * minute), None));
-        assert_eq!(world.samples("b").await.len(), 0, "it is not its turn yet");
+        assert_eq!(world.told("b").await.len(), 0, "it is not its turn yet");
         world.pass_at(3 * minute).await;
         world.pass_at(20 * minute).await;
         let expected =
             [(0, Some(flow), 0), (4 * minute, Some(9 * flow), 1), (10 * minute, Some(2 * flow), 0)];
-        assert_eq!(world.samples("a").await, expected);
-        assert_eq!((world.samples("b").await.len(), world.conflicts("a").await), (1, 2));
+        assert_eq!(world.told("a").await, expected);
+        assert_eq!((world.told("b").await.len(), world.conflicts("a").await), (1, 2));
         assert_eq!((world.points(), world.waiting().await), (4, 0));
         // It comes again, and is known.
         assert_eq!(world.send_json(&readings).await, Answer::default());
@@ -470,7 +345,9 @@ fn what_the_registry_refuses_meanwhile_is_refused_only_as_far_as_it_waits() {
                 let is_it = |state: &store::JournalState| {
                     let found = state.registry.as_ref();
                     let station = found.and_then(|found| found.registry.station("S"));
-                    station.and_then(|station| station.agent.as_ref()).map(AgentId::as_str)
+                    station
+                        .and_then(|station| station.agent.as_ref())
+                        .map(model::ids::AgentId::as_str)
                         == Some(name)
                 };
                 state.wait_for(is_it).await.unwrap();
@@ -484,9 +361,9 @@ fn what_the_registry_refuses_meanwhile_is_refused_only_as_far_as_it_waits() {
         let back = format!("{REGISTRY}\n\n");
         tokio::task::spawn_blocking(move || moving.import(&back)).await.unwrap();
         speaks("gw").await;
-        let by = By { kind: ByKind::Token, name: "somebody".to_owned() };
+        let by = by("somebody");
         world.rejudge.item(row.id, &by, &CancellationToken::new()).await.unwrap();
-        assert_eq!((world.samples("a").await.len(), world.points()), (2, 2));
+        assert_eq!((world.told("a").await.len(), world.points()), (2, 2));
         assert_eq!(world.waiting().await, 0);
     });
 }
@@ -509,7 +386,7 @@ fn a_payload_of_many_moments_is_judged_seldom_and_a_clock_that_goes_back_takes_n
                 assert_eq!(world.points(), points, "a clock that goes back admits nothing");
             }
         }
-        assert_eq!((world.points(), world.samples("a").await.len()), (2_000, 2_000));
+        assert_eq!((world.points(), world.told("a").await.len()), (2_000, 2_000));
         assert!(judged < 150, "judged {judged} times");
         assert_eq!(world.waiting().await, 0);
     });
@@ -525,10 +402,13 @@ fn a_moment_that_never_comes_is_shown_and_can_be_discarded() {
         assert_eq!((row.due, row.moments), (Some(at(far - AHEAD_MS)), Some((at(far), at(far)))));
         world.pass_at(86_400_000).await;
         assert_eq!(world.waiting().await, 1);
-        let discarded = world.store.samples().write(store::Discard { id: row.id }).await.unwrap();
-        assert_eq!(discarded, store::Discarded::Done { left: 0 });
+        let (samples, journal) = (world.store.samples(), world.store.journal());
+        let parts = (samples, journal);
+        let discarded =
+            store::give_up(parts, &world.decided, row.id, by("somebody"), at(0)).await.unwrap();
+        assert_eq!(discarded, store::GivenUp::Done);
         world.pass_at(far).await;
-        assert_eq!((world.samples("a").await.len(), world.samples("b").await.len()), (1, 0));
+        assert_eq!((world.told("a").await.len(), world.told("b").await.len()), (1, 0));
     });
 }
 
@@ -581,8 +461,8 @@ async fn send_all(world: &World, all: &[Sent]) {
 /// Everything that there is of samples.
 async fn told(world: &World) -> impl PartialEq + std::fmt::Debug + use<> {
     (
-        world.samples("a").await,
-        world.samples("b").await,
+        world.told("a").await,
+        world.told("b").await,
         (world.conflicts("a").await, world.conflicts("b").await),
         (world.points(), world.gaps().await),
     )
@@ -597,7 +477,7 @@ proptest! {
         looks in proptest::collection::vec(0_i64..90 * AHEAD_MS, 0..6),
     ) {
         let end = 200 * AHEAD_MS;
-        let (step_by_step, at_once) = (World::new(), World::new());
+        let (step_by_step, at_once) = (World::new(limits(), REGISTRY), World::new(limits(), REGISTRY));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let both = runtime.block_on(async {
             for world in [&step_by_step, &at_once] {
