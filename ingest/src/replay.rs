@@ -4,7 +4,7 @@ use model::{
     time::Timestamp,
     wire::{batch_v1, refused_v1::Reason},
 };
-use store::{Kind, ParkedBatch, QuarantineRow, Rejudged, SetAside};
+use store::{Kind, ParkedBatch, QuarantineRow, Rejudged, SetAside, Waits};
 
 use crate::{
     intake::{self, Arrival, Judgement, Known},
@@ -20,12 +20,21 @@ pub struct Outcome {
     pub still: Vec<String>,
 }
 
+/// Who has a payload judged again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Somebody who decides about all of it.
+    Decision,
+    /// The clock, which decides about nothing: what it did not keep out waits as it did.
+    Clock,
+}
+
 /// Judges a parked batch of this row again.
 pub fn parked(
     batch: &ParkedBatch,
     row: &QuarantineRow,
     known: Known<'_>,
-    now: Timestamp,
+    (asked, now): (Asked, Timestamp),
 ) -> Outcome {
     let stored = &batch.stored;
     let rest = Rest {
@@ -51,23 +60,56 @@ pub fn parked(
         },
         Judgement::Garbage(garbage) => unreadable(batch, row, &garbage.detail),
     };
+    let rejudged = match asked {
+        Asked::Decision => rejudged,
+        Asked::Clock => as_they_were(rejudged, batch),
+    };
     let still = rejudged.still.iter().map(|part| part.detail.clone()).collect();
     let is_news = rejudged.is_news(row.boot, batch.due, now);
     Outcome { rejudged: is_news.then_some(rejudged), still }
+}
+
+/// Takes back what was judged of gauges that the clock did not keep out.
+fn as_they_were(rejudged: Rejudged, batch: &ParkedBatch) -> Rejudged {
+    let Rejudged { columns, still, .. } = rejudged;
+    let waits = |gauge: &str| batch.gauges.get(gauge).filter(|waits| !waits.is_due);
+    let back = |gauge: String, waits: &Waits, moments| {
+        let detail = format!("`{gauge}` waits for a replay: `{}`", waits.reason.word());
+        let part = SetAside::new(gauge, waits.reason, detail);
+        SetAside { moments, after: waits.after, ..part }
+    };
+    let mut admitted = Vec::with_capacity(columns.len());
+    let mut waiting = Vec::with_capacity(still.len());
+    for column in columns {
+        let gauge = column.gauge.to_string();
+        match waits(&gauge) {
+            Some(found) => waiting.push(back(gauge, found, Some((column.from, column.to)))),
+            None => admitted.push(column),
+        }
+    }
+    for part in still {
+        waiting.push(match waits(&part.gauge) {
+            Some(found) if found.reason != part.reason || part.due.is_some() => {
+                back(part.gauge, found, part.moments)
+            }
+            Some(_) | None => part,
+        });
+    }
+    Rejudged { columns: admitted, still: waiting, ..rejudged }
 }
 
 /// Of what does not decode, or has no reading that fits its gauge, everything waits as it did, but
 /// for a person.
 fn unreadable(batch: &ParkedBatch, row: &QuarantineRow, detail: &str) -> Rejudged {
     let reason = Reason::ALL.into_iter().find(|reason| reason.word() == row.reason);
-    let part = |gauge: String, after| SetAside {
-        after,
-        ..SetAside::new(gauge, reason.unwrap_or(Reason::Time), detail.to_owned())
-    };
-    let mut still: Vec<SetAside> =
-        batch.gauges.iter().map(|(gauge, after)| part(gauge.clone(), *after)).collect();
+    let part = |gauge: &str, reason| SetAside::new(gauge.to_owned(), reason, detail.to_owned());
+    let waiting = batch
+        .gauges
+        .iter()
+        .map(|(gauge, waits)| SetAside { after: waits.after, ..part(gauge, waits.reason) });
+    let mut still: Vec<SetAside> = waiting.collect();
     if still.is_empty() {
-        still.push(part(String::new(), None));
+        still.push(part("", reason.unwrap_or(Reason::Time)));
     }
     let (columns, gaps, anchors) = (Vec::new(), Vec::new(), Vec::new());
     Rejudged { batch: batch.stored.position, columns, gaps, anchors, still, boot: row.boot }

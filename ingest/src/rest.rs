@@ -10,7 +10,7 @@ use store::AsideGauges;
 /// What was set aside of a stored payload; all else of it is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Rest<'a> {
-    /// Its gauges; of some of them only the points after a moment.
+    /// Its gauges, and what of them.
     pub gauges: &'a AsideGauges,
     /// When it was judged last: of gaps and anchors, what lay ahead then waits.
     pub judged_at: Timestamp,
@@ -26,13 +26,13 @@ impl Rest<'_> {
 
     /// Up to which moment the gauge's points are admitted, if any are.
     pub fn after(&self, gauge: &GaugeId) -> Option<Timestamp> {
-        self.gauges.get(&gauge.to_string()).copied().flatten()
+        self.gauges.get(&gauge.to_string()).and_then(|waits| waits.after)
     }
 
     /// Whether a point of this gauge and moment waits.
     pub fn has_point(&self, gauge: &GaugeId, at: Timestamp) -> bool {
         let found = self.gauges.get(&gauge.to_string());
-        found.is_some_and(|after| after.is_none_or(|after| at > after))
+        found.is_some_and(|waits| waits.after.is_none_or(|after| at > after))
     }
 
     /// Whether this anchor waits.

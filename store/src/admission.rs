@@ -131,8 +131,26 @@ impl SetAside {
     }
 }
 
-/// Which gauges of a stored payload are set aside; of some of them only the points after a moment.
-pub type AsideGauges = BTreeMap<String, Option<Timestamp>>;
+/// Which gauges of a stored payload are set aside.
+pub type AsideGauges = BTreeMap<String, Waits>;
+
+/// What of a gauge is set aside, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Why.
+    pub reason: Reason,
+    /// Whether the clock alone keeps it out: then it is judged again by itself.
+    pub is_due: bool,
+    /// Only its points after this moment, since those before are admitted; `None`: all of it.
+    pub after: Option<Timestamp>,
+}
+
+impl Waits {
+    /// What is set aside by this part.
+    pub(crate) const fn of(part: &SetAside) -> Self {
+        Self { reason: part.reason, is_due: part.due.is_some(), after: part.after }
+    }
+}
 
 /// A gap that is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,7 +24,7 @@ mod verdicts;
 pub use admission::{
     Admission, Admit, Admitted, AdmittedColumn, AdmittedGap, AsideGauges, Discard, Discarded, Key,
     Kind, ParkBound, Quarantine, Quarantined, Readmitted, Rejudged, Replay, ReplayVerdict,
-    Replayed, SetAside, SetStatus, Sweep,
+    Replayed, SetAside, SetStatus, Sweep, Waits,
 };
 pub use audit::{Finding, Report};
 pub use backup::{CopiedFile, Manifest, ManifestError};

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     intake::{Arrival, Judgement, Known},
     placing::Anchors,
-    replay::{self, judge_as},
+    replay::{self, Asked, judge_as},
 };
 
 /// Judges again, and has the store admit what is now allowed.
@@ -165,9 +165,10 @@ impl Rejudge {
         known: Known<'_>,
         (by, at, course): (Option<&By>, Timestamp, &mut Course),
     ) -> Result<(), StoreError> {
+        let asked = if by.is_some() { Asked::Decision } else { Asked::Clock };
         let mut rejudged = Vec::with_capacity(batches.len());
         for batch in batches {
-            let outcome = replay::parked(batch, row, known, at);
+            let outcome = replay::parked(batch, row, known, (asked, at));
             for detail in outcome.still {
                 if course.still.len() < MAX_TOLD {
                     course.still.insert(detail);

@@ -19,7 +19,7 @@ use runtime::tasks::Tasks;
 use store::Limits;
 use tokio_util::sync::CancellationToken;
 
-use crate::making::{NOW, World, agent, at, by, gauge, in_this_world, limits};
+use crate::making::{NOW, World, agent, at, by, gauge, gauges, in_this_world, limits};
 
 const BOOT: BootId = BootId(7);
 
@@ -99,7 +99,10 @@ impl World {
         let slice = self.store.samples().read(move |reader| reader.parked_slice(item, 0)).await;
         let gauges = Arc::clone(&slice.unwrap().batches.first().unwrap().gauges);
         let since = |after: &Timestamp| after.ms_since(at(0));
-        gauges.iter().map(|(gauge, after)| (gauge.clone(), after.as_ref().map(since))).collect()
+        gauges
+            .iter()
+            .map(|(gauge, waits)| (gauge.clone(), waits.after.as_ref().map(since)))
+            .collect()
     }
 
     /// How many payloads are stored.
@@ -409,6 +412,35 @@ fn a_moment_that_never_comes_is_shown_and_can_be_discarded() {
         assert_eq!(discarded, store::GivenUp::Done);
         world.pass_at(far).await;
         assert_eq!((world.told("a").await.len(), world.told("b").await.len()), (1, 0));
+    });
+}
+
+#[test]
+fn the_clock_admits_what_waited_for_it_and_what_the_registry_had_refused_waits_for_a_person() {
+    in_world(|world| async move {
+        let far = 600_000;
+        // Of one payload: a gauge ahead of the clock, one that is not known, and one that is both.
+        world.send(&batch(1, &[("a", &[far]), ("y", &[-1_000]), ("z", &[far])])).await;
+        world.send_json(&[("a", far + 1, 3), ("y", -2_000, 4), ("z", far + 1, 5)]).await;
+        world.import_meanwhile(format!("{REGISTRY}{}", gauges(&["y", "z"])), 4).await;
+        world.pass_at(far).await;
+        assert_eq!(world.told("a").await.len(), 2);
+        assert_eq!((world.told("y").await.len(), world.told("z").await.len()), (0, 0));
+        assert_eq!((world.waiting().await, world.count("quarantine_decided").await), (2, 0));
+        // Nor does it come by itself later.
+        world.pass_at(2 * far).await;
+        assert_eq!((world.told("y").await.len(), world.told("z").await.len()), (0, 0));
+        let held: Vec<_> = world.rows().await.into_iter().filter(|row| row.waiting > 0).collect();
+        for row in &held {
+            assert_eq!(row.reason, Reason::UnknownGauge.word(), "{row:?}");
+            assert_eq!((row.gauge_count, row.due), (2, None), "{row:?}");
+            assert_eq!(row.gauges, ["S/y", "S/z"]);
+            let stop = CancellationToken::new();
+            world.rejudge.item(row.id, &by("somebody"), &stop).await.unwrap();
+        }
+        assert_eq!(held.len(), 2);
+        assert_eq!((world.told("y").await.len(), world.told("z").await.len()), (2, 2));
+        assert_eq!((world.waiting().await, world.count("quarantine_decided").await), (0, 2));
     });
 }
 

@@ -176,20 +176,28 @@ pub(crate) fn gauge(name: &str) -> GaugeId {
 }
 
 /// A registry whose one station has these gauges.
-pub(crate) fn registry(gauges: &[&str]) -> String {
-    let mut text = r#"
+pub(crate) fn registry(names: &[&str]) -> String {
+    const STATION: &str = r#"
         [[station]]
         id = "S"
         name = "s"
         kind = "hydropower"
         agent = "gw"
-    "#
-    .to_owned();
-    for name in gauges {
-        text.push_str("[[station.gauge]]\nquantity = \"flow\"\nunit = \"m3/s\"\n");
-        text.push_str(&["interval = \"5s\"\nid = \"", name, "\"\n"].concat());
-    }
-    text
+    "#;
+    [STATION, &gauges(names)].concat()
+}
+
+/// Further gauges of the last station of a registry.
+pub(crate) fn gauges(names: &[&str]) -> String {
+    let gauge = |name: &&str| {
+        [
+            "[[station.gauge]]\nquantity = \"flow\"\nunit = \"m3/s\"\ninterval = \"5s\"\nid = \"",
+            name,
+            "\"\n",
+        ]
+        .concat()
+    };
+    names.iter().map(gauge).collect()
 }
 
 /// Looks again and again until `look` finds what it looks for.

@@ -1,17 +1,21 @@
 //! Which of its gauges a batch has set aside, where it says so itself: a flag for each, since their
-//! names stand in its payload; and from which moment on, where the points before are admitted.
+//! names stand in its payload. It says why, and from which moment on, where the points before are
+//! admitted.
 
 use std::collections::BTreeMap;
 
 use model::{
     ids::GaugeId,
-    time::{TimeError, Timestamp},
-    wire::runs::{self, Runs},
+    time::Timestamp,
+    wire::{
+        refused_v1::Reason,
+        runs::{self, Runs},
+    },
 };
 
 use super::read_samples::damaged;
 use crate::{
-    admission::{AsideGauges, Kind, SetAside},
+    admission::{AsideGauges, Kind, SetAside, Waits},
     facts::StoredBatch,
     points::Decoded,
     shell::error::StoreError,
@@ -19,9 +23,18 @@ use crate::{
 
 /// The flag of a gauge that is not set aside.
 const ADMITTED: u64 = 0;
-/// Of one that is, with all that the payload says of it. A higher flag is a moment in ms: what is
-/// after it is set aside.
-const WHOLE: u64 = 1;
+/// Why one is, from 1 on; a flag is that and eight times the moment, in ms, after which it is set
+/// aside, or nothing where all of it is.
+const WHY: [(Reason, bool); 8] = [
+    (Reason::Time, true),
+    (Reason::Time, false),
+    (Reason::Clock, false),
+    (Reason::ForeignStation, false),
+    (Reason::UnknownStation, false),
+    (Reason::UnknownGauge, false),
+    (Reason::Unit, false),
+    (Reason::Range, false),
+];
 
 /// Pairs of (flag, repeats) over the payload's gauges, by station and name.
 pub(super) fn flags(
@@ -31,10 +44,10 @@ pub(super) fn flags(
 ) -> Result<Vec<u8>, StoreError> {
     let wrong = |source| StoreError::Points { batch, source };
     let gauges = Decoded::new(kind, bytes).map_err(wrong)?.gauges();
-    let aside: BTreeMap<&str, Option<Timestamp>> =
-        aside.iter().map(|part| (part.gauge.as_str(), part.after)).collect();
+    let aside: BTreeMap<&str, Waits> =
+        aside.iter().map(|part| (part.gauge.as_str(), Waits::of(part))).collect();
     let flag = |gauge: &GaugeId| {
-        aside.get(gauge.to_string().as_str()).map_or(ADMITTED, |after| flag(*after))
+        aside.get(gauge.to_string().as_str()).map_or(ADMITTED, |waits| flag(*waits))
     };
     let flags = gauges.iter().map(flag);
     Ok(runs::encode(flags))
@@ -51,10 +64,10 @@ pub(super) fn read(stored: &StoredBatch, flags: &[u8]) -> Result<AsideGauges, St
         match flags.next_item() {
             Ok(Some(ADMITTED)) => {}
             Ok(Some(flag)) => {
-                let after = after(flag).map_err(|_no_moment| {
-                    damaged(format!("parked batch {batch} has a flag that is no moment: {flag}"))
+                let waits = waits(flag).ok_or_else(|| {
+                    damaged(format!("parked batch {batch} has a flag that says nothing: {flag}"))
                 })?;
-                aside.insert(gauge.to_string(), after);
+                aside.insert(gauge.to_string(), waits);
             }
             Ok(None) | Err(runs::Malformed) => {
                 return Err(damaged(format!("parked batch {batch} has flags for other gauges")));
@@ -64,18 +77,20 @@ pub(super) fn read(stored: &StoredBatch, flags: &[u8]) -> Result<AsideGauges, St
     Ok(aside)
 }
 
-/// The flag of a gauge of which what is after this moment is set aside. One that no admitted point
-/// can have is as good as none: what is told again is a repetition.
-fn flag(after: Option<Timestamp>) -> u64 {
-    let ms = after.and_then(|after| u64::try_from(after.as_ms()).ok());
-    ms.map_or(WHOLE, |ms| ms.max(WHOLE))
+/// A moment that no admitted point can have is as good as none: what is told again is a repetition.
+fn flag(waits: Waits) -> u64 {
+    let why = WHY.iter().zip(1..).find(|(why, _)| **why == (waits.reason, waits.is_due));
+    // nothing else is parked
+    let code = why.map_or(1, |(_, code)| code);
+    let ms = waits.after.and_then(|after| u64::try_from(after.as_ms()).ok()).unwrap_or(0);
+    ms.saturating_mul(8).saturating_add(code)
 }
 
-fn after(flag: u64) -> Result<Option<Timestamp>, TimeError> {
-    if flag == WHOLE {
-        return Ok(None);
-    }
-    Timestamp::from_ms(i64::try_from(flag).unwrap_or(i64::MAX)).map(Some)
+fn waits(flag: u64) -> Option<Waits> {
+    let (code, ms) = (flag.checked_sub(1)? % 8, (flag - 1) / 8);
+    let (reason, is_due) = *WHY.get(usize::try_from(code).ok()?)?;
+    let after = i64::try_from(ms).ok().filter(|ms| *ms > 0).map(Timestamp::from_ms).transpose();
+    Some(Waits { reason, is_due, after: after.ok()? })
 }
 
 #[cfg(test)]
@@ -99,10 +114,9 @@ mod tests {
     }
 
     fn part(name: &str, after: Option<i64>) -> SetAside {
-        use model::wire::refused_v1::Reason;
-
         let part = SetAside::new(format!("A/{name}"), Reason::Time, String::new());
-        SetAside { after: after.map(Timestamp::clamped), ..part }
+        let due = Some(Timestamp::clamped(1));
+        SetAside { after: after.map(Timestamp::clamped), due, ..part }
     }
 
     /// The parts as flags, and what is read of those.
@@ -111,7 +125,7 @@ mod tests {
         let parts: Vec<&SetAside> = parts.iter().collect();
         let flags = flags((7, Kind::Json), &stored.bytes, &parts).unwrap();
         let read = read(&stored, &flags).unwrap();
-        let read = read.iter().map(|(gauge, after)| match after {
+        let read = read.iter().map(|(gauge, waits)| match waits.after {
             None => gauge.clone(),
             Some(after) => format!("{gauge} after {after}"),
         });
@@ -125,10 +139,27 @@ mod tests {
         assert_eq!(told(&[part("b", None)]), (vec![0, 1, 1, 1, 0, 1], "A/b".to_owned()));
         let (flags, read) = told(&[part("a", Some(at)), part("b", Some(at)), part("c", None)]);
         assert_eq!(read, "A/a after 2026-11-22T00:00:00Z, A/b after 2026-11-22T00:00:00Z, A/c");
-        assert_eq!(flags.len(), 6 + 1 + 2, "gauges of one moment share it");
+        assert_eq!(flags.len(), 7 + 1 + 2, "gauges of one moment share it");
         // What no reading can have waits whole, be it admitted twice.
-        let (_, read) = told(&[part("a", Some(-5)), part("c", Some(1))]);
+        let (_, read) = told(&[part("a", Some(-5)), part("c", Some(0))]);
         assert_eq!(read, "A/a, A/c");
+    }
+
+    #[test]
+    fn a_flag_says_why() {
+        let at = 1_795_305_600_000;
+        for (reason, is_due) in WHY {
+            for after in [None, Some(at)] {
+                let after = after.map(Timestamp::clamped);
+                let due = is_due.then_some(Timestamp::MAX);
+                let part = SetAside { reason, after, due, ..part("b", None) };
+                let stored = three();
+                let flags = flags((7, Kind::Json), &stored.bytes, &[&part]).unwrap();
+                let waits = read(&stored, &flags).unwrap();
+                let expected = [("A/b".to_owned(), Waits { reason, is_due, after })];
+                assert_eq!(waits, AsideGauges::from(expected));
+            }
+        }
     }
 
     #[test]
@@ -138,6 +169,6 @@ mod tests {
         assert!(fault(&[1, 2]).contains(other), "{}", fault(&[1, 2]));
         assert!(fault(&[0x80]).contains(other));
         let no_moment = [[0xff; 9].as_slice(), &[1, 3]].concat();
-        assert!(fault(&no_moment).contains("no moment"), "{}", fault(&no_moment));
+        assert!(fault(&no_moment).contains("says nothing"), "{}", fault(&no_moment));
     }
 }

@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    aside_text::{detail, gauges},
+    aside_text::{detail, gauges, why},
     book::SamplesBook,
     first_row, members, own_gauges,
     parked::Parked,
@@ -232,11 +232,11 @@ impl<'a> Joining<'a> {
             hash.update(b"\n");
         }
         let parts: BTreeSet<(&str, &str)> =
-            self.aside.iter().map(|part| (part.gauge.as_str(), part.reason.word())).collect();
-        for (gauge, reason) in parts {
+            self.aside.iter().map(|part| (part.gauge.as_str(), why(part))).collect();
+        for (gauge, why) in parts {
             hash.update(gauge.as_bytes());
             hash.update(b"\n");
-            hash.update(reason.as_bytes());
+            hash.update(why.as_bytes());
             hash.update(b"\n");
         }
         hash.finalize().into()

@@ -267,7 +267,11 @@ fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<Result<QuarantineRow, Store
         digest: row.get(7)?,
         reason: row.get(8)?,
         detail: row.get(9)?,
-        gauges: names.lines().take(SHOWN_GAUGES).map(str::to_owned).collect(),
+        gauges: names
+            .lines()
+            .take(SHOWN_GAUGES)
+            .map(|line| aside_text::name(line).to_owned())
+            .collect(),
         gauge_count: unsigned(row.get(20)?),
         moments: from.zip(to).map(|(from, to)| (Timestamp::clamped(from), Timestamp::clamped(to))),
         boot: boot.map(|boot| BootId(u128::from_be_bytes(boot))),
