@@ -43,6 +43,14 @@ pub enum BackupError {
         /// Which folder.
         path: PathBuf,
     },
+    /// The folder is within the data folder.
+    #[error(
+        "`{}` is in the data folder, which a backup is to outlive; choose a folder elsewhere, best on another disk", .path.display()
+    )]
+    Within {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// The disk is too small.
     #[error("no room for the backup in `{}`", .path.display())]
     NoRoom {
@@ -98,6 +106,9 @@ pub fn back_up(
     version: &str,
 ) -> Result<Manifest, BackupError> {
     let at = BackupError::file(folder);
+    if is_within(folder, store.samples().pool.path()).map_err(&at)? {
+        return Err(BackupError::Within { path: folder.to_owned() });
+    }
     let is_made = !folder.try_exists().map_err(&at)?;
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(&at)?;
     if fs::read_dir(folder).map_err(&at)?.any(|entry| !is_of_the_disk(entry.as_ref())) {
@@ -109,6 +120,18 @@ pub fn back_up(
         clear(folder, is_made);
     }
     made
+}
+
+/// Whether this folder, or where it would be made, is beside this database or below.
+fn is_within(folder: &Path, database: &Path) -> io::Result<bool> {
+    let data = database.parent().unwrap_or(database).canonicalize()?;
+    let folder = std::path::absolute(folder)?;
+    for known in folder.ancestors() {
+        if known.try_exists()? {
+            return Ok(known.canonicalize()?.starts_with(&data));
+        }
+    }
+    Ok(false)
 }
 
 /// What stands in the root of a disk that was just formatted.

@@ -22,6 +22,7 @@ use super::{
     journal::{Journal, JournalBook, Tail, Tailed},
     lock::Lock,
     pool::Pool,
+    restore,
     samples::{PARKED_BESIDE_BYTES, PARKED_BYTES, Samples, SamplesBook, counter, first_row, share},
     schema,
     vitals::{Pulse, Vitals},
@@ -285,9 +286,10 @@ pub(super) fn prepare(folder: &Path) -> Result<(), OpenError> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)
 }
 
-/// Whether there is a store in this folder.
+/// Whether there is a store in this folder, or half of one that was being restored.
 pub fn exists(folder: &Path) -> io::Result<bool> {
-    folder.join(schema::SAMPLES.name).try_exists()
+    let is_there = |name| folder.join(name).try_exists();
+    Ok(is_there(schema::SAMPLES.name)? || is_there(restore::UNFINISHED)?)
 }
 
 /// Empty, or with a store in it.

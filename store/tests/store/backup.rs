@@ -183,6 +183,13 @@ fn what_is_in_the_way_is_left_alone() {
     let store = open(&data);
     let again = back_up(&store, &backup, at(6), "0.1.0").unwrap_err().to_string();
     assert!(again.contains("is not empty"), "{again}");
+    std::os::unix::fs::symlink(&data, folder.path().join("link")).unwrap();
+    let before = names(&data);
+    for within in [data.join("a/b"), data.clone(), folder.path().join("link/c")] {
+        let within = back_up(&store, &within, at(6), "0.1.0").unwrap_err().to_string();
+        assert!(within.contains("is in the data folder"), "{within}");
+    }
+    assert_eq!(names(&data), before);
     assert!(refused(&data, &asked(&backup)).contains("is in use by process "));
     store.close();
     let text = refused(&data, &asked(&backup));
@@ -302,6 +309,7 @@ fn a_restore_that_was_ended_anywhere_is_begun_again_and_no_server_starts_on_it()
                 None => fs::write(target.join(name), "half").unwrap(),
             }
         }
+        assert!(store::exists(&target).unwrap(), "{left:?}");
         for role in [Role::Server, Role::Command] {
             let opened =
                 Store::open_with(&target, &options(role), LIMITS, &prometheus::Registry::new());
