@@ -1,4 +1,4 @@
-//! From what is known of a river to whom is told, as pure rules.
+//! From what is known of a river to whom is told: pure rules, and in `shell` what moves them.
 //!
 //! `below_mandate` and `no_data` watch one condition each and say when it holds; `alarm` is the
 //! life of one alarm, `escalation` whom to tell of it next, `notification` the life of one message
@@ -20,5 +20,6 @@ pub mod below_mandate;
 pub mod escalation;
 pub mod no_data;
 pub mod notification;
+pub mod shell;
 pub mod sms;
 pub mod snapshot;
