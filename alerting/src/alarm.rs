@@ -16,7 +16,7 @@
 //! that turns out to be another moves the alarm's time, not its id.
 
 use model::{
-    alarm::{AlarmState, Subject, alarm_id},
+    alarm::{AlarmEvent as What, AlarmState, Subject, alarm_id},
     alarm_rule::Severity,
     ids::{AlarmId, AlarmRuleId},
     time::Timestamp,
@@ -96,26 +96,6 @@ pub struct Transition {
     pub detected_at: Timestamp,
     /// Who did it, for what a person does.
     pub by: Option<String>,
-}
-
-/// What happened to an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum What {
-    /// Its condition began to hold.
-    Pending,
-    /// Its condition ended too soon.
-    Dropped,
-    /// It was raised.
-    Raised,
-    /// A person took it on.
-    Acknowledged,
-    /// Its condition is over.
-    Cleared,
-    /// Its rule is gone.
-    Withdrawn,
-    /// A newer one took its place.
-    Superseded,
 }
 
 /// Why an acknowledgement was refused; the first two are for 409.

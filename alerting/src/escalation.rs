@@ -26,14 +26,14 @@ mod state;
 mod tests;
 
 use model::{
-    alarm::notification_id,
+    alarm::{Occasion, notification_id},
     contact::Contact,
     ids::{AlarmId, ContactId, NotificationId},
     ladder::Ladder,
     time::Timestamp,
 };
 
-pub use self::event::{Effect, Event, Occasion, Owed, People};
+pub use self::event::{Effect, Event, Owed, People};
 use self::state::{Message, Person, Phase, State, Step};
 use crate::snapshot::{self, RestoreError};
 
@@ -219,6 +219,7 @@ impl Escalation {
             contact: contact.id.clone(),
             locale: contact.locale,
             channel: reach.channel.clone(),
+            way,
             to: reach.to.clone(),
         })
     }

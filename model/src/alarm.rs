@@ -35,6 +35,29 @@ impl Subject {
     }
 }
 
+/// Why a text names no subject.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no subject; write `section STATION/SECTION` or `gauge STATION/GAUGE`")]
+pub struct SubjectError(String);
+
+impl FromStr for Subject {
+    type Err = SubjectError;
+
+    fn from_str(text: &str) -> Result<Self, SubjectError> {
+        let parsed = match text.split_once(' ') {
+            Some(("section", name)) => name.split_once('/').and_then(|(station, section)| {
+                Some(Self::Section {
+                    station: station.parse().ok()?,
+                    section: section.parse().ok()?,
+                })
+            }),
+            Some(("gauge", name)) => name.parse().ok().map(Self::Gauge),
+            Some(_) | None => None,
+        };
+        parsed.ok_or_else(|| SubjectError(text.chars().take(140).collect()))
+    }
+}
+
 impl fmt::Display for Subject {
     /// A gauge and a section of the same name do not print alike.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +87,42 @@ words! {
         Suppressed = "suppressed",
         /// 退出服务: it is out of service.
         OutOfService = "out_of_service",
+    }
+}
+
+words! {
+    /// What happened to an alarm.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    AlarmEvent {
+        /// Its condition began to hold.
+        Pending = "pending",
+        /// Its condition ended too soon.
+        Dropped = "dropped",
+        /// It was raised.
+        Raised = "raised",
+        /// A person took it on.
+        Acknowledged = "acknowledged",
+        /// Its condition is over.
+        Cleared = "cleared",
+        /// Its rule is gone.
+        Withdrawn = "withdrawn",
+        /// A newer one took its place.
+        Superseded = "superseded",
+    }
+}
+
+words! {
+    /// What a message says of its alarm; ids of messages are made of the words.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    Occasion {
+        /// It was raised.
+        Raised = "raised",
+        /// It still stands, and nobody has taken it on.
+        Reminder = "reminder",
+        /// It is over.
+        Over = "over",
     }
 }
 
@@ -196,6 +255,10 @@ mod tests {
             alarm_id(&"lo".parse().unwrap(), &section, at, false),
         ];
         assert!(others.iter().all(|other| *other != id));
+        for subject in [&section, &gauge] {
+            assert_eq!(subject.to_string().parse().as_ref(), Ok(subject));
+        }
+        assert!("section BF-1".parse::<Subject>().is_err());
         let contact = "zhang".parse().unwrap();
         let message = notification_id(id, "raise 0", &contact, 0);
         assert_ne!(message, notification_id(id, "raise 0", &contact, 1));

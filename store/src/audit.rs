@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use model::{ids::GaugeId, time::Timestamp};
+use model::{
+    ids::{AlarmId, GaugeId, NotificationId},
+    time::Timestamp,
+};
 
 use crate::chain::{Entry, GENESIS, Hash, hash};
 
@@ -62,6 +65,20 @@ pub enum Finding {
         /// What is wrong with it.
         problem: String,
     },
+    /// An alarm that is not as its entries say.
+    Alarm {
+        /// Which.
+        alarm: AlarmId,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A message that is not as its entries say.
+    Message {
+        /// Which.
+        message: NotificationId,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Rows that name what is not there.
     Loose {
         /// Which rows, and what they name.
@@ -97,6 +114,8 @@ impl fmt::Display for Finding {
                 write!(f, "verdict of {section} from {from}, version {version}: {problem}")
             }
             Self::Item { id, problem } => write!(f, "item {id} of the quarantine: {problem}"),
+            Self::Alarm { alarm, problem } => write!(f, "alarm {alarm}: {problem}"),
+            Self::Message { message, problem } => write!(f, "message {message}: {problem}"),
             Self::Loose { what, count } => write!(f, "{count} {what}"),
             Self::File { file, problem } => write!(f, "{file}: {problem}"),
         }
@@ -116,6 +135,10 @@ pub struct Report {
     pub verdicts: u64,
     /// Quarantined items that somebody decided about.
     pub items: u64,
+    /// Steps of alarms that entries tell, compared with their alarms.
+    pub alarms: u64,
+    /// Steps of messages that entries tell, compared with their messages.
+    pub messages: u64,
     /// Whatever is wrong; empty where all is as it was written.
     pub findings: Vec<Finding>,
 }

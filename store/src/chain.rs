@@ -1,7 +1,11 @@
 //! Journal entries: their canonical bytes and the chain of hashes over them (`docs/formats.md` §10).
 
+use std::fmt;
+
 use model::{
-    ids::{AgentId, BootId, StoreId},
+    alarm::{AlarmEvent, AlarmState, NotificationState, Occasion, Subject},
+    alarm_rule::Severity,
+    ids::{AgentId, AlarmId, AlarmRuleId, BootId, ChannelId, ContactId, NotificationId, StoreId},
     time::Timestamp,
     wire::refused_v1::Reason,
 };
@@ -36,6 +40,8 @@ pub enum ByKind {
     User,
     /// A program with an API token.
     Token,
+    /// Somebody who was told of an alarm, by the link in his message.
+    Contact,
 }
 
 /// What an entry says.
@@ -131,6 +137,47 @@ pub enum Body {
         /// At most [`MAX_VERDICTS`].
         verdicts: Vec<VerdictGiven>,
     },
+    /// An alarm was raised, taken on, cleared or put aside.
+    AlarmChanged(AlarmChanged),
+    /// Somebody asks to take an alarm on, having seen it at this version. Whether that came to be
+    /// is for the alarm's next entry to say.
+    AcknowledgementAsked {
+        /// Which.
+        alarm: AlarmId,
+        /// The version that was seen.
+        version: u32,
+    },
+    /// A message was handed over, arrived, or never will.
+    MessageChanged(MessageChanged),
+    /// A receipt came for a message.
+    ReceiptTaken {
+        /// Which.
+        message: NotificationId,
+        /// Whether it says that the message arrived.
+        delivered: bool,
+    },
+    /// Something about who is told of an alarm that a person should know.
+    EscalationNoted {
+        /// What.
+        #[serde(skip)]
+        what: EscalationNote,
+        /// Of which.
+        alarm: AlarmId,
+    },
+    /// A run below its limit that had ended when it became known: nobody was woken for it.
+    BreachFound {
+        /// By which rule.
+        rule: AlarmRuleId,
+        /// Where.
+        #[serde(serialize_with = "as_text")]
+        subject: Subject,
+        /// Its first known moment.
+        from: Timestamp,
+        /// The end of its last known time.
+        to: Timestamp,
+        /// How much of it is known.
+        known_ms: i64,
+    },
     /// A file of samples was imported.
     SamplesImported {
         /// The file's name, without its folder.
@@ -142,6 +189,69 @@ pub enum Body {
         /// Rows that were not.
         refused: u64,
     },
+}
+
+/// A step in the life of an alarm, as its entry tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmChanged {
+    /// What happened: the entry's kind.
+    #[serde(skip)]
+    pub what: AlarmEvent,
+    /// To which.
+    pub alarm: AlarmId,
+    /// By which rule it stands.
+    pub rule: AlarmRuleId,
+    /// Of what it speaks.
+    #[serde(serialize_with = "as_text")]
+    pub subject: Subject,
+    /// How soon a person must act.
+    #[serde(serialize_with = "as_text")]
+    pub severity: Severity,
+    /// Whether it is practice.
+    pub drill: bool,
+    /// Its version from then on.
+    pub version: u32,
+    /// Where it stands from then on.
+    #[serde(serialize_with = "as_text")]
+    pub state: AlarmState,
+    /// When it happened, by the river.
+    pub event_at: Timestamp,
+    /// When it was found out.
+    pub detected_at: Timestamp,
+    /// Who took it on.
+    pub acknowledged_by: Option<String>,
+}
+
+/// A step in the life of a message, as its entry tells it. Neither text nor address is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageChanged {
+    /// Where it stands from then on: the entry's kind.
+    #[serde(skip)]
+    pub state: NotificationState,
+    /// Which.
+    pub message: NotificationId,
+    /// Of which alarm it speaks.
+    pub alarm: AlarmId,
+    /// Whom it tells.
+    pub contact: ContactId,
+    /// By which channel.
+    pub channel: ChannelId,
+    /// What it says.
+    #[serde(serialize_with = "as_text")]
+    pub occasion: Occasion,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// What is said of who is told of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EscalationNote {
+    /// The ladder has ended and nobody has taken the alarm on.
+    LadderEnded,
+    /// The reminders have ended, and nobody has.
+    RemindersEnded,
+    /// Nobody of the whole ladder can be reached.
+    NobodyReached,
 }
 
 /// The word for [`Body::VerdictsGiven`].
@@ -196,9 +306,56 @@ impl Body {
             Self::QuarantineVoided { .. } => Self::QUARANTINE_VOIDED,
             Self::ClockAnchored { .. } => "clock_anchored",
             Self::VerdictsGiven { .. } => VERDICTS_GIVEN,
+            Self::AlarmChanged(changed) => alarm_kind(changed.what),
+            Self::AcknowledgementAsked { .. } => ACKNOWLEDGEMENT_ASKED,
+            Self::MessageChanged(changed) => message_kind(changed.state),
+            Self::ReceiptTaken { .. } => RECEIPT_TAKEN,
+            Self::EscalationNoted { what, .. } => match what {
+                EscalationNote::LadderEnded => "ladder_ended",
+                EscalationNote::RemindersEnded => "reminders_ended",
+                EscalationNote::NobodyReached => "nobody_reached",
+            },
+            Self::BreachFound { .. } => "breach_found",
             Self::SamplesImported { .. } => "samples_imported",
         }
     }
+}
+
+/// The word for [`Body::AcknowledgementAsked`].
+pub const ACKNOWLEDGEMENT_ASKED: &str = "acknowledgement_asked";
+/// The word for [`Body::ReceiptTaken`].
+pub const RECEIPT_TAKEN: &str = "receipt_taken";
+/// What begins the words for [`Body::AlarmChanged`] and for [`Body::MessageChanged`].
+pub(crate) const ALARM_PREFIX: &str = "alarm_";
+pub(crate) const MESSAGE_PREFIX: &str = "message_";
+
+const fn alarm_kind(what: AlarmEvent) -> &'static str {
+    match what {
+        AlarmEvent::Pending => "alarm_pending",
+        AlarmEvent::Dropped => "alarm_dropped",
+        AlarmEvent::Raised => "alarm_raised",
+        AlarmEvent::Acknowledged => "alarm_acknowledged",
+        AlarmEvent::Cleared => "alarm_cleared",
+        AlarmEvent::Withdrawn => "alarm_withdrawn",
+        AlarmEvent::Superseded => "alarm_superseded",
+    }
+}
+
+const fn message_kind(state: NotificationState) -> &'static str {
+    match state {
+        NotificationState::Owed => "message_owed",
+        NotificationState::Sent => "message_sent",
+        NotificationState::Delivered => "message_delivered",
+        NotificationState::Failed => "message_failed",
+        NotificationState::Expired => "message_expired",
+    }
+}
+
+fn as_text<T: fmt::Display, S: serde::Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 fn as_json<S: serde::Serializer>(document: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -326,6 +483,38 @@ mod tests {
                 uncertainty_ms: 2,
                 source: 1,
             },
+            Body::AlarmChanged(AlarmChanged {
+                what: AlarmEvent::Raised,
+                alarm: AlarmId(10),
+                rule: "low".parse().unwrap(),
+                subject: "section BF-1/dam".parse().unwrap(),
+                severity: Severity::Orange,
+                drill: false,
+                version: 2,
+                state: AlarmState::Unacknowledged,
+                event_at: hour,
+                detected_at: hour.plus_ms(600_500),
+                acknowledged_by: None,
+            }),
+            Body::AcknowledgementAsked { alarm: AlarmId(10), version: 2 },
+            Body::MessageChanged(MessageChanged {
+                state: NotificationState::Sent,
+                message: NotificationId(11),
+                alarm: AlarmId(10),
+                contact: "zhang".parse().unwrap(),
+                channel: "sms".parse().unwrap(),
+                occasion: Occasion::Raised,
+                attempts: 1,
+            }),
+            Body::ReceiptTaken { message: NotificationId(11), delivered: true },
+            Body::EscalationNoted { what: EscalationNote::LadderEnded, alarm: AlarmId(10) },
+            Body::BreachFound {
+                rule: "low".parse().unwrap(),
+                subject: "section BF-1/dam".parse().unwrap(),
+                from: hour,
+                to: hour.plus_ms(900_000),
+                known_ms: 600_000,
+            },
         ];
         let shown: Vec<_> = bodies
             .iter()
@@ -337,7 +526,13 @@ mod tests {
             refusals {"agent":"gw","reason":"unknown_gauge","hour":"2026-11-22T08:00:00Z","count":3}
             quarantine_decided {"id":4,"decision":"replayed","gauges":[]}
             quarantine_voided {"id":4,"entry":9}
-            clock_anchored {"agent":"gw","boot_id":"00000000000000000000000000000001","utc_at_boot":"2026-11-22T08:00:00Z","uncertainty_ms":2,"source":1}"#]]
+            clock_anchored {"agent":"gw","boot_id":"00000000000000000000000000000001","utc_at_boot":"2026-11-22T08:00:00Z","uncertainty_ms":2,"source":1}
+            alarm_raised {"alarm":"0000000000000000000000000000000a","rule":"low","subject":"section BF-1/dam","severity":"orange","drill":false,"version":2,"state":"unacknowledged","event_at":"2026-11-22T08:00:00Z","detected_at":"2026-11-22T08:10:00.5Z","acknowledged_by":null}
+            acknowledgement_asked {"alarm":"0000000000000000000000000000000a","version":2}
+            message_sent {"message":"0000000000000000000000000000000b","alarm":"0000000000000000000000000000000a","contact":"zhang","channel":"sms","occasion":"raised","attempts":1}
+            receipt_taken {"message":"0000000000000000000000000000000b","delivered":true}
+            ladder_ended {"alarm":"0000000000000000000000000000000a"}
+            breach_found {"rule":"low","subject":"section BF-1/dam","from":"2026-11-22T08:00:00Z","to":"2026-11-22T08:15:00Z","known_ms":600000}"#]]
         .assert_eq(&shown.join("\n"));
     }
 }

@@ -6,6 +6,7 @@
 //! `docs/formats.md` §8 to §11.
 
 mod admission;
+mod alarms;
 mod audit;
 mod backup;
 mod chain;
@@ -26,9 +27,16 @@ pub use admission::{
     Kind, ParkBound, Quarantine, Quarantined, Readmitted, Rejudged, Replay, ReplayVerdict,
     Replayed, SetAside, SetStatus, Sweep, Waits,
 };
+pub use alarms::{
+    AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow, LinkRow,
+    NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery,
+};
 pub use audit::{Finding, Report};
 pub use backup::{CopiedFile, Manifest, ManifestError};
-pub use chain::{Body, By, ByKind, Decision, Document, Entry, Hash, VerdictGiven};
+pub use chain::{
+    ACKNOWLEDGEMENT_ASKED, AlarmChanged, Body, By, ByKind, Decision, Document, Entry,
+    EscalationNote, Hash, MessageChanged, RECEIPT_TAKEN, VerdictGiven,
+};
 pub use facts::{
     AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
     PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
@@ -39,11 +47,11 @@ pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use queued::Holes;
 pub use refusals::Refusals;
 pub use shell::{
-    ANCHOR_WINDOW_MS, AddToken, Append, AppendOnce, BackupError, Decided, GivenUp, Import,
-    ImportRegistry, Journal, JournalReader, JournalState, Limits, NoRoom, OpenError, Options,
-    RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role, Samples, SamplesReader,
-    SetConsumer, SetVerdicts, Store, StoreError, TokenAdded, Trouble, VerdictsSet, Vitals, back_up,
-    exists, give_up, holder, restore, verify,
+    ANCHOR_WINDOW_MS, Acknowledge, AddToken, AlarmsSet, Append, AppendOnce, Asked, BackupError,
+    Decided, GivenUp, Import, ImportRegistry, Journal, JournalReader, JournalState, Limits, NoRoom,
+    OpenError, Options, RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role,
+    Samples, SamplesReader, SetAlarms, SetConsumer, SetVerdicts, Store, StoreError, TakeReceipt,
+    TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder, restore, verify,
 };
 pub use token::{TokenRow, TokenText};
 pub use verdicts::{AgainRow, NewVerdict, SectionRow, VerdictRow, VerdictsQuery};

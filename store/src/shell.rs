@@ -17,6 +17,8 @@ mod samples;
 mod schema;
 mod verify;
 mod vitals;
+#[cfg(test)]
+mod walks;
 mod writer;
 
 pub use backup::{BackupError, back_up};
@@ -25,8 +27,9 @@ pub use decided::Decided;
 pub use error::{OpenError, StoreError};
 pub use give_up::{GivenUp, give_up};
 pub use journal::{
-    AddToken, Append, AppendOnce, Import, ImportRegistry, Journal, JournalReader, JournalState,
-    RegistryInForce, RevokeToken, SetConsumer, SetVerdicts, TokenAdded, VerdictsSet,
+    Acknowledge, AddToken, AlarmsSet, Append, AppendOnce, Asked, Import, ImportRegistry, Journal,
+    JournalReader, JournalState, RegistryInForce, RevokeToken, SetAlarms, SetConsumer, SetVerdicts,
+    TakeReceipt, TokenAdded, VerdictsSet,
 };
 pub use lock::holder;
 pub use open::{ANCHOR_WINDOW_MS, Limits, Options, Role, Store, exists};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::{
+    alarm::Occasion,
     contact::{Contact, Locale, Personal},
     ids::{AlarmId, ChannelId, ContactId, NotificationId, RotaId},
     registry::Registry,
     rota::Rota,
 };
-use serde::{Deserialize, Serialize};
 
 /// The people of the registry in force.
 #[derive(Debug, Clone, Copy)]
@@ -70,29 +70,8 @@ pub struct Owed {
     pub locale: Locale,
     /// By which channel.
     pub channel: ChannelId,
+    /// Which of the contact's ways that is, from 0.
+    pub way: u8,
     /// To which number or address there.
     pub to: Personal,
-}
-
-/// What a message says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Occasion {
-    /// The alarm was raised.
-    Raised,
-    /// It still stands, and nobody has taken it on.
-    Reminder,
-    /// It is over.
-    Over,
-}
-
-impl Occasion {
-    /// The word for it, which ids of messages are made of.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Raised => "raised",
-            Self::Reminder => "reminder",
-            Self::Over => "over",
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! What the ladder of an alarm remembers.
 
 use model::{
+    alarm::Occasion,
     ids::{AlarmId, ContactId, NotificationId, RotaId},
     ladder::{Rung, Told},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-use super::event::{Occasion, People};
+use super::event::People;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,12 @@
 //! Journal: the handle through which everybody appends to and reads `journal.db`.
 
+mod alarms;
+mod asked;
 mod import;
+#[cfg(test)]
+mod plans;
 mod read;
+mod read_alarms;
 mod tail;
 mod token;
 mod verdicts;
@@ -12,8 +17,13 @@ use model::{registry::Registry, time::Timestamp};
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
 
-pub(super) use self::tail::{Tail, Tailed};
+pub(super) use self::{
+    alarms::key,
+    tail::{Tail, Tailed},
+};
 pub use self::{
+    alarms::{AlarmsSet, SetAlarms},
+    asked::{Acknowledge, Asked, TakeReceipt},
     import::{Import, ImportRegistry},
     token::{AddToken, RevokeToken, TokenAdded},
     verdicts::{SetVerdicts, VerdictsSet},
@@ -29,7 +39,7 @@ use crate::chain::{Body, By, Entry, GENESIS, Hash};
 /// Writes to and reads from `journal.db`, and tells what stands there.
 ///
 /// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
-/// [`SetConsumer`] and [`SetVerdicts`].
+/// [`SetConsumer`], [`SetVerdicts`], [`SetAlarms`], [`Acknowledge`] and [`TakeReceipt`].
 pub type Journal = Database<JournalBook, watch::Receiver<JournalState>>;
 
 /// One snapshot of `journal.db`.

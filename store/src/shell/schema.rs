@@ -79,7 +79,7 @@ CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 ",
 };
 
-/// Entries, registry, tokens, consumers, verdicts.
+/// Entries, registry, tokens, consumers, verdicts, alarms.
 pub(super) const JOURNAL: Format = Format {
     name: "journal.db",
     application_id: 0x4246_4a31,
@@ -107,5 +107,28 @@ CREATE TABLE verdict (section INTEGER NOT NULL, by INTEGER NOT NULL, from_ms INT
   is_late INTEGER NOT NULL, entry INTEGER, bytes BLOB NOT NULL,
   PRIMARY KEY (section, by, from_ms, version)) WITHOUT ROWID;
 CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0;
+CREATE TABLE condition (rule TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (rule, subject)) WITHOUT ROWID;
+CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+  rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL,
+  is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL,
+  began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT,
+  cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL);
+CREATE INDEX alarm_open ON alarm (number) WHERE state <> 'normal';
+CREATE INDEX alarm_asked ON alarm (asked) WHERE asked IS NOT NULL;
+CREATE INDEX alarm_state ON alarm (state, number);
+CREATE INDEX alarm_station ON alarm (station, number);
+CREATE INDEX alarm_station_state ON alarm (station, state, number);
+CREATE TABLE escalation (alarm BLOB PRIMARY KEY, is_open INTEGER NOT NULL, state TEXT NOT NULL)
+  WITHOUT ROWID;
+CREATE INDEX escalation_open ON escalation (alarm) WHERE is_open = 1;
+CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+  alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL,
+  occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
+  owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER,
+  text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER,
+  bytes TEXT NOT NULL);
+CREATE INDEX notification_open ON notification (number) WHERE is_open = 1;
+CREATE INDEX notification_alarm ON notification (alarm, number);
 ",
 };

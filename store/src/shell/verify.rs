@@ -1,5 +1,6 @@
 //! `verify`: everything that the store can check about itself, read in slices.
 
+mod alarms;
 mod decisions;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ use crate::{
 const SLICE: usize = 2_000;
 
 /// Checks both files, beside a running server if need be: the chain of entries and its copied
-/// heads, the verdicts that they name, the digest of each stored payload, the points of each span, and SQLite's own check.
+/// heads, the verdicts, alarms and messages that they name, the digest of each stored payload, the
+/// points of each span, and SQLite's own check.
 pub fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
     // Counted first: what is given meanwhile is named by an entry that is walked, too.
@@ -79,6 +81,11 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
             entries.iter().filter(|entry| entry.kind == VERDICTS_GIVEN).collect();
         if !given.is_empty() {
             store.journal().read_blocking(|reader| verdicts(reader, &given, report))?;
+        }
+        let of_alarms: Vec<&Entry> =
+            entries.iter().filter(|entry| alarms::names_one(&entry.kind)).collect();
+        if !of_alarms.is_empty() {
+            store.journal().read_blocking(|reader| alarms::check(reader, &of_alarms, report))?;
         }
         if entries.is_empty() {
             report.findings.extend(check.end());
@@ -304,6 +311,16 @@ const LOOSE: [(&str, &str); 10] = [
 fn loose(store: &Store, report: &mut Report) -> Result<(), StoreError> {
     for (what, sql) in LOOSE {
         let count = store.samples().read_blocking(|reader| {
+            first_row(&reader.connection, sql, [], |row| row.get::<_, i64>(0))
+                .map_err(StoreError::sql("count loose rows"))
+        })?;
+        let count = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
+        if count > 0 {
+            report.findings.push(Finding::Loose { what, count });
+        }
+    }
+    for (what, sql) in alarms::LOOSE {
+        let count = store.journal().read_blocking(|reader| {
             first_row(&reader.connection, sql, [], |row| row.get::<_, i64>(0))
                 .map_err(StoreError::sql("count loose rows"))
         })?;

@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod alarms;
 mod backup;
 mod journal;
 mod kill;

@@ -86,7 +86,19 @@ fn the_tables_are_those_of_the_formats() {
             CREATE TABLE section (id INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL, name TEXT NOT NULL, begun_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL, UNIQUE (station, name))
             CREATE TABLE again (section INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY (section, from_ms)) WITHOUT ROWID
             CREATE TABLE verdict (section INTEGER NOT NULL, by INTEGER NOT NULL, from_ms INTEGER NOT NULL, version INTEGER NOT NULL, to_ms INTEGER NOT NULL, verdict INTEGER, judged_at INTEGER NOT NULL, is_late INTEGER NOT NULL, entry INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (section, by, from_ms, version)) WITHOUT ROWID
-            CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0"#]],
+            CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0
+            CREATE TABLE condition (rule TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule, subject)) WITHOUT ROWID
+            CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL, is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL, began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL)
+            CREATE INDEX alarm_open ON alarm (number) WHERE state <> 'normal'
+            CREATE INDEX alarm_asked ON alarm (asked) WHERE asked IS NOT NULL
+            CREATE INDEX alarm_state ON alarm (state, number)
+            CREATE INDEX alarm_station ON alarm (station, number)
+            CREATE INDEX alarm_station_state ON alarm (station, state, number)
+            CREATE TABLE escalation (alarm BLOB PRIMARY KEY, is_open INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID
+            CREATE INDEX escalation_open ON escalation (alarm) WHERE is_open = 1
+            CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL, occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER, text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER, bytes TEXT NOT NULL)
+            CREATE INDEX notification_open ON notification (number) WHERE is_open = 1
+            CREATE INDEX notification_alarm ON notification (alarm, number)"#]],
     );
 }
 

@@ -1,11 +1,6 @@
 //! How SQLite finds the rows of every statement that comes up while the server runs: none of them
 //! walks through a table that grows.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
-
 use model::{
     batch::{Batch, BatchClock, ClockAnchor, Column, Gap, GapReason},
     ids::{BatchId, BootId, Epoch, GaugeId},
@@ -17,10 +12,7 @@ use model::{
         refused_v1::{Kept, Reason},
     },
 };
-use rusqlite::{
-    Connection,
-    trace::{TraceEvent, TraceEventCodes},
-};
+use rusqlite::Connection;
 
 use super::{CopyHead, SamplesBook, SamplesReader};
 use crate::{
@@ -35,6 +27,7 @@ use crate::{
         error::StoreError,
         open::Limits,
         schema,
+        walks::Seen,
         writer::{Book as _, Write},
     },
 };
@@ -60,7 +53,7 @@ const ALLOWED: [&str; 8] = [
 struct World {
     connection: Option<Connection>,
     book: SamplesBook,
-    seen: Arc<Mutex<BTreeSet<String>>>,
+    seen: Seen,
 }
 
 fn at(ms: i64) -> Timestamp {
@@ -75,14 +68,7 @@ impl World {
     fn new() -> Self {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(schema::SAMPLES.schema).unwrap();
-        let seen = Arc::<Mutex<BTreeSet<String>>>::default();
-        let told = Arc::clone(&seen);
-        let note = move |event: TraceEvent<'_>| {
-            if let TraceEvent::Stmt(statement, _) = event {
-                told.lock().unwrap().insert(statement.sql().into_owned());
-            }
-        };
-        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note)).unwrap();
+        let seen = Seen::of(&mut connection);
         let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
         let limits = Limits { garbage: 4_096, decided: 1, ..Limits::default() };
         Self { connection: Some(connection), book: SamplesBook::new(limits, metrics), seen }
@@ -101,35 +87,6 @@ impl World {
         let (connection, read) = SamplesReader::run(connection, query);
         self.connection = Some(connection);
         read.unwrap()
-    }
-
-    /// What SQLite says of each statement that ran: the first words of its text, and each row that
-    /// is a walk.
-    fn walks(&self) -> Vec<String> {
-        let connection = self.connection.as_ref().unwrap();
-        let statements = self.seen.lock().unwrap().clone();
-        assert!(statements.len() > 60, "{} statements", statements.len());
-        let mut walks = Vec::new();
-        for sql in statements {
-            let plan = format!("EXPLAIN QUERY PLAN {sql}");
-            let Ok(mut statement) = connection.prepare(&plan) else { continue };
-            let nothing = rusqlite::params_from_iter(std::iter::repeat_n(
-                rusqlite::types::Null,
-                statement.parameter_count(),
-            ));
-            let rows = statement.query_map(nothing, |row| row.get::<_, String>(3)).unwrap();
-            for row in rows {
-                let row = row.unwrap();
-                // A search for nothing goes through an index until its first row will do.
-                let is_walk = row.starts_with("SCAN") && row != "SCAN CONSTANT ROW"
-                    || row.starts_with("SEARCH") && !row.contains('(');
-                if is_walk && !ALLOWED.contains(&row.as_str()) {
-                    let words: Vec<_> = sql.split_whitespace().collect();
-                    walks.push(format!("{row}: {}", words.join(" ")));
-                }
-            }
-        }
-        walks
     }
 }
 
@@ -349,6 +306,7 @@ fn no_statement_walks_through_a_table_that_grows() {
     arrivals(&mut world);
     quarantine(&mut world);
     questions(&mut world);
-    let walks = world.walks();
+    assert!(world.seen.count() > 60, "{} statements", world.seen.count());
+    let walks = world.seen.walks(world.connection.as_ref().unwrap(), &ALLOWED);
     assert!(walks.is_empty(), "{walks:#?}");
 }

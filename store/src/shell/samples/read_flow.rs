@@ -1,13 +1,17 @@
-//! The good samples of a flow gauge, as judging and alarming need them.
+//! The samples of a gauge in one stretch, as judging and alarming need them.
 
 use model::{
     flow::Flow,
     ids::GaugeId,
+    sample::Sample,
     time::{Span, Timestamp},
 };
 
 use super::SamplesReader;
-use crate::{page::SamplesQuery, shell::error::StoreError};
+use crate::{
+    page::{Cursor, SamplesQuery},
+    shell::error::StoreError,
+};
 
 /// Samples in one page.
 const PAGE: usize = 65_536;
@@ -19,21 +23,41 @@ impl SamplesReader {
         gauge: &GaugeId,
         span: Span,
     ) -> Result<Vec<(Timestamp, Flow)>, StoreError> {
-        let mut good = Vec::new();
-        let mut cursor = None;
+        let all = self.all_samples(gauge, span, None)?.into_iter();
+        let good = all.filter(|sample| sample.is_good());
+        // a flow is stored in ml/s whatever its unit (docs/formats.md §8)
+        let flow =
+            |sample: Sample| sample.value.map(|value| (sample.at, Flow::from_ml_per_s(value)));
+        Ok(good.filter_map(flow).collect())
+    }
+
+    /// The samples of a gauge within `span`, ascending, as the store knew them when the row of the
+    /// feed at `position` was its newest. So whoever tails the feed sees of each row what was new,
+    /// however far behind it is.
+    pub fn samples_as_of(
+        &self,
+        gauge: &GaugeId,
+        span: Span,
+        position: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        self.all_samples(gauge, span, Some(Cursor { feed: position, at: span.from }))
+    }
+
+    fn all_samples(
+        &self,
+        gauge: &GaugeId,
+        span: Span,
+        mut cursor: Option<Cursor>,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let mut all = Vec::new();
         loop {
             let Span { from, to } = span;
             let query = SamplesQuery { gauge: gauge.clone(), from, to, cursor, limit: PAGE };
             let page = self.samples(&query)?;
-            let water = page.samples.into_iter().map(|stored| stored.sample);
-            let water = water.filter(|sample| sample.is_good());
-            // a flow is stored in ml/s whatever its unit (docs/formats.md §8)
-            good.extend(water.filter_map(|sample| {
-                sample.value.map(|value| (sample.at, Flow::from_ml_per_s(value)))
-            }));
+            all.extend(page.samples.into_iter().map(|stored| stored.sample));
             cursor = page.next;
             if cursor.is_none() {
-                return Ok(good);
+                return Ok(all);
             }
         }
     }

@@ -1,0 +1,108 @@
+//! How SQLite finds the rows of what comes up of alarms while the server runs: none of the
+//! statements walks through a table that grows.
+
+use model::{
+    alarm::{AlarmState, LinkToken},
+    ids::{AlarmId, NotificationId},
+    time::Timestamp,
+};
+use rusqlite::Connection;
+
+use super::{Acknowledge, JournalBook, JournalReader, SetAlarms, TakeReceipt};
+use crate::{
+    alarms::{
+        AlarmsQuery, ConditionRow, EscalationRow, NotificationRow, NotificationsQuery,
+        making::{alarm_row, notification_row},
+    },
+    chain::{By, ByKind},
+    shell::{schema, walks::Seen, writer::Write},
+};
+
+/// Walks that are allowed: what they walk through is bounded, or they stop after a page.
+const ALLOWED: [&str; 7] = [
+    // Every condition that is watched, which the registry bounds, once at a start.
+    "SCAN condition",
+    // What is open, once at a start.
+    "SCAN alarm USING INDEX alarm_open",
+    "SCAN escalation USING INDEX escalation_open",
+    "SCAN notification USING INDEX notification_open",
+    // The head of the chain: the first row from the end.
+    "SCAN entry",
+    // Acknowledgements that alerting has not come to.
+    "SEARCH alarm USING COVERING INDEX alarm_asked (asked<?)",
+    "SEARCH alarm USING INDEX alarm_asked (asked<?)",
+];
+
+fn put<W: Write<JournalBook>>(connection: &Connection, write: &W) -> W::Answer {
+    write.apply(&mut JournalBook, connection).unwrap()
+}
+
+/// Everything that alerting writes, people ask and gateways say.
+fn writes(connection: &Connection) {
+    let by = By { kind: ByKind::Server, name: "alerting".to_owned() };
+    let condition = ConditionRow {
+        rule: Some("low".parse().unwrap()),
+        subject: "section A/dam".parse().unwrap(),
+        state: String::new(),
+    };
+    let escalation = EscalationRow { alarm: AlarmId(1), is_open: true, state: String::new() };
+    let notification = NotificationRow { attempts: 1, ..notification_row(7, 1) };
+    let set = SetAlarms {
+        at: Timestamp::clamped(1),
+        by: by.clone(),
+        consumer: "alerting",
+        samples: 1,
+        entries: 0,
+        listened_until: Timestamp::clamped(1),
+        conditions: vec![condition.clone()],
+        forgotten: vec![ConditionRow { rule: None, ..condition }],
+        alarms: vec![alarm_row(1)],
+        dropped: vec![AlarmId(9)],
+        escalations: vec![escalation],
+        notifications: vec![notification],
+        bodies: Vec::new(),
+    };
+    put(connection, &set);
+    let at = Timestamp::clamped(2);
+    let ask = Acknowledge { at, by: by.clone(), alarm: AlarmId(1), seen: 2 };
+    put(connection, &ask);
+    put(connection, &ask);
+    let (message, channel) = (NotificationId(7), "sms".parse().unwrap());
+    let receipt = TakeReceipt { at, by, message, channel, is_delivered: true };
+    assert!(put(connection, &receipt).is_some());
+    put(connection, &set);
+}
+
+/// Everything that is asked.
+fn questions(connection: Connection) -> Connection {
+    let (connection, read) = JournalReader::run(connection, |reader| {
+        reader.alarming("alerting")?;
+        for station in [None, Some("A".parse().unwrap())] {
+            for state in [None, Some(AlarmState::Unacknowledged)] {
+                let query = AlarmsQuery { state, station: station.clone(), before: None, limit: 9 };
+                assert_eq!(reader.alarms(&query)?.alarms.len(), 1);
+            }
+        }
+        for alarm in [None, Some(AlarmId(1))] {
+            let query = NotificationsQuery { alarm, before: None, limit: 9 };
+            assert_eq!(reader.notifications(&query)?.notifications.len(), 1);
+        }
+        reader.alarm(AlarmId(1))?;
+        reader.notification(NotificationId(7))?;
+        reader.link(LinkToken(7))
+    });
+    assert!(read.unwrap().is_some());
+    connection
+}
+
+#[test]
+fn no_statement_walks_through_a_table_that_grows() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(schema::JOURNAL.schema).unwrap();
+    let seen = Seen::of(&mut connection);
+    writes(&connection);
+    let connection = questions(connection);
+    assert!(seen.count() > 20, "{} statements", seen.count());
+    let walks = seen.walks(&connection, &ALLOWED);
+    assert!(walks.is_empty(), "{walks:#?}");
+}
