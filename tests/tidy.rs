@@ -15,9 +15,9 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("edge-agent", &["model", "runtime"]),
     ("ingest", &["model", "runtime", "store"]),
     ("compliance", &["model", "runtime", "store"]),
-    ("alerting", &["model"]),
+    ("alerting", &["model", "runtime", "store"]),
     ("dashboards", &["model", "runtime", "store"]),
-    ("baseflow", &["model", "runtime", "store", "ingest", "compliance", "dashboards"]),
+    ("baseflow", &["model", "runtime", "store", "ingest", "compliance", "alerting", "dashboards"]),
 ];
 
 /// Packages that are machinery as a whole.

@@ -32,6 +32,7 @@ mod timeline;
 use model::{
     alarm_rule::{AlarmRule, Condition},
     flow::Flow,
+    quantity::Decimal,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,16 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What is asked where no rule asks: for a machine that is about to be withdrawn.
+    pub const NONE: Self = Self {
+        limit: Limit {
+            share: Decimal { units: 1, decimals: 0 },
+            deadband: Decimal { units: 0, decimals: 0 },
+        },
+        on_delay_ms: 0,
+        off_delay_ms: 0,
+    };
+
     /// What a rule of the registry asks for, if it is of this kind.
     pub const fn of(rule: &AlarmRule) -> Option<Self> {
         let Condition::BelowMandate { share, .. } = rule.condition else { return None };
@@ -151,6 +162,12 @@ impl BelowMandate {
     /// The machine as it was; the rule is the registry's to say.
     pub fn restore(text: &str, rule: Rule) -> Result<Self, RestoreError> {
         Ok(Self { rule, state: snapshot::read(MACHINE, text)? })
+    }
+
+    /// The newest live point, while it is below: what there is to say of a run that goes on.
+    pub fn newest_below(&self) -> Option<Point> {
+        let newest = self.state.newest.filter(|newest| newest.standing == Standing::Below);
+        newest.map(|newest| newest.point)
     }
 
     /// When it wants a [`Event::Tick`]: for the digest alone.

@@ -89,6 +89,11 @@ impl Escalation {
         Ok(Self { state: snapshot::read(MACHINE, text)? })
     }
 
+    /// Whether the alarm is over: then nothing follows but of messages that are still on their way.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state.phase, Phase::Over)
+    }
+
     /// When it wants a [`Event::Tick`].
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state.phase {

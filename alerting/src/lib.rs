@@ -17,9 +17,14 @@
 
 pub mod alarm;
 pub mod below_mandate;
+pub mod deadlines;
+pub mod desk;
 pub mod escalation;
+pub mod facts;
 pub mod no_data;
 pub mod notification;
+pub mod plan;
+pub mod released;
 pub mod shell;
 pub mod sms;
 pub mod snapshot;

@@ -14,6 +14,9 @@
 //! the way back gets as long as the server was away, two minutes at most, before anything is said.
 //! Since that is not longer than the absence, a server that keeps restarting still finds out who
 //! is silent, as long as it is up for longer than it is down.
+//!
+//! A step of the server's clock is told as a time without listening, too; where the clock was set
+//! back, the moments that are remembered go back with it.
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +47,9 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What is asked where no rule asks: for a machine that is about to be withdrawn.
+    pub const NONE: Self = Self { interval_ms: 0, on_delay_ms: 0, off_delay_ms: 0 };
+
     /// What a rule of the registry asks of a gauge that is read at this interval, if it is of this
     /// kind.
     pub const fn of(rule: &AlarmRule, interval_ms: i64) -> Option<Self> {
@@ -246,6 +252,16 @@ impl NoData {
 
     fn listen(&mut self, now: Timestamp) {
         let Some(since) = self.state.deaf_since.take() else { return };
+        // A clock that was set back: what was known goes back with it, or nothing would be heard,
+        // and no silence found, until it has come as far again.
+        let back_ms = since.ms_since(now).max(0);
+        let since = since.plus_ms(-back_ms);
+        self.state.heard_at = self.state.heard_at.plus_ms(-back_ms);
+        self.state.quiet_from = self.state.quiet_from.plus_ms(-back_ms);
+        if let Phase::Raised { back: Some(back), .. } = &mut self.state.phase {
+            back.at = back.at.plus_ms(-back_ms);
+            back.counts_from = back.counts_from.plus_ms(-back_ms);
+        }
         let away_ms = now.ms_since(since).max(0);
         let quiet_ms = since.ms_since(self.state.quiet_from).max(0);
         self.state.quiet_from = self.state.quiet_from.max(now.plus_ms(-quiet_ms));

@@ -126,6 +126,26 @@ impl<'a> Section<'a> {
         steps
     }
 
+    /// What is mandated through `span`, in stretches that adjoin; `None`: nothing is.
+    pub fn required_through(&self, span: Span) -> Vec<(Span, Option<Flow>)> {
+        let mut stretches: Vec<(Span, Option<Flow>)> = Vec::new();
+        let zone = &self.station.zone;
+        let mut date = Some(zone.date_of(span.from));
+        while let Some(civil) = date.filter(|date| zone.start_of_day(*date) < span.to) {
+            let next = civil.tomorrow().ok();
+            let from = zone.start_of_day(civil).max(span.from);
+            let to = next.map_or(span.to, |next| zone.start_of_day(next).min(span.to));
+            let required = self.required_on(civil);
+            match stretches.last_mut().filter(|(_, known)| *known == required) {
+                Some((stretch, _)) => stretch.to = to,
+                None => stretches.push((Span { from, to }, required)),
+            }
+            date = next;
+        }
+        stretches.retain(|(stretch, _)| stretch.from < stretch.to);
+        stretches
+    }
+
     fn required_on(&self, date: Date) -> Option<Flow> {
         self.station.required_at(self.id, date)
     }

@@ -270,3 +270,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_clock_that_was_set_back_takes_what_was_known_with_it() {
+    let mut machine = NoData::new(rule(5, 0, 0), at(10_000));
+    machine.step(Event::Heard { received_at: at(10_050) }, at(10_050));
+    // an hour back
+    machine.step(Event::Deaf(at(10_060)), at(6_460));
+    assert_eq!(machine.step(Event::Listening, at(6_460)), []);
+    assert_eq!(machine.deadline(), Some(at(6_570)));
+    machine.step(Event::Heard { received_at: at(6_465) }, at(6_465));
+    assert_eq!(machine.deadline(), Some(at(6_585)));
+    let raised = machine.step(Event::Tick, at(6_585));
+    assert_eq!(raised, [Effect::Raised { began_at: at(6_465) }]);
+}

@@ -1,0 +1,385 @@
+//! A river, its people and their telephones, driven by hand; everything is restored from what was
+//! written after each step.
+
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use expect_test::{Expect, expect};
+use model::{fault::Fault, flow::Flow, tree::Origin};
+use store::{AlarmRow, ConditionRow, EscalationRow};
+
+use super::*;
+use crate::released::{Row, Samples};
+use model::time::Span;
+
+fn registry_of(on_delay: &str, ladder: &str) -> Arc<Registry> {
+    let text = format!(
+        r#"
+        [[station]]
+        id = "S"
+        name = "鹿鸣滩"
+        agent = "gw"
+        gauge = [ {{ id = "pipe", quantity = "flow", unit = "m3/s", interval = "10s" }} ]
+        outlet = [ {{ id = "pipe", flow = {{ gauge = "pipe" }} }} ]
+        mandate = [ {{ document = "D", from = "2026-01-01", seasons = [ {{ from = "01-01", flow = 0.5 }} ], rule = "r" }} ]
+        [[rule]]
+        id = "r"
+        statistic = "hourly_mean"
+        [[alarm_rule]]
+        id = "low"
+        kind = "below_mandate"
+        severity = "orange"
+        on_delay = "{on_delay}"
+        off_delay = "20s"
+        {ladder}
+        [[alarm_rule]]
+        id = "silent"
+        kind = "no_data"
+        severity = "blue"
+        on_delay = "60s"
+        [[contact]]
+        id = "zhang"
+        reach = [ {{ channel = "sms", to = "138" }}, {{ channel = "mail", to = "z@x" }} ]
+        [[contact]]
+        id = "li"
+        reach = [ {{ channel = "sms", to = "139" }} ]
+        [[ladder]]
+        id = "duty"
+        steps = [ {{ contact = "zhang" }}, {{ contact = "li", after = "10m" }} ]
+        "#
+    );
+    let origin = Origin::File("registry.toml".into());
+    Arc::new(store::registry::parse(&text, &origin).expect("a sound registry"))
+}
+
+fn registry() -> Arc<Registry> {
+    registry_of("20s", "ladder = \"duty\"")
+}
+
+fn at(second: i64) -> Timestamp {
+    let begin: Timestamp = "2026-03-01T10:00:00+08:00".parse().unwrap();
+    begin.plus_ms(second * 1_000)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a machine may give no random numbers")]
+fn draw() -> Option<LinkToken> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Some(LinkToken(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings { url: "http://x".to_owned(), reserved: BTreeMap::new(), draw }
+}
+
+/// What a store keeps of it.
+#[derive(Default)]
+struct Kept {
+    conditions: BTreeMap<(String, String), ConditionRow>,
+    alarms: BTreeMap<AlarmId, AlarmRow>,
+    escalations: BTreeMap<AlarmId, EscalationRow>,
+    notifications: BTreeMap<NotificationId, NotificationRow>,
+}
+
+fn key(row: &ConditionRow) -> (String, String) {
+    (row.rule.as_ref().map(ToString::to_string).unwrap_or_default(), row.subject.to_string())
+}
+
+impl Kept {
+    fn set(&mut self, changes: &Changes) {
+        self.conditions.extend(changes.conditions.iter().map(|row| (key(row), row.clone())));
+        self.conditions.retain(|known, _| !changes.forgotten.iter().any(|row| key(row) == *known));
+        self.alarms.extend(changes.alarms.iter().map(|row| (row.id, row.clone())));
+        self.alarms.retain(|id, _| !changes.dropped.contains(id));
+        self.escalations.extend(changes.escalations.iter().map(|row| (row.alarm, row.clone())));
+        let messages = changes.notifications.iter().map(|row| (row.id, row.clone()));
+        self.notifications.extend(messages);
+    }
+
+    fn alarming(&self, listened_until: Timestamp) -> Alarming {
+        let is_led = |id: &AlarmId| self.escalations.get(id).is_some_and(|row| row.is_open);
+        Alarming {
+            positions: None,
+            listened_until: Some(listened_until),
+            conditions: self.conditions.values().cloned().collect(),
+            alarms: self
+                .alarms
+                .values()
+                .filter(|row| row.state != AlarmState::Normal || is_led(&row.id))
+                .cloned()
+                .collect(),
+            escalations: self.escalations.values().filter(|row| row.is_open).cloned().collect(),
+            notifications: self.notifications.values().filter(|row| row.is_open).cloned().collect(),
+        }
+    }
+}
+
+struct World {
+    desk: Desk,
+    kept: Kept,
+    registry: Arc<Registry>,
+    now: Timestamp,
+    lines: String,
+    /// What channels were given, the newest last.
+    attempts: Vec<Attempt>,
+}
+
+impl World {
+    fn new(registry: Arc<Registry>) -> Self {
+        let kept = Kept::default();
+        let none = Alarming { listened_until: Some(at(0)), ..Alarming::default() };
+        let mut desk = Desk::restore(surroundings(), Arc::clone(&registry), none, at(0)).unwrap();
+        desk.listen(at(0));
+        Self { desk, kept, registry, now: at(0), lines: String::new(), attempts: Vec::new() }
+    }
+
+    /// Writes, notes what happened, and starts again from what was written.
+    fn settle(&mut self, now: Timestamp) {
+        let changes = self.desk.changes();
+        self.kept.set(&changes);
+        for body in &changes.bodies {
+            let second = |at_: &Timestamp| at_.ms_since(at(0)) / 1_000;
+            let what = if let Body::AlarmChanged(changed) = body {
+                format!("alarm {} → {}", changed.what, changed.state)
+            } else if let Body::MessageChanged(changed) = body {
+                let (who, channel) = (&changed.contact, &changed.channel);
+                format!("{} to {who} by {channel}: {}", changed.occasion, changed.state)
+            } else if let Body::BreachFound { from, to, .. } = body {
+                format!("breach {} to {}", second(from), second(to))
+            } else {
+                body.kind().to_owned()
+            };
+            writeln!(self.lines, "{} {what}", now.ms_since(at(0)) / 1_000).unwrap();
+        }
+        for attempt in changes.attempts {
+            let to = attempt.to.as_ref().map_or("nobody", |to| to.as_str());
+            let text = attempt.text.split("http").next().unwrap();
+            writeln!(self.lines, "{} to {to}: {text}", now.ms_since(at(0)) / 1_000).unwrap();
+            self.attempts.push(attempt);
+        }
+        let is_deaf = self.desk.is_deaf();
+        let kept = self.kept.alarming(now);
+        self.desk = Desk::restore(surroundings(), Arc::clone(&self.registry), kept, now).unwrap();
+        if !is_deaf {
+            self.desk.listen(now);
+        }
+        // what a start says anew, says nothing new
+        let again = self.desk.changes();
+        assert_eq!((again.bodies.len(), again.attempts.len()), (0, 0), "{again:?}");
+    }
+
+    /// Keeps every deadline up to `now`.
+    fn pass_to(&mut self, now: Timestamp) {
+        while let Some(deadline) = self.desk.deadline(true).filter(|deadline| *deadline <= now) {
+            self.now = self.now.max(deadline);
+            self.desk.tick(true, self.now);
+            self.settle(self.now);
+        }
+        self.now = now;
+    }
+
+    /// `60 flow 0.4` a live reading, `60 taken` and `60 lost` of the newest attempt, `60 ack zhang
+    /// VERSION`.
+    fn run(&mut self, steps: &str) {
+        for step in steps.split(';') {
+            let words: Vec<&str> = step.split_whitespace().collect();
+            let now = at(words[0].parse().unwrap());
+            self.pass_to(now);
+            match words[1] {
+                "flow" => self.flow(words[2].parse::<i64>().unwrap()),
+                "taken" => self.desk.outcome(self.attempts.last().unwrap().id, Ok(true), now),
+                "lost" => {
+                    let id = self.attempts.last().unwrap().id;
+                    self.desk.outcome(id, Err(Fault::Permanent), now);
+                }
+                "receipt" => self.desk.receipt(self.attempts.last().unwrap().id, true, now),
+                "ack" => {
+                    let id = *self.desk.alarms.keys().next().unwrap();
+                    let seen = words[3].parse().unwrap();
+                    let outcome = self.desk.acknowledge(id, (words[2], seen), now);
+                    writeln!(self.lines, "{} {outcome:?}", words[0]).unwrap();
+                }
+                _ => {}
+            }
+            self.settle(now);
+            self.pass_to(now);
+        }
+    }
+
+    fn flow(&mut self, ml: i64) {
+        let key = SectionKey { station: "S".parse().unwrap(), section: "dam".parse().unwrap() };
+        let span = Span { from: self.now, to: self.now.plus_ms(1) };
+        let row = Row { span, received_at: self.now, is_import: false };
+        let came: Samples = vec![(self.now, Flow::from_ml_per_s(ml * 1_000))];
+        let told = self.desk.flow(&key, row, &[came], self.now);
+        assert_eq!(told.late, None);
+        self.desk.heard(&"S/pipe".parse().unwrap(), self.now, self.now);
+    }
+}
+
+fn check(registry: Arc<Registry>, steps: &str, expected: &Expect) -> World {
+    let mut world = World::new(registry);
+    world.run(steps);
+    expected.assert_eq(&world.lines);
+    world
+}
+
+#[test]
+fn a_shortfall_wakes_one_person_and_its_end_is_told_to_him() {
+    let world = check(
+        registry(),
+        "0 flow 600; 10 flow 400; 20 flow 400; 30 flow 410; 31 taken; 32 receipt; 40 flow 600;
+         50 flow 600; 60 flow 600; 61 taken; 62 receipt",
+        &expect![[r#"
+            30 alarm raised → unacknowledged
+            30 to 138: 鹿鸣滩下泄0.410，低于核定0.500m³/s，10:00起。
+            31 raised to zhang by sms: sent
+            32 raised to zhang by sms: delivered
+            60 alarm cleared → cleared_unacknowledged
+            60 to 138: 鹿鸣滩已恢复：下泄0.600，核定0.500m³/s，10:00至10:00不足。
+            61 over to zhang by sms: sent
+            62 over to zhang by sms: delivered
+        "#]],
+    );
+    let kept = &world.kept;
+    assert_eq!((kept.alarms.len(), kept.notifications.len()), (1, 2));
+    assert!(kept.notifications.values().all(|row| row.token.is_none() && !row.is_open));
+    let owed = kept.notifications.values().next().unwrap();
+    assert!(owed.text.contains("http://x/i/*************"), "{}", owed.text);
+    assert!(world.attempts[0].text.contains("http://x/i/0000000"), "{}", world.attempts[0].text);
+    // the alarm waits for somebody to take it on; nothing else is left
+    let desk = &world.desk;
+    assert_eq!((desk.alarms.len(), desk.ladders.len(), desk.messages.len()), (1, 0, 0));
+}
+
+#[test]
+fn a_dip_that_is_over_before_the_delay_leaves_nothing() {
+    let world = check(
+        registry(),
+        "0 flow 600; 10 flow 400; 20 flow 400; 29 flow 600; 40 flow 600",
+        &expect![[""]],
+    );
+    assert_eq!((world.kept.alarms.len(), world.kept.escalations.len()), (0, 0));
+}
+
+#[test]
+fn an_acknowledgement_stops_the_ladder_and_the_second_one_is_refused() {
+    check(
+        registry(),
+        "0 flow 400; 10 flow 400; 20 flow 400; 21 taken; 22 receipt; 30 ack zhang 1; 31 ack zhang 2;
+         32 ack li 2; 40 flow 400; 700 wait; 700 flow 400",
+        &expect![[r#"
+            20 alarm raised → unacknowledged
+            20 to 138: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+            21 raised to zhang by sms: sent
+            22 raised to zhang by sms: delivered
+            30 Err(Changed { version: 2 })
+            31 Ok(())
+            31 alarm acknowledged → acknowledged
+            32 Err(Elsewhere { by: "zhang", at: 2026-03-01T02:00:31Z })
+            220 alarm raised → unacknowledged
+            700 alarm cleared → cleared_unacknowledged
+        "#]],
+    );
+}
+
+#[test]
+fn what_does_not_arrive_is_passed_on_until_somebody_is_reached() {
+    check(
+        registry(),
+        "0 flow 400; 10 flow 400; 20 flow 400; 21 lost; 22 lost; 23 taken",
+        &expect![[r#"
+            20 alarm raised → unacknowledged
+            20 to 138: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+            21 raised to zhang by sms: failed
+            21 to z@x: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+            22 raised to zhang by mail: failed
+            22 to 139: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+            23 raised to li by sms: sent
+        "#]],
+    );
+}
+
+#[test]
+fn a_message_that_nobody_needs_any_longer_is_not_sent() {
+    let mut world = World::new(registry());
+    for (second, ml) in [(0, 400), (10, 400), (20, 400), (30, 600), (40, 600), (50, 600)] {
+        // a backlog that is read before anything may be sent
+        world.now = at(second);
+        world.flow(ml);
+    }
+    world.settle(at(50));
+    world.pass_to(at(9_999));
+    expect![[r#"
+        50 alarm raised → unacknowledged
+        50 alarm cleared → cleared_unacknowledged
+        50 raised to zhang by sms: expired
+        230 alarm raised → unacknowledged
+    "#]]
+    .assert_eq(&world.lines);
+    assert!(world.attempts.is_empty());
+}
+
+#[test]
+fn a_silence_is_raised_by_the_clock_and_cleared_by_data() {
+    check(
+        registry(),
+        "0 flow 600; 200 wait; 300 flow 600; 310 flow 600",
+        &expect![[r#"
+        180 alarm raised → unacknowledged
+        300 alarm cleared → cleared_unacknowledged
+    "#]],
+    );
+}
+
+#[test]
+fn a_rule_that_is_gone_ends_its_alarm_and_says_so() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400; 20 flow 400; 21 taken");
+    let mut gone = (*registry()).clone();
+    gone.alarm_rules.clear();
+    world.registry = Arc::new(gone);
+    world.desk.adopt(Arc::clone(&world.registry), at(30));
+    world.settle(at(30));
+    world.pass_to(at(31));
+    expect![[r#"
+        20 alarm raised → unacknowledged
+        20 to 138: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+        21 raised to zhang by sms: sent
+        30 alarm withdrawn → cleared_unacknowledged
+        30 to 138: 鹿鸣滩告警规则已撤销，10:00起的告警结束。
+    "#]]
+    .assert_eq(&world.lines);
+    assert!(world.desk.conditions.keys().all(|condition| condition.rule.as_str() == "low"));
+}
+
+#[test]
+fn an_address_that_has_gone_is_nobodys() {
+    let mut world = World::new(registry());
+    let mut other = (*registry()).clone();
+    other.contacts.get_mut("zhang").unwrap().reach.remove(0);
+    for (second, ml) in [(0, 400), (10, 400), (20, 400)] {
+        world.now = at(second);
+        world.flow(ml);
+    }
+    world.registry = Arc::new(other);
+    world.desk.adopt(Arc::clone(&world.registry), at(20));
+    world.settle(at(20));
+    world.pass_to(at(20));
+    assert_eq!(world.attempts[0].to, None);
+}
+
+#[test]
+fn a_newer_alarm_takes_the_place_of_one_that_nobody_took_on() {
+    check(
+        registry_of("0s", ""),
+        "0 flow 400; 10 flow 600; 20 flow 600; 30 flow 600; 40 flow 400",
+        &expect![[r#"
+            0 alarm raised → unacknowledged
+            30 alarm cleared → cleared_unacknowledged
+            40 alarm superseded → normal
+            40 alarm raised → unacknowledged
+        "#]],
+    );
+}

@@ -1,0 +1,244 @@
+//! What the alarm rules of a registry ask for: conditions, and what must be read of a station.
+
+use std::collections::BTreeMap;
+
+use model::{
+    alarm::Subject,
+    alarm_rule::{AlarmRule, Condition as Asked},
+    ids::{AlarmRuleId, GaugeId, GaugeName, SectionKey, StationId},
+    registry::Registry,
+    section::Section,
+    station::{Station, StationStatus},
+};
+
+use crate::{below_mandate, no_data};
+
+/// A rule at one subject.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    /// The rule.
+    pub rule: AlarmRuleId,
+    /// What it speaks of.
+    pub subject: Subject,
+}
+
+/// What a condition asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Whether a section releases too little.
+    Below(below_mandate::Rule),
+    /// Whether a gauge has fallen silent.
+    Silent(no_data::Rule),
+}
+
+/// A gauge and how often it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listened {
+    /// Which.
+    pub gauge: GaugeId,
+    /// How often.
+    pub interval_ms: i64,
+    /// The conditions that ask for it.
+    pub rules: Vec<AlarmRuleId>,
+}
+
+/// A section whose released flow is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// Which.
+    pub section: SectionKey,
+    /// The conditions that ask for it.
+    pub rules: Vec<AlarmRuleId>,
+}
+
+/// What is read of a station.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Sections.
+    pub sections: Vec<Measured>,
+    /// Gauges.
+    pub gauges: Vec<Listened>,
+}
+
+/// All conditions, and the stations that they look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Every condition that is evaluated.
+    pub conditions: BTreeMap<Condition, Ask>,
+    /// What is read of each station that any of them looks at.
+    pub stations: BTreeMap<StationId, Watched>,
+    /// Sections under a mandate that a rule names and that cannot be evaluated, since a formula
+    /// makes the flow of an outlet.
+    pub underived: Vec<(AlarmRuleId, SectionKey)>,
+    /// Rules of kinds that are not evaluated yet.
+    pub unbuilt: Vec<AlarmRuleId>,
+}
+
+impl Plan {
+    /// What a registry asks for. A station that was closed down is not watched.
+    pub fn of(registry: &Registry) -> Self {
+        let mut plan = Self::default();
+        for rule in registry.alarm_rules.values() {
+            if !is_built(rule) {
+                plan.unbuilt.push(rule.id.clone());
+                continue;
+            }
+            let goes_on = |station: &&Station| station.status != StationStatus::Exited;
+            for station in registry.stations.values().filter(goes_on) {
+                if rule.covers(station) {
+                    plan.add(registry, rule, station);
+                }
+            }
+        }
+        plan
+    }
+
+    fn add(&mut self, registry: &Registry, rule: &AlarmRule, station: &Station) {
+        if let Some(ask) = below_mandate::Rule::of(rule) {
+            let Asked::BelowMandate { section: named, .. } = &rule.condition else { return };
+            let of_station = station.sections().into_iter();
+            for name in of_station.filter(|name| named.as_ref().is_none_or(|named| named == *name))
+            {
+                let key = SectionKey { station: station.id.clone(), section: name.clone() };
+                let has_mandate = station.mandates.iter().any(|mandate| mandate.section == *name);
+                if Section::find(registry, &key).is_some() {
+                    self.measure(rule, key, ask);
+                } else if has_mandate {
+                    self.underived.push((rule.id.clone(), key));
+                }
+            }
+        }
+        if let Asked::NoData { gauge: named } = &rule.condition {
+            let gauges = station.gauges.values().filter(|gauge| match named {
+                Some(named) => gauge.name == *named,
+                None => is_used(station, &gauge.name),
+            });
+            for gauge in gauges {
+                let Some(ask) = no_data::Rule::of(rule, gauge.interval_ms) else { continue };
+                let id = GaugeId { station: station.id.clone(), name: gauge.name.clone() };
+                self.listen(rule, id, ask);
+            }
+        }
+    }
+
+    fn measure(&mut self, rule: &AlarmRule, section: SectionKey, ask: below_mandate::Rule) {
+        let SectionKey { station, section: name } = section.clone();
+        let subject = Subject::Section { station: station.clone(), section: name };
+        self.conditions.insert(Condition { rule: rule.id.clone(), subject }, Ask::Below(ask));
+        let sections = &mut self.stations.entry(station).or_default().sections;
+        match sections.iter_mut().find(|known| known.section == section) {
+            Some(known) => known.rules.push(rule.id.clone()),
+            None => sections.push(Measured { section, rules: vec![rule.id.clone()] }),
+        }
+    }
+
+    fn listen(&mut self, rule: &AlarmRule, gauge: GaugeId, ask: no_data::Rule) {
+        let subject = Subject::Gauge(gauge.clone());
+        self.conditions.insert(Condition { rule: rule.id.clone(), subject }, Ask::Silent(ask));
+        let gauges = &mut self.stations.entry(gauge.station.clone()).or_default().gauges;
+        let rules = vec![rule.id.clone()];
+        match gauges.iter_mut().find(|known| known.gauge == gauge) {
+            Some(known) => known.rules.extend(rules),
+            None => gauges.push(Listened { gauge, interval_ms: ask.interval_ms, rules }),
+        }
+    }
+}
+
+/// Whether rules of this kind are evaluated.
+const fn is_built(rule: &AlarmRule) -> bool {
+    match rule.condition {
+        Asked::BelowMandate { .. } | Asked::NoData { .. } => true,
+        Asked::AgentOffline
+        | Asked::ForecastShort { .. }
+        | Asked::Threshold { .. }
+        | Asked::Range { .. }
+        | Asked::Rate { .. }
+        | Asked::FlatLine { .. }
+        | Asked::SpoolLow { .. }
+        | Asked::Clock { .. }
+        | Asked::Fork => false,
+    }
+}
+
+/// Whether an outlet uses a gauge; where there is no outlet, every gauge counts.
+fn is_used(station: &Station, gauge: &GaugeName) -> bool {
+    let mut outlets = station.outlets.values();
+    station.outlets.is_empty() || outlets.any(|outlet| outlet.gauges().contains(&gauge))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::tree::Origin;
+
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let origin = Origin::File("registry.toml".into());
+        let plan = Plan::of(&store::registry::parse(text, &origin).unwrap());
+        let mut lines: Vec<String> = plan
+            .conditions
+            .keys()
+            .map(|known| format!("{} {}", known.rule, known.subject))
+            .collect();
+        lines.extend(plan.underived.iter().map(|(rule, key)| format!("{rule} not {key}")));
+        lines.extend(plan.unbuilt.iter().map(|rule| format!("{rule} not built")));
+        lines.join("\n")
+    }
+
+    #[test]
+    fn a_rule_is_a_condition_at_each_section_or_gauge_that_it_speaks_of() {
+        let registry = r#"
+            [[station]]
+            id = "A"
+            gauge = [
+              { id = "pipe", quantity = "flow", unit = "m3/s", interval = "5s" },
+              { id = "gate", quantity = "flow", unit = "m3/s", interval = "5s" },
+              { id = "rain", quantity = "rain", unit = "mm", interval = "5m" },
+              { id = "head", quantity = "level", unit = "m", interval = "5m" },
+            ]
+            outlet = [
+              { id = "pipe", flow = { gauge = "pipe" } },
+              { id = "gate", section = "tail", flow = { gauge = "gate" } },
+              { id = "weir", section = "side", flow = { formula = "thomson_weir", head = "head" } },
+            ]
+            mandate = [
+              { document = "D", from = "2026-01-01", seasons = [ { from = "01-01", flow = 1 } ], rule = "r" },
+              { document = "E", section = "side", from = "2026-01-01", seasons = [ { from = "01-01", flow = 1 } ], rule = "r" },
+            ]
+            [[station]]
+            id = "B"
+            gauge = [ { id = "pm", quantity = "pm10", unit = "ug/m3", interval = "5m" } ]
+            [[station]]
+            id = "C"
+            status = "exited"
+            gauge = [ { id = "pm", quantity = "pm10", unit = "ug/m3", interval = "5m" } ]
+            [[rule]]
+            id = "r"
+            statistic = "hourly_mean"
+            [[alarm_rule]]
+            id = "low"
+            kind = "below_mandate"
+            severity = "orange"
+            [[alarm_rule]]
+            id = "silent"
+            kind = "no_data"
+            severity = "blue"
+            [[alarm_rule]]
+            id = "dusty"
+            kind = "threshold"
+            gauge = "pm"
+            above = 150
+            severity = "blue"
+            stations = ["B"]
+        "#;
+        expect_test::expect![[r#"
+            low section A/dam
+            silent gauge A/gate
+            silent gauge A/head
+            silent gauge A/pipe
+            silent gauge B/pm
+            low not A/side
+            dusty not built"#]]
+        .assert_eq(&shown(registry));
+    }
+}
