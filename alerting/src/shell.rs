@@ -1,3 +1,7 @@
 //! Everything of alerting that waits, reads, writes or asks the time.
 
 pub mod channel;
+mod evidence;
+pub mod file;
+pub mod outbox;
+pub mod watch;

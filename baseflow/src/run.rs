@@ -1,5 +1,6 @@
 //! `run`: the parts put together, started, watched, and stopped in the order of the stream.
 
+mod alarms;
 mod reload;
 mod start;
 mod watch;
@@ -40,9 +41,10 @@ use crate::{
 use reload::Reloader;
 
 /// What each stage has for stopping; all of them together have 10 s.
-const INGEST_LIMIT: Duration = Duration::from_secs(5);
-const COMPLIANCE_LIMIT: Duration = Duration::from_secs(2);
-const API_LIMIT: Duration = Duration::from_millis(2_500);
+const INGEST_LIMIT: Duration = Duration::from_millis(4_500);
+const COMPLIANCE_LIMIT: Duration = Duration::from_secs(1);
+const ALERTING_LIMIT: Duration = Duration::from_millis(2_500);
+const API_LIMIT: Duration = Duration::from_millis(1_500);
 const ADMIN_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the server until it is asked to stop, or until a part of it fails.
@@ -86,6 +88,7 @@ impl Server<'_> {
         let mut tasks = Tasks::new();
         let ingest = tasks.stage("ingest", INGEST_LIMIT);
         let compliance = tasks.stage("compliance", COMPLIANCE_LIMIT);
+        let alerting = tasks.stage("alerting", ALERTING_LIMIT);
         let api = tasks.stage("api", API_LIMIT);
         let admin = tasks.stage("admin", ADMIN_LIMIT);
 
@@ -101,6 +104,9 @@ impl Server<'_> {
         }
         if config.roles.contains(&Part::Ingest) {
             self.start_ingest(&ingest, &readiness)?;
+        }
+        if config.roles.contains(&Part::Alerting) {
+            self.start_alerting(&alerting, &readiness)?;
         }
         say(&greeting(config, api_address, admin_address))?;
 

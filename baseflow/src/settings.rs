@@ -6,7 +6,7 @@ mod later;
 mod tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -27,6 +27,8 @@ use runtime::{
 use secrecy::SecretString;
 
 use crate::failure::Refused;
+
+pub(crate) use self::channel::ChannelKind;
 
 /// The defaults, compiled in: every key of the server's settings with its comment.
 pub(crate) const DEFAULTS: &str = include_str!("../../deploy/config/baseflow.default.toml");
@@ -50,9 +52,16 @@ pub(crate) struct Config {
     /// Where the registry comes from.
     pub registry: Registry,
     /// The ways to reach people, by name.
-    pub channels: BTreeSet<ChannelId>,
+    pub channels: BTreeMap<ChannelId, ChannelKind>,
     /// What the server says of itself.
     pub log: Log,
+}
+
+impl Config {
+    /// The names of all channels.
+    pub(crate) fn channel_names(&self) -> BTreeSet<ChannelId> {
+        self.channels.keys().cloned().collect()
+    }
 }
 
 /// A part of the server that `[roles]` can switch off.
@@ -60,9 +69,9 @@ pub(crate) struct Config {
 pub(crate) enum Part {
     /// MQTT to store.
     Ingest,
-    /// Judging; not built yet.
+    /// Judging.
     Compliance,
-    /// Telling people; not built yet.
+    /// Telling people.
     Alerting,
     /// The HTTP API.
     Dashboards,
@@ -76,24 +85,6 @@ impl Part {
         ("alerting", Self::Alerting),
         ("dashboards", Self::Dashboards),
     ];
-
-    /// Its key in `[roles]`.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Compliance => "compliance",
-            Self::Alerting => "alerting",
-            Self::Dashboards => "dashboards",
-        }
-    }
-
-    /// Whether this version can run it.
-    pub(crate) const fn is_built(self) -> bool {
-        match self {
-            Self::Ingest | Self::Compliance | Self::Dashboards => true,
-            Self::Alerting => false,
-        }
-    }
 }
 
 /// `[http]`.
@@ -103,6 +94,16 @@ pub(crate) struct Http {
     pub listen: SocketAddr,
     /// How others reach it.
     pub public_url: String,
+    /// The address for links in messages, where it is another.
+    pub sms_url: Option<String>,
+}
+
+impl Http {
+    /// The address for links in messages.
+    pub(crate) fn link_url(&self) -> &str {
+        let url = self.sms_url.as_deref().unwrap_or(&self.public_url);
+        url.trim_end_matches('/')
+    }
 }
 
 /// `[mqtt]`.
@@ -251,13 +252,13 @@ fn http(table: &Table<'_>) -> Option<Http> {
     let sms_url = table
         .text("sms_url")
         .and_then(|text| if text.is_empty() { Ok(None) } else { http_url(text).map(Some) });
-    later::checked(sms_url.optional());
+    let sms_url = sms_url.optional().flatten();
     later::refuse(
         table,
         &["tls_cert", "tls_key"],
         "TLS is not built yet; put a reverse proxy before http.listen",
     );
-    Some(Http { listen: listen?, public_url: public_url? })
+    Some(Http { listen: listen?, public_url: public_url?, sms_url })
 }
 
 fn url(field: Field<'_, String>) -> Field<'_, String> {

@@ -86,6 +86,13 @@ impl Readiness {
         condition
     }
 
+    /// Whether the condition of this name is met; `None` where there is none.
+    pub fn is_met(&self, name: &str) -> Option<bool> {
+        let conditions = self.lock();
+        let state = conditions.get(name)?;
+        Some(matches!(state, State::Met | State::Warned(_)))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
         self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -138,7 +138,7 @@ pub struct Alarming {
     pub listened_until: Option<Timestamp>,
     /// Every condition that is watched.
     pub conditions: Vec<ConditionRow>,
-    /// Alarms that are not history.
+    /// Alarms that are not history, or of whose end somebody may still have to be told.
     pub alarms: Vec<AlarmRow>,
     /// Ladders of which something may follow.
     pub escalations: Vec<EscalationRow>,

@@ -4,6 +4,7 @@ mod probe;
 
 use std::path::Path;
 
+use alerting::plan::Plan;
 use model::{registry::Registry, tree::Node};
 use runtime::settings::effective;
 use rustix::fs::{Access, access};
@@ -13,7 +14,7 @@ use crate::{
     failure::{Ended, Refused},
     output::say,
     registry_file::RegistryFile,
-    settings::{Config, Part, SECRET_KEYS, config, is_written, tree},
+    settings::{SECRET_KEYS, config, is_written, tree},
 };
 
 pub(super) use probe::Account;
@@ -45,9 +46,9 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
         None => format!("# no registry file `{}`", config.registry.file.display()),
     })?;
     if let Some(found) = &registry {
-        warn(&found.warnings(&config.channels));
+        warn(&found.warnings(&config.channel_names()));
+        warn(&not_watched(&found.registry));
     }
-    warn(&not_built(&config, &tree));
     let mut findings = Findings::default();
     if let Some(found) = &registry {
         rule_tests(&found.registry, &mut findings)?;
@@ -136,10 +137,15 @@ fn summary(found: &RegistryFile) -> String {
     )
 }
 
-/// What somebody asked for in vain; the defaults ask for everything.
-fn not_built(config: &Config, tree: &Node) -> Vec<String> {
-    let keys = config.roles.iter().filter(|part| !part.is_built());
-    let keys = keys.map(|part: &Part| format!("roles.{}", part.word()));
-    let asked = keys.filter(|key| is_written(tree, key));
-    asked.map(|key| format!("{key}: not built yet, does nothing")).collect()
+/// Alarm rules of which nothing comes in this version.
+fn not_watched(registry: &Registry) -> Vec<String> {
+    let plan = Plan::of(registry);
+    let unbuilt = plan
+        .unbuilt
+        .iter()
+        .map(|rule| format!("alarm_rule[{rule}].kind: not built yet, raises nothing"));
+    let underived = plan.underived.iter().map(|(rule, section)| {
+        format!("alarm_rule[{rule}]: section {section} is not watched, since a formula makes the flow of an outlet, which is not built yet")
+    });
+    unbuilt.chain(underived).collect()
 }

@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Result<Ended> {
     let found = RegistryFile::read(file)?;
     let opened = open(config)?;
-    warn(&found.warnings(&opened.config.channels));
+    warn(&found.warnings(&opened.config.channel_names()));
     let imported = found.import(
         (opened.store.samples(), opened.store.journal()),
         opened.now,

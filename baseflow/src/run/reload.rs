@@ -107,7 +107,7 @@ impl Reloader {
             start::warn_if_superseded(&self.journal, found);
             return;
         }
-        for warning in found.warnings(&self.settings.config.channels) {
+        for warning in found.warnings(&self.settings.config.channel_names()) {
             warn!(warning, "registry names a channel that is not there");
         }
         let now = SystemClock.now();

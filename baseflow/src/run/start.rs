@@ -7,11 +7,7 @@ use model::time::Timestamp;
 use store::{By, ByKind, Journal, Store, StoreError};
 use tracing::{info, warn};
 
-use crate::{
-    registry_file::RegistryFile,
-    settings::{Config, Part},
-    stored,
-};
+use crate::{registry_file::RegistryFile, settings::Config, stored};
 
 /// How long the start waits until everybody sees a registry that it has just imported.
 const KNOWN_LIMIT: Duration = Duration::from_secs(2);
@@ -23,17 +19,11 @@ pub(super) fn registry(
     found: Option<&RegistryFile>,
     now: Timestamp,
 ) -> anyhow::Result<Option<i64>> {
-    for part in config.roles.iter().filter(|part: &&Part| !part.is_built()) {
-        info!(role = part.word(), "role is not built yet and does nothing");
-    }
-    if !config.channels.is_empty() {
-        warn!(channels = ?config.channels, "alerting is not built yet: nobody is told anything");
-    }
     let Some(found) = found else {
         warn!(path = %config.registry.file.display(), "no registry file");
         return Ok(None);
     };
-    for warning in found.warnings(&config.channels) {
+    for warning in found.warnings(&config.channel_names()) {
         warn!(warning, "registry names a channel that is not there");
     }
     if was_imported(store.journal(), found).context("cannot read the journal")? {

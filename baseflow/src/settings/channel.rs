@@ -1,45 +1,81 @@
-//! `[[channel]]`: ways to reach people, checked though nothing uses them yet.
+//! `[[channel]]`: ways to reach people.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use model::{ids::ChannelId, tree::Table};
 
-use super::{filled, later::checked, secret, url};
+use super::{filled, later::checked, path, secret, url};
 
-/// Every kind that the interfaces name, and whether this version knows its keys.
-const KINDS: [(&str, bool); 10] = [
-    ("kannel", true),
-    ("aliyun", false),
-    ("tencent", false),
-    ("http", false),
-    ("modem", false),
-    ("smtp", false),
-    ("wecom", false),
-    ("dingtalk", false),
-    ("webhook", false),
-    ("file", false),
+/// What a channel is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ChannelKind {
+    /// An SMS gateway; checked, and not built yet.
+    Kannel,
+    /// A file to which messages are appended.
+    File {
+        /// Which; its folder exists.
+        path: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy)]
+enum Word {
+    Kannel,
+    File,
+    Unbuilt,
+}
+
+/// Every kind that the interfaces name.
+const KINDS: [(&str, Word); 10] = [
+    ("kannel", Word::Kannel),
+    ("aliyun", Word::Unbuilt),
+    ("tencent", Word::Unbuilt),
+    ("http", Word::Unbuilt),
+    ("modem", Word::Unbuilt),
+    ("smtp", Word::Unbuilt),
+    ("wecom", Word::Unbuilt),
+    ("dingtalk", Word::Unbuilt),
+    ("webhook", Word::Unbuilt),
+    ("file", Word::File),
 ];
 
-/// The names of all channels that have one.
-pub(super) fn channels(tables: &[Table<'_>], folder: &Path) -> BTreeSet<ChannelId> {
-    let mut names = BTreeSet::new();
+/// All channels that have a name and no fault.
+pub(super) fn channels(tables: &[Table<'_>], folder: &Path) -> BTreeMap<ChannelId, ChannelKind> {
+    let mut channels = BTreeMap::new();
     for table in tables {
         let name = table.parse::<ChannelId>("name").required();
-        match table.one_of("kind", &KINDS).required() {
-            Some(true) => kannel(table, folder),
-            Some(false) => {
-                table.fault("kind", "this kind of channel is not built yet; only kannel is known");
-                table.ignore_rest();
+        let kind = match table.one_of("kind", &KINDS).required() {
+            Some(Word::Kannel) => {
+                kannel(table, folder);
+                Some(ChannelKind::Kannel)
             }
-            None => table.ignore_rest(),
-        }
-        let Some(name) = name else { continue };
+            Some(Word::File) => {
+                let path = path(table.text("path"), folder).required();
+                path.map(|path| ChannelKind::File { path })
+            }
+            Some(Word::Unbuilt) => {
+                table.fault(
+                    "kind",
+                    "this kind of channel is not built yet; kannel and file are known",
+                );
+                table.ignore_rest();
+                None
+            }
+            None => {
+                table.ignore_rest();
+                None
+            }
+        };
+        let (Some(name), kind) = (name, kind.unwrap_or(ChannelKind::Kannel)) else { continue };
         let again = format!("another channel is called `{name}`");
-        if !names.insert(name) {
+        if channels.insert(name, kind).is_some() {
             table.fault("name", again);
         }
     }
-    names
+    channels
 }
 
 /// An SMS gateway with the interface of Kannel's `sendsms`.

@@ -86,7 +86,7 @@ fn what_this_version_cannot_do_is_refused_by_its_key() {
             journal.url_file: cannot read secret file `/no/such`: No such file or directory (os error 2) (file …/baseflow.toml)
             channel[0].username: missing (file …/baseflow.toml)
             channel[0].password_file: missing; or write `password` (file …/baseflow.toml)
-            channel[1].kind: this kind of channel is not built yet; only kannel is known (file …/baseflow.toml)
+            channel[1].kind: this kind of channel is not built yet; kannel and file are known (file …/baseflow.toml)
             channel[1].name: another channel is called `sms` (file …/baseflow.toml)"#]],
     );
 }

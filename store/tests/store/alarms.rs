@@ -105,7 +105,7 @@ fn set(
         consumer: "alerting",
         samples,
         entries,
-        listened_until: at(650),
+        listened_until: Some(at(650)),
         conditions: vec![ConditionRow {
             rule: Some("low".parse().unwrap()),
             subject: "section A/dam".parse().unwrap(),
@@ -153,6 +153,12 @@ fn what_was_written_together_is_what_alerting_goes_on_with() {
     assert_eq!(known.alarms, [alarm(1, AlarmState::Unacknowledged, 2)]);
     assert_eq!(known.notifications, [message(NotificationState::Owed, 1, Some(TOKEN))]);
     assert_eq!(known.escalations.len(), 1);
+    // it is over, and its ladder has still to tell somebody so
+    let over = alarm(1, AlarmState::Normal, 3);
+    let bodies = vec![changed(&over, AlarmEvent::Cleared)];
+    set(&store, (7, 3), vec![over.clone()], Vec::new(), bodies);
+    let known = store.journal().read_blocking(|reader| reader.alarming("alerting")).unwrap();
+    assert_eq!(known.alarms, [over]);
     let never = store.journal().read_blocking(|reader| reader.alarming("nobody")).unwrap();
     assert_eq!(never.positions, None);
 }
@@ -171,7 +177,7 @@ fn an_alarm_that_was_never_raised_leaves_nothing() {
         consumer: "alerting",
         samples: 2,
         entries: 0,
-        listened_until: at(700),
+        listened_until: Some(at(700)),
         conditions: Vec::new(),
         forgotten: Vec::new(),
         alarms: Vec::new(),

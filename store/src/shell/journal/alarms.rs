@@ -32,8 +32,8 @@ pub struct SetAlarms {
     pub samples: i64,
     /// The last entry that has been dealt with: acknowledgements up to it are answered.
     pub entries: i64,
-    /// Until when the server is known to have listened.
-    pub listened_until: Timestamp,
+    /// Until when the server is known to have listened; none: as was known before.
+    pub listened_until: Option<Timestamp>,
     /// Conditions that are other than they were.
     pub conditions: Vec<ConditionRow>,
     /// Conditions that are watched no longer: their state has no meaning.
@@ -91,10 +91,12 @@ impl Write<JournalBook> for SetAlarms {
         }
         let sql = "UPDATE alarm SET asked = NULL WHERE asked <= ?1";
         run(connection, sql, [self.entries]).map_err(&attempt)?;
-        let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
-            ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-        run(connection, sql, params![LISTENED_UNTIL, self.listened_until.as_ms().to_string()])
-            .map_err(&attempt)?;
+        if let Some(until) = self.listened_until {
+            let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+            run(connection, sql, params![LISTENED_UNTIL, until.as_ms().to_string()])
+                .map_err(&attempt)?;
+        }
         let (name, samples, entries) = (self.consumer.to_owned(), self.samples, self.entries);
         SetConsumer { name, samples, entries }.apply(book, connection)?;
         Ok(AlarmsSet { entry: named.last })

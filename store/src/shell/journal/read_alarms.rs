@@ -34,7 +34,12 @@ impl JournalReader {
             condition,
         )?;
         let sql = format!("SELECT {ALARM} FROM alarm WHERE state <> 'normal' ORDER BY number");
-        let alarms = rows(connection, ("list alarms", &sql), [], alarm_facts)?;
+        let mut alarms = rows(connection, ("list alarms", &sql), [], alarm_facts)?;
+        let sql = format!(
+            "SELECT {ALARM} FROM alarm WHERE state = 'normal'
+              AND id IN (SELECT alarm FROM escalation WHERE is_open = 1)"
+        );
+        alarms.extend(rows(connection, ("list alarms", &sql), [], alarm_facts)?);
         let sql = "SELECT alarm, is_open, state FROM escalation WHERE is_open = 1";
         let escalations = rows(connection, ("list ladders", sql), [], escalation)?;
         let sql =

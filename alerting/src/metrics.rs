@@ -1,0 +1,97 @@
+//! What alerting counts.
+
+use prometheus::{
+    Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
+};
+
+/// The counters of alerting.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// The last feed row that was taken up.
+    pub feed_position: IntGauge,
+    /// The last journal entry that was taken up.
+    pub entry_position: IntGauge,
+    /// Passes that failed and are tried again.
+    pub failures: IntCounter,
+    /// Alarms that are not history, by `state`.
+    pub alarms: IntGaugeVec,
+    /// Steps of alarms that were journalled, by `what`.
+    pub alarm_steps: IntCounterVec,
+    /// Messages that something may follow of by itself, by `state`.
+    pub messages: IntGaugeVec,
+    /// Messages that entered a `state`.
+    pub message_steps: IntCounterVec,
+    /// How long the message has been owed that has waited longest.
+    pub oldest_owed_seconds: IntGauge,
+    /// Attempts, by `channel` and `outcome`: `accepted`, `refused` (for now) and `failed`.
+    pub attempts: IntCounterVec,
+    /// Receipts that said nothing.
+    pub stray_receipts: IntCounter,
+    /// Rows at which no outlet was waited for any longer, since too much waited.
+    pub cut_short: IntCounter,
+    /// Whether conditions of silence wait for the server to listen.
+    pub is_deaf: IntGauge,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub fn new(registry: &Registry) -> Result<Self, Error> {
+        let gauge = |name, help| registered(registry, IntGauge::with_opts(of(name, help)));
+        let counter = |name, help| registered(registry, IntCounter::with_opts(of(name, help)));
+        let gauges = |name, help, labels: &[&str]| {
+            registered(registry, IntGaugeVec::new(of(name, help), labels))
+        };
+        let counters = |name, help, labels: &[&str]| {
+            registered(registry, IntCounterVec::new(of(name, help), labels))
+        };
+        Ok(Self {
+            feed_position: gauge("feed_position", "The last row of the feed that was taken up.")?,
+            entry_position: gauge("entry_position", "The last entry that was taken up.")?,
+            failures: counter("failures_total", "Passes that failed and are tried again.")?,
+            alarms: gauges("alarms", "Alarms that are not history, by state.", &["state"])?,
+            alarm_steps: counters(
+                "alarm_steps_total",
+                "Steps in the lives of alarms that were raised.",
+                &["what"],
+            )?,
+            messages: gauges(
+                "messages",
+                "Messages of which something may follow by itself, by state.",
+                &["state"],
+            )?,
+            message_steps: counters(
+                "message_steps_total",
+                "Messages that were sent, arrived, failed or expired.",
+                &["state"],
+            )?,
+            oldest_owed_seconds: gauge(
+                "oldest_owed_seconds",
+                "How long the message has been owed that has waited longest; 0 where none is.",
+            )?,
+            attempts: counters(
+                "attempts_total",
+                "Messages handed to a channel, by what it said.",
+                &["channel", "outcome"],
+            )?,
+            stray_receipts: counter("stray_receipts_total", "Receipts that said nothing.")?,
+            cut_short: counter(
+                "cut_short_total",
+                "Rows of the feed at which too much waited for an outlet to speak.",
+            )?,
+            is_deaf: gauge("deaf", "1 while silences do not count: the server does not listen.")?,
+        })
+    }
+}
+
+fn of(name: &str, help: &str) -> Opts {
+    Opts::new(format!("baseflow_alerting_{name}"), help)
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    made: Result<C, Error>,
+) -> Result<C, Error> {
+    let collector = made?;
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

@@ -1,0 +1,112 @@
+//! What a row of the feed brought, read as the store was when the row was its newest.
+
+use model::{
+    flow::Flow,
+    ids::{GaugeId, SectionKey},
+    registry::Registry,
+    sample::Sample,
+    section::Section,
+    time::{Span, Timestamp},
+};
+use store::{FeedRow, Kind, SamplesReader, StoreError};
+
+use crate::{
+    plan::{Plan, Watched},
+    released::{Row, Samples, late_margin_ms},
+};
+
+/// A row and what stands in its span.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    /// Its position.
+    pub(super) position: i64,
+    /// As the rules are told of it.
+    pub(super) row: Row,
+    /// Of each section, its sources' samples.
+    pub(super) sections: Vec<(SectionKey, Vec<Samples>)>,
+    /// Gauges that spoke live.
+    pub(super) heard: Vec<GaugeId>,
+}
+
+/// The evidence of each row whose station anybody watches.
+pub(super) fn of_rows(
+    reader: &SamplesReader,
+    (registry, plan): (&Registry, &Plan),
+    rows: Vec<FeedRow>,
+) -> Result<Vec<Evidence>, StoreError> {
+    let mut evidence = Vec::new();
+    for row in rows {
+        if let Some(watched) = plan.stations.get(&row.station) {
+            evidence.push(of_row(reader, registry, watched, &row)?);
+        }
+    }
+    Ok(evidence)
+}
+
+fn of_row(
+    reader: &SamplesReader,
+    registry: &Registry,
+    watched: &Watched,
+    fed: &FeedRow,
+) -> Result<Evidence, StoreError> {
+    let (span, position) = (fed.span, fed.position);
+    let is_import = fed.kind == Kind::Import;
+    let row = Row { span, received_at: fed.received_at, is_import };
+    let mut sections = Vec::new();
+    for measured in &watched.sections {
+        if let Some(section) = Section::find(registry, &measured.section) {
+            let came = flows(reader, &section, span, position)?;
+            if came.iter().any(|samples| !samples.is_empty()) {
+                sections.push((measured.section.clone(), came));
+            }
+        }
+    }
+    let mut heard = Vec::new();
+    for listened in &watched.gauges {
+        let from = span.from.max(row.live_from(listened.interval_ms));
+        if from < span.to {
+            let live = Span { from, to: span.to };
+            let samples = reader.samples_as_of(&listened.gauge, live, position)?;
+            // that a device did not answer is no word of its gauge
+            if samples.iter().any(|sample| sample.value.is_some()) {
+                heard.push(listened.gauge.clone());
+            }
+        }
+    }
+    Ok(Evidence { position, row, sections, heard })
+}
+
+/// What is known of a section around a stretch that came late.
+pub(super) fn around(
+    reader: &SamplesReader,
+    section: &Section<'_>,
+    late: Span,
+    position: i64,
+) -> Result<Vec<Samples>, StoreError> {
+    let margin_ms = late_margin_ms(section);
+    // before the first of them a value may hold for as long again
+    let from = late.from.plus_ms(-margin_ms).plus_ms(-margin_ms);
+    flows(reader, section, Span { from, to: late.to.plus_ms(margin_ms + 1) }, position)
+}
+
+fn flows(
+    reader: &SamplesReader,
+    section: &Section<'_>,
+    span: Span,
+    position: i64,
+) -> Result<Vec<Samples>, StoreError> {
+    let station = &section.station().id;
+    let mut all = Vec::new();
+    for source in section.sources() {
+        let gauge = GaugeId { station: station.clone(), name: source.gauge.clone() };
+        let samples = reader.samples_as_of(&gauge, span, position)?;
+        all.push(samples.into_iter().filter_map(good_flow).collect());
+    }
+    Ok(all)
+}
+
+/// A flow is stored in ml/s whatever its unit (`docs/formats.md` §8).
+fn good_flow(sample: Sample) -> Option<(Timestamp, Flow)> {
+    let value = sample.value.filter(|_| sample.is_good())?;
+    Some((sample.at, Flow::from_ml_per_s(value)))
+}

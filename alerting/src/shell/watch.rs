@@ -1,0 +1,501 @@
+//! The consumer of both feeds that keeps watch, pass by pass.
+//!
+//! A pass tells the desk what has come (rows of the feed, entries of the journal, what channels
+//! said), wakes whose deadline has come, writes what changed together with both positions, and
+//! only then hands messages over. Whatever fails is undone by going back to what the journal has:
+//! the feed says again what was not written, and says it alike.
+
+mod listening;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use model::{
+    fault::Chain,
+    ids::{AlarmId, NotificationId, SectionKey},
+    section::Section,
+    time::{Span, Timestamp},
+};
+use runtime::{admin::Condition as ReadyCondition, clock::Clock, tasks::Stage};
+use serde::Deserialize;
+use store::{
+    ACKNOWLEDGEMENT_ASKED, Body, By, ByKind, Entry, EscalationNote, Journal, RECEIPT_TAKEN,
+    RegistryInForce, Samples, SamplesReader, SetAlarms, StoreError,
+};
+use tracing::{error, info, warn};
+
+use self::listening::Listening;
+use super::{
+    evidence::{self, Evidence},
+    outbox::{Outbox, Outcome},
+};
+use crate::{
+    desk::{Attempt, Changes, Desk, Surroundings},
+    metrics::Metrics,
+    released,
+    snapshot::RestoreError,
+};
+
+/// Between two looks at the feed.
+const PERIOD: Duration = Duration::from_millis(200);
+/// After a pass that failed.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Feed rows, and entries, that are taken up at once.
+const ROWS: usize = 256;
+/// What conditions remember is written so often while nothing else is, and how long the server
+/// has listened.
+const WRITE_PERIOD_MS: i64 = 10_000;
+/// So long after a start messages go, even if the feed has not been read to its end.
+const HOLD_MS: i64 = 30_000;
+/// A message that has been owed for longer is a matter for a person.
+const STUCK_MS: i64 = 600_000;
+/// What attempts on their way get at the end.
+const DRAIN: Duration = Duration::from_millis(1_500);
+/// Whose positions they are.
+pub const CONSUMER: &str = "alerting";
+
+/// Says whether the server hears what agents send: of the broker, by whoever is connected to it.
+pub type Hears = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What the consumer is made of.
+pub struct Parts {
+    /// Where the samples are.
+    pub samples: Samples,
+    /// Where the registry is and alarms go.
+    pub journal: Journal,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// The channels.
+    pub outbox: Outbox,
+    /// What messages are made with.
+    pub surroundings: Surroundings,
+    /// Whether the server listens.
+    pub hears: Hears,
+    /// Whether alarms are kept watch over.
+    pub readiness: ReadyCondition,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+/// Why a pass failed.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The store did not do it.
+    #[error("cannot read or write what alarms stand on")]
+    Store(#[source] StoreError),
+    /// A kept state cannot be read; nothing is guessed of it, and a person must act.
+    #[error("cannot go on with what is kept of alarms")]
+    Restore(#[source] RestoreError),
+}
+
+impl From<StoreError> for WatchError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<RestoreError> for WatchError {
+    fn from(error: RestoreError) -> Self {
+        Self::Restore(error)
+    }
+}
+
+/// The consumer and what it knows.
+#[derive(Debug)]
+pub struct Consumer {
+    parts: Parts,
+    /// `None` at first and after a failure.
+    watch: Option<Watch>,
+    listening: Listening,
+    /// What channels said, until it is written.
+    outcomes: VecDeque<Outcome>,
+    /// Whether an attempt may be on its way that this process has not made.
+    is_first: bool,
+    was_told: bool,
+}
+
+/// What is known between two passes; all of it can be made anew from the journal and the feed.
+#[derive(Debug)]
+struct Watch {
+    desk: Desk,
+    /// The entry of the registry in force.
+    registry: i64,
+    samples: i64,
+    entries: i64,
+    written_at: Timestamp,
+    opened_at: Timestamp,
+    /// Whether the feed has been read to its end since it was opened.
+    has_caught_up: bool,
+    /// Whether somebody waits for an answer that is no change.
+    is_asked: bool,
+}
+
+/// Runs until `stage` stops.
+pub async fn run(parts: Parts, stage: Stage) {
+    let stop = stage.stopping();
+    let mut journal = parts.journal.watch();
+    let mut consumer = Consumer::new(parts);
+    loop {
+        let wait = match consumer.pass().await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => PERIOD,
+            Err(failure) => {
+                consumer.fail(&failure);
+                PAUSE
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            outcome = consumer.parts.outbox.next() => consumer.outcomes.push_back(outcome),
+            // somebody may have acknowledged
+            Ok(()) = journal.changed(), if wait == PERIOD => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    consumer.drain().await;
+}
+
+impl Consumer {
+    /// Goes on where the journal left off.
+    pub fn new(parts: Parts) -> Self {
+        let listening = Listening::new(&*parts.clock);
+        let outcomes = VecDeque::new();
+        Self { parts, watch: None, listening, outcomes, is_first: true, was_told: false }
+    }
+
+    /// Takes up what has come and does what follows; says whether there is more to do at once.
+    pub async fn pass(&mut self) -> Result<bool, WatchError> {
+        let known = self.parts.journal.watch().borrow().registry.clone();
+        // without a registry there is nothing to watch, and nothing to withdraw either
+        let Some(known) = known else { return Ok(false) };
+        let now = self.parts.clock.now();
+        let taken = self.watch.take();
+        let mut watch = match taken {
+            Some(watch) => watch,
+            None => Watch::open(&self.parts, &known, self.is_first, now).await?,
+        };
+        self.is_first = false;
+        if watch.registry != known.entry {
+            watch.desk.adopt(Arc::clone(&known.registry), now);
+            watch.registry = known.entry;
+            tell_of_plan(&watch.desk);
+        }
+        while let Some(outcome) = self.parts.outbox.try_next() {
+            self.outcomes.push_back(outcome);
+        }
+        for outcome in &self.outcomes {
+            watch.desk.outcome(outcome.id, outcome.said, now);
+        }
+        let entries = watch.take_entries(&self.parts, now).await?;
+        let rows = watch.take_rows(&self.parts, now).await?;
+        let is_caught_up = rows < ROWS && entries < ROWS;
+        watch.has_caught_up |= is_caught_up;
+        self.listening.look(&mut watch.desk, (&self.parts, is_caught_up), now);
+        let may_send = watch.has_caught_up || now.ms_since(watch.opened_at) >= HOLD_MS;
+        watch.desk.tick(may_send, now);
+        let attempts = watch.write(&self.parts, self.listening.until(), now).await?;
+        // what they said is written
+        self.outcomes.clear();
+        for attempt in attempts {
+            self.outcomes.extend(self.parts.outbox.hand_over(attempt));
+        }
+        self.show(&watch, now);
+        self.watch = Some(watch);
+        Ok(!is_caught_up || !self.outcomes.is_empty())
+    }
+
+    /// Whether an attempt is on its way.
+    pub const fn is_busy(&self) -> bool {
+        self.parts.outbox.is_busy()
+    }
+
+    fn fail(&mut self, failure: &WatchError) {
+        self.watch = None;
+        self.parts.metrics.failures.inc();
+        let text = Chain(failure).to_string();
+        if !self.was_told {
+            warn!(error = %text, "cannot keep watch; going back to what the journal has");
+        }
+        self.was_told = true;
+        self.parts.readiness.set(Err(text));
+    }
+
+    /// Lets attempts that are on their way end, and writes all that is known.
+    async fn drain(mut self) {
+        let end = tokio::time::Instant::now() + DRAIN;
+        while self.parts.outbox.is_busy() {
+            match tokio::time::timeout_at(end, self.parts.outbox.next()).await {
+                Ok(outcome) => self.outcomes.push_back(outcome),
+                Err(_elapsed) => break,
+            }
+        }
+        let now = self.parts.clock.now();
+        let Some(mut watch) = self.watch.take() else { return };
+        for outcome in &self.outcomes {
+            watch.desk.outcome(outcome.id, outcome.said, now);
+        }
+        watch.is_asked = true;
+        // what would be sent is sent by the next start
+        if let Err(failure) = watch.write(&self.parts, self.listening.until(), now).await {
+            warn!(error = %Chain(&failure), "cannot write what is known of alarms at the end");
+        }
+    }
+
+    fn show(&mut self, watch: &Watch, now: Timestamp) {
+        let metrics = &self.parts.metrics;
+        metrics.feed_position.set(watch.samples);
+        metrics.entry_position.set(watch.entries);
+        metrics.is_deaf.set(i64::from(watch.desk.is_deaf()));
+        metrics.alarms.reset();
+        for (state, count) in watch.desk.alarms_by_state() {
+            metrics.alarms.with_label_values(&[state.word()]).set(count);
+        }
+        metrics.messages.reset();
+        for (state, count) in watch.desk.messages_by_state() {
+            metrics.messages.with_label_values(&[state.word()]).set(count);
+        }
+        let oldest_ms = watch.desk.oldest_owed().map_or(0, |owed| now.ms_since(owed).max(0));
+        metrics.oldest_owed_seconds.set(oldest_ms / 1_000);
+        self.was_told = false;
+        if oldest_ms > STUCK_MS {
+            let minutes = oldest_ms / 60_000;
+            self.parts.readiness.warn(format!("a message has been owed for {minutes} minutes"));
+        } else {
+            self.parts.readiness.set(Ok(()));
+        }
+    }
+}
+
+impl Watch {
+    async fn open(
+        parts: &Parts,
+        known: &RegistryInForce,
+        is_first: bool,
+        now: Timestamp,
+    ) -> Result<Self, WatchError> {
+        let kept = parts.journal.read(|reader| reader.alarming(CONSUMER)).await?;
+        let positions = match kept.positions {
+            Some(positions) => positions,
+            None => newest(parts).await?,
+        };
+        let (surroundings, registry) = (parts.surroundings.clone(), Arc::clone(&known.registry));
+        let mut desk = Desk::restore(surroundings, registry, kept, now)?;
+        if is_first {
+            desk.forget_attempts(now);
+        }
+        tell_of_plan(&desk);
+        let (samples, entries) = positions;
+        Ok(Self {
+            desk,
+            registry: known.entry,
+            samples,
+            entries,
+            // so that where it begins is written at once, where nothing was
+            written_at: Timestamp::MIN,
+            opened_at: now,
+            has_caught_up: false,
+            is_asked: false,
+        })
+    }
+
+    /// Does what people and gateways say in the journal, and says how many entries there were.
+    async fn take_entries(&mut self, parts: &Parts, now: Timestamp) -> Result<usize, WatchError> {
+        let after = self.entries;
+        let entries = parts.journal.read(move |reader| reader.entries(after, ROWS)).await?;
+        for entry in &entries {
+            self.entries = entry.position;
+            match entry.kind.as_str() {
+                ACKNOWLEDGEMENT_ASKED => self.acknowledge(entry),
+                RECEIPT_TAKEN => self.take_receipt(parts, entry, now).await?,
+                _ => {}
+            }
+        }
+        Ok(entries.len())
+    }
+
+    fn acknowledge(&mut self, entry: &Entry) {
+        #[derive(Deserialize)]
+        struct Asked {
+            alarm: AlarmId,
+            version: u32,
+        }
+        self.is_asked = true;
+        let Ok(document) = entry.document() else { return };
+        let Ok(Asked { alarm, version }) = serde_json::from_str(document.body.get()) else {
+            return;
+        };
+        let asked = (document.by.name.as_str(), version);
+        if let Err(refusal) = self.desk.acknowledge(alarm, asked, document.at) {
+            info!(%alarm, by = document.by.name, reason = %refusal, "acknowledgement came too late");
+        }
+    }
+
+    async fn take_receipt(
+        &mut self,
+        parts: &Parts,
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
+        #[derive(Deserialize)]
+        struct Receipt {
+            message: NotificationId,
+            delivered: bool,
+        }
+        let Ok(document) = entry.document() else { return Ok(()) };
+        let Ok(Receipt { message, delivered }) = serde_json::from_str(document.body.get()) else {
+            return Ok(());
+        };
+        if !self.desk.knows(message) {
+            let kept = parts.journal.read(move |reader| reader.notification(message)).await?;
+            let Some(kept) = kept else { return Ok(()) };
+            self.desk.recollect(kept.row)?;
+        }
+        self.desk.receipt(message, delivered, now);
+        Ok(())
+    }
+
+    /// Tells the desk of rows of the feed, and says how many there were.
+    async fn take_rows(&mut self, parts: &Parts, now: Timestamp) -> Result<usize, WatchError> {
+        let (after, registry, plan) = (self.samples, self.desk.registry(), self.desk.plan());
+        let read = parts.samples.read(move |reader| {
+            let rows = reader.feed(after, ROWS)?;
+            let (count, last) = (rows.len(), rows.last().map(|row| row.position));
+            Ok((evidence::of_rows(reader, (&registry, &plan), rows)?, count, last))
+        });
+        let (evidence, count, last) = read.await?;
+        for found in evidence {
+            self.tell(parts, found, now).await?;
+        }
+        self.samples = last.unwrap_or(self.samples);
+        Ok(count)
+    }
+
+    async fn tell(
+        &mut self,
+        parts: &Parts,
+        found: Evidence,
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
+        let Evidence { position, row, sections, heard } = found;
+        for (key, came) in sections {
+            let told = self.desk.flow(&key, row, &came, now);
+            parts.metrics.cut_short.inc_by(u64::from(told.is_cut_short));
+            if let Some(late) = told.late {
+                self.tell_late(parts, (key, late, position), now).await?;
+            }
+        }
+        for gauge in heard {
+            self.desk.heard(&gauge, row.received_at, now);
+        }
+        Ok(())
+    }
+
+    async fn tell_late(
+        &mut self,
+        parts: &Parts,
+        (key, late, position): (SectionKey, Span, i64),
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
+        let (registry, asked) = (self.desk.registry(), key.clone());
+        let read = parts.samples.read(move |reader| {
+            let section = Section::find(&registry, &asked);
+            section.map(|section| evidence::around(reader, &section, late, position)).transpose()
+        });
+        let Some(known) = read.await? else { return Ok(()) };
+        let registry = self.desk.registry();
+        if let Some(section) = Section::find(&registry, &key) {
+            self.desk.late(&key, &released::late(&section, late, known), now);
+        }
+        Ok(())
+    }
+
+    /// Writes what changed with both positions, and gives what is to be handed over then.
+    async fn write(
+        &mut self,
+        parts: &Parts,
+        listened_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Attempt>, WatchError> {
+        let is_time =
+            now.ms_since(self.written_at).unsigned_abs() >= WRITE_PERIOD_MS.unsigned_abs();
+        if !self.desk.is_urgent() && !self.is_asked && !is_time {
+            return Ok(Vec::new());
+        }
+        let changes = self.desk.changes();
+        tell_of(&changes, &parts.metrics);
+        let Changes { conditions, forgotten, alarms, dropped, escalations, .. } = changes;
+        let write = SetAlarms {
+            at: now,
+            by: By { kind: ByKind::Server, name: CONSUMER.to_owned() },
+            consumer: CONSUMER,
+            samples: self.samples,
+            entries: self.entries,
+            listened_until,
+            conditions,
+            forgotten,
+            alarms,
+            dropped,
+            escalations,
+            notifications: changes.notifications,
+            bodies: changes.bodies,
+        };
+        parts.journal.write(write).await?;
+        self.written_at = now;
+        self.is_asked = false;
+        Ok(changes.attempts)
+    }
+}
+
+/// Where a consumer begins that was never there: with what is still to come. What was before wakes
+/// nobody.
+async fn newest(parts: &Parts) -> Result<(i64, i64), WatchError> {
+    let counters = parts.samples.read(SamplesReader::counters).await?;
+    let head = parts.journal.watch().borrow().head;
+    Ok((i64::try_from(counters.feed).unwrap_or(i64::MAX), head))
+}
+
+/// Says what of the registry is not watched.
+fn tell_of_plan(desk: &Desk) {
+    let plan = desk.plan();
+    for (rule, section) in &plan.underived {
+        warn!(%rule, %section, "alarm rule cannot watch a section whose flow a formula makes");
+    }
+    for rule in &plan.unbuilt {
+        warn!(%rule, "alarm rule is of a kind that is not evaluated yet");
+    }
+    info!(conditions = plan.conditions.len(), stations = plan.stations.len(), "keeping watch");
+}
+
+/// What an operator would write in the logbook.
+fn tell_of(changes: &Changes, metrics: &Metrics) {
+    metrics.stray_receipts.inc_by(changes.strays);
+    for body in &changes.bodies {
+        if let Body::AlarmChanged(changed) = body {
+            metrics.alarm_steps.with_label_values(&[changed.what.word()]).inc();
+            let (alarm, what, subject) = (changed.alarm, changed.what, &changed.subject);
+            info!(%alarm, %what, %subject, rule = %changed.rule, "alarm changed");
+        } else if let Body::MessageChanged(changed) = body {
+            metrics.message_steps.with_label_values(&[changed.state.word()]).inc();
+        } else if let Body::EscalationNoted { what, alarm } = body {
+            match what {
+                EscalationNote::LadderEnded => {
+                    warn!(%alarm, "ladder ended and nobody has taken the alarm on");
+                }
+                EscalationNote::RemindersEnded => {
+                    error!(%alarm, "reminders ended and nobody has taken the alarm on");
+                }
+                EscalationNote::NobodyReached => {
+                    error!(%alarm, "nobody of the ladder can be reached");
+                }
+            }
+        } else if let Body::BreachFound { rule, subject, .. } = body {
+            info!(%rule, %subject, "breach found that was over when it became known");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Alerting put together: its channels, its address for links, and whether the server listens.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alerting::{
+    desk::Surroundings,
+    metrics::Metrics,
+    shell::{
+        channel::Channel,
+        file::FileChannel,
+        outbox::Outbox,
+        watch::{self, Hears},
+    },
+    sms::URL_UNITS,
+};
+use model::{alarm::LinkToken, ids::ChannelId};
+use runtime::{admin::Readiness, clock::Clock, tasks::Stage};
+use tracing::warn;
+
+use super::Server;
+use crate::settings::{ChannelKind, Config, Part};
+
+impl Server<'_> {
+    pub(super) fn start_alerting(
+        &self,
+        stage: &Stage,
+        readiness: &Readiness,
+    ) -> anyhow::Result<()> {
+        let config = &self.settings.config;
+        let metrics = Metrics::new(&self.metrics)?;
+        let channels = channels(config, &self.clock);
+        let reserved = channels.iter().map(|(name, way)| (name.clone(), way.reserved())).collect();
+        let url = config.http.link_url().to_owned();
+        if url.len() > URL_UNITS {
+            warn!(url, longest = URL_UNITS, "address for links is too long: messages go without");
+        }
+        let outbox = Outbox::start(channels, metrics.clone(), stage);
+        let parts = watch::Parts {
+            samples: self.store.samples().clone(),
+            journal: self.store.journal().clone(),
+            clock: Arc::clone(&self.clock),
+            metrics,
+            outbox,
+            surroundings: Surroundings { url, reserved, draw },
+            hears: hears(config, readiness),
+            readiness: readiness.condition("alerting"),
+        };
+        stage.spawn("alerting", watch::run(parts, stage.clone()));
+        Ok(())
+    }
+}
+
+fn channels(config: &Config, clock: &Arc<dyn Clock>) -> BTreeMap<ChannelId, Arc<dyn Channel>> {
+    let mut channels = BTreeMap::new();
+    for (name, kind) in &config.channels {
+        let channel: Arc<dyn Channel> = match kind {
+            ChannelKind::File { path } => {
+                Arc::new(FileChannel::new(path.clone(), Arc::clone(clock)))
+            }
+            ChannelKind::Kannel => {
+                warn!(channel = %name, "this kind of channel is not built yet: it reaches nobody");
+                continue;
+            }
+        };
+        channels.insert(name.clone(), channel);
+    }
+    channels
+}
+
+/// Whether the server hears what agents send. Where another process ingests, nobody here can tell.
+fn hears(config: &Config, readiness: &Readiness) -> Hears {
+    let is_ingesting = config.roles.contains(&Part::Ingest);
+    let readiness = readiness.clone();
+    Arc::new(move || !is_ingesting || readiness.is_met("broker").unwrap_or(false))
+}
+
+fn draw() -> Option<LinkToken> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(LinkToken(u64::from_be_bytes(bytes)))
+}
