@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 pub enum Role {
     /// Sees.
     Viewer,
-    /// On duty: sees people's names and numbers as well, and will handle alarms.
+    /// On duty: takes alarms on, and sees who was told, and people's names and numbers.
     Duty,
     /// Decides what becomes of refused input.
     Admin,

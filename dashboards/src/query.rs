@@ -1,5 +1,7 @@
 //! Parameters of a request: as they were written, and what they say once all are checked.
 
+pub mod alarms;
+
 use std::{fmt, str::FromStr};
 
 use model::{

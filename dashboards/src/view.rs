@@ -1,6 +1,7 @@
 //! Stored facts in the shape of an answer; nothing here is computed that the store does not hold.
 
 pub mod agent;
+pub mod alarm;
 pub mod quarantine;
 pub mod sample;
 pub mod station;

@@ -1,6 +1,7 @@
 //! The calls themselves: each reads what it needs, and hands it to a view.
 
 pub(crate) mod agents;
+pub(crate) mod alarms;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
 pub(crate) mod stations;

@@ -76,6 +76,7 @@ impl Table {
 
 fn table(parts: &Arc<Parts>) -> Table {
     let viewer = Rule::AtLeast(Role::Viewer);
+    let duty = Rule::AtLeast(Role::Duty);
     let admin = Rule::AtLeast(Role::Admin);
     let empty = OpenApiRouter::with_openapi(description());
     Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) }
@@ -83,6 +84,10 @@ fn table(parts: &Arc<Parts>) -> Table {
         .add(viewer, routes!(calls::stations::one))
         .add(viewer, routes!(calls::verdicts::list))
         .add(viewer, routes!(calls::samples::list))
+        .add(viewer, routes!(calls::alarms::list))
+        .add(viewer, routes!(calls::alarms::one))
+        .add(duty, routes!(calls::alarms::acknowledge))
+        .add(duty, routes!(calls::alarms::notifications))
         .add(viewer, routes!(calls::agents::list))
         .add(viewer, routes!(calls::quarantine::list))
         .add(admin, routes!(calls::quarantine::replay))

@@ -1,5 +1,7 @@
 //! The API as a caller sees it, over a real store in a folder of its own.
 
+mod alarms;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -280,7 +282,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
 fn every_route_asks_for_its_role_and_for_a_good_token() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 9);
+        assert_eq!(rows.len(), 13);
         for row in rows {
             let path = row
                 .path

@@ -1,0 +1,270 @@
+//! Alarms and messages as the API shows them: what is stored of them, read and not computed.
+
+use model::{
+    alarm::{AlarmState, Subject},
+    quantity::Decimal,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use store::{AlarmFacts, AlarmPage, NotificationFacts, NotificationPage};
+use utoipa::ToSchema;
+
+use crate::number::Exact;
+
+/// An alarm: one episode of one rule at one section or gauge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Alarm)]
+#[expect(clippy::struct_excessive_bools, reason = "the interface has each by its name")]
+pub struct AlarmView {
+    /// Its id.
+    #[schema(example = "1fdd2eb4eab75feabebb49300c04ad90")]
+    pub id: String,
+    /// The station.
+    pub station: String,
+    /// The river reach that it speaks of, if it does.
+    pub section: Option<String>,
+    /// The gauge that it speaks of, if it does.
+    pub gauge: Option<String>,
+    /// The rule that raises it.
+    pub rule: String,
+    /// `blue`, `yellow`, `orange` or `red`.
+    pub severity: String,
+    /// Whether it is practice.
+    pub drill: bool,
+    /// `pending`, `unacknowledged`, `acknowledged`, `cleared_unacknowledged`, `normal`, `shelved`,
+    /// `suppressed` or `out_of_service`.
+    pub state: String,
+    /// Whether its condition holds and it was raised.
+    pub active: bool,
+    /// Whether somebody took it on.
+    pub acknowledged: bool,
+    /// How often it has changed: what an acknowledgement names.
+    pub version: u32,
+    /// When its condition began to hold: by the meters, or by the server's receipts of a silence.
+    #[schema(value_type = String, format = DateTime)]
+    pub began_at: Timestamp,
+    /// When it was raised.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub raised_at: Option<Timestamp>,
+    /// When somebody took it on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub acknowledged_at: Option<Timestamp>,
+    /// Who did: a token, or a contact.
+    pub acknowledged_by: Option<String>,
+    /// When its condition ended, or its rule was gone.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub cleared_at: Option<Timestamp>,
+    /// What was released when it was raised, m³/s.
+    #[schema(value_type = Option<f64>, example = 0.41)]
+    pub released: Option<Exact>,
+    /// `lower` where an outlet was missing, so that at least this much was.
+    pub bound: Option<String>,
+    /// What had to be released then, m³/s.
+    #[schema(value_type = Option<f64>, example = 0.5)]
+    pub required: Option<Exact>,
+}
+
+/// An alarm with all that happened to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AlarmWithTimeline)]
+pub struct AlarmTimelineView {
+    /// What it is.
+    #[serde(flatten)]
+    pub alarm: AlarmView,
+    /// What happened, in order.
+    pub timeline: Vec<TransitionView>,
+}
+
+/// A step in the life of an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlarmStep)]
+pub struct TransitionView {
+    /// The alarm's version from then on.
+    pub version: u32,
+    /// `pending`, `raised`, `acknowledged`, `cleared`, `withdrawn` or `superseded`.
+    pub what: String,
+    /// When it happened: at the river, or for what a person does, when that was done.
+    #[schema(value_type = String, format = DateTime)]
+    pub event_at: Timestamp,
+    /// When it was found out.
+    #[schema(value_type = String, format = DateTime)]
+    pub detected_at: Timestamp,
+    /// Who did it, for what a person does.
+    pub by: Option<String>,
+}
+
+/// A page of alarms, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Alarms)]
+pub struct AlarmsView {
+    /// The alarms.
+    pub alarms: Vec<AlarmView>,
+    /// `cursor` of the next page; null at the end.
+    #[schema(required = true)]
+    pub next: Option<String>,
+}
+
+/// A message to one person by one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Notification)]
+pub struct NotificationView {
+    /// Its id, which the channel was given.
+    pub id: String,
+    /// The alarm that it speaks of.
+    pub alarm: String,
+    /// `raised`, `reminder` or `over`.
+    pub occasion: String,
+    /// Whom it tells: a contact of the registry.
+    pub recipient: String,
+    /// By which channel.
+    pub channel: String,
+    /// `owed`, `sent`, `delivered`, `failed` or `expired`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was owed.
+    #[schema(value_type = String, format = DateTime)]
+    pub owed_at: Timestamp,
+    /// When the channel took it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub sent_at: Option<Timestamp>,
+    /// When it arrived, failed or expired.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// What it says, with stars in the place of the key in its link.
+    pub text: String,
+}
+
+/// A page of messages, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Notifications)]
+pub struct NotificationsView {
+    /// The messages.
+    pub notifications: Vec<NotificationView>,
+    /// `cursor` of the next page; null at the end.
+    #[schema(required = true)]
+    pub next: Option<String>,
+}
+
+/// A stored alarm that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("alarm {id} cannot be read")]
+pub struct UnreadableAlarm {
+    id: String,
+    source: serde_json::Error,
+}
+
+#[derive(Deserialize)]
+struct Written<T> {
+    state: T,
+}
+
+/// What is read of an alarm's state (`docs/formats.md` §15).
+#[derive(Deserialize)]
+struct Life {
+    timeline: Vec<TransitionView>,
+}
+
+/// What is read of its facts.
+#[derive(Deserialize)]
+struct Said {
+    flow: Option<Flow>,
+}
+
+#[derive(Deserialize)]
+struct Flow {
+    point: Point,
+}
+
+#[derive(Deserialize)]
+struct Point {
+    released: i64,
+    bound: String,
+    required: Option<i64>,
+}
+
+impl AlarmView {
+    /// A stored alarm as it is shown.
+    pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
+        let row = &facts.row;
+        let said: Written<Said> = read(facts, &row.facts)?;
+        let point = said.state.flow.map(|flow| flow.point);
+        let exact = |ml: i64| Exact::new(Decimal { units: ml, decimals: 6 });
+        let (section, gauge) = match &row.subject {
+            Subject::Section { section, .. } => (Some(section.to_string()), None),
+            Subject::Gauge(gauge) => (None, Some(gauge.name.to_string())),
+        };
+        Ok(Self {
+            id: row.id.to_string(),
+            station: row.subject.station().to_string(),
+            section,
+            gauge,
+            rule: row.rule.to_string(),
+            severity: row.severity.word().to_owned(),
+            drill: row.is_drill,
+            state: row.state.word().to_owned(),
+            active: matches!(row.state, AlarmState::Unacknowledged | AlarmState::Acknowledged),
+            acknowledged: row.acknowledged_at.is_some(),
+            version: row.version,
+            began_at: row.began_at,
+            raised_at: row.raised_at,
+            acknowledged_at: row.acknowledged_at,
+            acknowledged_by: row.acknowledged_by.clone(),
+            cleared_at: row.cleared_at,
+            released: point.as_ref().map(|point| exact(point.released)),
+            bound: point
+                .as_ref()
+                .filter(|point| point.bound == "at_least")
+                .map(|_| "lower".to_owned()),
+            required: point.and_then(|point| point.required).map(exact),
+        })
+    }
+}
+
+impl AlarmTimelineView {
+    /// A stored alarm with its timeline.
+    pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
+        let life: Written<Life> = read(facts, &facts.row.bytes)?;
+        Ok(Self { alarm: AlarmView::of(facts)?, timeline: life.state.timeline })
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(facts: &AlarmFacts, text: &'a str) -> Result<T, UnreadableAlarm> {
+    let id = facts.row.id.to_string();
+    serde_json::from_str(text).map_err(|source| UnreadableAlarm { id, source })
+}
+
+impl AlarmsView {
+    /// A page as it is shown.
+    pub fn of(page: &AlarmPage) -> Result<Self, UnreadableAlarm> {
+        let alarms = page.alarms.iter().map(AlarmView::of).collect::<Result<_, _>>()?;
+        Ok(Self { alarms, next: page.next.map(|next| next.to_string()) })
+    }
+}
+
+impl NotificationView {
+    fn of(facts: &NotificationFacts) -> Self {
+        let row = &facts.row;
+        Self {
+            id: row.id.to_string(),
+            alarm: row.alarm.to_string(),
+            occasion: row.occasion.word().to_owned(),
+            recipient: row.contact.to_string(),
+            channel: row.channel.to_string(),
+            state: row.state.word().to_owned(),
+            attempts: row.attempts,
+            owed_at: row.owed_at,
+            sent_at: row.sent_at,
+            ended_at: row.ended_at,
+            text: row.text.clone(),
+        }
+    }
+}
+
+impl NotificationsView {
+    /// A page as it is shown.
+    pub fn of(page: &NotificationPage) -> Self {
+        let notifications = page.notifications.iter().map(NotificationView::of).collect();
+        Self { notifications, next: page.next.map(|next| next.to_string()) }
+    }
+}
