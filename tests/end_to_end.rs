@@ -2,6 +2,8 @@
 
 #[path = "end_to_end/ahead.rs"]
 mod ahead;
+#[path = "end_to_end/alarms.rs"]
+mod alarms;
 #[path = "end_to_end/anchors.rs"]
 mod anchors;
 #[path = "end_to_end/backlog.rs"]

@@ -14,7 +14,7 @@
 //!
 //! An acknowledgement ends all of this, and so does the alarm's end. Messages that no channel has
 //! taken are recalled. When the alarm is over, whoever a channel took a message for is told so,
-//! once, and nobody else.
+//! once, and nobody else; so is whoever may have been told when the process ended in between.
 //!
 //! The ladder is that of the moment when the alarm was raised; contacts and rotas are those of the
 //! moment of telling. What grows is bounded by the ladder: a message for each way of each person
@@ -120,6 +120,7 @@ impl Escalation {
             }
             Event::Acknowledged | Event::Over => {}
             Event::Sent(id) => self.reach(id, people, &mut effects),
+            Event::Doubted(id) => self.doubt(id, people, &mut effects),
             Event::Unreached(id) => self.pass_on(id, people, now, &mut effects),
         }
         if self.state.phase == Phase::Open {
@@ -250,6 +251,20 @@ impl Escalation {
             // tried in vain before, and taken after all
             person.is_lost = false;
         }
+        if is_first && self.state.phase == Phase::Over {
+            self.say_over(message.person, people, effects);
+        }
+    }
+
+    /// A message may have been taken: whom it is for counts as told, for the end of the alarm alone.
+    fn doubt(&mut self, id: NotificationId, people: People<'_>, effects: &mut Vec<Effect>) {
+        let Some(message) = self.state.waiting.iter().find(|message| message.id == id).cloned()
+        else {
+            return;
+        };
+        let Some(person) = self.state.people.get_mut(message.person) else { return };
+        let is_first = person.reached_by.is_none();
+        person.reached_by.get_or_insert(message.way);
         if is_first && self.state.phase == Phase::Over {
             self.say_over(message.person, people, effects);
         }

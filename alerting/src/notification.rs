@@ -180,6 +180,11 @@ impl Notification {
         self.state.attempts
     }
 
+    /// Whether an attempt is on its way.
+    pub const fn is_trying(&self) -> bool {
+        matches!(self.state.life, Life::Owed { is_trying: true, .. })
+    }
+
     /// When it wants a [`Event::Tick`].
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state.life {

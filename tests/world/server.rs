@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use crate::{
     api::Api,
     broker::{SERVER, password_file},
@@ -62,6 +64,31 @@ impl Server {
         let text = fs::read_to_string(self.settings()).expect("the settings");
         let text = text.replace("compliance = false", "compliance = true");
         fs::write(self.settings(), text).expect("the settings");
+    }
+
+    /// Has it raise alarms, and append messages to a file as channel `sms`; to be said before it
+    /// starts.
+    pub fn keep_watch(&self) {
+        let text = fs::read_to_string(self.settings()).expect("the settings");
+        let text = text.replace("alerting = false", "alerting = true");
+        let path = self.messages_file();
+        let channel = format!(
+            "\n[[channel]]\nname = \"sms\"\nkind = \"file\"\npath = \"{}\"\n",
+            path.display()
+        );
+        fs::write(self.settings(), text + &channel).expect("the settings");
+    }
+
+    /// Where its messages go.
+    pub fn messages_file(&self) -> PathBuf {
+        self.folder.join("messages.jsonl")
+    }
+
+    /// Every message that it has sent, in order.
+    pub fn messages(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.messages_file()).unwrap_or_default();
+        let whole = text.lines().filter(|line| line.ends_with('}'));
+        whole.map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
     /// Its registry file.

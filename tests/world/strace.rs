@@ -15,6 +15,7 @@ use crate::tool::tool;
 pub struct Strace {
     calls: &'static str,
     inject: Option<String>,
+    path: Option<PathBuf>,
     /// Where the calls are written.
     pub record: PathBuf,
 }
@@ -22,13 +23,24 @@ pub struct Strace {
 impl Strace {
     /// Records these calls (a list with commas).
     pub fn record(folder: &Path, label: &str, calls: &'static str) -> Self {
-        Self { calls, inject: None, record: folder.join(format!("{label}.strace")) }
+        Self { calls, inject: None, path: None, record: folder.join(format!("{label}.strace")) }
     }
 
     /// Kills, as `kill -9` does, before some thread's `n`-th of these calls.
     pub fn kill_at(folder: &Path, label: &str, calls: &'static str, n: u32) -> Self {
         let inject = format!("{calls}:signal=SIGKILL:when={n}");
         Self { inject: Some(inject), ..Self::record(folder, label, calls) }
+    }
+
+    /// The same, of calls on one file alone.
+    pub fn kill_at_file(
+        folder: &Path,
+        label: &str,
+        calls: &'static str,
+        n: u32,
+        path: &Path,
+    ) -> Self {
+        Self { path: Some(path.to_owned()), ..Self::kill_at(folder, label, calls, n) }
     }
 
     /// From some thread's `n`-th of these calls on the kernel is not asked: they give 0 and leave
@@ -57,6 +69,9 @@ impl Strace {
         traced.args(["-e", &format!("trace={}", self.calls)]);
         if let Some(inject) = &self.inject {
             traced.args(["-e", &format!("inject={inject}")]);
+        }
+        if let Some(path) = &self.path {
+            traced.arg("-P").arg(path);
         }
         traced.arg("-o").arg(&self.record).arg(command.get_program()).args(command.get_args());
         if let Some(folder) = command.get_current_dir() {

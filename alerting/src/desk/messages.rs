@@ -145,14 +145,15 @@ impl Desk {
         self.keep_message(row)
     }
 
-    /// Attempts that were on their way when the process ended are on their way no longer.
+    /// Attempts that were on their way when the process ended are on their way no longer, and made
+    /// again soon; whether their channel had taken them, nobody knows.
     pub fn forget_attempts(&mut self, now: Timestamp) {
         let was_trying = |(id, kept): (&NotificationId, &KeptMessage)| {
-            let is_owed = kept.machine.state() == NotificationState::Owed;
-            (is_owed && kept.machine.attempts() > 0).then_some(*id)
+            kept.machine.is_trying().then_some((*id, kept.row.alarm))
         };
-        let ids: Vec<NotificationId> = self.messages.iter().filter_map(was_trying).collect();
-        for id in ids {
+        let tried: Vec<_> = self.messages.iter().filter_map(was_trying).collect();
+        for (id, alarm) in tried {
+            self.tell_ladder(alarm, escalation::Event::Doubted(id), now);
             self.tell_message(id, Event::Refused(Fault::Transient), now);
         }
     }

@@ -322,6 +322,29 @@ fn a_message_that_nobody_needs_any_longer_is_not_sent() {
 }
 
 #[test]
+fn who_may_have_been_told_when_the_process_ended_is_told_of_the_end() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400; 20 flow 400");
+    assert_eq!(world.attempts.len(), 1);
+    world.desk.forget_attempts(at(21));
+    world.settle(at(21));
+    // it ends before the message is tried again
+    for (second, ml) in [(22, 600), (32, 600), (42, 600)] {
+        world.now = at(second);
+        world.flow(ml);
+    }
+    world.settle(at(42));
+    world.pass_to(at(43));
+    expect![[r#"
+        20 alarm raised → unacknowledged
+        20 to 138: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+        42 alarm cleared → cleared_unacknowledged
+        42 raised to zhang by sms: expired
+        42 to 138: 鹿鸣滩已恢复：下泄0.600，核定0.500m³/s，10:00至10:00不足。
+    "#]].assert_eq(&world.lines);
+}
+
+#[test]
 fn a_silence_is_raised_by_the_clock_and_cleared_by_data() {
     check(
         registry(),

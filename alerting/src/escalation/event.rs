@@ -36,6 +36,9 @@ pub enum Event {
     Over,
     /// A channel took this message.
     Sent(NotificationId),
+    /// Nobody knows whether a channel took this message, since the process ended meanwhile: whom it
+    /// is for may have been told.
+    Doubted(NotificationId),
     /// This message asks to be passed on.
     Unreached(NotificationId),
 }
