@@ -341,7 +341,8 @@ fn who_may_have_been_told_when_the_process_ended_is_told_of_the_end() {
         42 alarm cleared → cleared_unacknowledged
         42 raised to zhang by sms: expired
         42 to 138: 鹿鸣滩已恢复：下泄0.600，核定0.500m³/s，10:00至10:00不足。
-    "#]].assert_eq(&world.lines);
+    "#]]
+    .assert_eq(&world.lines);
 }
 
 #[test]
