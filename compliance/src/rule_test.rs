@@ -49,7 +49,7 @@ impl Case<'_> {
             return self.judge(span).verdict;
         }
         let hours: Vec<Verdict> =
-            period::hours(span).map(|hour| self.judge(hour).verdict).collect();
+            period::hours(span, &self.test.zone).map(|hour| self.judge(hour).verdict).collect();
         day(&hours, self.rule)
     }
 

@@ -103,7 +103,7 @@ impl<'a> Section<'a> {
         let is_same = |other: &Span| {
             self.demand_at(other.from).is_some_and(|demand| demand.rule.id == rule.id)
         };
-        Some(period::hours(day).filter(is_same).collect())
+        Some(period::hours(day, &self.station.zone).filter(is_same).collect())
     }
 
     /// What is demanded through `span`: of a stretch before a pause nothing.

@@ -181,6 +181,25 @@ impl Zone {
         at.plus_ms(-into_hour)
     }
 
+    /// The clock hour in which `at` falls here. Where clocks change by a part of an hour, it is cut
+    /// there.
+    pub fn hour_at(&self, at: Timestamp) -> Span {
+        let from = self.start_of_hour(at);
+        let to = from.plus_ms(HOUR_MS);
+        let minutes = |at: Timestamp| self.0.to_offset(at.to_jiff()).seconds().rem_euclid(3_600);
+        let moment = |change: jiff::Timestamp| Timestamp::clamped(change.as_millisecond());
+        let mut hour = Span { from, to };
+        if minutes(from) != minutes(at) {
+            let change = self.0.preceding(at.plus_ms(1).to_jiff()).next();
+            hour.from = change.map_or(from, |change| moment(change.timestamp()).max(from));
+        }
+        if minutes(to.plus_ms(-1)) != minutes(at) {
+            let change = self.0.following(at.to_jiff()).next();
+            hour.to = change.map_or(to, |change| moment(change.timestamp()).min(to));
+        }
+        hour
+    }
+
     /// The civil day in which `at` falls here.
     pub fn date_of(&self, at: Timestamp) -> jiff::civil::Date {
         at.to_jiff().to_zoned(self.0.clone()).date()
