@@ -1,8 +1,13 @@
 //! What commands ask of the store as a whole, each with the attempt in words.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use compliance::shell::court::CONSUMER;
+use model::registry::Registry;
 use store::{
-    GaugeFacts, Journal, JournalReader, RegistryInForce, Samples, SamplesReader, TokenRow,
+    GaugeFacts, Journal, JournalReader, RegistryInForce, Samples, SamplesReader, SectionRow,
+    TokenRow,
 };
 
 /// The registry in force, without which the command makes no sense.
@@ -20,4 +25,14 @@ pub(crate) fn tokens(journal: &Journal) -> anyhow::Result<Vec<TokenRow>> {
 /// Gauges that have samples.
 pub(crate) fn gauges(samples: &Samples) -> anyhow::Result<Vec<GaugeFacts>> {
     samples.read_blocking(SamplesReader::gauges).context("cannot list the gauges")
+}
+
+/// The registry by which closed hours were judged, and of which sections.
+pub(crate) fn judged(journal: &Journal) -> anyhow::Result<(Arc<Registry>, Vec<SectionRow>)> {
+    let read = |reader: &JournalReader| {
+        let (_samples, entry) = reader.consumer(CONSUMER)?.unwrap_or((0, 0));
+        let law = reader.registry_at(entry)?.map_or_else(Arc::default, |law| law.registry);
+        Ok((law, reader.sections()?))
+    };
+    journal.read_blocking(read).context("cannot read what was judged by which registry")
 }

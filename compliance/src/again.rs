@@ -1,4 +1,5 @@
-//! Stretches of closed time that are to be judged again, since something came that touched them.
+//! Stretches of closed time that are to be judged again, since something came that touched them
+//! or the law is another one.
 //!
 //! Each waits until the station has been quiet for a while, so that a backlog that arrives in a
 //! thousand batches is judged once.
@@ -85,9 +86,21 @@ impl Again {
         })
     }
 
-    /// The earliest one that is due.
+    /// The latest one that is due.
     pub fn due(&self, now: Timestamp) -> Option<Span> {
-        self.iter().find(|stretch| due_at(stretch) <= now).map(|stretch| stretch.span)
+        let due = self.iter().filter(|stretch| due_at(stretch) <= now);
+        due.last().map(|stretch| stretch.span)
+    }
+
+    /// What of it lies before `to`; whatever touched it did so at `now` or before.
+    #[must_use]
+    pub fn until(&self, to: Timestamp, now: Timestamp) -> Self {
+        let mut before = Self::default();
+        for AgainRow { span, first_at, last_at } in self.iter() {
+            let span = Span { to: span.to.min(to), ..span };
+            before.add(AgainRow { span, first_at: first_at.min(now), last_at: last_at.min(now) });
+        }
+        before
     }
 
     /// When the next one is due.

@@ -1,12 +1,15 @@
 //! What waits to be judged, section by section: open hours, hours to be closed, and closed hours
 //! that something late has touched.
 //!
-//! A section's time begins with the hour of its first sample. From there every hour is open until
-//! it is closed, one after another; what is closed is judged again only where something touched
-//! it. `begun`, `closed` and what is to be judged again are kept in the journal together with the
-//! position in the feed; the rest a start makes anew by judging every open hour once.
+//! A section's time begins with the first hour that is known well enough. From there every hour is
+//! open until it is closed, one after another; what is closed is judged again only where something
+//! touched it, or where the law is another one. `begun`, `closed` and what is to be judged again
+//! are kept in the journal together with the position in the feed; the rest a start makes anew by
+//! judging every open hour once.
 
-use std::collections::BTreeMap;
+mod case;
+
+use std::{collections::BTreeMap, ops::Bound};
 
 use model::{
     ids::SectionKey,
@@ -14,7 +17,13 @@ use model::{
     time::{HOUR_MS, Span, Timestamp},
 };
 
-use crate::again::{Again, PATIENCE_MS, QUIET_MS};
+use store::AgainRow;
+
+use self::case::{Case, Quiet};
+use crate::{
+    again::{Again, PATIENCE_MS, QUIET_MS},
+    law::Difference,
+};
 
 /// Between two judgements of an open hour.
 pub const OPEN_PERIOD_MS: i64 = 10_000;
@@ -29,37 +38,20 @@ pub const MAX_HOURS: usize = 24;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Docket {
     cases: BTreeMap<SectionKey, Case>,
+    /// Whose turn was last, of what is live and of what is closed.
+    turns: [Option<SectionKey>; 2],
 }
 
 /// What is kept of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The first hour that is judged.
+    /// The first hour that is judged; of a section that has not begun, the same as `closed`.
     pub begun: Timestamp,
     /// Every hour before is closed, apart from those to be judged again.
     pub closed: Timestamp,
-    /// Closed hours that are to be judged again.
+    /// Closed time to be judged again, and time before the first hour to be looked through for an
+    /// earlier one.
     pub again: Again,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Case {
-    kept: Kept,
-    /// Open hours that something has touched since they were judged.
-    touched: Option<Span>,
-    /// When open hours may be judged next.
-    open_at: Timestamp,
-    /// When it is to be looked at whether an hour can be closed.
-    close_at: Timestamp,
-    /// When nothing was coming any more that is older than hours wait: until then they are not
-    /// closed for their age, since a history comes in pieces.
-    quiet_at: Option<Quiet>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Quiet {
-    first_at: Timestamp,
-    at: Timestamp,
 }
 
 /// How far a section's data have come.
@@ -70,6 +62,9 @@ pub struct Come {
     /// From where on something may be on its way; the end of time where nothing is, its beginning
     /// where nobody knows.
     pub queued_from: Timestamp,
+    /// The first moment from [`Docket::looks_from`] on of which anything is known or was said;
+    /// the end of time where nothing is.
+    pub next: Timestamp,
 }
 
 /// Why hours are judged.
@@ -79,8 +74,19 @@ pub enum Why {
     Open,
     /// They are to be closed.
     Close,
-    /// They are closed, and something has touched them since.
+    /// They are closed, and something has touched them since, or the law has.
     Again,
+    /// They lie before the section's first hour: an earlier one is looked for.
+    Begin,
+}
+
+/// Which hearings are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Open hours, and those to be closed.
+    Live,
+    /// Closed ones too.
+    All,
 }
 
 /// Hours of one section to be judged.
@@ -88,6 +94,8 @@ pub enum Why {
 pub struct Hearing {
     /// Why.
     pub why: Why,
+    /// What is dealt with: from where its hours begin, or before, where nothing is, to their end.
+    pub span: Span,
     /// In order; at most [`MAX_HOURS`]. Those without a mandate are among them.
     pub hours: Vec<Span>,
 }
@@ -97,30 +105,53 @@ impl Hearing {
     pub fn is_full(&self) -> bool {
         self.hours.len() == MAX_HOURS
     }
+}
 
-    /// From the first hour to the last.
-    pub fn span(&self) -> Option<Span> {
-        Some(Span { from: self.hours.first()?.from, to: self.hours.last()?.to })
-    }
+/// What came of a hearing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Why it was.
+    pub why: Why,
+    /// What has been dealt with of it.
+    pub span: Span,
+    /// Whether there may be more of the same.
+    pub is_full: bool,
+    /// The section's first hour, as it has turned out.
+    pub begun: Timestamp,
+    /// Of a section that has not begun: the first open hour with which it may.
+    pub seen: Option<Timestamp>,
 }
 
 impl Docket {
     /// Goes on where the journal left off; every open hour is judged once.
     pub fn restored(kept: BTreeMap<SectionKey, Kept>, now: Timestamp) -> Self {
-        let cases = kept.into_iter().map(|(key, mut kept)| {
-            // Hours that a clock which was ahead has closed before their time are open again.
-            let ahead_ms = kept.closed.ms_since(now).max(0);
-            let hours = ahead_ms.div_euclid(HOUR_MS) + i64::from(ahead_ms % HOUR_MS > 0);
-            kept.closed = kept.closed.plus_ms(-hours * HOUR_MS).max(kept.begun);
-            let touched = Some(Span { from: kept.closed, to: now.plus_ms(HOUR_MS) });
-            (key, Case { kept, touched, open_at: now, close_at: now, quiet_at: None })
-        });
-        Self { cases: cases.collect() }
+        let cases = kept.into_iter().map(|(key, kept)| (key, Case::restored(kept, now)));
+        Self { cases: cases.collect(), turns: [None, None] }
+    }
+
+    /// The server's clock has gone back to `now`: goes on as a start does. Says of which sections
+    /// hours are open again.
+    pub fn set_back(&mut self, now: Timestamp) -> Vec<SectionKey> {
+        let mut open_again = Vec::new();
+        for (key, case) in &mut self.cases {
+            let before = case.kept.clone();
+            *case = Case::restored(before.clone(), now);
+            if case.kept != before {
+                open_again.push(key.clone());
+            }
+        }
+        open_again
     }
 
     /// What is to be kept of a section.
     pub fn kept(&self, key: &SectionKey) -> Option<&Kept> {
         self.cases.get(key).map(|case| &case.kept)
+    }
+
+    /// The first hour that is judged, be it provisionally; `None` while there is none.
+    pub fn first(&self, key: &SectionKey) -> Option<Timestamp> {
+        let case = self.cases.get(key)?;
+        if case.has_begun() { Some(case.kept.begun) } else { case.seen }
     }
 
     /// Samples of the station came whose moments lie in `span`: whatever they may touch is to be
@@ -130,47 +161,108 @@ impl Docket {
         let from = section.hour_of(span.from).from;
         let to = section.hour_of(span.to.plus_ms(reach_ms - 1)).to;
         let case = self.cases.entry(section.key()).or_insert_with(|| Case {
-            kept: Kept { begun: from, closed: from, again: Again::default() },
             touched: None,
-            open_at: now,
-            close_at: now,
-            quiet_at: None,
+            ..Case::restored(Kept { begun: from, closed: from, again: Again::default() }, now)
         });
         if to <= now.plus_ms(-CLOSE_LIMIT_MS) {
             let first_at = case.quiet_at.map_or(now, |quiet| quiet.first_at);
             let at = now.plus_ms(QUIET_MS).min(first_at.plus_ms(PATIENCE_MS));
             case.quiet_at = Some(Quiet { first_at, at });
         }
-        let Kept { begun, closed, again } = &mut case.kept;
-        let late_to = to.min(*closed);
-        if from < *begun {
-            // whatever lies between has never been judged
-            again.touch(Span { from, to: late_to.max(*begun) }, now);
-            *begun = from;
-        } else {
-            again.touch(Span { from, to: late_to }, now);
-        }
-        if to > *closed {
-            case.touch_open(Span { from: from.max(case.kept.closed), to });
+        let closed = case.kept.closed;
+        case.kept.again.touch(Span { from, to: to.min(closed) }, now);
+        if to > closed {
+            case.touch_open(Span { from: from.max(closed), to });
             case.close_at = case.close_at.min(now);
         }
     }
 
-    /// A section that is not judged any more is left alone, until the docket is made anew.
+    /// The law of a section is another one: what of its closed time may be judged otherwise is to
+    /// be judged again, and every open hour once.
+    pub fn amended(&mut self, section: &Section<'_>, difference: &Difference, now: Timestamp) {
+        let Some(case) = self.cases.get_mut(&section.key()) else { return };
+        let mut kept = case.kept.clone();
+        // where the zone is another one, hours begin at other moments
+        kept.begun = section.hour_of(kept.begun).from;
+        kept.closed = section.hour_of(kept.closed).from;
+        let until = section.hour_of(kept.begun).to.min(kept.closed);
+        let judged = difference.judged.iter().map(|span| (*span, kept.closed));
+        let begun = difference.begun.iter().map(|span| (*span, until));
+        for (span, until) in judged.chain(begun) {
+            // the law does not come in pieces: there is nothing to wait for
+            let first_at = now.plus_ms(-PATIENCE_MS);
+            let span = Span { to: span.to.min(until), ..span };
+            kept.again.add(AgainRow { span, first_at, last_at: now });
+        }
+        *case = Case { quiet_at: case.quiet_at, ..Case::restored(kept, now) };
+    }
+
+    /// Takes a section up that was left alone.
+    pub fn take_up(&mut self, key: SectionKey, kept: Kept, now: Timestamp) {
+        self.cases.entry(key).or_insert_with(|| Case::restored(kept, now));
+    }
+
+    /// A section that is not judged any more is left alone, until it is taken up again.
     pub fn withdraw(&mut self, key: &SectionKey) {
         self.cases.remove(key);
     }
 
-    /// Sections that something may be due for, at most `limit`.
-    pub fn due(&self, now: Timestamp, limit: usize) -> Vec<SectionKey> {
-        let is_due = |case: &Case| case.deadline().is_some_and(|deadline| deadline <= now);
-        let due = self.cases.iter().filter(|(_, case)| is_due(case));
-        due.map(|(key, _)| key.clone()).take(limit).collect()
+    /// Every section of which anything is kept.
+    pub fn keys(&self) -> impl Iterator<Item = &SectionKey> {
+        self.cases.keys()
+    }
+
+    /// Sections that something may be due for, at most `limit` for the sake of what is live and
+    /// `late` for the sake of what is closed, each in turn: none can keep another waiting.
+    pub fn due(&mut self, now: Timestamp, limit: usize, late: usize) -> Vec<(SectionKey, Load)> {
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let [live_turn, late_turn] = &self.turns;
+        let live = self.in_turn(live_turn.as_ref(), limit, |case| is_due(Some(case.live_at())));
+        let late = self.in_turn(late_turn.as_ref(), late, |case| is_due(case.late_at()));
+        self.turns = [live.last().or(live_turn.as_ref()), late.last().or(late_turn.as_ref())]
+            .map(Option::<&SectionKey>::cloned);
+        let mut due: BTreeMap<SectionKey, Load> =
+            live.into_iter().map(|key| (key, Load::Live)).collect();
+        due.extend(late.into_iter().map(|key| (key, Load::All)));
+        due.into_iter().collect()
+    }
+
+    /// Whether something closed is due.
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        self.cases.values().any(|case| case.late_at().is_some_and(|at| at <= now))
+    }
+
+    fn in_turn(
+        &self,
+        last: Option<&SectionKey>,
+        limit: usize,
+        is_due: impl Fn(&Case) -> bool,
+    ) -> Vec<SectionKey> {
+        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let until = last.map(|last| (Bound::Unbounded, Bound::Included(last)));
+        let rest = self.cases.range::<SectionKey, _>((after, Bound::Unbounded));
+        let first = until.map(|until| self.cases.range::<SectionKey, _>(until));
+        let all = rest.chain(first.into_iter().flatten());
+        all.filter(|(_, case)| is_due(case)).map(|(key, _)| key.clone()).take(limit).collect()
+    }
+
+    /// From where on it is to be found out what comes next, if that matters: stretches before the
+    /// first hour may be long and empty.
+    pub fn looks_from(&self, key: &SectionKey, load: Load) -> Option<Timestamp> {
+        let case = self.cases.get(key)?;
+        let search = case.before_begin().filter(|_| load == Load::All).map(|span| span.from);
+        search.or_else(|| Some(case.kept.closed).filter(|_| !case.has_begun()))
     }
 
     /// Which hours of a section are to be judged now. Closed hours come before open ones, so that
     /// what is told of an open day counts them.
-    pub fn hearings(&self, section: &Section<'_>, come: Come, now: Timestamp) -> Vec<Hearing> {
+    pub fn hearings(
+        &self,
+        section: &Section<'_>,
+        come: Come,
+        load: Load,
+        now: Timestamp,
+    ) -> Vec<Hearing> {
         let Some(case) = self.cases.get(&section.key()) else { return Vec::new() };
         let Kept { closed, again, .. } = &case.kept;
         let come_to = come.newest.min(come.queued_from);
@@ -178,38 +270,66 @@ impl Docket {
         let limit = if is_quiet { now.plus_ms(-CLOSE_LIMIT_MS) } else { Timestamp::MIN };
         let until = come_to.max(limit).min(now);
         let mut hearings = Vec::new();
-        if let Some(span) = again.due(now) {
-            hearings.push(hearing(Why::Again, section, span, Timestamp::MAX));
+        if load == Load::All {
+            let search = case.before_begin().filter(|_| case.search_at <= now);
+            if let Some(span) = search {
+                let hours = Span { from: come.next.max(span.from).min(span.to), ..span };
+                hearings.push(hearing(Why::Begin, section, (span, hours), now));
+            } else if let Some(span) = again.due(now).filter(|_| case.before_begin().is_none()) {
+                let last = Span { from: latest(section, span), to: span.to };
+                hearings.push(hearing(Why::Again, section, (last, last), now));
+            }
         }
-        let close = hearing(Why::Close, section, Span { from: *closed, to: until }, until);
-        let closed = close.span().map_or(*closed, |span| span.to);
+        let close = Span { from: *closed, to: until };
+        // what is empty before a section has begun is passed over at once
+        let skipped = if self.looks_from(&section.key(), load) == Some(*closed) {
+            section.hour_of(come.next.min(until)).from.max(*closed)
+        } else {
+            *closed
+        };
+        let close = hearing(Why::Close, section, (close, Span { from: skipped, to: until }), until);
+        let closed = close.span.to.max(*closed);
         hearings.push(close);
         if let Some(touched) = case.touched.filter(|_| case.open_at <= now) {
             let open = Span { from: touched.from.max(closed), to: touched.to.min(now.plus_ms(1)) };
-            hearings.push(hearing(Why::Open, section, open, Timestamp::MAX));
+            hearings.push(hearing(Why::Open, section, (open, open), Timestamp::MAX));
         }
-        hearings.retain(|hearing| !hearing.hours.is_empty());
+        hearings.retain(|hearing| hearing.span.from < hearing.span.to);
         hearings
     }
 
-    /// These hours have been judged.
-    pub fn heard(&mut self, key: &SectionKey, hearings: &[Hearing], now: Timestamp) {
+    /// The section's turn has come: when the next one is, as long as nothing more is known.
+    pub fn turned(&mut self, key: &SectionKey, now: Timestamp) {
         let Some(case) = self.cases.get_mut(key) else { return };
         case.quiet_at = case.quiet_at.filter(|quiet| quiet.at > now);
-        (case.close_at, case.open_at) =
-            (now.plus_ms(CLOSE_PERIOD_MS), case.open_at.max(now.plus_ms(OPEN_PERIOD_MS)));
+        case.close_at = now.plus_ms(CLOSE_PERIOD_MS);
+        case.open_at = case.open_at.max(now.plus_ms(OPEN_PERIOD_MS));
+    }
+
+    /// A hearing was held.
+    pub fn heard(&mut self, key: &SectionKey, heard: Heard, now: Timestamp) {
+        let Some(case) = self.cases.get_mut(key) else { return };
         let mut judged_to = case.kept.closed;
-        for hearing in hearings {
-            let Some(span) = hearing.span() else { continue };
-            match hearing.why {
-                Why::Again => case.kept.again.remove(span),
-                Why::Close => case.kept.closed = span.to,
-                Why::Open => judged_to = span.to,
+        match heard.why {
+            Why::Again => case.kept.again.remove(heard.span),
+            Why::Begin => {
+                case.kept.again.remove(heard.span);
+                let is_left = case.before_begin().is_some();
+                case.search_at = if is_left { now } else { now.plus_ms(OPEN_PERIOD_MS) };
             }
-            if hearing.is_full() {
-                (case.close_at, case.open_at) = (now, now);
+            Why::Close => {
+                case.kept.closed = heard.span.to;
+                case.seen = case.seen.filter(|seen| *seen >= heard.span.to);
+            }
+            Why::Open => {
+                judged_to = heard.span.to;
+                case.see(heard.seen);
             }
         }
+        if heard.is_full && matches!(heard.why, Why::Open | Why::Close) {
+            (case.close_at, case.open_at) = (now, now);
+        }
+        case.begins(heard, now);
         let from = case.kept.closed.max(judged_to);
         let left = |touched: Span| Span { from: touched.from.max(from), ..touched };
         case.touched =
@@ -217,28 +337,23 @@ impl Docket {
     }
 }
 
-impl Case {
-    fn touch_open(&mut self, span: Span) {
-        let touched = self.touched.map_or(span, |touched| Span {
-            from: touched.from.min(span.from),
-            to: touched.to.max(span.to),
-        });
-        self.touched = Some(touched);
-    }
-
-    fn deadline(&self) -> Option<Timestamp> {
-        let close = Some(self.close_at.max(self.kept.closed.plus_ms(HOUR_MS)));
-        let open = self.touched.map(|_| self.open_at);
-        let quiet = self.quiet_at.map(|quiet| quiet.at);
-        [close, open, quiet, self.kept.again.deadline()].into_iter().flatten().min()
-    }
+/// Where the last hours begin that are heard together: what is recent is looked at first.
+fn latest(section: &Section<'_>, span: Span) -> Timestamp {
+    let hours = i64::try_from(MAX_HOURS).unwrap_or(i64::MAX) - 1;
+    let from = section.hour_of(span.to.plus_ms(-1)).from;
+    section.hour_of(from.plus_ms(-hours * HOUR_MS).max(span.from)).from
 }
 
-/// The first hours of `span` that end by `until`.
-fn hearing(why: Why, section: &Section<'_>, span: Span, until: Timestamp) -> Hearing {
+/// The first hours of a span that end by `until`, and what is dealt with when they are.
+fn hearing(
+    why: Why,
+    section: &Section<'_>,
+    (whole, judged): (Span, Span),
+    until: Timestamp,
+) -> Hearing {
     let mut hours = Vec::new();
-    let mut from = span.from;
-    while from < span.to && hours.len() < MAX_HOURS {
+    let mut from = judged.from;
+    while from < judged.to && hours.len() < MAX_HOURS {
         let hour = section.hour_of(from);
         if hour.to > until {
             break;
@@ -246,7 +361,9 @@ fn hearing(why: Why, section: &Section<'_>, span: Span, until: Timestamp) -> Hea
         hours.push(hour);
         from = hour.to;
     }
-    Hearing { why, hours }
+    let from = hours.first().map_or(whole.from, |first| first.from.min(whole.from));
+    let to = hours.last().map_or(judged.from, |last| last.to);
+    Hearing { why, span: Span { from, to }, hours }
 }
 
 #[cfg(test)]

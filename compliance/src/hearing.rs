@@ -30,21 +30,21 @@ pub fn needed_from(section: &Section<'_>, source: &Source<'_>, from: Timestamp) 
     from.plus_ms(-section.lookback_ms().saturating_add(hold_ms(source.interval_ms)))
 }
 
-/// Judges a clock hour; `None` where no mandate is in force.
+/// Judges a clock hour; `None` where nothing is demanded.
 pub fn hour(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) -> Option<Judgement> {
-    let demand = section.demand_at(hour.from)?;
+    let demand = section.demand_in(hour)?;
     let judged = judge(section, evidence, hour, demand.rule);
     Some(Judgement::new(section.key(), (Length::Hour, hour), demand, judged))
 }
 
 /// Judges as much of an open hour as samples tell of. What is still missing may be on its way, so
-/// too little is never `short`; `None` where nothing of the hour is known or no mandate in force.
+/// too little is never `short`; `None` where nothing of the hour is known or demanded.
 pub fn hour_so_far(
     section: &Section<'_>,
     evidence: &[Evidence<'_>],
     hour: Span,
 ) -> Option<Judgement> {
-    let demand = section.demand_at(hour.from)?;
+    let demand = section.demand_in(hour)?;
     let ends = evidence.iter().filter_map(|outlet| {
         let last = outlet.samples.iter().rev().map(|(at, _)| *at).find(|at| *at < hour.to)?;
         Some(last.plus_ms(outlet.source.interval_ms))

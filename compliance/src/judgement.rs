@@ -136,6 +136,46 @@ impl Judgement {
     }
 }
 
+/// What was said of a period is taken back: under the law in force it is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Of which section.
+    pub section: SectionKey,
+    /// How long the period was.
+    pub by: Length,
+    /// The period.
+    pub span: Span,
+}
+
+impl Withdrawal {
+    /// Its canonical bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            v: u32,
+            station: &'a str,
+            section: &'a str,
+            by: &'static str,
+            from: Timestamp,
+            to: Timestamp,
+            verdict: Option<&'static str>,
+            because: &'static str,
+        }
+        let written = Written {
+            v: 1,
+            station: self.section.station.as_str(),
+            section: self.section.section.as_str(),
+            by: self.by.word(),
+            from: self.span.from,
+            to: self.span.to,
+            verdict: None,
+            because: "withdrawn",
+        };
+        // every key is a text and every value a number or a text: this cannot fail
+        serde_json::to_vec(&written).unwrap_or_default()
+    }
+}
+
 /// What a day needs of the bytes of its hours: what each is, and its sums.
 pub fn read(bytes: &[u8]) -> Result<(Option<Verdict>, Weight), ReadError> {
     #[derive(Deserialize)]
@@ -330,6 +370,14 @@ mod tests {
         };
         expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"below_for","below_for_ms":1800000,"factor":"1","required":null,"observed":null,"bound":null,"coverage":null,"deficit_m3":"0","hours":{"met":2,"short":1,"exempt":0,"indeterminate":0},"sums":{"length":"0","whole":"0","whole_water":"0","held":"0","held_water":"0","covered":"0","partly_covered":"0","required":"0","deficit":"0"}}"#]]
         .assert_eq(&text(&day));
+    }
+
+    #[test]
+    fn a_withdrawal_has_one_spelling_for_ever() {
+        let Judgement { section, by, span, .. } = judgement(Statistic::HourlyMean, Length::Hour);
+        let bytes = Withdrawal { section, by, span }.bytes();
+        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"hour","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"withdrawn"}"#]]
+        .assert_eq(&String::from_utf8(bytes).unwrap());
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! What waits and performs: the consumer of the feed that has sections judged.
 
+mod amend;
 pub mod court;
 mod evidence;
+mod hear;

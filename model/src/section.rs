@@ -66,11 +66,34 @@ impl<'a> Section<'a> {
         Self::judged_at(registry, &key.station).find(|section| *section.id == key.section)
     }
 
+    /// The section with this key as far as anything can be said of it, be it that nothing is
+    /// demanded any more; `None` where its station is unknown or out of service, or where an
+    /// outlet's flow is not derived yet: what was said of it then stands.
+    pub fn of(registry: &'a Registry, key: &'a SectionKey) -> Option<Self> {
+        let station = registry.stations.get(&key.station)?;
+        let section = Self { station, id: &key.section, rules: &registry.rules };
+        section.is_derived().then_some(section)
+    }
+
     fn is_judged(&self) -> bool {
+        self.is_derived() && self.has_mandates()
+    }
+
+    fn is_derived(&self) -> bool {
         let mut outlets = self.station.outlets.values().filter(|outlet| outlet.section == *self.id);
         self.station.status != StationStatus::Exited
-            && self.station.mandates.iter().any(|mandate| mandate.section == *self.id)
             && outlets.all(|outlet| matches!(outlet.flow, OutletFlow::Gauge(_)))
+    }
+
+    /// Whether anything was, is or will be demanded of it.
+    pub fn has_mandates(&self) -> bool {
+        self.mandates().next().is_some()
+    }
+
+    /// Its mandates, by their first day.
+    pub fn mandates(&self) -> impl Iterator<Item = &'a Mandate> {
+        let id = self.id;
+        self.station.mandates.iter().filter(move |mandate| mandate.section == *id)
     }
 
     /// Its key.
@@ -88,6 +111,27 @@ impl<'a> Section<'a> {
         let mandate = self.station.mandate_at(self.id, self.station.zone.date_of(at))?;
         let rule = self.rules.get(&mandate.rule)?;
         Some(Demand { mandate, rule })
+    }
+
+    /// What is demanded in this hour; `None` while no mandate is in force, or no outlet counts
+    /// through which it could be released.
+    pub fn demand_in(&self, hour: Span) -> Option<Demand<'a>> {
+        let demand = self.demand_at(hour.from)?;
+        let counts =
+            |source: &Source<'_>| source.in_force.from < hour.to && hour.from < source.in_force.to;
+        self.sources().iter().any(counts).then_some(demand)
+    }
+
+    /// The rule that says whether an hour is known well enough for the section to begin with it:
+    /// the one in force, else that of the next mandate, else that of the last.
+    pub fn rule_to_begin(&self, at: Timestamp) -> Option<&'a RuleProfile> {
+        if let Some(demand) = self.demand_at(at) {
+            return Some(demand.rule);
+        }
+        let date = self.station.zone.date_of(at);
+        let next = self.mandates().filter(|mandate| mandate.from > date).min_by_key(|m| m.from);
+        let mandate = next.or_else(|| self.mandates().max_by_key(|mandate| mandate.from))?;
+        self.rules.get(&mandate.rule)
     }
 
     /// The clock hour in which `at` falls.

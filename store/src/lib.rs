@@ -54,4 +54,6 @@ pub use shell::{
     TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder, restore, verify,
 };
 pub use token::{TokenRow, TokenText};
-pub use verdicts::{AgainRow, NewVerdict, SectionRow, VerdictRow, VerdictsQuery};
+pub use verdicts::{
+    AgainRow, GivenPeriod, NewVerdict, SectionRow, VerdictKind, VerdictRow, VerdictsQuery,
+};

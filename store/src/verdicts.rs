@@ -41,12 +41,23 @@ pub struct NewVerdict {
     pub span: Span,
     /// What it is; `None`: it has no verdict of its own.
     pub verdict: Option<Verdict>,
-    /// Whether the period is open, so that this is provisional and is overwritten.
-    pub is_open: bool,
+    /// Whether it is said for good.
+    pub kind: VerdictKind,
     /// Whether it comes after the close of its month.
     pub is_late: bool,
     /// The judgement (`docs/formats.md` §10).
     pub bytes: Vec<u8>,
+}
+
+/// Whether a verdict is said for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VerdictKind {
+    /// The period is open: it is overwritten.
+    Provisional,
+    /// The period is closed: it becomes a version, if it differs from the newest.
+    Closed,
+    /// It takes back what was said of a closed period that is none any more.
+    Withdrawn,
 }
 
 /// A period's verdict.
@@ -60,6 +71,8 @@ pub struct VerdictRow {
     pub version: u32,
     /// What it is; `None`: it has no verdict of its own.
     pub verdict: Option<Verdict>,
+    /// Whether it only takes back what was said of a period that is none any more.
+    pub is_withdrawn: bool,
     /// When it was judged.
     pub judged_at: Timestamp,
     /// Whether that was after the close of its month.
@@ -68,6 +81,15 @@ pub struct VerdictRow {
     pub entry: Option<i64>,
     /// The judgement.
     pub bytes: Vec<u8>,
+}
+
+/// A closed period whose newest version stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenPeriod {
+    /// How long the period is.
+    pub by: Length,
+    /// The period.
+    pub span: Span,
 }
 
 /// Which verdicts of a section to read.

@@ -108,4 +108,21 @@ fn hours_of_a_past_day_are_judged_closed_and_named_in_the_journal() {
     );
     let said = world.server.command(&["verify"]).success();
     assert!(said.contains("0 findings") && !said.contains(" 0 verdicts"), "{said}");
+    // the bureau finds that the document says another number
+    let right = REGISTRY.replace("flow = 1.2 }", "flow = 1.199999 }");
+    std::fs::write(world.server.registry_file(), right).expect("a registry file");
+    let file = world.server.registry_file().display().to_string();
+    let tried = world.server.command(&["registry", "import", &file, "--dry-run"]).success();
+    assert!(tried.contains("closed hours of 1 sections are judged again"), "{tried}");
+    world.server.import_registry();
+    let second = wait::until("what is closed is judged again", 3 * PATIENCE, || {
+        let hours = verdicts(&world, "by=hour&versions=all");
+        let of_fourth = |hour: &&Value| hour["from"] == json!(begin.plus_ms(3 * 60 * MINUTE));
+        let versions: Vec<Value> = hours.iter().filter(of_fourth).cloned().collect();
+        if versions.len() == 2 { Ok(versions) } else { Err(format!("{versions:?}")) }
+    });
+    let words: Vec<&Value> = second.iter().map(|version| &version["verdict"]).collect();
+    assert_eq!(words, [&json!("short"), &json!("met")]);
+    let said = world.server.command(&["verify"]).success();
+    assert!(said.contains("0 findings"), "{said}");
 }

@@ -125,6 +125,12 @@ impl Law {
             plus(before[place], next, rest)
         };
         let between = |a: i64, b: i64| plus(until(b), until(a), -1);
+        // the section begins with the first hour of which enough is known; before it nothing is said
+        let is_known = |hour: &i64| {
+            let sums = between(*hour, *hour + HOUR);
+            sums.partly * 1_000_000 >= self.millionths("hour_coverage") * sums.length
+        };
+        let begun = (from..to).step_by(3_600).find(is_known).unwrap_or(to);
         let (mut judged, mut day, mut named) = (Vec::new(), Vec::new(), from);
         for hour in (from..to).step_by(3_600) {
             let place = usize::try_from((hour - base) / STEP).unwrap();
@@ -140,7 +146,7 @@ impl Law {
                 }
                 _ => self.known(self.ran_low(&steps, place), between(hour, hour + HOUR)),
             };
-            if !verdict.is_empty() {
+            if !verdict.is_empty() && hour >= begun {
                 judged.push((false, hour, verdict));
             }
             day.push(verdict);
@@ -152,7 +158,9 @@ impl Law {
                     }
                     _ => self.day(&day),
                 };
-                judged.push((true, named, verdict));
+                if named >= begun {
+                    judged.push((true, named, verdict));
+                }
                 (named, day) = (hour + HOUR, Vec::new());
             }
         }

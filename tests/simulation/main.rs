@@ -197,7 +197,13 @@ fn compare(
             );
         }
     }
-    for (is_day, at, verdict) in law.judge(readings, from, to) {
+    let judged = law.judge(readings, from, to);
+    let first = judged.first().map_or(to, |(_, at, _)| *at);
+    assert!(
+        found.keys().all(|(_, at)| *at >= first.min(to)),
+        "seed {seed}: something was judged before enough was known\n{text}"
+    );
+    for (is_day, at, verdict) in judged {
         let row = found.get(&(is_day, at)).copied();
         let when = Timestamp::clamped(at * 1_000);
         let is_so = row.is_some_and(|(version, word)| version > 0 && word == verdict);

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{by, open, open_existing, warn};
+use compliance::law::{Extent, closed_again};
+
+use super::{Opened, by, open, open_existing, warn};
 use crate::{
     failure::Ended,
     output::{say, say_text},
@@ -15,6 +17,8 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
     let found = RegistryFile::read(file)?;
     let opened = open(config)?;
     warn(&found.warnings(&opened.config.channel_names()));
+    // asked first: a server that runs beside may take the file up at once
+    let judged = judged_again(&opened, &found)?;
     let imported = found.import(
         (opened.store.samples(), opened.store.journal()),
         opened.now,
@@ -24,6 +28,9 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
     opened.store.close();
     for change in &imported.changes {
         say(change)?;
+    }
+    if let Some(judged) = judged.filter(|_| !imported.changes.is_empty()) {
+        say(&judged)?;
     }
     say(match (imported.changes.is_empty(), dry_run) {
         (true, _) => "nothing changes",
@@ -46,6 +53,7 @@ pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
 pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
     let found = RegistryFile::read(file)?;
     let opened = open_existing(config)?;
+    let judged = judged_again(&opened, &found)?;
     let changes = found
         .import((opened.store.samples(), opened.store.journal()), opened.now, by(), true)?
         .changes;
@@ -53,8 +61,19 @@ pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
     for change in &changes {
         say(change)?;
     }
-    if changes.is_empty() {
-        say("nothing changes")?;
+    match judged.filter(|_| !changes.is_empty()) {
+        Some(judged) => say(&judged)?,
+        None if changes.is_empty() => say("nothing changes")?,
+        None => {}
     }
     Ok(Ended::Done)
+}
+
+/// What a file does to the past, in words; `None` where it does nothing to it.
+fn judged_again(opened: &Opened, found: &RegistryFile) -> anyhow::Result<Option<String>> {
+    let (law, sections) = stored::judged(opened.store.journal())?;
+    let Extent { hours, sections } = closed_again(&law, &found.registry, &sections);
+    Ok((hours > 0).then(|| {
+        format!("{hours} closed hours of {sections} sections are judged again in the background")
+    }))
 }

@@ -34,7 +34,8 @@ fn number(at: Timestamp) -> i64 {
     at.ms_since(hour(0)) / HOUR_MS
 }
 
-const NOTHING: Come = Come { newest: Timestamp::MIN, queued_from: Timestamp::MAX };
+const NOTHING: Come =
+    Come { newest: Timestamp::MIN, queued_from: Timestamp::MAX, next: Timestamp::MAX };
 
 /// Hearings as text: «close 0..2».
 fn shown(hearings: &[Hearing]) -> String {
@@ -43,9 +44,9 @@ fn shown(hearings: &[Hearing]) -> String {
             Why::Open => "open",
             Why::Close => "close",
             Why::Again => "again",
+            Why::Begin => "begin",
         };
-        let span = hearing.span().unwrap();
-        format!("{word} {}..{}", number(span.from), number(span.to))
+        format!("{word} {}..{}", number(hearing.span.from), number(hearing.span.to))
     };
     hearings.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -53,11 +54,13 @@ fn shown(hearings: &[Hearing]) -> String {
 struct Court {
     registry: Registry,
     docket: Docket,
+    /// Hours that are known well enough to begin with.
+    known: BTreeSet<i64>,
 }
 
 impl Court {
     fn new() -> Self {
-        Self { registry: registry(), docket: Docket::default() }
+        Self { registry: registry(), docket: Docket::default(), known: BTreeSet::new() }
     }
 
     fn section(&self) -> Section<'_> {
@@ -69,16 +72,47 @@ impl Court {
         let registry = self.registry.clone();
         let section = Section::judged(&registry).next().expect("a section");
         self.docket.fed(&section, span, now);
+        // whatever came stands for the hour in which it begins
+        self.known.insert(number(section.hour_of(from).from));
     }
 
     fn hear(&mut self, come: Come, now: Timestamp) -> Vec<Hearing> {
         let key = self.section().key();
-        if !self.docket.due(now, 8).contains(&key) {
-            return Vec::new();
+        let Some((_, load)) = self.docket.due(now, 8, 8).pop() else { return Vec::new() };
+        let next = self.docket.looks_from(&key, load).map_or(Timestamp::MAX, |from| {
+            let later = self.known.range(number(from)..).next();
+            later.map_or(Timestamp::MAX, |number| hour(*number))
+        });
+        let hearings = self.docket.hearings(&self.section(), Come { next, ..come }, load, now);
+        self.docket.turned(&key, now);
+        let mut shown = Vec::new();
+        for hearing in hearings {
+            let heard = self.heard(&hearing, now);
+            self.docket.heard(&key, heard, now);
+            shown.push(Hearing { span: heard.span, ..hearing });
         }
-        let hearings = self.docket.hearings(&self.section(), come, now);
-        self.docket.heard(&key, &hearings, now);
-        hearings
+        shown
+    }
+
+    /// What the judge would find who knows which hours are known well enough.
+    fn heard(&self, hearing: &Hearing, now: Timestamp) -> Heard {
+        let Hearing { why, mut span, .. } = *hearing;
+        let Kept { mut begun, closed, .. } =
+            self.docket.kept(&self.section().key()).unwrap().clone();
+        let is_known = |hour: &&Span| self.known.contains(&number(hour.from));
+        let known = hearing.hours.iter().find(is_known);
+        let mut is_full = hearing.is_full();
+        let mut seen = None;
+        match (why, known) {
+            (Why::Begin, Some(hour)) => (begun, span.to, is_full) = (hour.from, hour.to, false),
+            (Why::Close, _) if begun == closed => begun = known.map_or(span.to, |hour| hour.from),
+            (Why::Open, _) => {
+                let may = |hour: &&Span| is_known(hour) || hour.to > now;
+                seen = hearing.hours.iter().find(may).map(|hour| hour.from);
+            }
+            (Why::Begin | Why::Close | Why::Again, _) => {}
+        }
+        Heard { why, span, is_full, begun, seen }
     }
 }
 
@@ -104,12 +138,12 @@ fn what_is_queued_holds_an_hour_open_a_day_at_most() {
     let mut court = Court::new();
     court.fed(hour(0), 1, hour(0));
     court.fed(hour(3), 1, hour(3));
-    let queued = Come { newest: hour(3), queued_from: hour(1).plus_ms(1) };
+    let queued = Come { newest: hour(3), queued_from: hour(1).plus_ms(1), ..NOTHING };
     assert_eq!(shown(&court.hear(queued, hour(3))), "close 0..1, open 1..4");
     let unknown = Come { queued_from: Timestamp::MIN, ..queued };
     assert_eq!(shown(&court.hear(unknown, hour(24))), "");
     assert_eq!(shown(&court.hear(unknown, hour(26))), "close 1..2");
-    let all_there = Come { newest: hour(26), queued_from: Timestamp::MAX };
+    let all_there = Come { newest: hour(26), ..NOTHING };
     assert_eq!(shown(&court.hear(all_there, hour(26).plus_ms(60_000))), "close 2..26");
 }
 
@@ -151,11 +185,15 @@ fn history_that_comes_later_is_judged_from_its_first_hour_to_what_was_known() {
     let come = Come { newest: hour(100), ..NOTHING };
     assert_eq!(shown(&court.hear(come, hour(100))), "open 100..101");
     court.fed(hour(2), 1, hour(100).plus_ms(1_000));
-    let later = hour(100).plus_ms(100_000);
-    for slice in ["again 2..26", "again 26..50", "again 50..74", "again 74..98", "again 98..100"] {
-        assert_eq!(shown(&court.hear(come, later)), slice);
+    let later = hour(100).plus_ms(2_000);
+    assert_eq!(shown(&court.hear(come, later)), "begin 2..3", "where it begins is known at once");
+    assert_eq!(shown(&court.hear(come, later.plus_ms(59_000))), "");
+    // what is recent is looked at first
+    let quiet = hour(100).plus_ms(200_000);
+    for slice in ["again 76..100", "again 52..76", "again 28..52", "again 4..28", "again 3..4"] {
+        assert_eq!(shown(&court.hear(come, quiet)), slice);
     }
-    assert_eq!(shown(&court.hear(come, later)), "");
+    assert_eq!(shown(&court.hear(come, quiet)), "");
 }
 
 #[test]
@@ -249,7 +287,7 @@ proptest! {
             let queued_from = queued.map_or(Timestamp::MIN, |minutes| {
                 if minutes == 0 { Timestamp::MAX } else { now.plus_ms(-minutes * 60_000) }
             });
-            for hearing in court.hear(Come { newest, queued_from }, now) {
+            for hearing in court.hear(Come { newest, queued_from, ..NOTHING }, now) {
                 for hour in &hearing.hours {
                     judged.insert(number(hour.from), now);
                     let limit = now.plus_ms(-CLOSE_LIMIT_MS).max(newest.min(queued_from)).min(now);

@@ -11,25 +11,19 @@ use std::{
 
 use model::{
     fault::Chain,
-    ids::{GaugeId, SectionKey, StationId},
+    ids::{SectionKey, StationId},
     registry::Registry,
-    section::{Section, Source},
+    section::Section,
     time::{Span, Timestamp},
-    verdict::Length,
 };
 use runtime::{clock::Clock, tasks::Stage};
-use store::{
-    By, ByKind, Journal, JournalReader, NewVerdict, RegistryInForce, Samples, SectionRow,
-    SetVerdicts, StoreError, VerdictsQuery,
-};
+use store::{By, ByKind, Journal, NewVerdict, Samples, SectionRow, SetVerdicts, StoreError};
 use tracing::{info, warn};
 
-use super::evidence;
+use super::amend::lawful;
 use crate::{
     again::Again,
-    docket::{Docket, Hearing, Kept, Why},
-    hearing::{self, Evidence, JudgedHour},
-    judgement::{self, Judgement},
+    docket::{Docket, Heard, Kept},
     metrics::Metrics,
 };
 
@@ -39,12 +33,18 @@ const PERIOD: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(10);
 /// Feed rows that are taken up at once.
 const ROWS: usize = 4_096;
-/// Sections that are heard in one pass.
+/// Sections of which open hours, or those to be closed, are heard in one pass.
 const SECTIONS: usize = 16;
+/// Sections of which closed hours are: a registry may have years of them judged again, and what
+/// is live does not wait for that.
+const LATE_SECTIONS: usize = 2;
+/// By how much the clock must go back to be believed.
+const STEP_MS: i64 = 1_000;
 /// A position alone is written so often, while nothing is judged.
 const POSITION_PERIOD_MS: i64 = 10_000;
-/// Whose position it is.
-const CONSUMER: &str = "compliance";
+/// Whose positions they are: in the feed of samples, and the entry of the registry by which all
+/// that is closed was judged.
+pub const CONSUMER: &str = "compliance";
 
 /// What the consumer is made of.
 #[derive(Debug)]
@@ -99,12 +99,12 @@ impl Consumer {
     pub async fn pass(&mut self) -> Result<bool, StoreError> {
         let Self { parts, court } = self;
         let known = parts.journal.watch().borrow().registry.clone();
-        let entry = known.as_ref().map(|known| known.entry);
-        // Another registry may judge other sections, by other rules.
-        let mut open = match court.take().filter(|court| court.entry == entry) {
+        let entry = known.as_ref().map_or(0, |known| known.entry);
+        let open = match court.take() {
             Some(open) => open,
-            None => Court::open(parts, known).await?,
+            None => Court::open(parts).await?,
         };
+        let mut open = if open.entry == entry { open } else { open.amended(parts, known).await? };
         let has_more = open.pass(parts).await?;
         *court = Some(open);
         Ok(has_more)
@@ -113,54 +113,66 @@ impl Consumer {
 
 /// What is known between two passes; all of it can be made anew from the journal.
 #[derive(Debug)]
-struct Court {
-    registry: Arc<Registry>,
-    /// The entry of that registry.
-    entry: Option<i64>,
-    docket: Docket,
+pub(super) struct Court {
+    pub(super) registry: Arc<Registry>,
+    /// The entry of that registry, by which everything that is closed was judged; 0: none.
+    pub(super) entry: i64,
+    pub(super) docket: Docket,
     /// Sections of which something is to be written.
-    changed: BTreeSet<SectionKey>,
+    pub(super) changed: BTreeSet<SectionKey>,
     /// The last feed row that was taken up, and the one that is written.
-    position: i64,
+    pub(super) position: i64,
     written: i64,
     written_at: Timestamp,
+    /// When it last looked at the clock.
+    seen_at: Timestamp,
 }
 
 /// What a section's hearings came to.
-struct Outcome {
-    hearings: Vec<Hearing>,
-    verdicts: Vec<NewVerdict>,
+pub(super) struct Outcome {
+    /// What was heard.
+    pub(super) heard: Vec<Heard>,
+    /// What is to be written of it.
+    pub(super) verdicts: Vec<NewVerdict>,
 }
 
 impl Court {
-    async fn open(parts: &Parts, known: Option<RegistryInForce>) -> Result<Self, StoreError> {
+    async fn open(parts: &Parts) -> Result<Self, StoreError> {
         let kept = parts.journal.read(|reader| {
-            Ok((reader.sections()?, reader.consumer(CONSUMER)?.map_or(0, |(samples, _)| samples)))
+            let (position, entry) = reader.consumer(CONSUMER)?.unwrap_or((0, 0));
+            Ok((reader.sections()?, position, lawful(reader, entry)?))
         });
-        let (sections, position) = kept.await?;
+        let (sections, position, law) = kept.await?;
         let now = parts.clock.now();
         let kept = sections.into_iter().map(kept_of).collect();
         let docket = Docket::restored(kept, now);
         let (registry, entry) =
-            known.map_or_else(Default::default, |known| (known.registry, Some(known.entry)));
+            law.map_or_else(Default::default, |known| (known.registry, known.entry));
         let changed = BTreeSet::new();
-        Ok(Self { registry, entry, docket, changed, position, written: position, written_at: now })
+        let (written, written_at, seen_at) = (position, now, now);
+        Ok(Self { registry, entry, docket, changed, position, written, written_at, seen_at })
     }
 
     /// Says whether there is more to do at once.
     async fn pass(&mut self, parts: &Parts) -> Result<bool, StoreError> {
         let now = parts.clock.now();
+        if now < self.seen_at.plus_ms(-STEP_MS) {
+            warn!("clock has gone back; hours that are not over are open again");
+            self.changed.extend(self.docket.set_back(now));
+        }
+        self.seen_at = now;
         let fed = self.take_up(parts, now).await?;
-        let due = self.docket.due(now, SECTIONS);
+        let due = self.docket.due(now, SECTIONS, LATE_SECTIONS);
         let mut outcomes = Vec::new();
-        for key in &due {
-            match self.hear(parts, key, now).await? {
+        for (key, load) in &due {
+            match self.hear(parts, (key, *load), now).await? {
                 Some(outcome) => outcomes.push(outcome),
                 None => self.docket.withdraw(key),
             }
         }
-        let is_more = |outcome: &Outcome| outcome.hearings.iter().any(Hearing::is_full);
-        let has_more = fed == ROWS || due.len() == SECTIONS || outcomes.iter().any(is_more);
+        let is_more = |outcome: &Outcome| outcome.heard.iter().any(|heard| heard.is_full);
+        let is_behind = due.len() >= SECTIONS || self.docket.is_behind(now);
+        let has_more = fed == ROWS || is_behind || outcomes.iter().any(is_more);
         self.write(parts, outcomes, now).await?;
         Ok(has_more)
     }
@@ -195,98 +207,6 @@ impl Court {
         Ok(rows.len())
     }
 
-    /// Judges what is due of a section; `None` where it is not judged any more.
-    async fn hear(
-        &mut self,
-        parts: &Parts,
-        key: &SectionKey,
-        now: Timestamp,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let registry = Arc::clone(&self.registry);
-        let Some(section) = Section::find(&registry, key) else { return Ok(None) };
-        let gauges = gauges_of(&section);
-        let closed = self.docket.kept(key).map_or(now, |kept| kept.closed);
-        let counts =
-            |source: &Source<'_>| source.in_force.to > closed && source.in_force.from <= now;
-        let sources = section.sources().into_iter().zip(&gauges);
-        let outlets: Vec<GaugeId> =
-            sources.filter(|(source, _)| counts(source)).map(|(_, gauge)| gauge.clone()).collect();
-        let agent = section.station().agent.clone();
-        let come = parts
-            .samples
-            .read(move |reader| evidence::come(reader, &outlets, agent.as_ref()))
-            .await?;
-        let hearings = self.docket.hearings(&section, come, now);
-        let mut judged: Vec<(Judgement, Why)> = Vec::new();
-        for hearing in &hearings {
-            let evidence = evidence_of(parts, &section, &gauges, hearing).await?;
-            let judge = if hearing.why == Why::Open { hearing::hour_so_far } else { hearing::hour };
-            let of_hours = hearing.hours.iter();
-            let of_hours = of_hours.filter_map(|hour| judge(&section, &evidence, *hour));
-            judged.extend(of_hours.map(|judgement| (judgement, hearing.why)));
-        }
-        self.docket.heard(key, &hearings, now);
-        let mut verdicts: Vec<NewVerdict> = judged
-            .iter()
-            .map(|(judgement, why)| new_verdict(&section, judgement, *why == Why::Open, now))
-            .collect();
-        verdicts.extend(self.days(parts, &section, &judged, now).await?);
-        self.changed.insert(key.clone());
-        Ok(Some(Outcome { hearings, verdicts }))
-    }
-
-    /// The days of hours that were judged just now.
-    async fn days(
-        &self,
-        parts: &Parts,
-        section: &Section<'_>,
-        judged: &[(Judgement, Why)],
-        now: Timestamp,
-    ) -> Result<Vec<NewVerdict>, StoreError> {
-        let mut days: BTreeMap<Timestamp, Vec<Span>> = BTreeMap::new();
-        for (judgement, _) in judged {
-            if let Some(hours) = section.day_of(judgement.span)
-                && let Some(first) = hours.first()
-            {
-                days.insert(first.from, hours);
-            }
-        }
-        let mut verdicts = Vec::new();
-        for hours in days.into_values() {
-            let (Some(first), Some(last)) = (hours.first(), hours.last()) else { continue };
-            let day = Span { from: first.from, to: last.to };
-            let Some(kept) = self.docket.kept(&section.key()) else { continue };
-            // Of a day that began before the section did, too little is known to judge it.
-            if day.from < kept.begun {
-                continue;
-            }
-            // The rest of it is about to be judged again: then the day is, too.
-            if kept
-                .again
-                .iter()
-                .any(|stretch| stretch.span.from < day.to && day.from < stretch.span.to)
-            {
-                continue;
-            }
-            let mut known = stored_hours(parts, section, day).await?;
-            for (judgement, _) in judged {
-                let hour = JudgedHour {
-                    span: judgement.span,
-                    verdict: judgement.verdict,
-                    weight: judgement.weight,
-                };
-                known.insert(judgement.span.from, hour);
-            }
-            let of_day: Vec<JudgedHour> =
-                hours.iter().filter_map(|hour| known.get(&hour.from).copied()).collect();
-            let is_open = day.to > kept.closed;
-            if let Some(judgement) = hearing::day_of(section, day, &of_day, is_open) {
-                verdicts.push(new_verdict(section, &judgement, is_open, now));
-            }
-        }
-        Ok(verdicts)
-    }
-
     /// Writes what was judged and how far that has come, all together.
     async fn write(
         &mut self,
@@ -294,7 +214,7 @@ impl Court {
         outcomes: Vec<Outcome>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let is_news = outcomes.iter().any(|outcome| !outcome.hearings.is_empty());
+        let is_news = outcomes.iter().any(|outcome| !outcome.heard.is_empty());
         let is_time =
             now.ms_since(self.written_at).unsigned_abs() >= POSITION_PERIOD_MS.unsigned_abs();
         if !is_news && (self.position == self.written || !is_time) {
@@ -307,6 +227,8 @@ impl Court {
             by: By { kind: ByKind::Server, name: CONSUMER.to_owned() },
             consumer: CONSUMER,
             samples: self.position,
+            registry: self.entry,
+            unsaid: Vec::new(),
             sections,
             verdicts: outcomes.into_iter().flat_map(|outcome| outcome.verdicts).collect(),
         };
@@ -326,71 +248,7 @@ fn reaches(last: &Span, next: Span) -> bool {
     last.from <= next.to && next.from <= last.to
 }
 
-/// The gauges of a section's outlets, in the order of its sources.
-fn gauges_of(section: &Section<'_>) -> Vec<GaugeId> {
-    let station = &section.station().id;
-    let sources = section.sources().into_iter();
-    sources.map(|source| GaugeId { station: station.clone(), name: source.gauge.clone() }).collect()
-}
-
-async fn evidence_of<'a>(
-    parts: &Parts,
-    section: &Section<'a>,
-    gauges: &[GaugeId],
-    hearing: &Hearing,
-) -> Result<Vec<Evidence<'a>>, StoreError> {
-    let Some(span) = hearing.span() else { return Ok(Vec::new()) };
-    let mut evidence = Vec::new();
-    for (source, gauge) in section.sources().into_iter().zip(gauges) {
-        let from = hearing::needed_from(section, &source, span.from);
-        let (gauge, needed) = (gauge.clone(), Span { from, ..span });
-        let samples = parts.samples.read(move |reader| reader.good_flow(&gauge, needed)).await?;
-        evidence.push(Evidence { source, samples });
-    }
-    Ok(evidence)
-}
-
-/// The hours of a day as they were judged last.
-async fn stored_hours(
-    parts: &Parts,
-    section: &Section<'_>,
-    day: Span,
-) -> Result<BTreeMap<Timestamp, JudgedHour>, StoreError> {
-    let query = VerdictsQuery {
-        section: section.key(),
-        by: Length::Hour,
-        span: day,
-        all_versions: false,
-        after: None,
-        limit: 32,
-    };
-    let rows = parts.journal.read(move |reader: &JournalReader| reader.verdicts(&query)).await?;
-    let hours = rows.into_iter().map(|row| {
-        let (verdict, weight) = judgement::read(&row.bytes)
-            .map_err(|error| StoreError::Damaged(format!("journal.db: {error}")))?;
-        Ok((row.span.from, JudgedHour { span: row.span, verdict, weight }))
-    });
-    hours.collect()
-}
-
-fn new_verdict(
-    section: &Section<'_>,
-    judgement: &Judgement,
-    is_open: bool,
-    now: Timestamp,
-) -> NewVerdict {
-    NewVerdict {
-        section: judgement.section.clone(),
-        by: judgement.by,
-        span: judgement.span,
-        verdict: judgement.verdict,
-        is_open,
-        is_late: !is_open && hearing::is_late(section, judgement.span, now),
-        bytes: judgement.bytes(),
-    }
-}
-
-fn kept_of(row: SectionRow) -> (SectionKey, Kept) {
+pub(super) fn kept_of(row: SectionRow) -> (SectionKey, Kept) {
     let mut again = Again::default();
     for stretch in row.again {
         again.add(stretch);
@@ -398,7 +256,7 @@ fn kept_of(row: SectionRow) -> (SectionKey, Kept) {
     (row.key, Kept { begun: row.begun, closed: row.closed, again })
 }
 
-fn section_row(key: &SectionKey, kept: &Kept) -> SectionRow {
+pub(super) fn section_row(key: &SectionKey, kept: &Kept) -> SectionRow {
     SectionRow {
         key: key.clone(),
         begun: kept.begun,

@@ -1,10 +1,10 @@
-//! What the store knows of a section: how far its data have come.
+//! What the store knows of a section: how far its data have come, and where they begin.
 
 use model::{
     ids::{AgentId, GaugeId},
     time::Timestamp,
 };
-use store::{SamplesReader, StoreError};
+use store::{SamplesQuery, SamplesReader, StoreError};
 
 use crate::docket::Come;
 
@@ -26,5 +26,33 @@ pub(super) fn come(
         Some(agent) => reader.queued_from(agent)?,
         None => Timestamp::MAX,
     };
-    Ok(Come { newest, queued_from })
+    Ok(Come { newest, queued_from, next: Timestamp::MAX })
+}
+
+/// The first moment of any of these gauges from a moment on; the end of time where there is none.
+pub(super) fn first(
+    reader: &SamplesReader,
+    gauges: &[GaugeId],
+    from: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    let mut first = Timestamp::MAX;
+    for gauge in gauges {
+        let (gauge, to) = (gauge.clone(), Timestamp::MAX);
+        let page = reader.samples(&SamplesQuery { gauge, from, to, cursor: None, limit: 1 })?;
+        first = page.samples.first().map_or(first, |stored| stored.sample.at.min(first));
+    }
+    Ok(first)
+}
+
+/// The first and the last moment of these gauges; the first is later where there is none.
+pub(super) fn extent(
+    reader: &SamplesReader,
+    gauges: &[GaugeId],
+) -> Result<(Timestamp, Timestamp), StoreError> {
+    let mut newest = Timestamp::MIN;
+    for gauge in gauges {
+        let facts = reader.gauge(gauge)?;
+        newest = newest.max(facts.and_then(|facts| facts.newest).unwrap_or(Timestamp::MIN));
+    }
+    Ok((first(reader, gauges, Timestamp::MIN)?, newest))
 }

@@ -26,9 +26,10 @@ pub struct VerdictView {
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
     /// `met`, `short`, `exempt` or `indeterminate`; null for an hour of a rule that judges days
-    /// alone.
+    /// alone, and where what was said is withdrawn.
     pub verdict: Option<String>,
-    /// `enough`, `below`, `excused` or `too_little_known`.
+    /// `enough`, `below`, `excused`, `too_little_known`; or `withdrawn`: under the registry in force
+    /// this is no period any more, and what follows is null.
     pub because: String,
     /// The mean that had to be released, m³/s, rounded up; null where all of it is exempt.
     #[schema(value_type = Option<f64>, example = 1.2)]
@@ -45,14 +46,14 @@ pub struct VerdictView {
     #[schema(value_type = Option<f64>)]
     pub deficit_m3: Option<Exact>,
     /// The document that demands it.
-    pub document: String,
+    pub document: Option<String>,
     /// The rule that judges.
-    pub rule: String,
+    pub rule: Option<String>,
     /// What of the period is compared: `hourly_mean` and so on.
-    pub statistic: String,
+    pub statistic: Option<String>,
     /// The share of the mandated flow that is enough.
-    #[schema(value_type = f64)]
-    pub factor: Exact,
+    #[schema(value_type = Option<f64>)]
+    pub factor: Option<Exact>,
     /// Of a day whose hours are judged: how many are what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<HoursView>,
@@ -112,10 +113,10 @@ pub struct Unreadable {
 #[derive(Deserialize)]
 struct Judgement {
     because: String,
-    document: String,
-    rule: String,
-    statistic: String,
-    factor: String,
+    document: Option<String>,
+    rule: Option<String>,
+    statistic: Option<String>,
+    factor: Option<String>,
     required: Option<String>,
     observed: Option<String>,
     bound: Option<String>,
@@ -145,7 +146,7 @@ impl VerdictView {
             observed: number(&read.observed)?,
             coverage: number(&read.coverage)?,
             deficit_m3: number(&read.deficit_m3)?,
-            factor: exact(&read.factor)?,
+            factor: number(&read.factor)?,
             because: read.because,
             bound: read.bound,
             document: read.document,
@@ -182,6 +183,7 @@ mod tests {
             },
             version: 2,
             verdict: Some(Verdict::Short),
+            is_withdrawn: false,
             judged_at: "2026-04-02T00:00:00Z".parse().unwrap(),
             is_late: false,
             entry: Some(7),
@@ -191,6 +193,11 @@ mod tests {
         let shown = serde_json::to_string(&VerdictView::of(&section, &row).unwrap()).unwrap();
         expect![[r#"{"section":"dam","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","required":1.2,"observed":1.199999,"bound":"lower","coverage":0.7499,"deficit_m3":null,"document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":1,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0},"version":2,"provisional":false,"late":false,"judged_at":"2026-04-02T00:00:00Z","entry":7}"#]]
         .assert_eq(&shown);
+        let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":null,"because":"withdrawn"}"#;
+        let bytes = bytes.as_bytes().to_vec();
+        let withdrawn = VerdictRow { verdict: None, is_withdrawn: true, bytes, ..row.clone() };
+        let shown = VerdictView::of(&section, &withdrawn).unwrap();
+        assert_eq!((shown.because.as_str(), shown.document), ("withdrawn", None));
         let damaged = VerdictRow { bytes: b"{}".to_vec(), ..row };
         assert!(VerdictView::of(&section, &damaged).is_err());
     }

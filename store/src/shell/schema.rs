@@ -103,8 +103,9 @@ CREATE TABLE again (section INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms IN
   first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
   PRIMARY KEY (section, from_ms)) WITHOUT ROWID;
 CREATE TABLE verdict (section INTEGER NOT NULL, by INTEGER NOT NULL, from_ms INTEGER NOT NULL,
-  version INTEGER NOT NULL, to_ms INTEGER NOT NULL, verdict INTEGER, judged_at INTEGER NOT NULL,
-  is_late INTEGER NOT NULL, entry INTEGER, bytes BLOB NOT NULL,
+  version INTEGER NOT NULL, to_ms INTEGER NOT NULL, verdict INTEGER,
+  is_withdrawn INTEGER NOT NULL, judged_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
+  entry INTEGER, bytes BLOB NOT NULL,
   PRIMARY KEY (section, by, from_ms, version)) WITHOUT ROWID;
 CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0;
 CREATE TABLE condition (rule TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL,

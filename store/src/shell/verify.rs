@@ -26,8 +26,8 @@ use crate::{
 const SLICE: usize = 2_000;
 
 /// Checks both files, beside a running server if need be: the chain of entries and its copied
-/// heads, the verdicts, alarms and messages that they name, the digest of each stored payload, the
-/// points of each span, and SQLite's own check.
+/// heads, the verdicts, alarms and messages that they name, that no two verdicts overlap, the digest of
+/// each stored payload, the points of each span, and SQLite's own check.
 pub fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
     // Counted first: what is given meanwhile is named by an entry that is walked, too.
@@ -37,6 +37,11 @@ pub fn verify(store: &Store) -> Result<Report, StoreError> {
     let count = given.saturating_sub(report.verdicts);
     if count > 0 {
         report.findings.push(Finding::Loose { what: "verdicts that no entry names", count });
+    }
+    let overlapping = store.journal().read_blocking(JournalReader::overlapping_verdicts)?;
+    if overlapping > 0 {
+        let what = "closed periods that overlap another one while both stand";
+        report.findings.push(Finding::Loose { what, count: overlapping });
     }
     batches(store, &mut report)?;
     spans(store, &mut report)?;

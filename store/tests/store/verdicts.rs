@@ -8,7 +8,8 @@ use model::{
 };
 use rusqlite::Connection;
 use store::{
-    AgainRow, By, ByKind, NewVerdict, SectionRow, SetVerdicts, Store, VerdictsQuery, VerdictsSet,
+    AgainRow, By, ByKind, GivenPeriod, NewVerdict, SectionRow, SetVerdicts, Store, VerdictKind,
+    VerdictsQuery, VerdictsSet,
 };
 
 use crate::making::open;
@@ -29,8 +30,14 @@ fn hour(number: i64) -> Span {
 
 fn new(by: Length, span: Span, is_open: bool, text: &str) -> NewVerdict {
     let bytes = text.as_bytes().to_vec();
-    let verdict = Some(if text.starts_with("met") { Verdict::Met } else { Verdict::Short });
-    NewVerdict { section: key(), by, span, verdict, is_open, is_late: false, bytes }
+    let (verdict, kind) = match text.split(' ').next() {
+        Some("withdrawn") => (None, VerdictKind::Withdrawn),
+        word => (
+            Some(if word == Some("met") { Verdict::Met } else { Verdict::Short }),
+            if is_open { VerdictKind::Provisional } else { VerdictKind::Closed },
+        ),
+    };
+    NewVerdict { section: key(), by, span, verdict, kind, is_late: false, bytes }
 }
 
 /// Writes verdicts together with `samples` as the position and all before `closed` closed.
@@ -40,7 +47,10 @@ fn set(store: &Store, samples: i64, closed: i64, verdicts: Vec<NewVerdict>) -> V
         SectionRow { key: key(), begun: at(0), closed: at(closed * HOUR), again: vec![again] };
     let by = By { kind: ByKind::Server, name: "compliance".to_owned() };
     let sections = vec![section];
-    let write = SetVerdicts { at: at(7), by, consumer: "compliance", samples, sections, verdicts };
+    let (registry, unsaid) = (1, Vec::new());
+    let consumer = "compliance";
+    let write =
+        SetVerdicts { at: at(7), by, consumer, samples, registry, unsaid, sections, verdicts };
     store.journal().write_blocking(write).unwrap()
 }
 
@@ -55,7 +65,8 @@ fn shown(store: &Store, query: &VerdictsQuery) -> String {
         let (number, version) = (row.span.from.as_ms() / HOUR, row.version);
         let text = String::from_utf8(row.bytes).unwrap();
         let entry = row.entry.map_or("no entry".to_owned(), |entry| format!("entry {entry}"));
-        format!("{number} v{version} {text} ({}, {entry})", row.verdict.unwrap())
+        let word = row.verdict.map_or("none", Verdict::word);
+        format!("{number} v{version} {text} ({word}, {entry})")
     };
     rows.into_iter().map(row).collect::<Vec<_>>().join("\n")
 }
@@ -85,7 +96,7 @@ fn a_version_follows_only_where_the_judgement_differs() {
     let after = VerdictsQuery { after: Some((at(0), 1)), ..query(Length::Hour, true) };
     expect!["0 v2 short 2 (short, entry 3)"].assert_eq(&shown(&store, &after));
     let consumer = store.journal().read_blocking(|reader| reader.consumer("compliance")).unwrap();
-    assert_eq!(consumer, Some((6, 3)));
+    assert_eq!(consumer, Some((6, 1)));
     let report = store::verify(&store).unwrap();
     assert_eq!((report.verdicts, report.findings), (2, Vec::new()));
 }
@@ -116,6 +127,43 @@ fn what_was_provisional_goes_with_its_period() {
     set(&store, 3, 4, vec![new(Length::Hour, hour(4), true, "met so far")]);
     set(&store, 4, 5, Vec::new());
     assert_eq!(shown(&store, &query(Length::Hour, true)), "");
+}
+
+#[test]
+fn what_is_withdrawn_stands_no_more_and_overlaps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let day = |from: i64| Span { from: at(from * HOUR), to: at((from + 24) * HOUR) };
+    let closed = |from: i64, text| new(Length::Day, day(from), false, text);
+    set(&store, 1, 60, vec![closed(0, "met 1"), closed(24, "short 1"), closed(8, "met by eight")]);
+    let given = || {
+        let span = Span { from: at(30 * HOUR), to: at(31 * HOUR) };
+        let read = |reader: &store::JournalReader| reader.given_periods(&key(), span, 8);
+        store.journal().read_blocking(read).unwrap()
+    };
+    let day_of = |from| GivenPeriod { by: Length::Day, span: day(from) };
+    assert_eq!(given(), [day_of(8), day_of(24)]);
+    let found = store::verify(&store).unwrap().findings;
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(lines, ["2 closed periods that overlap another one while both stand"]);
+    set(&store, 2, 60, vec![closed(8, "withdrawn")]);
+    assert_eq!(given(), [day_of(24)]);
+    assert_eq!(store::verify(&store).unwrap().findings, Vec::new());
+    expect![[r#"
+        0 v1 met 1 (met, entry 2)
+        8 v1 met by eight (met, entry 2)
+        8 v2 withdrawn (none, entry 3)
+        24 v1 short 1 (short, entry 2)"#]]
+    .assert_eq(&shown(&store, &query(Length::Day, true)));
+    // and may stand again
+    set(
+        &store,
+        3,
+        60,
+        vec![closed(8, "met by eight"), closed(0, "withdrawn"), closed(24, "withdrawn")],
+    );
+    assert_eq!(store::verify(&store).unwrap().findings, Vec::new());
+    assert_eq!(given(), [day_of(8)]);
 }
 
 #[test]
@@ -154,7 +202,7 @@ fn a_verdict_that_was_changed_taken_out_or_put_in_is_found() {
             verdict of S/dam from 1970-01-01T00:00:00Z, version 1: its row is missing"#]],
     );
     check(
-        "INSERT INTO verdict SELECT section, by, from_ms, 2, to_ms, 1, judged_at, 0, entry, bytes
+        "INSERT INTO verdict SELECT section, by, from_ms, 2, to_ms, 1, 0, judged_at, 0, entry, bytes
          FROM verdict WHERE from_ms = 0",
         &expect![[r#"
             4 entries, 130 verdicts

@@ -33,6 +33,11 @@ impl JournalReader {
         in_force(&self.connection)
     }
 
+    /// The registry that was in force at this entry.
+    pub fn registry_at(&self, entry: i64) -> Result<Option<RegistryInForce>, StoreError> {
+        newest_registry(&self.connection, entry)
+    }
+
     /// The newest entry by which this very file was imported, if it ever was.
     pub fn import_of(&self, file_digest: &[u8; 32]) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT max(entry) FROM registry WHERE file_digest = ?1";
@@ -95,10 +100,19 @@ pub(super) fn registry_entry(connection: &Connection) -> Result<Option<i64>, Sto
 
 /// The newest registry, read from its entry.
 pub(super) fn in_force(connection: &Connection) -> Result<Option<RegistryInForce>, StoreError> {
+    newest_registry(connection, i64::MAX)
+}
+
+/// The newest one up to an entry.
+fn newest_registry(
+    connection: &Connection,
+    until: i64,
+) -> Result<Option<RegistryInForce>, StoreError> {
     let attempt = StoreError::sql("read the registry");
     let sql = "SELECT r.entry, r.file_digest, e.bytes FROM registry r
-        JOIN entry e ON e.position = r.entry ORDER BY r.entry DESC LIMIT 1";
-    let found = first_row(connection, sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        JOIN entry e ON e.position = r.entry WHERE r.entry <= ?1 ORDER BY r.entry DESC LIMIT 1";
+    let found =
+        first_row(connection, sql, [until], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let Some((entry, file_digest, bytes)) = found.map_err(&attempt)? else { return Ok(None) };
     let bytes: Vec<u8> = bytes;
     let registry = Arc::new(registry_of(connection, entry, document_of(&bytes)?)?);

@@ -10,7 +10,7 @@ use model::{
 use rusqlite::{Connection, Row, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{JournalBook, JournalReader, SetConsumer, append, head};
+use super::{JournalBook, JournalReader, SetConsumer, append};
 use crate::{
     chain::{Body, By, MAX_VERDICTS, VerdictGiven},
     shell::{
@@ -19,8 +19,8 @@ use crate::{
         writer::Write,
     },
     verdicts::{
-        AgainRow, NewVerdict, SectionRow, VerdictRow, VerdictsQuery, length_code, verdict_code,
-        verdict_from_code,
+        AgainRow, GivenPeriod, NewVerdict, SectionRow, VerdictKind, VerdictRow, VerdictsQuery,
+        length_code, verdict_code, verdict_from_code,
     },
 };
 
@@ -36,6 +36,11 @@ pub struct SetVerdicts {
     pub consumer: &'static str,
     /// The last position of the samples' feed that has been dealt with.
     pub samples: i64,
+    /// The entry of the registry by which everything that is closed was judged, apart from what
+    /// is to be judged again; 0 where there is none.
+    pub registry: i64,
+    /// Sections whose provisional verdicts are taken out first.
+    pub unsaid: Vec<SectionKey>,
     /// The sections of which something is new.
     pub sections: Vec<SectionRow>,
     /// Judged periods of these sections.
@@ -59,6 +64,9 @@ impl Write<JournalBook> for SetVerdicts {
         book: &mut JournalBook,
         connection: &Connection,
     ) -> Result<VerdictsSet, StoreError> {
+        for section in &self.unsaid {
+            unsay(connection, section)?;
+        }
         let mut ids = BTreeMap::new();
         for section in &self.sections {
             ids.insert(&section.key, set_section(connection, section)?);
@@ -70,7 +78,7 @@ impl Write<JournalBook> for SetVerdicts {
             let Some(section) = ids.get(&new.section).copied() else {
                 return Err(StoreError::Section { section: new.section.clone() });
             };
-            if new.is_open {
+            if new.kind == VerdictKind::Provisional {
                 set_open(connection, section, new, self.at)?;
                 continue;
             }
@@ -99,10 +107,17 @@ impl Write<JournalBook> for SetVerdicts {
             }
         }
         let (name, samples) = (self.consumer.to_owned(), self.samples);
-        let (entries, _hash) = head(connection)?;
-        SetConsumer { name, samples, entries }.apply(book, connection)?;
+        SetConsumer { name, samples, entries: self.registry }.apply(book, connection)?;
         Ok(set)
     }
+}
+
+fn unsay(connection: &Connection, key: &SectionKey) -> Result<(), StoreError> {
+    let sql = "DELETE FROM verdict WHERE version = 0 AND section =
+        (SELECT id FROM section WHERE station = ?1 AND name = ?2)";
+    let key = params![key.station.as_str(), key.section.as_str()];
+    run(connection, sql, key).map_err(StoreError::sql("take provisional verdicts out"))?;
+    Ok(())
 }
 
 fn set_section(connection: &Connection, section: &SectionRow) -> Result<i64, StoreError> {
@@ -170,11 +185,13 @@ fn insert(
         AND version = 0 AND to_ms > ?5";
     let earliest = from.saturating_sub(LONGEST_MS);
     run(connection, sql, [section, by, earliest, to.saturating_sub(1), from]).map_err(&attempt)?;
-    let sql = "INSERT INTO verdict (section, by, from_ms, version, to_ms, verdict, judged_at,
-        is_late, entry, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    let verdict = new.verdict.map(verdict_code);
+    let sql = "INSERT INTO verdict (section, by, from_ms, version, to_ms, verdict, is_withdrawn,
+        judged_at, is_late, entry, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let (verdict, at) = (new.verdict.map(verdict_code), at.as_ms());
+    let is_withdrawn = new.kind == VerdictKind::Withdrawn;
+    let (is_late, bytes) = (new.is_late, &new.bytes);
     let row =
-        params![section, by, from, version, to, verdict, at.as_ms(), new.is_late, entry, new.bytes];
+        params![section, by, from, version, to, verdict, is_withdrawn, at, is_late, entry, bytes];
     run(connection, sql, row).map_err(&attempt)?;
     Ok(())
 }
@@ -261,6 +278,61 @@ impl JournalReader {
         })
     }
 
+    /// Closed periods of a section that reach into `span` and whose newest version is no
+    /// withdrawal, by their begin: at most `limit` hours and as many days.
+    pub fn given_periods(
+        &self,
+        key: &SectionKey,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<GivenPeriod>, StoreError> {
+        let attempt = StoreError::sql("read which verdicts stand");
+        let sql = "SELECT v.from_ms, v.to_ms
+            FROM verdict v JOIN section s ON s.id = v.section
+            WHERE s.station = ?1 AND s.name = ?2 AND v.by = ?3 AND v.version > 0
+              AND v.from_ms > ?4 AND v.from_ms < ?5 AND v.to_ms > ?6 AND v.is_withdrawn = 0
+              AND v.version = (SELECT max(n.version) FROM verdict n
+                WHERE n.section = v.section AND n.by = v.by AND n.from_ms = v.from_ms)
+            ORDER BY v.from_ms LIMIT ?7";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let (from, to) = (span.from.as_ms(), span.to.as_ms());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut given = Vec::new();
+        for by in [Length::Hour, Length::Day] {
+            let (station, section) = (key.station.as_str(), key.section.as_str());
+            let earliest = from.saturating_sub(LONGEST_MS);
+            let asked = params![station, section, length_code(by), earliest, to, from, limit];
+            let moment = |row: &Row<'_>, column| row.get(column).map(Timestamp::clamped);
+            let rows = statement.query_map(asked, |row| {
+                Ok(GivenPeriod { by, span: Span { from: moment(row, 0)?, to: moment(row, 1)? } })
+            });
+            for row in rows.map_err(&attempt)? {
+                given.push(row.map_err(&attempt)?);
+            }
+        }
+        given.sort_by_key(|row| row.span.from);
+        Ok(given)
+    }
+
+    /// Closed periods that overlap the one before of their section and length while both stand,
+    /// and none of whose time is to be judged again.
+    pub(in crate::shell) fn overlapping_verdicts(&self) -> Result<u64, StoreError> {
+        let sql = "WITH newest AS (SELECT v.section, v.by, v.from_ms, v.to_ms FROM verdict v
+            WHERE v.version > 0 AND v.is_withdrawn = 0
+              AND v.version = (SELECT max(n.version) FROM verdict n
+                WHERE n.section = v.section AND n.by = v.by AND n.from_ms = v.from_ms)),
+          pairs AS (SELECT section, from_ms, to_ms, lag(from_ms) OVER before AS before_from_ms,
+              max(to_ms) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ms
+            FROM newest WINDOW before AS (PARTITION BY section, by ORDER BY from_ms))
+          SELECT count(*) FROM pairs p JOIN section s ON s.id = p.section
+          WHERE p.before_ms > p.from_ms AND p.from_ms < s.closed_ms AND NOT EXISTS (SELECT 1
+            FROM again a WHERE a.section = p.section
+              AND a.from_ms < max(p.to_ms, p.before_ms) AND a.to_ms > p.before_from_ms)";
+        let count = first_row(&self.connection, sql, [], |row| row.get::<_, i64>(0))
+            .map_err(StoreError::sql("look for verdicts that overlap"))?;
+        Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
+    }
+
     /// How many versions of verdicts stand that an entry must name.
     pub(in crate::shell) fn closed_verdicts(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM verdict WHERE version > 0";
@@ -272,8 +344,8 @@ impl JournalReader {
     /// Verdicts of a section, by period and version; of each period the newest, or all.
     pub fn verdicts(&self, query: &VerdictsQuery) -> Result<Vec<VerdictRow>, StoreError> {
         let attempt = StoreError::sql("read verdicts");
-        let sql = "SELECT v.from_ms, v.to_ms, v.version, v.verdict, v.judged_at, v.is_late,
-              v.entry, v.bytes
+        let sql = "SELECT v.from_ms, v.to_ms, v.version, v.verdict, v.is_withdrawn,
+              v.judged_at, v.is_late, v.entry, v.bytes
             FROM verdict v JOIN section s ON s.id = v.section
             WHERE s.station = ?1 AND s.name = ?2 AND v.by = ?3
               AND v.from_ms >= ?4 AND v.from_ms < ?5
@@ -308,10 +380,11 @@ fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
         span: Span { from: moment(0)?, to: moment(1)? },
         version: row.get(2)?,
         verdict: verdict.and_then(verdict_from_code),
-        judged_at: moment(4)?,
-        is_late: row.get(5)?,
-        entry: row.get(6)?,
-        bytes: row.get(7)?,
+        is_withdrawn: row.get(4)?,
+        judged_at: moment(5)?,
+        is_late: row.get(6)?,
+        entry: row.get(7)?,
+        bytes: row.get(8)?,
     })
 }
 
