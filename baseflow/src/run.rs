@@ -183,6 +183,7 @@ impl Server<'_> {
             samples: self.store.samples().clone(),
             journal: self.store.journal().clone(),
             clock: Arc::clone(&self.clock),
+            near: self.settings.config.registry.near,
             metrics: compliance::metrics::Metrics::new(&self.metrics)?,
         };
         stage.spawn("compliance", court::run(parts, stage.clone()));

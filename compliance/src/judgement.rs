@@ -178,11 +178,17 @@ impl Withdrawal {
 
 /// What a day needs of the bytes of its hours: what each is, and its sums.
 pub fn read(bytes: &[u8]) -> Result<(Option<Verdict>, Weight), ReadError> {
+    read_day(bytes).map(|(verdict, weight, _hours)| (verdict, weight))
+}
+
+/// The same of a day, with what its hours are.
+pub fn read_day(bytes: &[u8]) -> Result<(Option<Verdict>, Weight, Option<Hours>), ReadError> {
     #[derive(Deserialize)]
     struct Read {
         v: u32,
         verdict: Option<String>,
         sums: Sums,
+        hours: Option<Hours>,
     }
     let read: Read = serde_json::from_slice(bytes).map_err(|error| ReadError(error.to_string()))?;
     if read.v != 1 {
@@ -192,7 +198,7 @@ pub fn read(bytes: &[u8]) -> Result<(Option<Verdict>, Weight), ReadError> {
         let found = Verdict::WORDS.iter().find(|(known, _)| *known == word);
         found.map(|(_, verdict)| *verdict).ok_or(ReadError(format!("`{word}` is no verdict")))
     };
-    Ok((read.verdict.map(known).transpose()?, read.sums.weight()?))
+    Ok((read.verdict.map(known).transpose()?, read.sums.weight()?, read.hours))
 }
 
 /// Bytes that are not a judgement's.
@@ -288,7 +294,7 @@ impl Sums {
 
 /// Which way a number that has too many decimals goes.
 #[derive(Debug, Clone, Copy)]
-enum Rounding {
+pub(crate) enum Rounding {
     /// What was released is never shown as more than it was, nor a coverage.
     Down,
     /// What is required is never shown as less than it is.
@@ -298,7 +304,7 @@ enum Rounding {
 
 /// `part / whole` with so many decimals, of which trailing zeros are left out; m³/s where both are
 /// in the units of [`Weight`] and there are six.
-fn shown(part: i128, whole: i128, decimals: u8, rounding: Rounding) -> Option<String> {
+pub(crate) fn shown(part: i128, whole: i128, decimals: u8, rounding: Rounding) -> Option<String> {
     if whole <= 0 {
         return None;
     }

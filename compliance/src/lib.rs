@@ -17,4 +17,5 @@ pub mod metrics;
 pub mod rule_test;
 pub mod shell;
 pub mod sitting;
+pub mod standing;
 pub mod window;

@@ -4,3 +4,4 @@ mod amend;
 pub mod court;
 mod evidence;
 mod hear;
+mod stand;

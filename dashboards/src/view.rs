@@ -4,5 +4,6 @@ pub mod agent;
 pub mod alarm;
 pub mod quarantine;
 pub mod sample;
+pub mod standing;
 pub mod station;
 pub mod verdict;

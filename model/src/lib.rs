@@ -28,6 +28,7 @@ pub mod rule;
 pub mod rule_test;
 pub mod sample;
 pub mod section;
+pub mod standing;
 pub mod station;
 pub mod time;
 pub mod tree;

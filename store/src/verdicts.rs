@@ -2,6 +2,7 @@
 
 use model::{
     ids::SectionKey,
+    standing::Standing,
     time::{Span, Timestamp},
     verdict::{Length, Verdict},
 };
@@ -90,6 +91,19 @@ pub struct GivenPeriod {
     pub by: Length,
     /// The period.
     pub span: Span,
+}
+
+/// How a section stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingRow {
+    /// Which.
+    pub key: SectionKey,
+    /// How.
+    pub state: Standing,
+    /// Since when.
+    pub since: Timestamp,
+    /// What that comes of (`docs/formats.md` §10).
+    pub bytes: Vec<u8>,
 }
 
 /// Which verdicts of a section to read.

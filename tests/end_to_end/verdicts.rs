@@ -108,6 +108,11 @@ fn hours_of_a_past_day_are_judged_closed_and_named_in_the_journal() {
     );
     let said = world.server.command(&["verify"]).success();
     assert!(said.contains("0 findings") && !said.contains(" 0 verdicts"), "{said}");
+    // what came is days old: nothing is known of how it stands now but what it let out last
+    let station = world.server.api().get("/stations/BF-judged");
+    let (state, released) = (&station["state"], &station["released"]);
+    assert_eq!((state, &released["value"]), (&json!("stale"), &json!(1.3)), "{station}");
+    assert_eq!(station["sections"][0]["state"], json!("stale"), "{station}");
     // the bureau finds that the document says another number
     let right = REGISTRY.replace("flow = 1.2 }", "flow = 1.199999 }");
     std::fs::write(world.server.registry_file(), right).expect("a registry file");

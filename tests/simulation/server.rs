@@ -54,6 +54,7 @@ impl Server {
             samples: store.samples().clone(),
             journal: store.journal().clone(),
             clock: Arc::new(clock.clone()),
+            near: "1.05".parse().unwrap(),
             metrics: compliance::metrics::Metrics::new(&counters).unwrap(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

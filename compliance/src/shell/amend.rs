@@ -78,10 +78,13 @@ impl Court {
             unsaid,
             sections,
             verdicts: Vec::new(),
+            standings: Vec::new(),
+            gone: Vec::new(),
         };
         parts.journal.write(write).await?;
         info!(entry, sections = self.changed.len(), "another registry; closed hours judged again");
         self.changed.clear();
+        self.standings.touch_all(Section::judged(&new).map(|section| section.key()));
         Ok(self)
     }
 

@@ -12,6 +12,7 @@ use std::{
 use model::{
     fault::Chain,
     ids::{SectionKey, StationId},
+    quantity::Decimal,
     registry::Registry,
     section::Section,
     time::{Span, Timestamp},
@@ -20,7 +21,10 @@ use runtime::{clock::Clock, tasks::Stage};
 use store::{By, ByKind, Journal, NewVerdict, Samples, SectionRow, SetVerdicts, StoreError};
 use tracing::{info, warn};
 
-use super::amend::lawful;
+use super::{
+    amend::lawful,
+    stand::{Stand, Standings},
+};
 use crate::{
     again::Again,
     docket::{Docket, Heard, Kept},
@@ -55,6 +59,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The share of the requirement below which enough is little.
+    pub near: Decimal,
     /// What it counts.
     pub metrics: Metrics,
 }
@@ -118,6 +124,7 @@ pub(super) struct Court {
     /// The entry of that registry, by which everything that is closed was judged; 0: none.
     pub(super) entry: i64,
     pub(super) docket: Docket,
+    pub(super) standings: Standings,
     /// Sections of which something is to be written.
     pub(super) changed: BTreeSet<SectionKey>,
     /// The last feed row that was taken up, and the one that is written.
@@ -140,17 +147,28 @@ impl Court {
     async fn open(parts: &Parts) -> Result<Self, StoreError> {
         let kept = parts.journal.read(|reader| {
             let (position, entry) = reader.consumer(CONSUMER)?.unwrap_or((0, 0));
-            Ok((reader.sections()?, position, lawful(reader, entry)?))
+            let law = lawful(reader, entry)?;
+            Ok((reader.sections()?, position, law, reader.standings(None)?))
         });
-        let (sections, position, law) = kept.await?;
+        let (sections, position, law, standings) = kept.await?;
         let now = parts.clock.now();
         let kept = sections.into_iter().map(kept_of).collect();
         let docket = Docket::restored(kept, now);
         let (registry, entry) =
             law.map_or_else(Default::default, |known| (known.registry, known.entry));
-        let changed = BTreeSet::new();
-        let (written, written_at, seen_at) = (position, now, now);
-        Ok(Self { registry, entry, docket, changed, position, written, written_at, seen_at })
+        let mut standings = Standings::of(standings);
+        standings.touch_all(Section::judged(&registry).map(|section| section.key()));
+        Ok(Self {
+            registry,
+            entry,
+            docket,
+            standings,
+            changed: BTreeSet::new(),
+            position,
+            written: position,
+            written_at: now,
+            seen_at: now,
+        })
     }
 
     /// Says whether there is more to do at once.
@@ -159,12 +177,14 @@ impl Court {
         if now < self.seen_at.plus_ms(-STEP_MS) {
             warn!("clock has gone back; hours that are not over are open again");
             self.changed.extend(self.docket.set_back(now));
+            self.standings.touch_all(std::iter::empty());
         }
         self.seen_at = now;
         let fed = self.take_up(parts, now).await?;
         let due = self.docket.due(now, SECTIONS, LATE_SECTIONS);
         let mut outcomes = Vec::new();
         for (key, load) in &due {
+            self.standings.touch(key);
             match self.hear(parts, (key, *load), now).await? {
                 Some(outcome) => outcomes.push(outcome),
                 None => self.docket.withdraw(key),
@@ -173,7 +193,8 @@ impl Court {
         let is_more = |outcome: &Outcome| outcome.heard.iter().any(|heard| heard.is_full);
         let is_behind = due.len() >= SECTIONS || self.docket.is_behind(now);
         let has_more = fed == ROWS || is_behind || outcomes.iter().any(is_more);
-        self.write(parts, outcomes, now).await?;
+        let stand = self.stand(parts, &outcomes, now).await?;
+        self.write(parts, outcomes, stand, now).await?;
         Ok(has_more)
     }
 
@@ -200,6 +221,7 @@ impl Court {
                 for span in &spans {
                     self.docket.fed(&section, *span, now);
                 }
+                self.standings.touch(&section.key());
                 self.changed.insert(section.key());
             }
         }
@@ -212,9 +234,12 @@ impl Court {
         &mut self,
         parts: &Parts,
         outcomes: Vec<Outcome>,
+        stand: Stand,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let is_news = outcomes.iter().any(|outcome| !outcome.heard.is_empty());
+        let is_news = outcomes.iter().any(|outcome| !outcome.heard.is_empty())
+            || !stand.rows.is_empty()
+            || !stand.gone.is_empty();
         let is_time =
             now.ms_since(self.written_at).unsigned_abs() >= POSITION_PERIOD_MS.unsigned_abs();
         if !is_news && (self.position == self.written || !is_time) {
@@ -231,6 +256,8 @@ impl Court {
             unsaid: Vec::new(),
             sections,
             verdicts: outcomes.into_iter().flat_map(|outcome| outcome.verdicts).collect(),
+            standings: stand.rows,
+            gone: stand.gone,
         };
         let set = parts.journal.write(write).await?;
         (self.written, self.written_at) = (self.position, now);

@@ -12,4 +12,5 @@ mod begin;
 mod clock;
 mod late;
 mod law;
+mod stand;
 mod world;

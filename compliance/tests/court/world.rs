@@ -42,6 +42,7 @@ fn consumer(store: &Store, clock: &ManualClock) -> Consumer {
         samples: store.samples().clone(),
         journal: store.journal().clone(),
         clock: Arc::new(clock.clone()),
+        near: "1.05".parse().unwrap(),
         metrics,
     })
 }

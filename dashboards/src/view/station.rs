@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use model::{
     contact::Personal,
-    ids::{AgentId, GaugeName, OutletId, SectionId, StationId},
+    ids::{AgentId, GaugeName, OutletId, SectionId, SectionKey, StationId},
     outlet::{Outlet, OutletFlow},
-    station::{Gauge, Station},
+    standing::Standing,
+    station::{Gauge, Station, StationStatus},
     time::Timestamp,
 };
 use serde::Serialize;
 use store::StoredSample;
 use utoipa::ToSchema;
 
-use super::sample::SampleView;
+use super::{
+    sample::SampleView,
+    standing::{StandingView, TodayView},
+};
 use crate::{access::Role, number::Exact};
 
 /// Facts of a station. Its first section's `released` and `required` stand at the top as well.
@@ -53,11 +57,11 @@ pub struct StationView {
     /// The zone in which its days begin and end.
     #[schema(example = "Asia/Shanghai")]
     pub zone: String,
-    /// `ok`, `near`, `breach`, `exempt`, `stale` or `out_of_service`; null as long as this version
-    /// judges nothing.
+    /// `ok`, `near`, `breach`, `exempt`, `stale` or `out_of_service`: the gravest of its sections';
+    /// null where none of them is judged.
     #[schema(value_type = Option<String>)]
     pub state: Option<&'static str>,
-    /// Of the first section; null without sections, and as long as this version derives none.
+    /// Of the first section; null without sections, and where it is not derived.
     pub released: Option<ReleasedView>,
     /// Of the first section; null without a mandate in force today.
     pub required: Option<RequiredView>,
@@ -75,15 +79,13 @@ pub struct ReleasedView {
     /// In m³/s.
     #[schema(value_type = f64)]
     pub value: Exact,
-    /// Since when it holds.
+    /// The newest moment that it comes of.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// `good`, `suspect`, `bad` or `estimated`.
-    #[schema(value_type = String)]
-    pub quality: &'static str,
+    /// `good`; `estimated` where an outlet's value is older than its interval.
+    pub quality: String,
     /// `lower` where an outlet is missing, so that at least this much was released; else null.
-    #[schema(value_type = Option<String>)]
-    pub bound: Option<&'static str>,
+    pub bound: Option<String>,
 }
 
 /// What a section owes today, by the station's zone.
@@ -104,10 +106,20 @@ pub struct SectionView {
     /// `dam`, `tail` or another.
     #[schema(value_type = String, example = "dam")]
     pub id: SectionId,
-    /// Null as long as this version derives none.
+    /// How it stands, by what came last: `ok` (enough is released), `near` (enough, and little
+    /// more), `breach` (less), `stale` (too little is known), `exempt`, `out_of_service`; null
+    /// where it is not judged.
+    #[schema(value_type = Option<String>)]
+    pub state: Option<&'static str>,
+    /// Since when it stands so.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// What it lets out, as of the newest data; null where it is not derived.
     pub released: Option<ReleasedView>,
     /// Null without a mandate in force today.
     pub required: Option<RequiredView>,
+    /// The day of its rule that runs, so far; null where nothing is said of it yet.
+    pub today: Option<TodayView>,
     /// The ways by which water reaches it today, by id.
     pub outlets: Vec<OutletView>,
 }
@@ -151,16 +163,23 @@ pub struct GaugeView {
     pub latest: Option<SampleView>,
 }
 
+/// How sections stand, those of which anything is known.
+pub type Standings = BTreeMap<SectionKey, (Standing, StandingView)>;
+
 /// The newest sample of each gauge that has any.
 pub type Latest = BTreeMap<GaugeName, StoredSample>;
 
 impl StationView {
     /// A station as `role` may see it at `now`, without its gauges.
-    pub fn of(station: &Station, role: Role, now: Timestamp) -> Self {
+    pub fn of(station: &Station, role: Role, standings: &Standings, now: Timestamp) -> Self {
         let personal = |text: &Option<Personal>| {
             text.as_ref().filter(|_| role.sees_personal_data()).map(|text| text.as_str().to_owned())
         };
-        let sections = sections(station, now);
+        let sections = sections(station, standings, now);
+        let state = |id: &SectionId| standings.get(&key(station, id)).map(|(state, _)| *state);
+        let gravest = station.sections().into_iter().filter_map(state).min();
+        let is_exited = station.status == StationStatus::Exited;
+        let state = if is_exited { Some(Standing::OutOfService) } else { gravest };
         let codes = station.codes.iter().map(|(scheme, code)| (scheme.word(), code.clone()));
         Self {
             id: station.id.clone(),
@@ -178,7 +197,7 @@ impl StationView {
             phone: personal(&station.phone),
             codes: codes.collect(),
             zone: station.zone.name().to_owned(),
-            state: None,
+            state: state.map(Standing::word),
             released: sections.first().and_then(|section| section.released.clone()),
             required: sections.first().and_then(|section| section.required.clone()),
             sections,
@@ -205,17 +224,27 @@ pub fn sections_of(station: &Station) -> Vec<&SectionId> {
     ids
 }
 
-fn sections(station: &Station, now: Timestamp) -> Vec<SectionView> {
+fn key(station: &Station, section: &SectionId) -> SectionKey {
+    SectionKey { station: station.id.clone(), section: section.clone() }
+}
+
+fn sections(station: &Station, standings: &Standings, now: Timestamp) -> Vec<SectionView> {
     let today = station.zone.date_of(now);
     let ids = sections_of(station);
-    let section = |id: &SectionId| SectionView {
-        id: id.clone(),
-        released: None,
-        required: station.mandate_at(id, today).map(|mandate| RequiredView {
-            value: Exact::new(mandate.seasons.flow_on(today).decimal()),
-            document: mandate.document.clone(),
-        }),
-        outlets: station.outlets_at(id, today).map(OutletView::of).collect(),
+    let section = |id: &SectionId| {
+        let stands = standings.get(&key(station, id)).map(|(_, stands)| stands);
+        SectionView {
+            id: id.clone(),
+            state: stands.map(|stands| stands.state),
+            since: stands.map(|stands| stands.since),
+            released: stands.and_then(|stands| stands.released.clone()),
+            required: station.mandate_at(id, today).map(|mandate| RequiredView {
+                value: Exact::new(mandate.seasons.flow_on(today).decimal()),
+                document: mandate.document.clone(),
+            }),
+            today: stands.and_then(|stands| stands.today.clone()),
+            outlets: station.outlets_at(id, today).map(OutletView::of).collect(),
+        }
     };
     ids.into_iter().map(section).collect()
 }

@@ -7,6 +7,7 @@ mod import;
 mod plans;
 mod read;
 mod read_alarms;
+mod standing;
 mod tail;
 mod token;
 mod verdicts;

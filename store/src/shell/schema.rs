@@ -107,6 +107,8 @@ CREATE TABLE verdict (section INTEGER NOT NULL, by INTEGER NOT NULL, from_ms INT
   is_withdrawn INTEGER NOT NULL, judged_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
   entry INTEGER, bytes BLOB NOT NULL,
   PRIMARY KEY (section, by, from_ms, version)) WITHOUT ROWID;
+CREATE TABLE standing (station TEXT NOT NULL, section TEXT NOT NULL, state TEXT NOT NULL,
+  since_ms INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (station, section)) WITHOUT ROWID;
 CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0;
 CREATE TABLE condition (rule TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL,
   PRIMARY KEY (rule, subject)) WITHOUT ROWID;

@@ -49,8 +49,18 @@ fn set(store: &Store, samples: i64, closed: i64, verdicts: Vec<NewVerdict>) -> V
     let sections = vec![section];
     let (registry, unsaid) = (1, Vec::new());
     let consumer = "compliance";
-    let write =
-        SetVerdicts { at: at(7), by, consumer, samples, registry, unsaid, sections, verdicts };
+    let write = SetVerdicts {
+        at: at(7),
+        by,
+        consumer,
+        samples,
+        registry,
+        unsaid,
+        sections,
+        verdicts,
+        standings: Vec::new(),
+        gone: Vec::new(),
+    };
     store.journal().write_blocking(write).unwrap()
 }
 

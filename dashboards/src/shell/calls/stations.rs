@@ -16,7 +16,10 @@ use crate::{
         answer::{Json, store_problem},
         parts::Parts,
     },
-    view::station::{Latest, StationView, StationsView},
+    view::{
+        standing::StandingView,
+        station::{Latest, Standings, StationView, StationsView},
+    },
 };
 
 /// Every station of the registry, by id, without its gauges.
@@ -36,12 +39,13 @@ pub(crate) async fn list(
     let page = parameters.stations()?;
     let registry = parts.registry();
     let now = parts.clock.now();
+    let standings = standings(&parts, None).await?;
     let is_after = |id: &StationId| page.after.as_ref().is_none_or(|after| id > after);
     let mut stations = registry.stations.values().filter(|station| is_after(&station.id));
     let shown: Vec<_> = stations
         .by_ref()
         .take(page.limit)
-        .map(|station| StationView::of(station, caller.role, now))
+        .map(|station| StationView::of(station, caller.role, &standings, now))
         .collect();
     let next =
         shown.last().map(|station| station.id.to_string()).filter(|_| stations.next().is_some());
@@ -82,8 +86,22 @@ pub(crate) async fn one(
         Ok(latest)
     });
     let latest = latest.await.map_err(|failure| store_problem(&failure))?;
-    let view = StationView::of(station, caller.role, parts.clock.now());
+    let standings = standings(&parts, Some(id)).await?;
+    let view = StationView::of(station, caller.role, &standings, parts.clock.now());
     Ok(Json(view.with_gauges(station, &latest)))
+}
+
+async fn standings(parts: &Parts, station: Option<String>) -> Result<Standings, Problem> {
+    let rows = parts.journal.read(move |reader| reader.standings(station.as_deref())).await;
+    let rows = rows.map_err(|failure| store_problem(&failure))?;
+    let shown = rows.into_iter().map(|row| {
+        let view = StandingView::of(&row).map_err(|failure| {
+            tracing::warn!(error = %failure, "cannot read how a section stands");
+            Problem::of_status(500, "how a section stands cannot be read")
+        })?;
+        Ok((row.key, (row.state, view)))
+    });
+    shown.collect()
 }
 
 pub(super) fn unknown(id: &str) -> Problem {

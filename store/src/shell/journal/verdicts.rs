@@ -10,7 +10,7 @@ use model::{
 use rusqlite::{Connection, Row, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{JournalBook, JournalReader, SetConsumer, append};
+use super::{JournalBook, JournalReader, SetConsumer, append, standing};
 use crate::{
     chain::{Body, By, MAX_VERDICTS, VerdictGiven},
     shell::{
@@ -19,8 +19,8 @@ use crate::{
         writer::Write,
     },
     verdicts::{
-        AgainRow, GivenPeriod, NewVerdict, SectionRow, VerdictKind, VerdictRow, VerdictsQuery,
-        length_code, verdict_code, verdict_from_code,
+        AgainRow, GivenPeriod, NewVerdict, SectionRow, StandingRow, VerdictKind, VerdictRow,
+        VerdictsQuery, length_code, verdict_code, verdict_from_code,
     },
 };
 
@@ -45,6 +45,10 @@ pub struct SetVerdicts {
     pub sections: Vec<SectionRow>,
     /// Judged periods of these sections.
     pub verdicts: Vec<NewVerdict>,
+    /// How sections stand.
+    pub standings: Vec<StandingRow>,
+    /// Sections that stand no more.
+    pub gone: Vec<SectionKey>,
 }
 
 /// What came of [`SetVerdicts`].
@@ -106,6 +110,7 @@ impl Write<JournalBook> for SetVerdicts {
                 insert(connection, *section, new, (*version, Some(entry)), self.at)?;
             }
         }
+        standing::set(connection, &self.standings, &self.gone)?;
         let (name, samples) = (self.consumer.to_owned(), self.samples);
         SetConsumer { name, samples, entries: self.registry }.apply(book, connection)?;
         Ok(set)
