@@ -87,6 +87,9 @@ fn registry(chance: &mut Chance) -> String {
 /// Over a leap day, the begin of a season, of the other one, and the new year.
 const BEGINS: [&str; 4] = ["2028-02-15", "2027-03-20", "2027-09-20", "2027-12-15"];
 
+/// Gauges and minutes between two readings; the slower one speaks first.
+const OUTLETS: [(&str, i64); 2] = [("gate", 10), ("pipe", 5)];
+
 /// What came of one seed.
 #[derive(Debug, Default)]
 struct Month {
@@ -101,11 +104,11 @@ fn month(seed: u64) -> Month {
     let hour = if text.contains("08:00") { "08:00:00" } else { "00:00:00" };
     let begin: Timestamp = format!("{}T{hour}+08:00", chance.of(&BEGINS)).parse().unwrap();
     let mut server = Server::new(&text, begin);
-    let sources = [("pipe", 5), ("gate", 10)].map(|(name, minutes)| Source {
+    let sources = OUTLETS.map(|(name, minutes)| Source {
         gauge: format!("S/{name}").parse().unwrap(),
         unit: "m3/s".into(),
         decimals: 6,
-        period_ms: minutes * 60_000,
+        period_ms: u32::try_from(minutes * 60_000).unwrap(),
         alert_below: None,
     });
     let meters = [0, 1].map(|_| river::meter(&mut chance, MONTH, 600_000));
@@ -121,7 +124,7 @@ fn month(seed: u64) -> Month {
         let at = begin.plus_ms(minute * 60_000);
         server.set(at);
         if minute < MONTH {
-            for (source, (name, every)) in [("pipe", 5), ("gate", 10)].into_iter().enumerate() {
+            for (source, (name, every)) in OUTLETS.into_iter().enumerate() {
                 if minute % every != 0 {
                     continue;
                 }
@@ -129,10 +132,7 @@ fn month(seed: u64) -> Month {
                     Meter::Dead => continue,
                     Meter::Stutters(_) if minute / every % 2 == 1 => continue,
                     Meter::Broken => None,
-                    // 1.2 or 0.75 together, whatever the other one said last
-                    Meter::Exactly => {
-                        Some(*chance.of(&[1_200_000, 750_000, 1_140_000]) - said[1 - source])
-                    }
+                    Meter::Exactly(enough) => Some(enough - said[1 - source]),
                     Meter::Says(flow) | Meter::Stutters(flow) => {
                         Some(flow + chance.between(-2_000, 2_000))
                     }

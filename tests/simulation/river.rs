@@ -63,8 +63,8 @@ impl<T: Copy> Spells<T> {
 pub(crate) enum Meter {
     /// It says about so many ml/s.
     Says(i64),
-    /// It says exactly what is enough together with the other outlet.
-    Exactly,
+    /// It says what makes exactly so much together with the other outlet.
+    Exactly(i64),
     /// It answers, and its value is not good.
     Broken,
     /// It does not answer.
@@ -72,6 +72,9 @@ pub(crate) enum Meter {
     /// It answers every other time.
     Stutters(i64),
 }
+
+/// What the seasons mandate, whole and at a factor of 0.95.
+const ENOUGH: [i64; 4] = [1_200_000, 1_140_000, 750_000, 712_500];
 
 /// An outlet's month; `share` is about what it owes.
 pub(crate) fn meter(chance: &mut Chance, end: i64, share: i64) -> Spells<Meter> {
@@ -84,8 +87,8 @@ pub(crate) fn meter(chance: &mut Chance, end: i64, share: i64) -> Spells<Meter> 
         let flow = share * chance.between(60, 140) / 100;
         let meter = match chance.between(0, 20) {
             0..8 => Meter::Says(share * chance.between(100, 120) / 100),
-            8..12 => Meter::Says(flow),
-            12..15 => Meter::Exactly,
+            8..11 => Meter::Says(flow),
+            11..15 => Meter::Exactly(*chance.of(&ENOUGH)),
             15 => Meter::Broken,
             16..18 => Meter::Stutters(flow),
             _ => Meter::Dead,

@@ -1,0 +1,169 @@
+//! What the simulation's judge is worth: each of these changes to the engine must make them
+//! disagree. The tree is copied, changed in one place, built and run until a seed shows it.
+#![expect(clippy::unwrap_used, reason = "a test that fails ends by a panic")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// Seeds that are tried for each change.
+const SEEDS: u64 = 24;
+
+struct Mutation {
+    what: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+/// Those of one package stand together: each change of `model` builds everything again.
+const MUTATIONS: [Mutation; 11] = [
+    Mutation {
+        what: "a mean exactly at the requirement is too little",
+        file: "compliance/src/window.rs",
+        from: "water * self.length * scale >= i128::from",
+        to: "water * self.length * scale > i128::from",
+    },
+    Mutation {
+        what: "a coverage exactly reached is none",
+        file: "compliance/src/window.rs",
+        from: "part * self.whole >= self.part * whole",
+        to: "part * self.whole > self.part * whole",
+    },
+    Mutation {
+        what: "a flow exactly enough is too little",
+        file: "compliance/src/evaluate.rs",
+        from: "piece.is_whole() && piece.released < piece.enough;",
+        to: "piece.is_whole() && piece.released <= piece.enough;",
+    },
+    Mutation {
+        what: "a day of exactly the valid hours is not known",
+        file: "compliance/src/day.rs",
+        from: "if met + short < valid {",
+        to: "if met + short <= valid {",
+    },
+    Mutation {
+        what: "what comes late is left out",
+        file: "compliance/src/docket.rs",
+        from: "if let Some(span) = again.due(now) {",
+        to: "if let Some(span) = again.due(now).filter(|_| false) {",
+    },
+    Mutation {
+        what: "an hour is closed while more of it is queued",
+        file: "compliance/src/docket.rs",
+        from: "come.newest.min(come.queued_from)",
+        to: "come.newest",
+    },
+    Mutation {
+        what: "a value holds for one interval",
+        file: "model/src/release.rs",
+        from: "if age < self.outlet.hold_ms() =>",
+        to: "if age < self.outlet.interval_ms =>",
+    },
+    Mutation {
+        what: "a stale value is credited in full",
+        file: "model/src/release.rs",
+        from: "saturating_add(value.min(piece.enough))",
+        to: "saturating_add(value)",
+    },
+    Mutation {
+        what: "a day is shifted by an hour",
+        file: "model/src/section.rs",
+        from: "let day = period::day_of(hour.from, ",
+        to: "let day = period::day_of(hour.to, ",
+    },
+    Mutation {
+        what: "a season never ends",
+        file: "model/src/section.rs",
+        from: "steps.last().is_none_or(|step| step.required != required)",
+        to: "steps.is_empty()",
+    },
+    Mutation {
+        what: "one of two outlets is left out",
+        file: "model/src/section.rs",
+        from: "        sources.collect()",
+        to: "        sources.take(1).collect()",
+    },
+];
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Where the copy stands: among what is built, so that a second run builds little.
+fn copy() -> PathBuf {
+    // deps/mutations-… of a profile of the target folder
+    let target = std::env::current_exe().unwrap();
+    target.ancestors().nth(3).unwrap().join("mutations")
+}
+
+/// Writes what differs, so that nothing else is built again.
+fn mirror(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if name == "target" || name == ".git" {
+            continue;
+        }
+        if path.is_dir() {
+            mirror(&path, &to.join(name));
+        } else {
+            write(&to.join(name), &fs::read(&path).unwrap());
+        }
+    }
+}
+
+fn write(path: &Path, content: &[u8]) {
+    if fs::read(path).ok().as_deref() != Some(content) {
+        fs::write(path, content).unwrap();
+    }
+}
+
+fn simulate(tree: &Path, seed: Option<u64>) -> Output {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "--quiet", "--package", "tests", "--test", "simulation"]);
+    match seed {
+        Some(seed) => command.env("BASEFLOW_SEED", seed.to_string()),
+        None => command.arg("--no-run"),
+    };
+    command.current_dir(tree).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
+}
+
+/// The first seed that shows a difference, and how it is told.
+fn difference(tree: &Path) -> Option<(u64, String)> {
+    let built = simulate(tree, None);
+    assert!(built.status.success(), "it does not build: {}", text(&built));
+    (1..=SEEDS).find_map(|seed| {
+        let ran = simulate(tree, Some(seed));
+        let told = text(&ran);
+        let line = told.lines().find(|line| line.starts_with("seed "));
+        assert!(ran.status.success() || line.is_some(), "it fails for another reason: {told}");
+        line.map(|line| (seed, line.to_owned()))
+    })
+}
+
+#[test]
+fn every_change_of_the_engine_is_seen_by_the_judge() {
+    let tree = copy();
+    mirror(workspace(), &tree);
+    let mut unseen = Vec::new();
+    for Mutation { what, file, from, to } in MUTATIONS {
+        let path = tree.join(file);
+        let original = fs::read_to_string(workspace().join(file)).unwrap();
+        assert_eq!(original.matches(from).count(), 1, "{file} is not what it was: {what}");
+        write(&path, original.replacen(from, to, 1).as_bytes());
+        let difference = difference(&tree);
+        write(&path, original.as_bytes());
+        match difference {
+            Some((seed, line)) => println!("{what}: seen with seed {seed}: {line}"),
+            None => unseen.push(what),
+        }
+    }
+    assert_eq!(unseen, Vec::<&str>::new(), "the judge sees none of these");
+}
