@@ -5,33 +5,25 @@
 //! only then hands messages over. Whatever fails is undone by going back to what the journal has:
 //! the feed says again what was not written, and says it alike.
 
+mod feeds;
 mod listening;
+mod words;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use model::{
-    fault::Chain,
-    ids::{AlarmId, NotificationId, SectionKey},
-    section::Section,
-    time::{Span, Timestamp},
-};
+use model::{fault::Chain, time::Timestamp};
 use runtime::{admin::Condition as ReadyCondition, clock::Clock, tasks::Stage};
-use serde::Deserialize;
-use store::{
-    ACKNOWLEDGEMENT_ASKED, Body, By, ByKind, Entry, EscalationNote, Journal, RECEIPT_TAKEN,
-    RegistryInForce, Samples, SamplesReader, SetAlarms, StoreError,
-};
-use tracing::{error, info, warn};
+use store::{By, ByKind, Journal, RegistryInForce, Samples, SamplesReader, SetAlarms, StoreError};
+use tracing::warn;
 
-use self::listening::Listening;
-use super::{
-    evidence::{self, Evidence},
-    outbox::{Outbox, Outcome},
+use self::{
+    listening::Listening,
+    words::{tell_of, tell_of_plan},
 };
+use super::outbox::{Outbox, Outcome};
 use crate::{
     desk::{Attempt, Changes, Desk, Surroundings},
     metrics::Metrics,
-    released,
     snapshot::RestoreError,
 };
 
@@ -304,117 +296,6 @@ impl Watch {
         })
     }
 
-    /// Does what people and gateways say in the journal, and says how many entries there were.
-    async fn take_entries(&mut self, parts: &Parts, now: Timestamp) -> Result<usize, WatchError> {
-        let after = self.entries;
-        let entries = parts.journal.read(move |reader| reader.entries(after, ROWS)).await?;
-        for entry in &entries {
-            self.entries = entry.position;
-            match entry.kind.as_str() {
-                ACKNOWLEDGEMENT_ASKED => self.acknowledge(entry),
-                RECEIPT_TAKEN => self.take_receipt(parts, entry, now).await?,
-                _ => {}
-            }
-        }
-        Ok(entries.len())
-    }
-
-    fn acknowledge(&mut self, entry: &Entry) {
-        #[derive(Deserialize)]
-        struct Asked {
-            alarm: AlarmId,
-            version: u32,
-        }
-        self.is_asked = true;
-        let Ok(document) = entry.document() else { return };
-        let Ok(Asked { alarm, version }) = serde_json::from_str(document.body.get()) else {
-            return;
-        };
-        let asked = (document.by.name.as_str(), version);
-        if let Err(refusal) = self.desk.acknowledge(alarm, asked, document.at) {
-            info!(%alarm, by = document.by.name, reason = %refusal, "acknowledgement came too late");
-        }
-    }
-
-    async fn take_receipt(
-        &mut self,
-        parts: &Parts,
-        entry: &Entry,
-        now: Timestamp,
-    ) -> Result<(), WatchError> {
-        #[derive(Deserialize)]
-        struct Receipt {
-            message: NotificationId,
-            delivered: bool,
-        }
-        let Ok(document) = entry.document() else { return Ok(()) };
-        let Ok(Receipt { message, delivered }) = serde_json::from_str(document.body.get()) else {
-            return Ok(());
-        };
-        if !self.desk.knows(message) {
-            let kept = parts.journal.read(move |reader| reader.notification(message)).await?;
-            let Some(kept) = kept else { return Ok(()) };
-            self.desk.recollect(kept.row)?;
-        }
-        self.desk.receipt(message, delivered, now);
-        Ok(())
-    }
-
-    /// Tells the desk of rows of the feed, and says how many there were.
-    async fn take_rows(&mut self, parts: &Parts, now: Timestamp) -> Result<usize, WatchError> {
-        let (after, registry, plan) = (self.samples, self.desk.registry(), self.desk.plan());
-        let read = parts.samples.read(move |reader| {
-            let rows = reader.feed(after, ROWS)?;
-            let (count, last) = (rows.len(), rows.last().map(|row| row.position));
-            Ok((evidence::of_rows(reader, (&registry, &plan), rows)?, count, last))
-        });
-        let (evidence, count, last) = read.await?;
-        for found in evidence {
-            self.tell(parts, found, now).await?;
-        }
-        self.samples = last.unwrap_or(self.samples);
-        Ok(count)
-    }
-
-    async fn tell(
-        &mut self,
-        parts: &Parts,
-        found: Evidence,
-        now: Timestamp,
-    ) -> Result<(), WatchError> {
-        let Evidence { position, row, sections, heard } = found;
-        for (key, came) in sections {
-            let told = self.desk.flow(&key, row, &came, now);
-            parts.metrics.cut_short.inc_by(u64::from(told.is_cut_short));
-            if let Some(late) = told.late {
-                self.tell_late(parts, (key, late, position), now).await?;
-            }
-        }
-        for gauge in heard {
-            self.desk.heard(&gauge, row.received_at, now);
-        }
-        Ok(())
-    }
-
-    async fn tell_late(
-        &mut self,
-        parts: &Parts,
-        (key, late, position): (SectionKey, Span, i64),
-        now: Timestamp,
-    ) -> Result<(), WatchError> {
-        let (registry, asked) = (self.desk.registry(), key.clone());
-        let read = parts.samples.read(move |reader| {
-            let section = Section::find(&registry, &asked);
-            section.map(|section| evidence::around(reader, &section, late, position)).transpose()
-        });
-        let Some(known) = read.await? else { return Ok(()) };
-        let registry = self.desk.registry();
-        if let Some(section) = Section::find(&registry, &key) {
-            self.desk.late(&key, &released::late(&section, late, known), now);
-        }
-        Ok(())
-    }
-
     /// Writes what changed with both positions, and gives what is to be handed over then.
     async fn write(
         &mut self,
@@ -458,44 +339,4 @@ async fn newest(parts: &Parts) -> Result<(i64, i64), WatchError> {
     let counters = parts.samples.read(SamplesReader::counters).await?;
     let head = parts.journal.watch().borrow().head;
     Ok((i64::try_from(counters.feed).unwrap_or(i64::MAX), head))
-}
-
-/// Says what of the registry is not watched.
-fn tell_of_plan(desk: &Desk) {
-    let plan = desk.plan();
-    for (rule, section) in &plan.underived {
-        warn!(%rule, %section, "alarm rule cannot watch a section whose flow a formula makes");
-    }
-    for rule in &plan.unbuilt {
-        warn!(%rule, "alarm rule is of a kind that is not evaluated yet");
-    }
-    info!(conditions = plan.conditions.len(), stations = plan.stations.len(), "keeping watch");
-}
-
-/// What an operator would write in the logbook.
-fn tell_of(changes: &Changes, metrics: &Metrics) {
-    metrics.stray_receipts.inc_by(changes.strays);
-    for body in &changes.bodies {
-        if let Body::AlarmChanged(changed) = body {
-            metrics.alarm_steps.with_label_values(&[changed.what.word()]).inc();
-            let (alarm, what, subject) = (changed.alarm, changed.what, &changed.subject);
-            info!(%alarm, %what, %subject, rule = %changed.rule, "alarm changed");
-        } else if let Body::MessageChanged(changed) = body {
-            metrics.message_steps.with_label_values(&[changed.state.word()]).inc();
-        } else if let Body::EscalationNoted { what, alarm } = body {
-            match what {
-                EscalationNote::LadderEnded => {
-                    warn!(%alarm, "ladder ended and nobody has taken the alarm on");
-                }
-                EscalationNote::RemindersEnded => {
-                    error!(%alarm, "reminders ended and nobody has taken the alarm on");
-                }
-                EscalationNote::NobodyReached => {
-                    error!(%alarm, "nobody of the ladder can be reached");
-                }
-            }
-        } else if let Body::BreachFound { rule, subject, .. } = body {
-            info!(%rule, %subject, "breach found that was over when it became known");
-        }
-    }
 }
