@@ -94,6 +94,16 @@ impl Escalation {
         matches!(self.state.phase, Phase::Over)
     }
 
+    /// The server's clock was set back: whoever is to be told is told as soon as he would have been.
+    pub fn set_back(&mut self, by_ms: i64) {
+        let earlier = |at: Timestamp| at.plus_ms(-by_ms);
+        self.state.raised_at = earlier(self.state.raised_at);
+        self.state.remind_at = self.state.remind_at.map(earlier);
+        for person in &mut self.state.people {
+            person.told_at = earlier(person.told_at);
+        }
+    }
+
     /// When it wants a [`Event::Tick`].
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state.phase {

@@ -185,6 +185,17 @@ impl Notification {
         matches!(self.state.life, Life::Owed { is_trying: true, .. })
     }
 
+    /// The server's clock was set back: what is waited for comes as soon as it would have.
+    pub fn set_back(&mut self, by_ms: i64) {
+        let earlier = |at: Timestamp| at.plus_ms(-by_ms);
+        self.state.owed_at = earlier(self.state.owed_at);
+        match &mut self.state.life {
+            Life::Owed { next_at, .. } => *next_at = earlier(*next_at),
+            Life::Sent { receipt_by } => *receipt_by = receipt_by.map(earlier),
+            Life::Delivered | Life::Failed | Life::Expired => {}
+        }
+    }
+
     /// When it wants a [`Event::Tick`].
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state.life {

@@ -9,7 +9,7 @@ use model::{
 };
 use store::{Body, MessageChanged, NotificationRow};
 
-use super::{Attempt, Desk, KeptMessage, Machine};
+use super::{Attempt, Desk, KeptMessage, Machine, Sleeper};
 use crate::{
     desk::Condition,
     escalation::{self, Owed},
@@ -155,6 +155,20 @@ impl Desk {
         for (id, alarm) in tried {
             self.tell_ladder(alarm, escalation::Event::Doubted(id), now);
             self.tell_message(id, Event::Refused(Fault::Transient), now);
+        }
+    }
+
+    /// The server's clock was set back: nobody is told any later for it.
+    pub fn set_back(&mut self, by_ms: i64) {
+        for (id, kept) in &mut self.messages {
+            kept.machine.set_back(by_ms);
+            self.sendings.set(id, kept.machine.deadline());
+            self.dirty.messages.insert(*id);
+        }
+        for (alarm, ladder) in &mut self.ladders {
+            ladder.set_back(by_ms);
+            self.sleepers.set(&Sleeper::Ladder(*alarm), ladder.deadline());
+            self.dirty.ladders.insert(*alarm);
         }
     }
 

@@ -346,6 +346,27 @@ fn who_may_have_been_told_when_the_process_ended_is_told_of_the_end() {
 }
 
 #[test]
+fn nobody_is_told_any_later_for_a_clock_that_was_set_back() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400; 20 flow 400");
+    let id = world.attempts[0].id;
+    world.desk.outcome(id, Err(Fault::Transient), at(21));
+    world.settle(at(21));
+    world.desk.set_back(3_600_000);
+    world.settle(at(-3_579));
+    world.now = at(-3_579);
+    world.pass_to(at(-3_574));
+    assert_eq!(world.attempts.len(), 2, "{}", world.lines);
+    // and the next rung is due ten minutes after the alarm was raised
+    world.desk.outcome(id, Ok(false), at(-3_573));
+    world.settle(at(-3_573));
+    world.pass_to(at(-2_981));
+    assert_eq!(world.attempts.len(), 2, "{}", world.lines);
+    world.pass_to(at(-2_980));
+    assert_eq!(world.attempts.len(), 3, "{}", world.lines);
+}
+
+#[test]
 fn a_silence_is_raised_by_the_clock_and_cleared_by_data() {
     check(
         registry(),

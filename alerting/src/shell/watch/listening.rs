@@ -49,6 +49,9 @@ impl Listening {
         if is_step {
             warn!(seconds = stepped_ms / 1_000, "clock was stepped");
         }
+        if stepped_ms < -STEP_MS {
+            desk.set_back(-stepped_ms);
+        }
         if !desk.is_deaf() && (is_step || has_slept || !hears) {
             desk.deaf(self.looked_at, now);
         }
