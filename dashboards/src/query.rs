@@ -5,6 +5,7 @@ pub mod alarms;
 use std::{fmt, str::FromStr};
 
 use model::{
+    calendar::{Date, parse_date},
     ids::{AgentId, GaugeId, SectionKey, StationId},
     station::Station,
     time::{Span, Timestamp},
@@ -84,6 +85,99 @@ pub struct VerdictsParameters {
     /// `next` of the page before.
     #[param(pattern = "^(-[0-9]{1,12}|[0-9]{1,14})_[0-9]{1,9}$")]
     pub cursor: Option<String>,
+}
+
+/// Which days are counted, and how they are gathered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ComplianceParameters {
+    /// A month `2026-10`, a quarter `2026-Q4` or a year `2026`, in each station's zone.
+    #[param(value_type = String, pattern = "^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]))?$", example = "2026-10")]
+    pub period: Option<String>,
+    /// `station` or `county`; `station` where it is not said.
+    #[param(value_type = Option<GatherWord>, inline)]
+    pub by: Option<String>,
+}
+
+/// The words of `by` of a count, for the description of the API.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `checked` reads")]
+enum GatherWord {
+    Station,
+    County,
+}
+
+/// How counts are gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gather {
+    /// Section by section.
+    Station,
+    /// County by county.
+    County,
+}
+
+/// A month, a quarter or a year.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period {
+    text: String,
+    /// Its first day.
+    pub from: Date,
+    /// The day after its last.
+    pub to: Date,
+}
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let months = |rest: &str| match rest.strip_prefix('Q') {
+            Some(quarter) => {
+                let quarter: u8 =
+                    quarter.parse().ok().filter(|quarter| (1..=4).contains(quarter))?;
+                Some((format!("{:02}", quarter * 3 - 2), 3))
+            }
+            None => Some((rest.to_owned(), 1)),
+        };
+        let parsed = || {
+            let (year, rest) = text.split_once('-').unwrap_or((text, ""));
+            let (month, count) =
+                if rest.is_empty() { ("01".to_owned(), 12) } else { months(rest)? };
+            let from = parse_date(&format!("{year}-{month}-01")).ok()?;
+            let mut to = from;
+            for _ in 0..count {
+                to = to.last_of_month().tomorrow().ok()?;
+            }
+            Some(Self { text: text.to_owned(), from, to })
+        };
+        parsed().ok_or_else(|| {
+            let text = shortened(text);
+            format!("`{text}` is no time; write it as 2026-10, 2026-Q4 or 2026")
+        })
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl ComplianceParameters {
+    /// What is asked for.
+    pub fn checked(&self) -> Result<(Period, Gather), Problem> {
+        let mut faults = Faults::default();
+        let words = [("station", Gather::Station), ("county", Gather::County)];
+        let by = faults.one_of("by", self.by.as_deref(), &words).unwrap_or(Gather::Station);
+        let period = faults.parsed::<Period>("period", self.period.as_deref());
+        if self.period.is_none() {
+            faults.note("period", "must be there, such as 2026-10");
+        }
+        faults.none()?;
+        let period = period.ok_or_else(|| Problem::of_status(400, "no period"))?;
+        Ok((period, by))
+    }
 }
 
 /// The words of `by`, for the description of the API.

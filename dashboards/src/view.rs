@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod alarm;
+pub mod compliance;
 pub mod quarantine;
 pub mod sample;
 pub mod standing;

@@ -55,6 +55,6 @@ pub use shell::{
 };
 pub use token::{TokenRow, TokenText};
 pub use verdicts::{
-    AgainRow, GivenPeriod, NewVerdict, SectionRow, StandingRow, VerdictKind, VerdictRow,
-    VerdictsQuery,
+    AgainRow, GivenPeriod, NewVerdict, SectionRow, StandingRow, VerdictCounts, VerdictKind,
+    VerdictRow, VerdictsQuery,
 };

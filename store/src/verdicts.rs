@@ -106,6 +106,21 @@ pub struct StandingRow {
     pub bytes: Vec<u8>,
 }
 
+/// How many periods are what, by the newest version of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VerdictCounts {
+    /// Met.
+    pub met: u32,
+    /// Short.
+    pub short: u32,
+    /// Exempt.
+    pub exempt: u32,
+    /// Of which too little is known.
+    pub indeterminate: u32,
+    /// Not closed yet, whatever is said of them provisionally.
+    pub open: u32,
+}
+
 /// Which verdicts of a section to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerdictsQuery {

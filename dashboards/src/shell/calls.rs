@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod alarms;
+pub(crate) mod compliance;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
 pub(crate) mod stations;

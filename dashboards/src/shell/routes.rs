@@ -83,6 +83,7 @@ fn table(parts: &Arc<Parts>) -> Table {
         .add(viewer, routes!(calls::stations::list))
         .add(viewer, routes!(calls::stations::one))
         .add(viewer, routes!(calls::verdicts::list))
+        .add(viewer, routes!(calls::compliance::count))
         .add(viewer, routes!(calls::samples::list))
         .add(viewer, routes!(calls::alarms::list))
         .add(viewer, routes!(calls::alarms::one))

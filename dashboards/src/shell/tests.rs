@@ -282,7 +282,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
 fn every_route_asks_for_its_role_and_for_a_good_token() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 13);
+        assert_eq!(rows.len(), 14);
         for row in rows {
             let path = row
                 .path
@@ -343,6 +343,8 @@ fn every_error_is_a_problem() {
             ("GET", "/api/v1/stations/%ff", "", 400),
             ("GET", "/api/v1/gauges/S-1/nothing/samples", "", 404),
             ("GET", "/api/v1/gauges/S-1/flow/samples?from=yesterday&limit=x", "", 400),
+            ("GET", "/api/v1/compliance", "", 400),
+            ("GET", "/api/v1/compliance?period=2026-13&by=river", "", 400),
             ("POST", "/api/v1/quarantine/x/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/replay", "", 404),
@@ -400,6 +402,15 @@ fn stations_show_what_the_registry_says() {
         let duty = world.token(Role::Duty);
         let said = world.ask(&Method::GET, "/api/v1/stations/S-1", Some(duty), "").await;
         assert!(said.text.contains("张三"), "{}", said.text);
+    });
+}
+
+#[test]
+fn compliance_counts_the_days_of_a_time() {
+    in_world(|world| async move {
+        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}]}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}]}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2023", &expect![[r#"200 {"period":"2023","sections":[]}"#]]).await;
     });
 }
 

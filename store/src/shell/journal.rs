@@ -2,6 +2,7 @@
 
 mod alarms;
 mod asked;
+mod counts;
 mod import;
 #[cfg(test)]
 mod plans;

@@ -165,6 +165,12 @@ fn what_is_withdrawn_stands_no_more_and_overlaps_nothing() {
         8 v2 withdrawn (none, entry 3)
         24 v1 short 1 (short, entry 2)"#]]
     .assert_eq(&shown(&store, &query(Length::Day, true)));
+    let all = Span { from: at(0), to: at(25 * HOUR) };
+    let counts = store
+        .journal()
+        .read_blocking(|reader| reader.verdict_counts(&key(), Length::Day, all))
+        .unwrap();
+    assert_eq!((counts.met, counts.short, counts.open), (1, 1, 0), "what is withdrawn is no day");
     // and may stand again
     set(
         &store,
