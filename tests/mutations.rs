@@ -47,8 +47,8 @@ const MUTATIONS: [Mutation; 11] = [
     Mutation {
         what: "what comes late is left out",
         file: "compliance/src/docket.rs",
-        from: "if let Some(span) = again.due(now) {",
-        to: "if let Some(span) = again.due(now).filter(|_| false) {",
+        from: "again.due(now).filter(|_| case.before_begin().is_none())",
+        to: "again.due(now).filter(|_| false)",
     },
     Mutation {
         what: "an hour is closed while more of it is queued",
