@@ -410,7 +410,12 @@ fn compliance_counts_the_days_of_a_time() {
     in_world(|world| async move {
         check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}]}"#]]).await;
         check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}]}"#]]).await;
-        check(&world, "/api/v1/compliance?period=2023", &expect![[r#"200 {"period":"2023","sections":[]}"#]]).await;
+        check(
+            &world,
+            "/api/v1/compliance?period=2023",
+            &expect![[r#"200 {"period":"2023","sections":[]}"#]],
+        )
+        .await;
     });
 }
 

@@ -263,17 +263,23 @@ mod tests {
 
     #[test]
     fn a_rate_is_compared_exactly_and_shown_truncated() {
-        check(&[("A", counts(4, 1, 0)), ("B", counts(2, 1, 0))], &expect![[r#"
+        check(
+            &[("A", counts(4, 1, 0)), ("B", counts(2, 1, 0))],
+            &expect![[r#"
             A 4 of 5: 0.8 Some(true) Some(false)
             B 2 of 3: 0.6666 Some(false) Some(false)
             C 0 of 0: null None None
             620721 1 of 2: 0.5 Some(true)
-            620722 0 of 0: null None"#]]);
-        check(&[("A", counts(79_999, 20_001, 0))], &expect![[r#"
+            620722 0 of 0: null None"#]],
+        );
+        check(
+            &[("A", counts(79_999, 20_001, 0))],
+            &expect![[r#"
             A 79999 of 100000: 0.7999 Some(false) Some(false)
             B 0 of 0: null None None
             C 0 of 0: null None None
             620721 0 of 1: 0 Some(false)
-            620722 0 of 0: null None"#]]);
+            620722 0 of 0: null None"#]],
+        );
     }
 }
