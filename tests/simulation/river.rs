@@ -8,8 +8,10 @@ pub(crate) const DAY: i64 = 1_440;
 pub(crate) struct Chance(u64);
 
 impl Chance {
+    /// What one seed draws has nothing to do with what the next one does: a state that is mixed is
+    /// nowhere near on the same round.
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        Self(Self(seed).next())
     }
 
     fn next(&mut self) -> u64 {
