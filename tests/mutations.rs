@@ -99,9 +99,15 @@ fn copy() -> PathBuf {
     target.ancestors().nth(3).unwrap().join("mutations")
 }
 
-/// Writes what differs, so that nothing else is built again.
+/// Writes what differs, so that nothing else is built again, and takes away what is gone.
 fn mirror(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(to).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if name != "target" && !from.join(name).exists() {
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+    }
     for entry in fs::read_dir(from).unwrap() {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
         if name == "target" || name == ".git" {

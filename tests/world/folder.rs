@@ -73,6 +73,8 @@ impl World {
         let text = site::registry(sites) + registry;
         self.server.prepare(&text);
         self.server.start();
+        // what is published before it has subscribed for the first time is nobody's
+        self.server.expect_listening();
     }
 
     /// The agent of a site, not started yet.

@@ -160,6 +160,15 @@ impl Server {
         });
     }
 
+    /// Waits until it hears what the broker has for it.
+    pub fn expect_listening(&mut self) {
+        let process = self.process.as_mut().expect("the server runs");
+        wait::until("the server is ready", PATIENCE, || {
+            process.expect_running();
+            Api::plain(self.admin, "/readyz").map(|_ready| ())
+        });
+    }
+
     /// The running process.
     pub fn process(&mut self) -> &mut Process {
         self.process.as_mut().expect("the server runs")
