@@ -21,6 +21,7 @@ pub mod deadlines;
 pub mod desk;
 pub mod escalation;
 pub mod facts;
+pub mod kannel;
 pub mod metrics;
 pub mod no_data;
 pub mod notification;

@@ -9,6 +9,9 @@
 //! A receipt comes another way and later: whoever takes it appends it to the journal
 //! (`store::TakeReceipt`), and alerting finds it there.
 
+mod http;
+pub mod kannel;
+
 use std::{error::Error, fmt, time::Duration};
 
 use model::{contact::Personal, fault::Fault, ids::NotificationId, port::Answer};
