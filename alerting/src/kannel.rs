@@ -104,6 +104,21 @@ pub fn meaning(status: u16, body: &[u8], private: &[&str]) -> Meaning {
     }
 }
 
+/// What it means that a call for no number was answered so: with [`Meaning::Taken`], that a call for
+/// one would be looked at.
+pub fn meaning_of_probe(status: u16, body: &[u8], private: &[&str]) -> Meaning {
+    let is_for_the_number = String::from_utf8_lossy(body).contains("Missing receiver number");
+    if status == 400 && is_for_the_number {
+        return Meaning::Taken;
+    }
+    match meaning(status, body, private) {
+        Meaning::Taken => {
+            Meaning::ForNow("it took a message to nobody; is it Kannel's?".to_owned())
+        }
+        refused @ (Meaning::ForNow(_) | Meaning::ForGood(_)) => refused,
+    }
+}
+
 /// `0: Accepted for delivery` or `3: Queued for later delivery`; of several numbers nothing is sent.
 fn is_taken(text: &str) -> bool {
     let code = text.trim_start().split_once(':').map(|(code, _)| code);

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use compliance::shell::court;
-use dashboards::shell::{parts::Parts as ApiParts, server};
+use dashboards::shell::{hooks::Hooks, parts::Parts as ApiParts, server};
 use ingest::shell::{
     place,
     rejudge::Rejudge,
@@ -145,10 +145,12 @@ impl Server<'_> {
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
         let decided = self.decided.clone();
+        let hooks = Hooks::new(start::hooks(&self.settings.config)?, None);
         let parts = Arc::new(ApiParts {
             samples,
             journal,
             replay,
+            hooks,
             clock,
             decided,
             stage: stage.clone(),

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod auth;
 pub mod calls;
+pub mod hooks;
 pub mod limits;
 pub mod metrics;
 pub(crate) mod nothing;

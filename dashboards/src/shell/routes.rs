@@ -25,7 +25,7 @@ use utoipa_axum::{
     routes,
 };
 
-use super::{answer::Json, auth, calls, limits, parts::Parts};
+use super::{answer::Json, auth, calls, hooks, limits, parts::Parts};
 use crate::{
     access::{Role, Rule},
     problem::{Fault, MEDIA_TYPE, Problem, in_words},
@@ -120,16 +120,23 @@ pub fn router(parts: &Arc<Parts>) -> Router {
     );
     let slots = limits::Slots::new(parts.metrics.clone());
     described
+        .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
+        .merge(by_address())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(Arc::clone(parts))
         .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
         .layer(middleware::from_fn(limits::in_time))
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(middleware::from_fn_with_state(parts.metrics.clone(), limits::in_our_words))
+}
+
+/// What asks for no token, since whoever knows the address may do what stands behind it. It is no
+/// part of the API, and does not wait for reads of it.
+fn by_address() -> Router<Arc<Parts>> {
+    Router::new().route(hooks::PATH, get(hooks::kannel))
 }
 
 async fn no_route() -> Problem {

@@ -61,6 +61,16 @@ pub enum SettingsError {
     Reserved,
 }
 
+impl SettingsError {
+    /// The key in the settings whose value it is.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Unprintable(key) => key,
+            Self::Reserved => "reserved",
+        }
+    }
+}
+
 /// A gateway.
 #[derive(Debug)]
 pub struct Kannel {
@@ -86,6 +96,19 @@ impl Kannel {
         Ok(Self { settings, places: Semaphore::new(CONNECTIONS) })
     }
 
+    /// Whether the gateway is there and lets us in: it is asked to send to nobody, which it must
+    /// refuse for that reason.
+    pub async fn probe(&self) -> Result<(), ChannelError> {
+        let headers = self.with_login(Vec::new());
+        let answer = http::post(&self.settings.url, headers, Bytes::new(), LIMITS).await;
+        let answer = answer.map_err(|failure| self.unreached(failure))?;
+        let password = self.settings.password.expose_secret();
+        match kannel::meaning_of_probe(answer.status, &answer.body, &[password]) {
+            Meaning::Taken => Ok(()),
+            Meaning::ForNow(what) | Meaning::ForGood(what) => Err(ChannelError::ForNow { what }),
+        }
+    }
+
     async fn call(&self, message: &Outgoing) -> Result<Taken, ChannelError> {
         let Some(number) = kannel::number(message.to.as_str()) else {
             return Err(ChannelError::ForGood { what: "this is no telephone number".to_owned() });
@@ -107,9 +130,13 @@ impl Kannel {
     }
 
     fn headers(&self, number: &str, message: &Outgoing) -> HeaderMap {
-        let Settings { url, username, password, from, receipts, .. } = &self.settings;
+        let Settings { from, receipts, .. } = &self.settings;
         let hook = receipts.as_ref().map(|hook| (hook.expose_secret(), message.id));
-        let mut headers = kannel::headers(number, message.text.as_str(), from.as_deref(), hook);
+        self.with_login(kannel::headers(number, message.text.as_str(), from.as_deref(), hook))
+    }
+
+    fn with_login(&self, mut headers: Vec<(&'static str, String)>) -> HeaderMap {
+        let Settings { url, username, password, .. } = &self.settings;
         headers.push(("host", url.authority().to_owned()));
         headers.push(("x-kannel-username", username.clone()));
         headers.push(("x-kannel-password", password.expose_secret().to_owned()));
