@@ -2,10 +2,9 @@
 //! and whole, and what cannot be sent now or ever is told apart.
 
 use std::{
-    collections::BTreeSet,
-    io::{Read as _, Write as _},
-    net::TcpListener,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -13,38 +12,70 @@ use alerting::shell::channel::{
     Channel as _, ChannelError, Outgoing, Taken, Text,
     kannel::{self, Settings},
 };
-use model::{contact::Personal, fault::Chain, ids::NotificationId};
+use dashboards::shell::{
+    hooks::Hooks, metrics::Metrics, pages::Pages, parts::Parts, server::serve,
+};
+use model::{
+    contact::Personal,
+    fault::{Chain, Fault},
+    hook::HookKey,
+    ids::{ChannelId, NotificationId},
+    port::{AlertingError, Answer, Receipt, ReceiptTaken, Receipts},
+};
+use runtime::{clock::SystemClock, tasks::Tasks};
 use secrecy::SecretString;
+use store::{Options, Role, Store};
 use world::{Kannel, Received, wait};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const NUMBER: &str = "13800000001";
 
-/// A gateway, the channel to it, and where its receipts come.
+/// Every receipt that came through the hook.
+#[derive(Debug, Clone, Default)]
+struct Heard(Arc<Mutex<Vec<Receipt>>>);
+
+impl Receipts for Heard {
+    fn take(&self, receipt: Receipt) -> Answer<'_, Result<ReceiptTaken, AlertingError>> {
+        self.0.lock().expect("nobody panics with it").push(receipt);
+        Box::pin(std::future::ready(Ok(ReceiptTaken::Noted)))
+    }
+}
+
+/// A gateway, the channel to it, and our own server at whose hook its receipts come.
 struct World {
     gateway: Kannel,
     settings: Settings,
+    heard: Heard,
     runtime: tokio::runtime::Runtime,
-    hooks: TcpListener,
+    _tasks: Tasks,
+    _store: Store,
 }
 
 impl World {
     /// `None` where this machine cannot fence a gateway in.
     fn new(folder: &Path) -> Option<Self> {
-        let hooks = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = hooks.local_addr().expect("an address").port();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
         let gateway = Kannel::start(folder, port)?;
+
+        let (channel, heard) = (channel(), Heard::default());
+        let secret = HookKey::new([7; HookKey::BYTES]).secret(&channel);
+        // Written so that both Kannel and our server have something to read: %73 is an s.
+        let path = secret.kannel_path(&channel).replace("/sms/", "/%73ms/");
         let settings = Settings {
             url: gateway.url().parse().expect("an address"),
             username: Kannel::USERNAME.to_owned(),
             password: SecretString::from(Kannel::PASSWORD),
             from: None,
-            receipts: Some(SecretString::from(format!("http://127.0.0.1:{port}/hooks/a%20b"))),
+            receipts: Some(SecretString::from(format!("http://127.0.0.1:{port}{path}"))),
             reserved: 0,
         };
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().build().expect("a runtime");
-        Some(Self { gateway, settings, runtime, hooks })
+        let hooks = Hooks::new(BTreeMap::from([(channel, secret)]), Some(Arc::new(heard.clone())));
+        let (store, tasks) = open(&folder.join("data"), listener, hooks, &runtime);
+        Some(Self { gateway, settings, heard, runtime, _tasks: tasks, _store: store })
     }
 
     fn send(&self, number: u128, to: &str, text: &str) -> Result<Taken, ChannelError> {
@@ -68,20 +99,53 @@ impl World {
         self.runtime.block_on(channel.hand_over(&message))
     }
 
-    /// Takes the next receipt and gives the path that it asked for.
-    fn receipt(&self) -> String {
-        self.hooks.set_nonblocking(true).expect("a socket of our own");
-        let accepted = wait::until("a receipt comes", PATIENCE, || self.hooks.accept());
-        let (mut stream, _) = accepted;
-        stream.set_nonblocking(false).expect("a socket of our own");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket of our own");
-        let mut head = [0; 1024];
-        let count = stream.read(&mut head).expect("a request");
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        stream.write_all(answer).expect("an answer");
-        let head = String::from_utf8_lossy(&head[..count]).into_owned();
-        head.split(' ').nth(1).expect("a path").to_owned()
+    /// Waits until so many receipts have come, and gives of which messages they are.
+    fn expect_delivered(&self, count: usize) -> BTreeSet<u128> {
+        let what = format!("{count} receipts have come");
+        wait::until(&what, PATIENCE, || {
+            let heard = self.heard.0.lock().expect("nobody panics with it").clone();
+            assert!(
+                heard.iter().all(|receipt| receipt.is_delivered && receipt.channel == channel())
+            );
+            assert!(heard.len() <= count, "{heard:?}");
+            let ids = heard.iter().map(|receipt| receipt.id.0).collect();
+            if heard.len() == count { Ok(ids) } else { Err(format!("{heard:?}")) }
+        })
     }
+}
+
+/// Our server over an empty store.
+fn open(
+    data: &Path,
+    listener: tokio::net::TcpListener,
+    hooks: Hooks,
+    runtime: &tokio::runtime::Runtime,
+) -> (Store, Tasks) {
+    let metrics = prometheus::Registry::new();
+    let clock = Arc::new(SystemClock);
+    let now = runtime::clock::Clock::now(&*clock);
+    let options = Options { now, version: "0".to_owned(), role: Role::Command };
+    let store = Store::open(data, &options, &metrics).expect("a store");
+    let mut tasks = Tasks::new();
+    let stage = tasks.stage("api", PATIENCE);
+    let parts = Parts {
+        samples: store.samples().clone(),
+        journal: store.journal().clone(),
+        replay: None,
+        hooks,
+        pages: Pages::new(None),
+        clock,
+        decided: store::Decided::default(),
+        stage: stage.clone(),
+        metrics: Metrics::new(&metrics).expect("names of their own"),
+    };
+    let _entered = runtime.enter();
+    stage.spawn("api", serve(listener, Arc::new(parts), stage.stopping()));
+    (store, tasks)
+}
+
+fn channel() -> ChannelId {
+    "sms".parse().expect("a name")
 }
 
 /// The reason why it is not sent now but may be later, or that it is for good.
@@ -117,10 +181,8 @@ fn a_message_arrives_once_and_whole_in_as_many_parts_as_it_needs() {
     for (received, (text, parts)) in received.iter().zip(texts) {
         assert_eq!(shown(received), ("10690000", NUMBER, text, parts));
     }
-    // One receipt for each message, however many parts it has.
-    let receipts: BTreeSet<String> = texts.iter().map(|_| world.receipt()).collect();
-    let paths = (1..=4).map(|number| format!("/hooks/a%20b?id={number:032x}&type=1"));
-    assert_eq!(receipts, paths.collect());
+    // One receipt for each message, however many parts it has, and no text to anybody for it.
+    assert_eq!(world.expect_delivered(texts.len()), (1..=4).collect());
     assert_eq!(world.gateway.received().len(), texts.len());
 }
 
@@ -175,7 +237,7 @@ fn a_gateway_that_is_down_refuses_for_now_and_takes_the_message_when_it_is_back(
     wait::until("smsbox knows that the router is gone", PATIENCE, || {
         match world.send(2, NUMBER, "流") {
             Ok(taken) => Err(format!("{taken:?}")),
-            Err(failure) if failure.fault() == model::fault::Fault::Transient => Ok(()),
+            Err(failure) if failure.fault() == Fault::Transient => Ok(()),
             Err(failure) => panic!("{failure}"),
         }
     });
@@ -192,7 +254,7 @@ fn a_gateway_without_its_operator_keeps_a_message_and_receipts_tell_of_it_later(
     world.gateway.start_smsc();
     let received = world.gateway.expect_received(1);
     assert_eq!(shown(&received[0]), ("10690000", NUMBER, "水", 1));
-    assert_eq!(world.receipt(), format!("/hooks/a%20b?id={:032x}&type=1", 1));
+    assert_eq!(world.expect_delivered(1), BTreeSet::from([1]));
 }
 
 #[test]
@@ -205,4 +267,26 @@ fn a_gateway_that_says_nothing_is_given_up_within_the_limit_of_an_attempt() {
     assert!(why.ends_with(": no answer within 20s"), "{why}");
     assert!(began.elapsed() < alerting::shell::channel::ATTEMPT_LIMIT);
     world.gateway.go_on();
+}
+
+#[test]
+fn a_probe_tells_whether_the_gateway_lets_us_in_and_sends_nothing() {
+    let folder = folder();
+    let Some(mut world) = World::new(folder.path()) else { return };
+    let probed = |world: &World, settings: Settings| {
+        let gateway = kannel::Kannel::new(settings).expect("sound settings");
+        let probed = world.runtime.block_on(gateway.probe());
+        probed.map_err(|failure| Chain(&failure).to_string())
+    };
+    assert_eq!(probed(&world, world.settings.clone()), Ok(()));
+    let wrong = Settings { username: "nobody".to_owned(), ..world.settings.clone() };
+    let why = probed(&world, wrong).expect_err("a wrong name");
+    assert!(
+        why.starts_with("refused for now: the gateway refuses us; look at `username`"),
+        "{why}"
+    );
+    world.gateway.kill_smsbox();
+    let why = probed(&world, world.settings.clone()).expect_err("nobody there");
+    assert!(why.starts_with("cannot reach http://127.0.0.1:"), "{why}");
+    assert_eq!(world.gateway.received(), []);
 }

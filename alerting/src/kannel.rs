@@ -107,7 +107,7 @@ pub fn meaning(status: u16, body: &[u8], private: &[&str]) -> Meaning {
 /// What it means that a call for no number was answered so: with [`Meaning::Taken`], that a call for
 /// one would be looked at.
 pub fn meaning_of_probe(status: u16, body: &[u8], private: &[&str]) -> Meaning {
-    let is_for_the_number = String::from_utf8_lossy(body).contains("Missing receiver number");
+    let is_for_the_number = String::from_utf8_lossy(body).contains("Missing receiver");
     if status == 400 && is_for_the_number {
         return Meaning::Taken;
     }

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use compliance::shell::court;
-use dashboards::shell::{hooks::Hooks, parts::Parts as ApiParts, server};
+use dashboards::shell::{hooks::Hooks, pages::Pages, parts::Parts as ApiParts, server};
 use ingest::shell::{
     place,
     rejudge::Rejudge,
@@ -146,11 +146,13 @@ impl Server<'_> {
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
         let decided = self.decided.clone();
         let hooks = Hooks::new(start::hooks(&self.settings.config)?, None);
+        let pages = Pages::new(None);
         let parts = Arc::new(ApiParts {
             samples,
             journal,
             replay,
             hooks,
+            pages,
             clock,
             decided,
             stage: stage.clone(),

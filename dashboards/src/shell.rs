@@ -7,6 +7,7 @@ pub mod hooks;
 pub mod limits;
 pub mod metrics;
 pub(crate) mod nothing;
+pub mod pages;
 pub mod parts;
 pub(crate) mod patient;
 pub mod routes;

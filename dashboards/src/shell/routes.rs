@@ -25,7 +25,7 @@ use utoipa_axum::{
     routes,
 };
 
-use super::{answer::Json, auth, calls, hooks, limits, parts::Parts};
+use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts};
 use crate::{
     access::{Role, Rule},
     problem::{Fault, MEDIA_TYPE, Problem, in_words},
@@ -107,7 +107,8 @@ pub fn openapi(parts: &Arc<Parts>) -> Description {
     table(parts).router.into_openapi()
 }
 
-/// The whole API within its bounds: every answer of it, errors too, is JSON.
+/// The whole API within its bounds: every answer of it, errors too, is JSON; and what is reached by
+/// address alone.
 pub fn router(parts: &Arc<Parts>) -> Router {
     let (router, openapi) = table(parts).router.split_for_parts();
     let openapi = Arc::new(openapi);
@@ -136,7 +137,9 @@ pub fn router(parts: &Arc<Parts>) -> Router {
 /// What asks for no token, since whoever knows the address may do what stands behind it. It is no
 /// part of the API, and does not wait for reads of it.
 fn by_address() -> Router<Arc<Parts>> {
-    Router::new().route(hooks::PATH, get(hooks::kannel))
+    Router::new()
+        .route(hooks::PATH, get(hooks::kannel))
+        .route(pages::PATH, get(pages::show).post(pages::acknowledge))
 }
 
 async fn no_route() -> Problem {

@@ -31,6 +31,7 @@ use tower::ServiceExt as _;
 use super::{metrics::Metrics, parts::Parts, routes};
 
 mod hooks;
+mod pages;
 use crate::{
     access::{Role, Rule},
     problem::MEDIA_TYPE,
@@ -141,6 +142,7 @@ impl World {
             journal: store.journal().clone(),
             replay: Some(Arc::new(Replays)),
             hooks: hooks::of_tests(),
+            pages: pages::of_tests(),
             clock: Arc::new(ManualClock::at(now)),
             decided: Decided::default(),
             stage: Tasks::new().stage("tests", Duration::from_secs(5)),
