@@ -67,6 +67,7 @@ impl World {
         let path = secret.kannel_path(&channel).replace("/sms/", "/%73ms/");
         let settings = Settings {
             url: gateway.url().parse().expect("an address"),
+            ca: None,
             username: Kannel::USERNAME.to_owned(),
             password: SecretString::from(Kannel::PASSWORD),
             from: None,
@@ -289,4 +290,21 @@ fn a_probe_tells_whether_the_gateway_lets_us_in_and_sends_nothing() {
     let why = probed(&world, world.settings.clone()).expect_err("nobody there");
     assert!(why.starts_with("cannot reach http://127.0.0.1:"), "{why}");
     assert_eq!(world.gateway.received(), []);
+}
+
+#[test]
+fn over_tls_a_message_goes_to_whom_we_trust_and_to_nobody_else() {
+    let folder = folder();
+    let Some(mut world) = World::new(folder.path()) else { return };
+    let (url, ca) = world.gateway.start_tls();
+    let url = url.parse().expect("an address");
+    let trusting = Settings { url, ca: Some(ca), ..world.settings.clone() };
+    let strange = Settings { ca: None, ..trusting.clone() };
+    let why = refused(world.send_with(strange, 1, NUMBER, "水"));
+    assert!(why.starts_with("Transient cannot reach https://127.0.0.1:"), "{why}");
+    assert!(why.contains("not known to be who it says: invalid peer certificate"), "{why}");
+    let sent = world.send_with(trusting, 2, NUMBER, "流");
+    assert!(matches!(sent, Ok(Taken::WithReceipt)), "{sent:?}");
+    let received = world.gateway.expect_received(1);
+    assert_eq!(shown(&received[0]), ("10690000", NUMBER, "流", 1));
 }

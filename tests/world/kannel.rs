@@ -8,16 +8,17 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use crate::{
     fence::Fence,
     folder::PATIENCE,
     ports,
-    process::{Process, open_log},
-    tool::not_proven,
+    process::{Finished, Process, open_log},
+    tool::{not_proven, program, tool},
     wait,
 };
 
@@ -34,6 +35,7 @@ pub struct Kannel {
     bearerbox: Option<Process>,
     smsbox: Option<Process>,
     smsc: Option<Process>,
+    tls: Option<Process>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +94,8 @@ impl Kannel {
         fence.door_out(receipts);
         let settings = settings(ports);
         fs::write(folder.join("kannel.conf"), settings).expect("a settings file");
-        let (bearerbox, smsbox, smsc) = (None, None, None);
-        let mut kannel = Self { folder, programs, ports, fence, bearerbox, smsbox, smsc };
+        let (bearerbox, smsbox, smsc, tls) = (None, None, None, None);
+        let mut kannel = Self { folder, programs, ports, fence, bearerbox, smsbox, smsc, tls };
         kannel.start_bearerbox();
         kannel.start_smsc();
         kannel.start_smsbox();
@@ -103,6 +105,41 @@ impl Kannel {
     /// Where messages are handed to it.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/cgi-bin/sendsms", self.ports.sendsms)
+    }
+
+    /// Puts TLS before it; gives the address, and the certificate of the authority that vouches for it.
+    pub fn start_tls(&mut self) -> (String, PathBuf) {
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+        let made =
+            ["-x509", "-subj", "/CN=ca", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"];
+        self.openssl(&[&["req"], &key[..], &made[..]].concat());
+        let asked = ["-subj", "/CN=gateway", "-keyout", "server.key", "-out", "server.csr"];
+        self.openssl(&[&["req"], &key[..], &asked[..]].concat());
+        let names = self.folder.join("names.conf");
+        fs::write(names, "subjectAltName=IP:127.0.0.1\n").expect("a file");
+        let by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
+        let of = ["-in", "server.csr", "-extfile", "names.conf", "-out", "server.pem"];
+        self.openssl(&[&["x509", "-req"], &by[..], &of[..]].concat());
+
+        let port = ports::free();
+        let listen = format!(
+            "OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,verify=0,cert=server.pem,key=server.key"
+        );
+        let connect = format!("TCP:127.0.0.1:{}", self.ports.sendsms);
+        let mut command = Command::new(tool("BASEFLOW_SOCAT"));
+        command.args([&listen, &connect]).current_dir(&self.folder);
+        let mut process = Process::start("TLS", &mut command, &self.folder.join("tls.log"));
+        wait::until("TLS listens", PATIENCE, || {
+            process.expect_running();
+            TcpStream::connect(("127.0.0.1", port))
+        });
+        self.tls = Some(process);
+        (format!("https://127.0.0.1:{port}/cgi-bin/sendsms"), self.folder.join("ca.pem"))
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let program = program("openssl").expect("openssl comes with ./run test");
+        Finished::of(Command::new(program).args(arguments).current_dir(&self.folder)).success();
     }
 
     /// Starts the router between smsbox and SMSC.

@@ -11,6 +11,7 @@
 
 mod http;
 pub mod kannel;
+mod trust;
 
 use std::{error::Error, fmt, time::Duration};
 

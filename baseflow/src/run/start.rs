@@ -46,7 +46,8 @@ pub(super) fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ChannelId, HookS
         .channels
         .iter()
         .filter(|(_, channel)| match channel {
-            Channel::Kannel(kannel) => kannel.has_receipts,
+            ChannelKind::Kannel(kannel) => kannel.has_receipts,
+            ChannelKind::File { .. } => false,
         })
         .map(|(name, _)| name)
         .collect();

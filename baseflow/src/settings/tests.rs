@@ -104,9 +104,11 @@ fn a_channel_is_checked_before_anybody_has_to_be_told_something() {
         ],
     );
     check(
-        &channel("url = 'https://sms.example.org/'\nusername = 'u'\npassword = 'p'"),
+        &channel(
+            "url = 'https://sms.example.org/'\nusername = 'u'\npassword = 'p'\nca = '/no/such'",
+        ),
         &expect![
-            "channel[0].url: HTTPS is not built yet; use http:// on loopback or through a tunnel (file …/baseflow.toml)"
+            "channel[0].ca: cannot read certificates from `/no/such`: I/O error: No such file or directory (os error 2) (file …/baseflow.toml)"
         ],
     );
     check(

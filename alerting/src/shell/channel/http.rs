@@ -4,7 +4,7 @@
 //! wants. Redirections are not followed: whoever is named in the settings is spoken to, and nobody
 //! else.
 
-use std::{fmt, io, str::FromStr, time::Duration};
+use std::{fmt, io, path::Path, str::FromStr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -12,7 +12,14 @@ use hyper::{
     Method, Request, Response, Uri, body::Incoming, client::conn::http1, header::HeaderMap,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, pin, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    pin,
+    time::timeout,
+};
+
+use super::trust::{Trust, TrustError};
 
 const HEAD_BYTES: usize = 8 << 10;
 const HEADERS: usize = 64;
@@ -24,20 +31,18 @@ pub struct Target {
     port: u16,
     authority: String,
     path: String,
+    is_tls: bool,
 }
 
 /// Why an address was refused. It does not repeat it, since it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No address at all.
-    #[error("is no address; write http://host:port/path")]
+    #[error("is no address; write http://host:port/path or https://host/path")]
     NoAddress,
     /// A login within it.
     #[error("has a login in it; write that under keys of its own")]
     HasLogin,
-    /// HTTPS.
-    #[error("HTTPS is not built yet; use http:// on loopback or through a tunnel")]
-    Tls,
 }
 
 /// What a call may take.
@@ -66,6 +71,8 @@ pub(super) enum HttpError {
     SlowConnect(Duration),
     #[error("cannot connect")]
     Connect(#[source] io::Error),
+    #[error("the other end is not known to be who it says")]
+    Trust(#[source] io::Error),
     #[error("the connection broke")]
     Broke(#[source] hyper::Error),
     #[error("no answer within {0:?}")]
@@ -78,11 +85,11 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let uri: Uri = text.parse().map_err(|_unparsable| TargetError::NoAddress)?;
         let authority = uri.authority().ok_or(TargetError::NoAddress)?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(TargetError::Tls),
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
             Some(_) | None => return Err(TargetError::NoAddress),
-        }
+        };
         if authority.as_str().contains('@') {
             return Err(TargetError::HasLogin);
         }
@@ -91,12 +98,17 @@ impl FromStr for Target {
             return Err(TargetError::NoAddress);
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Self { host, port, authority: authority.as_str().to_owned(), path })
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        Ok(Self { host, port, authority: authority.as_str().to_owned(), path, is_tls })
     }
 }
 
 impl Target {
+    /// Whether it is asked over TLS.
+    pub const fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     /// What the header `host` says.
     pub(super) fn authority(&self) -> &str {
         &self.authority
@@ -106,44 +118,71 @@ impl Target {
 impl fmt::Display for Target {
     /// Without path and query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
-/// Posts `body` and gives the answer.
-pub(super) async fn post(
-    target: &Target,
-    headers: HeaderMap,
-    body: Bytes,
+/// Asks one target.
+#[derive(Debug)]
+pub(super) struct Client {
+    target: Target,
     limits: Limits,
-) -> Result<Answer, HttpError> {
-    let whole = timeout(limits.whole, exchange(target, headers, body, limits)).await;
-    whole.unwrap_or(Err(HttpError::SlowAnswer(limits.whole)))
+    /// For a target over TLS.
+    trust: Option<Trust>,
 }
 
-async fn exchange(
-    target: &Target,
-    headers: HeaderMap,
-    body: Bytes,
-    limits: Limits,
+impl Client {
+    /// A client that trusts the authorities in `ca`, or those of the machine, where that matters.
+    pub(super) fn new(
+        target: Target,
+        limits: Limits,
+        ca: Option<&Path>,
+    ) -> Result<Self, TrustError> {
+        let trust = target.is_tls.then(|| Trust::of(ca)).transpose()?;
+        Ok(Self { target, limits, trust })
+    }
+
+    /// Posts `body` and gives the answer.
+    pub(super) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, HttpError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.target.path.parse().unwrap_or_default();
+        *request.headers_mut() = headers;
+        let whole = timeout(self.limits.whole, Box::pin(self.connected(request))).await;
+        whole.unwrap_or(Err(HttpError::SlowAnswer(self.limits.whole)))
+    }
+
+    async fn connected(&self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+        let Limits { connect, body, .. } = self.limits;
+        let host = self.target.host.as_str();
+        let stream = timeout(connect, TcpStream::connect((host, self.target.port))).await;
+        let stream = stream
+            .map_err(|_elapsed| HttpError::SlowConnect(connect))?
+            .map_err(HttpError::Connect)?;
+        match &self.trust {
+            None => exchange(stream, request, body).await,
+            Some(trust) => {
+                let stream = trust.connect(host, stream).await.map_err(HttpError::Trust)?;
+                exchange(stream, request, body).await
+            }
+        }
+    }
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    most: usize,
 ) -> Result<Answer, HttpError> {
-    let connecting = TcpStream::connect((target.host.as_str(), target.port));
-    let stream = timeout(limits.connect, connecting).await;
-    let stream = stream
-        .map_err(|_elapsed| HttpError::SlowConnect(limits.connect))?
-        .map_err(HttpError::Connect)?;
     let handshake = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(HttpError::Broke)?;
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = target.path.parse().unwrap_or_default();
-    *request.headers_mut() = headers;
     let asked = async {
         let response = sender.send_request(request).await.map_err(HttpError::Broke)?;
-        beginning(response, limits.body).await
+        beginning(response, most).await
     };
     pin!(asked, connection);
     tokio::select! {
@@ -204,7 +243,8 @@ mod tests {
     #[expect(clippy::unwrap_in_result, reason = "the call's own failures are what is tested")]
     fn called(target: &Target) -> Result<Answer, HttpError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(post(target, HeaderMap::new(), Bytes::from_static(b"text"), LIMITS))
+        let client = Client::new(target.clone(), LIMITS, None).unwrap();
+        runtime.block_on(client.post(HeaderMap::new(), Bytes::from_static(b"text")))
     }
 
     fn failure(answer: Result<Answer, HttpError>) -> String {
@@ -262,13 +302,16 @@ mod tests {
         let target: Target = "http://[::1]".parse().unwrap();
         assert_eq!((target.host.as_str(), target.port), ("::1", 80));
         assert_eq!(target.path, "/");
+        let target: Target = "https://sms.example.org/send".parse().unwrap();
+        assert_eq!((target.port, target.is_tls()), (443, true));
+        assert_eq!(target.to_string(), "https://sms.example.org");
         for (text, error) in [
             ("", TargetError::NoAddress),
             ("/cgi-bin/sendsms", TargetError::NoAddress),
             ("host:80", TargetError::NoAddress),
             ("ftp://host/", TargetError::NoAddress),
             ("http://user:word@host/", TargetError::HasLogin),
-            ("https://host/", TargetError::Tls),
+            ("https:///path", TargetError::NoAddress),
         ] {
             assert_eq!(text.parse::<Target>(), Err(error), "{text}");
         }

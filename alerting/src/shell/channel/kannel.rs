@@ -9,7 +9,7 @@
 //! A message of which the answer stays out may have been taken: its next attempt makes a second
 //! one, which Kannel cannot tell from a new one.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -19,14 +19,17 @@ use tokio::sync::Semaphore;
 
 use super::{
     Channel, ChannelError, Outgoing, Taken,
-    http::{self, HttpError, Limits},
+    http::{Client, HttpError, Limits},
 };
 use crate::{
     kannel::{self, ANSWER_BYTES, Meaning},
     sms::RESERVED,
 };
 
-pub use super::http::{Target, TargetError};
+pub use super::{
+    http::{Target, TargetError},
+    trust::TrustError,
+};
 
 const LIMITS: Limits =
     Limits { connect: Duration::from_secs(5), whole: Duration::from_secs(20), body: ANSWER_BYTES };
@@ -38,6 +41,8 @@ const CONNECTIONS: usize = 4;
 pub struct Settings {
     /// Its `sendsms`.
     pub url: Target,
+    /// Whom to trust over TLS, certificates in PEM; none: whom the machine trusts.
+    pub ca: Option<PathBuf>,
     /// An account of its group `sendsms-user`.
     pub username: String,
     /// That account's password.
@@ -51,7 +56,7 @@ pub struct Settings {
 }
 
 /// Why settings were refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A value that no header can carry.
     #[error("`{0}` has a line break or another control character in it")]
@@ -59,14 +64,21 @@ pub enum SettingsError {
     /// More is reserved than a message can spare.
     #[error("`reserved` is more than {RESERVED}")]
     Reserved,
+    /// Authorities that are for nothing.
+    #[error("`ca` is written, though `url` is not https://")]
+    NeedlessTrust,
+    /// Nobody to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 impl SettingsError {
     /// The key in the settings whose value it is.
-    pub const fn key(self) -> &'static str {
+    pub const fn key(&self) -> &'static str {
         match self {
             Self::Unprintable(key) => key,
             Self::Reserved => "reserved",
+            Self::NeedlessTrust | Self::Trust(_) => "ca",
         }
     }
 }
@@ -75,11 +87,13 @@ impl SettingsError {
 #[derive(Debug)]
 pub struct Kannel {
     settings: Settings,
+    client: Client,
     places: Semaphore,
 }
 
 impl Kannel {
-    /// A gateway that nothing is known of yet but its settings.
+    /// A gateway that nothing is known of yet but its settings. Over TLS, this reads from disk
+    /// whom to trust.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         if settings.reserved > RESERVED {
             return Err(SettingsError::Reserved);
@@ -93,14 +107,18 @@ impl Kannel {
         ] {
             sensitive(value).ok_or(SettingsError::Unprintable(key))?;
         }
-        Ok(Self { settings, places: Semaphore::new(CONNECTIONS) })
+        if settings.ca.is_some() && !settings.url.is_tls() {
+            return Err(SettingsError::NeedlessTrust);
+        }
+        let client = Client::new(settings.url.clone(), LIMITS, settings.ca.as_deref())?;
+        Ok(Self { settings, client, places: Semaphore::new(CONNECTIONS) })
     }
 
     /// Whether the gateway is there and lets us in: it is asked to send to nobody, which it must
     /// refuse for that reason.
     pub async fn probe(&self) -> Result<(), ChannelError> {
         let headers = self.with_login(Vec::new());
-        let answer = http::post(&self.settings.url, headers, Bytes::new(), LIMITS).await;
+        let answer = self.client.post(headers, Bytes::new()).await;
         let answer = answer.map_err(|failure| self.unreached(failure))?;
         let password = self.settings.password.expose_secret();
         match kannel::meaning_of_probe(answer.status, &answer.body, &[password]) {
@@ -117,7 +135,7 @@ impl Kannel {
         let _place = self.places.acquire().await.ok();
         let headers = self.headers(&number, message);
         let text = Bytes::copy_from_slice(message.text.as_str().as_bytes());
-        let answer = http::post(&self.settings.url, headers, text, LIMITS).await;
+        let answer = self.client.post(headers, text).await;
         let answer = answer.map_err(|failure| self.unreached(failure))?;
         let password = self.settings.password.expose_secret();
         let private = [message.text.as_str(), password, &number];

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use super::Findings;
 use crate::{
     commands::VERSION,
-    settings::{Channel, Config},
+    settings::{ChannelKind, Config},
 };
 
 /// How long the broker may take for one answer.

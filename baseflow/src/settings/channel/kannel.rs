@@ -6,7 +6,7 @@ use alerting::{
     shell::channel::kannel::{Kannel as Gateway, Settings, SettingsError},
     sms::RESERVED,
 };
-use model::{hook::HookSecret, ids::ChannelId, tree::Table};
+use model::{fault::Chain, hook::HookSecret, ids::ChannelId, tree::Table};
 use secrecy::SecretString;
 
 use crate::settings::{filled, http_url, secret};
@@ -46,11 +46,12 @@ impl Kannel {
             .text("receipt_url")
             .and_then(|text| if text.is_empty() { Ok(None) } else { http_url(text).map(Some) });
         let receipt_url = receipt_url.optional().flatten();
+        let ca = filled(table.text("ca").optional()).map(|file| folder.join(file));
         let reserved = table.integer("reserved", 0..=RESERVED).or(0);
         let (url, username, password) = (url?, username?, password?);
-        let settings = Settings { url, username, password, from, receipts: None, reserved };
+        let settings = Settings { url, ca, username, password, from, receipts: None, reserved };
         if let Err(refused) = Gateway::new(settings.clone()) {
-            table.fault(refused.key(), refused);
+            table.fault(refused.key(), Chain(&refused));
         }
         Some(Self { settings, has_receipts, receipt_url })
     }
