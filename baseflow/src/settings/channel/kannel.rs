@@ -56,16 +56,17 @@ impl Kannel {
         Some(Self { settings, has_receipts, receipt_url })
     }
 
-    /// The gateway, which delivers receipts at this channel's hook where they are asked for.
+    /// The gateway, which delivers receipts at this channel's hook where they are asked for; `None`
+    /// where nobody would take them.
     pub(crate) fn gateway(
         &self,
         name: &ChannelId,
-        hook: &HookSecret,
+        hook: Option<&HookSecret>,
         public_url: &str,
     ) -> Result<Gateway, SettingsError> {
         let base = self.receipt_url.as_deref().unwrap_or(public_url).trim_end_matches('/');
-        let hook = format!("{base}{}", hook.kannel_path(name));
-        let receipts = self.has_receipts.then(|| SecretString::from(hook));
+        let hook = hook.filter(|_| self.has_receipts);
+        let receipts = hook.map(|hook| format!("{base}{}", hook.kannel_path(name)).into());
         Gateway::new(Settings { receipts, ..self.settings.clone() })
     }
 }
