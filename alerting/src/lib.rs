@@ -22,6 +22,7 @@ pub mod desk;
 pub mod escalation;
 pub mod facts;
 pub mod kannel;
+pub mod link;
 pub mod metrics;
 pub mod no_data;
 pub mod notification;

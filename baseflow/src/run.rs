@@ -7,6 +7,7 @@ mod watch;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use alerting::shell::answers::Answers;
 use anyhow::Context as _;
 use compliance::shell::court;
 use dashboards::shell::{hooks::Hooks, pages::Pages, parts::Parts as ApiParts, server};
@@ -17,7 +18,7 @@ use ingest::shell::{
     service::{self, Parts as IngestParts},
     settle::Settler,
 };
-use model::port::Replay;
+use model::port::{Links, Receipts, Replay};
 use prometheus::Registry as MetricsRegistry;
 use runtime::{
     admin::{Admin, Readiness},
@@ -145,8 +146,13 @@ impl Server<'_> {
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
         let decided = self.decided.clone();
-        let hooks = Hooks::new(start::hooks(&self.settings.config)?, None);
-        let pages = Pages::new(None);
+        let is_alerting = self.settings.config.roles.contains(&Part::Alerting);
+        let answers = is_alerting
+            .then(|| Arc::new(Answers::new(self.store.journal().clone(), Arc::clone(&self.clock))));
+        let receipts = answers.clone().map(|answers| answers as Arc<dyn Receipts>);
+        let links = answers.map(|answers| answers as Arc<dyn Links>);
+        let hooks = Hooks::new(start::hooks(&self.settings.config)?, receipts);
+        let pages = Pages::new(links);
         let parts = Arc::new(ApiParts {
             samples,
             journal,

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::{
     hook_key::hook_key,
     registry_file::RegistryFile,
-    settings::{ChannelKind, Config, Part},
+    settings::{ChannelKind, Config},
     stored,
 };
 

@@ -85,7 +85,8 @@ async fn channels(config: &Config, findings: &mut Findings) -> anyhow::Result<()
         let kannel = match channel {
             ChannelKind::Kannel(kannel) => kannel,
             ChannelKind::File { path } => {
-                findings.skipped(&format!("channel {name}: `{}` is not written to", path.display()))?;
+                findings
+                    .skipped(&format!("channel {name}: `{}` is not written to", path.display()))?;
                 continue;
             }
         };
