@@ -146,11 +146,12 @@ impl Server<'_> {
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
         let decided = self.decided.clone();
-        let is_alerting = self.settings.config.roles.contains(&Part::Alerting);
-        let answers = is_alerting
-            .then(|| Arc::new(Answers::new(self.store.journal().clone(), Arc::clone(&self.clock))));
-        let receipts = answers.clone().map(|answers| answers as Arc<dyn Receipts>);
-        let links = answers.map(|answers| answers as Arc<dyn Links>);
+        let (mut links, mut receipts) = (None::<Arc<dyn Links>>, None::<Arc<dyn Receipts>>);
+        if self.settings.config.roles.contains(&Part::Alerting) {
+            let answers = Answers::new(self.store.journal().clone(), Arc::clone(&self.clock));
+            links = Some(Arc::new(answers.clone()));
+            receipts = Some(Arc::new(answers));
+        }
         let hooks = Hooks::new(start::hooks(&self.settings.config)?, receipts);
         let pages = Pages::new(links);
         let parts = Arc::new(ApiParts {
