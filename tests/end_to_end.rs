@@ -1,5 +1,7 @@
 //! End to end: the real binaries among real peers. A module for each promise.
 
+#[path = "end_to_end/addresses.rs"]
+mod addresses;
 #[path = "end_to_end/ahead.rs"]
 mod ahead;
 #[path = "end_to_end/alarms.rs"]

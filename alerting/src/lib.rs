@@ -21,6 +21,8 @@ pub mod deadlines;
 pub mod desk;
 pub mod escalation;
 pub mod facts;
+pub mod kannel;
+pub mod link;
 pub mod metrics;
 pub mod no_data;
 pub mod notification;

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod csv_file;
 mod failure;
+mod hook_key;
 mod output;
 mod registry_file;
 mod run;

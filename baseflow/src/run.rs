@@ -7,9 +7,10 @@ mod watch;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use alerting::shell::answers::Answers;
 use anyhow::Context as _;
 use compliance::shell::court;
-use dashboards::shell::{parts::Parts as ApiParts, server};
+use dashboards::shell::{hooks::Hooks, pages::Pages, parts::Parts as ApiParts, server};
 use ingest::shell::{
     place,
     rejudge::Rejudge,
@@ -17,7 +18,7 @@ use ingest::shell::{
     service::{self, Parts as IngestParts},
     settle::Settler,
 };
-use model::port::Replay;
+use model::port::{Links, Receipts, Replay};
 use prometheus::Registry as MetricsRegistry;
 use runtime::{
     admin::{Admin, Readiness},
@@ -145,10 +146,20 @@ impl Server<'_> {
         });
         let metrics = dashboards::shell::metrics::Metrics::new(&self.metrics)?;
         let decided = self.decided.clone();
+        let (mut links, mut receipts) = (None::<Arc<dyn Links>>, None::<Arc<dyn Receipts>>);
+        if self.settings.config.roles.contains(&Part::Alerting) {
+            let answers = Answers::new(self.store.journal().clone(), Arc::clone(&self.clock));
+            links = Some(Arc::new(answers.clone()));
+            receipts = Some(Arc::new(answers));
+        }
+        let hooks = Hooks::new(start::hooks(&self.settings.config)?, receipts);
+        let pages = Pages::new(links);
         let parts = Arc::new(ApiParts {
             samples,
             journal,
             replay,
+            hooks,
+            pages,
             clock,
             decided,
             stage: stage.clone(),

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`access`] | the roles of tokens, and what each route asks for |
 //! | [`problem`] | every error as RFC 9457 has it |
+//! | [`page`] | pages that people see, without a script |
+//! | [`receipt`] | what a gateway says of a message |
+//! | [`visitor`] | who asks without a token, and how often that is answered |
 //! | [`query`] | parameters of a request, checked all at once |
 //! | [`number`] | exact values as JSON numbers |
 //! | [`view`] | stored facts in the shape of an answer |
@@ -11,7 +14,10 @@
 
 pub mod access;
 pub mod number;
+pub mod page;
 pub mod problem;
 pub mod query;
+pub mod receipt;
 pub mod shell;
 pub mod view;
+pub mod visitor;

@@ -114,6 +114,7 @@ impl Problem {
             413 => ("too-large", "The body is too large", "a body has at most 64 KiB"),
             414 => ("uri-too-long", "The address is too long", "shorten it"),
             415 => ("media-type", "The body is of another type", "send application/json"),
+            429 => ("too-often", "Too many requests", "try again in a minute"),
             503 => ("unavailable", "Not possible at the moment", "try again later"),
             500.. => ("internal", "The server failed", "its log has the cause"),
             _ => ("refused", "The request is refused", "it cannot be answered"),

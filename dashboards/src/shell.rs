@@ -3,9 +3,11 @@
 pub mod answer;
 pub mod auth;
 pub mod calls;
+pub mod hooks;
 pub mod limits;
 pub mod metrics;
 pub(crate) mod nothing;
+pub mod pages;
 pub mod parts;
 pub(crate) mod patient;
 pub mod routes;

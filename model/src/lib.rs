@@ -11,6 +11,7 @@ pub mod contact;
 pub mod fault;
 pub mod flow;
 pub mod formula;
+pub mod hook;
 pub mod ids;
 pub mod ladder;
 pub mod mandate;

@@ -76,6 +76,104 @@ phrases! {
     SectionDam = "section_dam", "·坝下", " dam";
     /// The section below the powerhouse.
     SectionTail = "section_tail", "·尾水", " tail";
+    /// The name of the page behind a link. It names no station, since previews are made elsewhere.
+    AlarmPage = "alarm_page", "基流告警", "Baseflow alarm";
+    /// What the matter is: too little is released.
+    TooLittle = "too_little", "▼ 未达标：下泄流量低于核定", "▼ Below mandate: too little is released";
+    /// What the matter is: a gauge is silent.
+    Silent = "silent", "✕ 数据中断", "✕ No data";
+    /// That it is past.
+    Past = "past", "● 已恢复", "● Over";
+    /// The severity blue.
+    SeverityBlue = "severity_blue", "蓝色", "blue";
+    /// The severity yellow.
+    SeverityYellow = "severity_yellow", "黄色", "yellow";
+    /// The severity orange.
+    SeverityOrange = "severity_orange", "橙色", "orange";
+    /// The severity red.
+    SeverityRed = "severity_red", "红色", "red";
+    /// Before a severity.
+    SeverityLabel = "severity", "级别", "Severity";
+    /// Before the state of an alarm.
+    StateLabel = "state", "状态", "State";
+    /// The state: it stands, and nobody has it.
+    StateOpen = "state_open", "进行中，无人确认", "standing, nobody has taken it on";
+    /// The state: it stands, and somebody has it.
+    StateTaken = "state_taken", "进行中，已确认", "standing, taken on";
+    /// The state: it is past, and nobody had it.
+    StatePast = "state_past", "已恢复，无人确认", "past, nobody has taken it on";
+    /// The state: it is closed.
+    StateClosed = "state_closed", "已结束", "closed";
+    /// The state: it is silenced for a while, or by a rule.
+    StateSilenced = "state_silenced", "已搁置或抑制", "silenced";
+    /// Before what is released.
+    ReleasedLabel = "released", "下泄", "Released";
+    /// Before what is mandated.
+    RequiredLabel = "required", "核定", "Required";
+    /// Before the moment of a measurement.
+    MeasuredLabel = "measured", "测于", "Measured";
+    /// Before the name of a gauge.
+    GaugeLabel = "gauge", "测点", "Gauge";
+    /// Before the id of a station.
+    StationLabel = "station_id", "电站编号", "Station";
+    /// Before when it began.
+    SinceLabel = "since", "开始", "Since";
+    /// Before when it ended.
+    UntilLabel = "until", "恢复", "Until";
+    /// Before how long it has lasted.
+    LastingLabel = "lasting", "持续", "For";
+    /// Before when people were first told.
+    ToldLabel = "told", "通知", "First told";
+    /// Before the beginning of the alarm's id.
+    AlarmLabel = "alarm_id", "告警编号", "Alarm";
+    /// Before the moment for which a page speaks.
+    AsOfLabel = "as_of", "页面时间", "As of";
+    /// A length of time.
+    Lasting = "hours_minutes", "{hours} 小时 {minutes} 分", "{hours} h {minutes} min";
+    /// A length of time of less than an hour.
+    LastingMinutes = "minutes", "{minutes} 分钟", "{minutes} min";
+    /// The button.
+    TakeOn = "take_on", "确认，由我处理", "I take it on";
+    /// What the button does.
+    TakeOnMeans = "take_on_means",
+        "确认后不再通知其他人；告警持续到恢复为止。",
+        "Nobody else is told after that; the alarm stands until it is over.";
+    /// That the reader took it on.
+    TakenByYou = "taken_by_you", "{at} 已由您确认", "You took it on, {at}";
+    /// That another person took it on.
+    TakenBy = "taken_by", "{at} 已由 {who} 确认", "{who} took it on, {at}";
+    /// That it was taken on at a console.
+    TakenAtConsole = "taken_at_console", "{at} 已由值班台确认", "Taken on at a console, {at}";
+    /// That the link is too old for the button.
+    LinkTooOld = "link_too_old",
+        "此链接发出已超过 24 小时，只能查看，不能确认。",
+        "This link is more than 24 hours old: it shows the alarm, and no longer takes it on.";
+    /// That the alarm is closed.
+    ClosedNote = "closed_note", "本次告警已结束，无需处理。", "This alarm is closed; nothing is left to be done.";
+    /// After a click: another acted first.
+    WasFirst = "was_first", "已有人先确认。", "Somebody else was first.";
+    /// After a click: it is no longer what was seen.
+    HasChanged = "has_changed",
+        "情况已变化，请看过后再确认。",
+        "It has changed since: look again before you take it on.";
+    /// After a click: it will count.
+    ClickKept = "click_kept",
+        "已收到，正在登记；请稍后刷新本页。",
+        "Received, not yet through; load this page again in a moment.";
+    /// That a link leads nowhere.
+    LinkUnknown = "link_unknown",
+        "链接无效或已失效。请核对短信中的链接。",
+        "This link is not valid, or no longer. Compare it with the message.";
+    /// That somebody asks too often.
+    TooOften = "too_often", "访问过于频繁，请一分钟后再试。", "Too many requests; try again in a minute.";
+    /// That a form was not the page's own.
+    NotUnderstood = "not_understood",
+        "请求无效，请重新打开短信中的链接。",
+        "That was not understood; open the link in the message again.";
+    /// That the server cannot show the alarm at the moment.
+    NotNow = "not_now",
+        "暂时无法显示，请稍后再试；以短信内容为准，必要时电话联系值班人员。",
+        "Not possible at the moment; try again soon. What the message says holds; telephone whoever is on duty if need be.";
 }
 
 #[cfg(test)]

@@ -1,6 +1,14 @@
 //! What one part of the server asks of another that it may not name: `baseflow` hands it in.
 
-use std::{fmt, future::Future, pin::Pin};
+mod link;
+mod receipt;
+
+use std::{error::Error, fmt, future::Future, pin::Pin};
+
+pub use self::{
+    link::{Acknowledged, Concern, LinkView, Links, ShownFlow, TakenBy, TakenOn},
+    receipt::{Receipt, ReceiptTaken, Receipts},
+};
 
 /// An answer that takes a while.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -39,5 +47,13 @@ pub struct ReplayError {
     /// Which.
     pub id: i64,
     /// What the store says.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+/// Why alerting could not answer at the moment; asked again, it may.
+#[derive(Debug, thiserror::Error)]
+#[error("alerting cannot answer")]
+pub struct AlertingError {
+    /// What it met.
+    pub source: Box<dyn Error + Send + Sync>,
 }

@@ -13,7 +13,7 @@ use std::{
 
 use model::time::Timestamp;
 use serde_json::{Value, json};
-use world::{Bus, Register, Server, Site, Strace, World, not_proven, wait};
+use world::{Bus, Kannel, Register, Server, Site, Strace, World, not_proven, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// No reading stands for longer in these worlds, so what was frozen by then stays so.
@@ -426,4 +426,72 @@ fn whoever_is_killed_while_an_alarm_rises_raises_it_once_and_tells_it_twice_at_m
     assert_eq!(ids.len(), episode);
     let said = world.server.command(&["verify"]).success();
     assert!(said.contains("0 findings"), "{said}");
+}
+
+/// Asks for a page, or sends its form; gives the status and the text, wherever that led.
+fn page(world: &World, path: &str, form: Option<&str>) -> (u16, String) {
+    let address = format!("http://127.0.0.1:{}{path}", world.server.http());
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let asked = match form {
+        None => agent.get(address).call(),
+        Some(form) => agent.post(address).send(form),
+    };
+    let mut answer = asked.unwrap_or_else(|error| panic!("{path}: {error}"));
+    let text = answer.body_mut().read_to_string().expect("a text");
+    (answer.status().as_u16(), text)
+}
+
+#[test]
+fn a_fall_reaches_a_telephone_once_and_the_link_in_its_message_takes_the_alarm_on() {
+    let mut world = World::new("alarm-telephone");
+    let Some(gateway) = Kannel::start(world.folder(), world.server.http()) else { return };
+    world.server.keep_watch_through(&gateway);
+    world.open_with(&[], &["gw-third"], &format!("{STATION}{RULES}"));
+    let river = River::flows(&world, 600);
+    wait::until("readings arrive", PATIENCE, || {
+        let samples = world.server.api().samples_since("BF-alarmed/release", 0)?;
+        if samples.len() > 4 { Ok(()) } else { Err(format!("{samples:?}")) }
+    });
+    river.set(400);
+    let got = gateway.expect_received(1);
+    assert_eq!(got[0].receiver, "13800000001");
+    let text = &got[0].text;
+    assert!(text.contains("鹿鸣滩"), "{text}");
+    assert!(text.contains("下泄0.400，低于核定0.500m³/s"), "{text}");
+    let (_, link) = text.split_once("/i/").expect("a link");
+    let path = format!("/i/{}", link.get(..13).expect("a token"));
+
+    // whoever looks changes nothing, however often
+    for _ in 0..3 {
+        let (status, shown) = page(&world, &path, None);
+        assert_eq!(status, 200, "{shown}");
+        assert!(shown.contains("鹿鸣滩") && shown.contains("确认，由我处理"), "{shown}");
+    }
+    assert_eq!(states(&world.server), ["unacknowledged"]);
+    let alarm = &alarms(&world.server)[0];
+    let (status, shown) = page(&world, &path, Some(&format!("version={}", alarm["version"])));
+    assert_eq!(status, 200, "{shown}");
+    assert!(!shown.contains("确认，由我处理"), "{shown}");
+    let alarm = &alarms(&world.server)[0];
+    assert_eq!(
+        (&alarm["state"], &alarm["acknowledged_by"]),
+        (&json!("acknowledged"), &json!("zhang"))
+    );
+    // li, whose turn would be eight seconds after the raise, is not told
+    wait::pass(Duration::from_secs(9));
+    assert_eq!(gateway.received().len(), 1);
+
+    river.set(600);
+    let got = gateway.expect_received(2);
+    assert!(got[1].text.contains("已恢复"), "{got:?}");
+    assert_eq!(got[1].receiver, "13800000001");
+    wait::until("receipts say that both arrived", PATIENCE, || {
+        let sent = world.server.api().list("notifications", "");
+        let states: Vec<&Value> = sent.iter().map(|message| &message["state"]).collect();
+        if states == ["delivered", "delivered"] { Ok(()) } else { Err(format!("{states:?}")) }
+    });
+    let (status, shown) = page(&world, &path, None);
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(gateway.received().len(), 2, "each once");
 }

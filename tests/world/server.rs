@@ -13,6 +13,7 @@ use crate::{
     api::Api,
     broker::{SERVER, password_file},
     folder::PATIENCE,
+    kannel::Kannel,
     ports,
     process::{Finished, Process},
     strace::Strace,
@@ -75,6 +76,21 @@ impl Server {
         let channel = format!(
             "\n[[channel]]\nname = \"sms\"\nkind = \"file\"\npath = \"{}\"\n",
             path.display()
+        );
+        fs::write(self.settings(), text + &channel).expect("the settings");
+    }
+
+    /// Has it raise alarms, and send messages through a gateway as channel `sms`; to be said before
+    /// it starts.
+    pub fn keep_watch_through(&self, gateway: &Kannel) {
+        let text = fs::read_to_string(self.settings()).expect("the settings");
+        let text = text.replace("alerting = false", "alerting = true");
+        let channel = format!(
+            "\n[[channel]]\nname = \"sms\"\nkind = \"kannel\"\nurl = \"{}\"\nusername = \"{}\"\npassword = \"{}\"\nreceipt_url = \"http://127.0.0.1:{}\"\n",
+            gateway.url(),
+            Kannel::USERNAME,
+            Kannel::PASSWORD,
+            self.http(),
         );
         fs::write(self.settings(), text + &channel).expect("the settings");
     }

@@ -9,6 +9,10 @@
 //! A receipt comes another way and later: whoever takes it appends it to the journal
 //! (`store::TakeReceipt`), and alerting finds it there.
 
+mod http;
+pub mod kannel;
+mod trust;
+
 use std::{error::Error, fmt, time::Duration};
 
 use model::{contact::Personal, fault::Fault, ids::NotificationId, port::Answer};

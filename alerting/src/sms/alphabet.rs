@@ -10,6 +10,11 @@ pub enum Alphabet {
 }
 
 impl Alphabet {
+    /// The cheapest one for a text.
+    pub fn of(text: &str) -> Self {
+        measured(text).0
+    }
+
     /// How much a message of one part holds, and how much each of several.
     pub(super) const fn room(self) -> (usize, usize) {
         match self {

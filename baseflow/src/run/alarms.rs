@@ -13,11 +13,12 @@ use alerting::{
     },
     sms::URL_UNITS,
 };
+use anyhow::Context as _;
 use model::{alarm::LinkToken, ids::ChannelId};
-use runtime::{admin::Readiness, clock::Clock, tasks::Stage};
+use runtime::{admin::Readiness, tasks::Stage};
 use tracing::warn;
 
-use super::Server;
+use super::{Server, start};
 use crate::settings::{ChannelKind, Config, Part};
 
 impl Server<'_> {
@@ -28,7 +29,7 @@ impl Server<'_> {
     ) -> anyhow::Result<()> {
         let config = &self.settings.config;
         let metrics = Metrics::new(&self.metrics)?;
-        let channels = channels(config, &self.clock);
+        let channels = self.channels()?;
         let reserved = channels.iter().map(|(name, way)| (name.clone(), way.reserved())).collect();
         let url = config.http.link_url().to_owned();
         if url.len() > URL_UNITS {
@@ -48,23 +49,31 @@ impl Server<'_> {
         stage.spawn("alerting", watch::run(parts, stage.clone()));
         Ok(())
     }
-}
 
-fn channels(config: &Config, clock: &Arc<dyn Clock>) -> BTreeMap<ChannelId, Arc<dyn Channel>> {
-    let mut channels = BTreeMap::new();
-    for (name, kind) in &config.channels {
-        let channel: Arc<dyn Channel> = match kind {
-            ChannelKind::File { path } => {
-                Arc::new(FileChannel::new(path.clone(), Arc::clone(clock)))
-            }
-            ChannelKind::Kannel => {
-                warn!(channel = %name, "this kind of channel is not built yet: it reaches nobody");
-                continue;
-            }
+    fn channels(&self) -> anyhow::Result<BTreeMap<ChannelId, Arc<dyn Channel>>> {
+        let config = &self.settings.config;
+        // where no page is served, no receipt would come
+        let secrets = if config.roles.contains(&Part::Dashboards) {
+            start::hooks(config)?
+        } else {
+            BTreeMap::new()
         };
-        channels.insert(name.clone(), channel);
+        let mut channels = BTreeMap::new();
+        for (name, kind) in &config.channels {
+            let channel: Arc<dyn Channel> = match kind {
+                ChannelKind::File { path } => {
+                    Arc::new(FileChannel::new(path.clone(), Arc::clone(&self.clock)))
+                }
+                ChannelKind::Kannel(kannel) => {
+                    let url = &config.http.public_url;
+                    let gateway = kannel.gateway(name, secrets.get(name), url);
+                    Arc::new(gateway.with_context(|| format!("channel {name}"))?)
+                }
+            };
+            channels.insert(name.clone(), channel);
+        }
+        Ok(channels)
     }
-    channels
 }
 
 /// Whether the server hears what agents send. Where another process ingests, nobody here can tell.

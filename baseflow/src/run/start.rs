@@ -1,13 +1,18 @@
 //! What happens once at the start: the registry file is taken, and what is missing is said.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::Context as _;
-use model::time::Timestamp;
+use model::{hook::HookSecret, ids::ChannelId, time::Timestamp};
 use store::{By, ByKind, Journal, Store, StoreError};
 use tracing::{info, warn};
 
-use crate::{registry_file::RegistryFile, settings::Config, stored};
+use crate::{
+    hook_key::hook_key,
+    registry_file::RegistryFile,
+    settings::{ChannelKind, Config},
+    stored,
+};
 
 /// How long the start waits until everybody sees a registry that it has just imported.
 const KNOWN_LIMIT: Duration = Duration::from_secs(2);
@@ -33,6 +38,24 @@ pub(super) fn registry(
     let imported = found.import((store.samples(), store.journal()), now, by(), false)?;
     info!(path = %found.path.display(), changes = imported.changes.len(), "registry imported");
     Ok(imported.position)
+}
+
+/// The secret of each channel's hook that gets receipts.
+pub(super) fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ChannelId, HookSecret>> {
+    let names: Vec<_> = config
+        .channels
+        .iter()
+        .filter(|(_, channel)| match channel {
+            ChannelKind::Kannel(kannel) => kannel.has_receipts,
+            ChannelKind::File { .. } => false,
+        })
+        .map(|(name, _)| name)
+        .collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let key = hook_key(&config.data_dir)?;
+    Ok(names.into_iter().map(|name| (name.clone(), key.secret(name))).collect())
 }
 
 /// The server itself.

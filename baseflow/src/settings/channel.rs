@@ -1,5 +1,7 @@
 //! `[[channel]]`: ways to reach people.
 
+mod kannel;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -7,13 +9,14 @@ use std::{
 
 use model::{ids::ChannelId, tree::Table};
 
-use super::{filled, later::checked, path, secret, url};
+pub(crate) use self::kannel::Kannel;
+use super::path;
 
 /// What a channel is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum ChannelKind {
-    /// An SMS gateway; checked, and not built yet.
-    Kannel,
+    /// An SMS gateway.
+    Kannel(Kannel),
     /// A file to which messages are appended.
     File {
         /// Which; its folder exists.
@@ -42,16 +45,13 @@ const KINDS: [(&str, Word); 10] = [
     ("file", Word::File),
 ];
 
-/// All channels that have a name and no fault.
+/// All channels by name, those excepted that have a fault.
 pub(super) fn channels(tables: &[Table<'_>], folder: &Path) -> BTreeMap<ChannelId, ChannelKind> {
     let mut channels = BTreeMap::new();
     for table in tables {
         let name = table.parse::<ChannelId>("name").required();
         let kind = match table.one_of("kind", &KINDS).required() {
-            Some(Word::Kannel) => {
-                kannel(table, folder);
-                Some(ChannelKind::Kannel)
-            }
+            Some(Word::Kannel) => Kannel::walk(table, folder).map(ChannelKind::Kannel),
             Some(Word::File) => {
                 let path = path(table.text("path"), folder).required();
                 path.map(|path| ChannelKind::File { path })
@@ -69,27 +69,11 @@ pub(super) fn channels(tables: &[Table<'_>], folder: &Path) -> BTreeMap<ChannelI
                 None
             }
         };
-        let (Some(name), kind) = (name, kind.unwrap_or(ChannelKind::Kannel)) else { continue };
-        let again = format!("another channel is called `{name}`");
-        if channels.insert(name, kind).is_some() {
-            table.fault("name", again);
+        let Some(name) = name else { continue };
+        if channels.contains_key(&name) {
+            table.fault("name", format!("another channel is called `{name}`"));
         }
+        channels.insert(name, kind);
     }
-    channels
-}
-
-/// An SMS gateway with the interface of Kannel's `sendsms`.
-fn kannel(table: &Table<'_>, folder: &Path) {
-    checked(url(table.text("url")).required());
-    checked(table.text("username").required());
-    let plain = filled(table.text("password").optional());
-    let file = filled(table.text("password_file").optional());
-    match (plain, file) {
-        (None, None) => table.fault("password_file", "missing; or write `password`"),
-        (Some(_), Some(_)) => table.fault("password", "`password_file` is written too; keep one"),
-        (Some(_), None) => {}
-        (None, file) => checked(secret(table, "password_file", file, folder)),
-    }
-    checked(table.text("from").optional());
-    checked(table.boolean("receipts").optional());
+    channels.into_iter().filter_map(|(name, kind)| Some((name, kind?))).collect()
 }

@@ -23,9 +23,9 @@ fn check(document: &str, expected: &Expect) {
             config.admin_listen,
             config.mqtt.broker,
             config.mqtt.version,
-            config.mqtt.login.map_or("anonymous".to_owned(), |login| login.username),
+            config.mqtt.login.as_ref().map_or("anonymous", |login| &login.username),
             config.registry.file.display(),
-            config.channels,
+            config.channel_names(),
         ),
         Err(refused) => refused.to_string(),
     };
@@ -88,6 +88,46 @@ fn what_this_version_cannot_do_is_refused_by_its_key() {
             channel[0].password_file: missing; or write `password` (file …/baseflow.toml)
             channel[1].kind: this kind of channel is not built yet; kannel and file are known (file …/baseflow.toml)
             channel[1].name: another channel is called `sms` (file …/baseflow.toml)"#]],
+    );
+}
+
+#[test]
+fn a_channel_is_checked_before_anybody_has_to_be_told_something() {
+    let channel = |keys: &str| format!("[[channel]]\nname = 'sms'\nkind = 'kannel'\n{keys}");
+    check(
+        &channel(
+            "url = 'http://127.0.0.1:13013/cgi-bin/sendsms'\nusername = 'u'\npassword = 'p'\n\
+             receipts = false\nreceipt_url = 'http://10.0.0.1:8080'\nreserved = 6",
+        ),
+        &expect![
+            "/var/lib/baseflow {Ingest, Compliance, Alerting, Dashboards} 127.0.0.1:8080 127.0.0.1:9464 mqtt://127.0.0.1:1883 V5 anonymous /etc/baseflow/registry.toml {sms}"
+        ],
+    );
+    check(
+        &channel(
+            "url = 'https://sms.example.org/'\nusername = 'u'\npassword = 'p'\nca = '/no/such'",
+        ),
+        &expect![
+            "channel[0].ca: cannot read certificates from `/no/such`: I/O error: No such file or directory (os error 2) (file …/baseflow.toml)"
+        ],
+    );
+    check(
+        &channel(
+            "url = 'http://u:hush@127.0.0.1/'\nusername = 'u'\npassword = 'p'\n\
+             password_file = '/no/such'\nreserved = 7\nreceipt_url = '127.0.0.1'\nfrm = '1'",
+        ),
+        &expect![[r#"
+            channel[0].url: has a login in it; write that under keys of its own (file …/baseflow.toml)
+            channel[0].password: `password_file` is written too; keep one (file …/baseflow.toml)
+            channel[0].receipt_url: `127.0.0.1` is no address; write http://host:port or https://host (file …/baseflow.toml)
+            channel[0].reserved: 7 is not between 0 and 6 (file …/baseflow.toml)
+            channel[0].frm: unknown key; did you mean `from`? (file …/baseflow.toml)"#]],
+    );
+    check(
+        &channel("url = 'http://127.0.0.1/'\nusername = \"u\\n\"\npassword = 'p'"),
+        &expect![
+            "channel[0].username: `username` has a line break or another control character in it (file …/baseflow.toml)"
+        ],
     );
 }
 

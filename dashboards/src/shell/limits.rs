@@ -195,8 +195,11 @@ pub(crate) async fn in_our_words(
 async fn in_words(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    let media_type = response.headers().get(header::CONTENT_TYPE);
-    if !is_error || media_type.is_some_and(|known| known.as_bytes() == MEDIA_TYPE.as_bytes()) {
+    let media_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    // Nothing but our own pages is HTML.
+    let is_ours = media_type
+        .is_some_and(|known| known == MEDIA_TYPE.as_bytes() || known.starts_with(b"text/html"));
+    if !is_error || is_ours {
         return response;
     }
     let (parts, body) = response.into_parts();

@@ -1,9 +1,11 @@
-//! What the API counts: calls by route and class of status, and the seconds they took, and what waits to
-//! be written.
+//! What the API counts: calls by route and class of status, the seconds they took, what waits to be
+//! written, and receipts.
 
 use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+
+use super::hooks::Outcome;
 
 /// Counts calls; clones share the counters.
 #[derive(Debug, Clone)]
@@ -12,6 +14,7 @@ pub struct Metrics {
     seconds: HistogramVec,
     pub(crate) connections: IntGauge,
     pub(crate) answer_bytes: IntGauge,
+    receipts: IntCounterVec,
 }
 
 impl Metrics {
@@ -39,11 +42,26 @@ impl Metrics {
             "baseflow_dashboards_answer_bytes",
             "Bytes of answers that wait to be written",
         )?;
+        let receipts = IntCounterVec::new(
+            Opts::new(
+                "baseflow_dashboards_receipts_total",
+                "Delivery receipts of gateways by what became of them",
+            ),
+            &["outcome"],
+        )?;
+        for outcome in Outcome::ALL {
+            receipts.with_label_values(&[outcome.word()]); // there from the start, at nought
+        }
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(answer_bytes.clone()))?;
-        Ok(Self { requests, seconds, connections, answer_bytes })
+        registry.register(Box::new(receipts.clone()))?;
+        Ok(Self { requests, seconds, connections, answer_bytes, receipts })
+    }
+
+    pub(crate) fn note_receipt(&self, outcome: Outcome) {
+        self.receipts.with_label_values(&[outcome.word()]).inc();
     }
 
     /// `route` is one of the table or `none`, so that the labels are countable.

@@ -6,7 +6,7 @@ use model::{port::Replay, registry::Registry};
 use runtime::{clock::Clock, tasks::Stage};
 use store::{Decided, Journal, Samples};
 
-use super::metrics::Metrics;
+use super::{hooks::Hooks, metrics::Metrics, pages::Pages};
 
 /// Everything that a call may need.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub struct Parts {
     pub journal: Journal,
     /// Who judges refused input again; `None` in a server without ingest.
     pub replay: Option<Arc<dyn Replay>>,
+    /// Where gateways deliver receipts.
+    pub hooks: Hooks,
+    /// The pages behind links in messages.
+    pub pages: Pages,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Which decisions are journalled and have still to come about.

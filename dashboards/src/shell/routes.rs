@@ -25,7 +25,7 @@ use utoipa_axum::{
     routes,
 };
 
-use super::{answer::Json, auth, calls, limits, parts::Parts};
+use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts};
 use crate::{
     access::{Role, Rule},
     problem::{Fault, MEDIA_TYPE, Problem, in_words},
@@ -107,7 +107,8 @@ pub fn openapi(parts: &Arc<Parts>) -> Description {
     table(parts).router.into_openapi()
 }
 
-/// The whole API within its bounds: every answer of it, errors too, is JSON.
+/// The whole API within its bounds: every answer of it, errors too, is JSON; and what is reached by
+/// address alone.
 pub fn router(parts: &Arc<Parts>) -> Router {
     let (router, openapi) = table(parts).router.split_for_parts();
     let openapi = Arc::new(openapi);
@@ -120,16 +121,25 @@ pub fn router(parts: &Arc<Parts>) -> Router {
     );
     let slots = limits::Slots::new(parts.metrics.clone());
     described
+        .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
+        .merge(by_address())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(Arc::clone(parts))
         .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
         .layer(middleware::from_fn(limits::in_time))
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(middleware::from_fn_with_state(parts.metrics.clone(), limits::in_our_words))
+}
+
+/// What asks for no token, since whoever knows the address may do what stands behind it. It is no
+/// part of the API, and does not wait for reads of it.
+fn by_address() -> Router<Arc<Parts>> {
+    Router::new()
+        .route(hooks::PATH, get(hooks::kannel))
+        .route(pages::PATH, get(pages::show).post(pages::acknowledge))
 }
 
 async fn no_route() -> Problem {

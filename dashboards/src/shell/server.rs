@@ -11,7 +11,12 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -26,7 +31,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{parts::Parts, patient::Patient, routes};
+use super::{pages::Peer, parts::Parts, patient::Patient, routes};
 
 const CONNECTIONS: usize = 512;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -52,8 +57,9 @@ pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationT
             accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted,
         };
         match accepted {
-            Ok((stream, _peer)) => {
-                connections.spawn(connection(stream, router.clone(), stop.clone()));
+            Ok((stream, peer)) => {
+                let peer = Peer(peer.ip());
+                connections.spawn(connection(stream, peer, router.clone(), stop.clone()));
             }
             Err(failure) => {
                 warn!(error = %Chain(&failure), "cannot accept a connection");
@@ -66,17 +72,22 @@ pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationT
     parts.metrics.connections.set(0);
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
     if let Err(failure) = stream.set_nodelay(true) {
         debug!(error = %Chain(&failure), "cannot switch off delay");
     }
     let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT));
+    let calls = TowerToHyperService::new(router);
+    let calls = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        calls.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .serve_connection(stream, calls);
     pin!(connection);
     let limit = tokio::select! {
         biased;

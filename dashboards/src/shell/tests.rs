@@ -29,6 +29,9 @@ use store::{
 use tower::ServiceExt as _;
 
 use super::{metrics::Metrics, parts::Parts, routes};
+
+mod hooks;
+mod pages;
 use crate::{
     access::{Role, Rule},
     problem::MEDIA_TYPE,
@@ -94,6 +97,7 @@ struct World {
     parts: Arc<Parts>,
     store: Store,
     tokens: Vec<(Role, String)>,
+    counted: prometheus::Registry,
     _folder: tempfile::TempDir,
 }
 
@@ -137,13 +141,16 @@ impl World {
             samples: store.samples().clone(),
             journal: store.journal().clone(),
             replay: Some(Arc::new(Replays)),
+            hooks: hooks::of_tests(),
+            pages: pages::of_tests(),
             clock: Arc::new(ManualClock::at(now)),
             decided: Decided::default(),
             stage: Tasks::new().stage("tests", Duration::from_secs(5)),
             metrics: Metrics::new(registry).unwrap(),
         });
         let router = routes::router(&parts);
-        Self { router, parts, store, tokens: tokens.to_vec(), _folder: folder }
+        let (tokens, counted) = (tokens.to_vec(), registry.clone());
+        Self { router, parts, store, tokens, counted, _folder: folder }
     }
 
     /// Until the registry is seen, which takes the journal's watch a moment.

@@ -35,6 +35,8 @@ use crate::{
 
 /// Where a store is put together; while it is there, the folder is none.
 pub(super) const UNFINISHED: &str = "restore.partial";
+/// The server's own, of which hooks are made: no part of a store.
+const HOOK_KEY: &str = "hooks.key";
 /// What must be free beside the files themselves: the log, and then the ballast.
 const ROOM_BESIDE: u64 = 128 << 20;
 /// Whose position in `samples.db` is that of an anchor; the others count the feed.
@@ -224,7 +226,8 @@ fn look(folder: &Path) -> Result<(), RestoreError> {
         let entry = entry.map_err(&at)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let is_beside = [lock::NAME, ballast::NAME].contains(&&*name) || is_of_the_disk(Ok(&entry));
+        let is_beside =
+            [lock::NAME, ballast::NAME, HOOK_KEY].contains(&&*name) || is_of_the_disk(Ok(&entry));
         let was_ours = was_begun && is_ours(&name);
         if !is_beside && !was_ours {
             return Err(RestoreError::NotEmpty {

@@ -93,12 +93,15 @@ fn what_is_put_back_is_another_store_with_what_stood_then() {
     put_new(&store, batch(2, &[("level", vec![(1_000, 2)])]));
     store.close();
     fs::remove_dir_all(&data).unwrap();
+    // The server's own key is no part of a store, and in nobody's way.
+    fs::DirBuilder::new().mode(0o700).create(&data).unwrap();
+    fs::write(data.join("hooks.key"), [7; 32]).unwrap();
 
     let Restored { id, before, taken_at, report } = restore(&data, &asked(&backup)).unwrap();
     assert_eq!((before, taken_at), (first, Some(at(5))));
     assert_ne!(id, first);
     assert_eq!((report.entries, report.batches, report.findings), (3, 1, vec![]));
-    assert_eq!(names(&data), ["journal.db", "lock", "samples.db"]);
+    assert_eq!(names(&data), ["hooks.key", "journal.db", "lock", "samples.db"]);
 
     let store = open(&data);
     assert_eq!(store.id(), id);

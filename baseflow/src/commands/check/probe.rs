@@ -24,7 +24,10 @@ use store::{Role, Store};
 use tokio::time::timeout;
 
 use super::Findings;
-use crate::{commands::VERSION, settings::Config};
+use crate::{
+    commands::VERSION,
+    settings::{ChannelKind, Config},
+};
 
 /// How long the broker may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -73,8 +76,25 @@ pub(super) fn probe(
             ),
         }
     })?;
-    if !config.channels.is_empty() {
-        findings.skipped("channels: not tried, since a message wakes somebody")?;
+    runtime.block_on(channels(config, findings))
+}
+
+/// Whether each gateway is there and lets us in; nothing is sent.
+async fn channels(config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
+    for (name, channel) in &config.channels {
+        let kannel = match channel {
+            ChannelKind::Kannel(kannel) => kannel,
+            ChannelKind::File { path } => {
+                findings
+                    .skipped(&format!("channel {name}: `{}` is not written to", path.display()))?;
+                continue;
+            }
+        };
+        let gateway = kannel.gateway(name, None, &config.http.public_url)?;
+        match gateway.probe().await {
+            Ok(()) => findings.good(&format!("channel {name}: the gateway lets us in"))?,
+            Err(error) => findings.bad(&format!("channel {name}: {}", Chain(&error)))?,
+        }
     }
     Ok(())
 }

@@ -1,0 +1,125 @@
+//! What the API asks of alerting: what stands behind a link, that its recipient takes the alarm
+//! on, and what gateways say of messages. All of it goes through the journal.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{
+    alarm::LinkToken,
+    port::{Acknowledged, AlertingError, Answer, LinkView, Links, Receipt, ReceiptTaken, Receipts},
+};
+use runtime::clock::Clock;
+use store::{Acknowledge, Asked, By, ByKind, Journal, StoreError, TakeReceipt};
+use tokio::time::{Instant, sleep};
+
+use crate::{link, snapshot::RestoreError};
+
+/// How long an acknowledgement waits for alerting to come to it.
+const APPLIED_LIMIT: Duration = Duration::from_secs(2);
+/// Between two looks whether it has.
+const LOOK_PERIOD: Duration = Duration::from_millis(25);
+
+/// Answers over the journal.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the journal cannot do it")]
+    Store(#[from] StoreError),
+    #[error("a stored alarm cannot be read; run `baseflow verify`")]
+    Alarm(#[from] RestoreError),
+}
+
+impl From<Failure> for AlertingError {
+    fn from(failure: Failure) -> Self {
+        Self { source: Box::new(failure) }
+    }
+}
+
+impl Answers {
+    /// Over this journal.
+    pub const fn new(journal: Journal, clock: Arc<dyn Clock>) -> Self {
+        Self { journal, clock }
+    }
+
+    async fn look(&self, token: LinkToken) -> Result<Option<LinkView>, Failure> {
+        let found = self.journal.read(move |reader| {
+            let Some(row) = reader.link(token)? else { return Ok(None) };
+            Ok(reader.alarm(row.alarm)?.map(|alarm| (alarm, row)))
+        });
+        let Some((alarm, row)) = found.await? else { return Ok(None) };
+        Ok(link::view(&alarm, &row, &self.journal.registry(), self.clock.now())?)
+    }
+
+    async fn take_on(&self, token: LinkToken, seen: u32) -> Result<Acknowledged, Failure> {
+        let at = self.clock.now();
+        let row = self.journal.read(move |reader| reader.link(token)).await?;
+        let Some(row) = row else { return Ok(Acknowledged::Unknown) };
+        if link::is_too_late(&row, at) {
+            return Ok(Acknowledged::TooLate);
+        }
+        let name = row.contact.as_str().to_owned();
+        let by = By { kind: ByKind::Contact, name: name.clone() };
+        let asked = self.journal.write(Acknowledge { at, by, alarm: row.alarm, seen }).await?;
+        let entry = match asked {
+            Asked::Entry(entry) => entry,
+            Asked::Done => return Ok(Acknowledged::Done),
+            Asked::Unknown => return Ok(Acknowledged::Unknown),
+            Asked::Over => return Ok(Acknowledged::Over),
+            Asked::NotRaised | Asked::Changed { .. } => return Ok(Acknowledged::Changed),
+            Asked::Elsewhere { .. } => return Ok(Acknowledged::Elsewhere),
+        };
+        let (alarm, end) = (row.alarm, Instant::now() + APPLIED_LIMIT);
+        loop {
+            let facts = self.journal.read(move |reader| reader.alarm(alarm)).await?;
+            let Some(facts) = facts else { return Ok(Acknowledged::Unknown) };
+            if facts.asked != Some(entry) {
+                // it may have changed before alerting came to the entry
+                let is_taken = facts.row.acknowledged_by.as_deref() == Some(name.as_str());
+                return Ok(if is_taken { Acknowledged::Done } else { Acknowledged::Changed });
+            }
+            if Instant::now() >= end {
+                return Ok(Acknowledged::Kept);
+            }
+            sleep(LOOK_PERIOD).await;
+        }
+    }
+
+    async fn note(&self, receipt: Receipt) -> Result<ReceiptTaken, Failure> {
+        let Receipt { channel, id, is_delivered } = receipt;
+        let by = By { kind: ByKind::Server, name: format!("channel {channel}") };
+        let at = self.clock.now();
+        let take = TakeReceipt { at, by, message: id, channel: channel.clone(), is_delivered };
+        if self.journal.write(take).await?.is_some() {
+            return Ok(ReceiptTaken::Noted);
+        }
+        // it says nothing new, or of no message that this channel took
+        let found = self.journal.read(move |reader| reader.notification(id)).await?;
+        let is_known =
+            found.is_some_and(|found| found.row.channel == channel && found.row.attempts > 0);
+        Ok(if is_known { ReceiptTaken::Noted } else { ReceiptTaken::Unknown })
+    }
+}
+
+impl Links for Answers {
+    fn view(&self, token: LinkToken) -> Answer<'_, Result<Option<LinkView>, AlertingError>> {
+        Box::pin(async move { Ok(self.look(token).await?) })
+    }
+
+    fn acknowledge(
+        &self,
+        token: LinkToken,
+        seen: u32,
+    ) -> Answer<'_, Result<Acknowledged, AlertingError>> {
+        Box::pin(async move { Ok(self.take_on(token, seen).await?) })
+    }
+}
+
+impl Receipts for Answers {
+    fn take(&self, receipt: Receipt) -> Answer<'_, Result<ReceiptTaken, AlertingError>> {
+        Box::pin(async move { Ok(self.note(receipt).await?) })
+    }
+}

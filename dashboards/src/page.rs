@@ -1,0 +1,76 @@
+//! Pages that work without a script, on an old telephone, and load nothing from anywhere.
+//!
+//! | module | has |
+//! |---|---|
+//! | [`link`] | the alarm behind the link in a message |
+//! | [`notice`] | a sentence where there is no alarm to show |
+
+pub mod link;
+pub mod notice;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use model::{contact::Locale, phrase::Phrase};
+
+/// The style of every page. The palette keeps its states apart for those who see no red or green,
+/// and no state is told by colour alone.
+const STYLE: &str = "body{margin:0 auto;max-width:34em;padding:0 1em 1em;background:#f5f7f9;color:#1b2430;\
+font:16px/1.5 system-ui,-apple-system,\"PingFang SC\",\"HarmonyOS Sans SC\",\"MiSans\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",sans-serif}\
+header{overflow:hidden;padding:.75em 0;color:#55606d}header a{float:right;padding:0 .5em;color:#0b74b8}\
+h1{margin:0;font-size:1.35em;line-height:1.3}h2{margin:.25em 0 .75em;font-size:1.1em}\
+.alarm{color:#a3122a}.silent{color:#55606d}.past{color:#0b74b8}\
+.flow{margin:0;font-size:2em;font-weight:bold;line-height:1.2}.flow small{font-size:.5em;font-weight:normal}\
+section{padding:.75em 1em;margin:0 0 1em;background:#fff;border:1px solid #c9d2db}\
+dl{margin:0;overflow:hidden}dt{float:left;clear:left;width:6em;color:#55606d}dd{margin:0 0 .25em 6.5em}\
+.note{padding:.75em 1em;margin:0 0 1em;background:#fff;border:2px solid #0b3b5c}\
+.drill{padding:.5em 1em;margin:0 0 1em;background:#44217a;color:#fff;font-weight:bold}\
+button{display:block;width:100%;min-height:56px;border:0;border-radius:4px;background:#0b3b5c;color:#fff;\
+font:inherit;font-size:1.15em;font-weight:bold}p{margin:.5em 0}";
+
+/// What a browser is let do with a page: show it in this very style, send its form back here, and
+/// nothing else.
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-S7BhKL7tkWRH4Ahlb7Funz3JIZZuRrTt+aag7guU2ds='; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'";
+
+/// The tag of a language in HTML and in addresses.
+pub const fn tag(locale: Locale) -> &'static str {
+    locale.word()
+}
+
+/// The other language.
+const fn other(locale: Locale) -> Locale {
+    match locale {
+        Locale::Chinese => Locale::English,
+        Locale::English => Locale::Chinese,
+    }
+}
+
+/// A page in one language, with a way to the other one. The title tells of no alarm, since programs
+/// that make previews show it to others.
+fn page(locale: Locale, body: &Markup) -> String {
+    let title = Phrase::AlarmPage.in_language(locale);
+    let language = match other(locale) {
+        Locale::Chinese => "中文",
+        Locale::English => "English",
+    };
+    let page = html! {
+        (DOCTYPE)
+        html lang=(tag(locale)) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex, nofollow";
+                meta name="format-detection" content="telephone=no";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    a href={ "?lang=" (tag(other(locale))) } lang=(tag(other(locale))) { (language) }
+                    (title)
+                }
+                (body)
+            }
+        }
+    };
+    page.into_string()
+}

@@ -1,0 +1,249 @@
+//! `/i/{token}`: the alarm behind the link in a message, as its recipient may see it.
+//!
+//! What matters first: where, what is the matter, the value beside what is mandated, since when,
+//! who has it, and one button. A GET shows it and changes nothing.
+
+use maud::{Markup, html};
+use model::{
+    alarm::AlarmState,
+    alarm_rule::Severity,
+    contact::Locale,
+    ids::SectionId,
+    phrase::Phrase,
+    port::{Acknowledged, Concern, LinkView, ShownFlow, TakenBy, TakenOn},
+    quantity::Decimal,
+    time::{Timestamp, Zone},
+};
+
+use super::page;
+
+/// How much of an alarm's id people say to one another.
+const ID_DIGITS: usize = 8;
+
+/// What is said about a click that did not do what it was made for.
+pub const fn said_of(click: Acknowledged) -> Option<Phrase> {
+    match click {
+        Acknowledged::Done => None,
+        Acknowledged::Elsewhere => Some(Phrase::WasFirst),
+        Acknowledged::Changed => Some(Phrase::HasChanged),
+        Acknowledged::Over => Some(Phrase::ClosedNote),
+        Acknowledged::TooLate => Some(Phrase::LinkTooOld),
+        Acknowledged::Kept => Some(Phrase::ClickKept),
+        Acknowledged::Unknown => Some(Phrase::LinkUnknown),
+    }
+}
+
+/// The page in a language, with what is to be said of the click that led to it.
+pub fn html(view: &LinkView, said: Option<Phrase>, locale: Locale, now: Timestamp) -> String {
+    let shown = Shown { view, locale, now };
+    let body = html! {
+        @if view.is_drill {
+            div.drill { (shown.say(Phrase::Drill)) }
+        }
+        @if let Some(said) = said {
+            div.note role="status" { (shown.say(said)) }
+        }
+        h1 { bdi { (view.station) } (shown.section()) }
+        (shown.heading())
+        section {
+            (shown.flow())
+            dl { (shown.facts()) }
+        }
+        (shown.handling(said))
+    };
+    page(locale, &body)
+}
+
+struct Shown<'v> {
+    view: &'v LinkView,
+    locale: Locale,
+    now: Timestamp,
+}
+
+impl Shown<'_> {
+    const fn say(&self, phrase: Phrase) -> &'static str {
+        phrase.in_language(self.locale)
+    }
+
+    /// Whether the condition of the alarm holds no longer.
+    const fn is_past(&self) -> bool {
+        self.view.ended_at.is_some()
+    }
+
+    fn section(&self) -> String {
+        match &self.view.concern {
+            Concern::BelowMandate { section: Some(section), .. } => {
+                section_words(section, self.locale)
+            }
+            Concern::BelowMandate { section: None, .. } | Concern::NoData { .. } => String::new(),
+        }
+    }
+
+    fn heading(&self) -> Markup {
+        let (phrase, class) = match (&self.view.concern, self.is_past()) {
+            (Concern::BelowMandate { .. }, false) => (Phrase::TooLittle, "alarm"),
+            (Concern::NoData { .. }, false) => (Phrase::Silent, "silent"),
+            (Concern::BelowMandate { .. } | Concern::NoData { .. }, true) => (Phrase::Past, "past"),
+        };
+        html! { h2 class=(class) { (self.say(phrase)) } }
+    }
+
+    /// What is released, large, where that is the matter.
+    fn flow(&self) -> Markup {
+        let Concern::BelowMandate { released: Some(released), .. } = &self.view.concern else {
+            return html! {};
+        };
+        let ShownFlow { value, is_at_least, .. } = released;
+        let bound = if *is_at_least { "≥ " } else { "" };
+        html! {
+            p.flow {
+                small { (self.say(Phrase::ReleasedLabel)) " " } (bound) (value) small { " m³/s" }
+            }
+        }
+    }
+
+    fn facts(&self) -> Markup {
+        let view = self.view;
+        let (mut required, mut measured_at, mut gauge) = (None, None, None);
+        match &view.concern {
+            Concern::BelowMandate { released, required: mandated, .. } => {
+                required = *mandated;
+                measured_at = released.map(|released| released.at);
+            }
+            Concern::NoData { gauge: silent } => gauge = Some(silent.as_str()),
+        }
+        let lasting = view.ended_at.unwrap_or(self.now).ms_since(view.began_at);
+        html! {
+            @if let Some(required) = required { (self.fact(Phrase::RequiredLabel, &cubic(required))) }
+            @if let Some(at) = measured_at { (self.fact(Phrase::MeasuredLabel, &self.time(at))) }
+            @if let Some(gauge) = gauge { (self.fact(Phrase::GaugeLabel, gauge)) }
+            (self.fact(Phrase::SinceLabel, &self.time(view.began_at)))
+            @if let Some(at) = view.ended_at { (self.fact(Phrase::UntilLabel, &self.time(at))) }
+            (self.fact(Phrase::LastingLabel, &self.length(lasting)))
+            (self.fact(Phrase::ToldLabel, &self.time(view.raised_at)))
+            (self.fact(Phrase::SeverityLabel, self.say(severity(view.severity))))
+            (self.fact(Phrase::StateLabel, self.say(state(view.state))))
+            (self.fact(Phrase::StationLabel, view.station_id.as_str()))
+            (self.fact(Phrase::AlarmLabel, &view.alarm.to_string().chars().take(ID_DIGITS).collect::<String>()))
+            (self.fact(Phrase::AsOfLabel, &self.time(self.now)))
+        }
+    }
+
+    fn fact(&self, label: Phrase, text: &str) -> Markup {
+        html! { dt { (self.say(label)) } dd { (text) } }
+    }
+
+    /// Who has it, or the button for it, or why there is none.
+    fn handling(&self, said: Option<Phrase>) -> Markup {
+        let note = |text: &str| html! { div.note { (text) } };
+        if let Some(taken_on) = &self.view.taken_on {
+            return html! {
+                (note(&self.taken_words(taken_on)))
+                @if self.view.state == AlarmState::Normal && said != Some(Phrase::ClosedNote) {
+                    (note(self.say(Phrase::ClosedNote)))
+                }
+            };
+        }
+        if self.view.may_acknowledge && said != Some(Phrase::ClickKept) {
+            return html! {
+                form method="post" {
+                    input type="hidden" name="version" value=(self.view.version);
+                    button type="submit" { (self.say(Phrase::TakeOn)) }
+                }
+                p { (self.say(Phrase::TakeOnMeans)) }
+            };
+        }
+        let why = match self.view.state {
+            AlarmState::Normal => Phrase::ClosedNote,
+            AlarmState::Pending
+            | AlarmState::Unacknowledged
+            | AlarmState::Acknowledged
+            | AlarmState::ClearedUnacknowledged
+            | AlarmState::Shelved
+            | AlarmState::Suppressed
+            | AlarmState::OutOfService => Phrase::LinkTooOld,
+        };
+        let is_said = said == Some(why) || said == Some(Phrase::ClickKept);
+        if is_said {
+            html! {}
+        } else {
+            note(self.say(why))
+        }
+    }
+
+    fn taken_words(&self, taken_on: &TakenOn) -> String {
+        let (phrase, who) = match &taken_on.by {
+            TakenBy::Recipient => (Phrase::TakenByYou, ""),
+            TakenBy::Person(name) => (Phrase::TakenBy, name.as_str()),
+            TakenBy::Console => (Phrase::TakenAtConsole, ""),
+        };
+        filled(self.say(phrase), &[("at", &self.time(taken_on.at)), ("who", who)])
+    }
+
+    /// `2026-11-26 10:32`, in the station's zone.
+    fn time(&self, at: Timestamp) -> String {
+        minute(at, &self.view.zone)
+    }
+
+    fn length(&self, ms: i64) -> String {
+        let minutes = ms.max(0) / 60_000;
+        let (hours, rest) = (minutes / 60, minutes % 60);
+        let phrase = if hours == 0 { Phrase::LastingMinutes } else { Phrase::Lasting };
+        let (hours, rest) = (hours.to_string(), rest.to_string());
+        filled(self.say(phrase), &[("hours", &hours), ("minutes", &rest)])
+    }
+}
+
+fn minute(at: Timestamp, zone: &Zone) -> String {
+    at.in_zone(zone).get(..16).unwrap_or_default().to_owned()
+}
+
+fn cubic(flow: Decimal) -> String {
+    format!("{flow} m³/s")
+}
+
+fn section_words(section: &SectionId, locale: Locale) -> String {
+    match section.as_str() {
+        "dam" => Phrase::SectionDam.in_language(locale).to_owned(),
+        "tail" => Phrase::SectionTail.in_language(locale).to_owned(),
+        other => format!(" {other}"),
+    }
+}
+
+const fn severity(severity: Severity) -> Phrase {
+    match severity {
+        Severity::Blue => Phrase::SeverityBlue,
+        Severity::Yellow => Phrase::SeverityYellow,
+        Severity::Orange => Phrase::SeverityOrange,
+        Severity::Red => Phrase::SeverityRed,
+    }
+}
+
+const fn state(state: AlarmState) -> Phrase {
+    match state {
+        AlarmState::Pending | AlarmState::Unacknowledged => Phrase::StateOpen,
+        AlarmState::Acknowledged => Phrase::StateTaken,
+        AlarmState::ClearedUnacknowledged => Phrase::StatePast,
+        AlarmState::Normal => Phrase::StateClosed,
+        AlarmState::Shelved | AlarmState::Suppressed | AlarmState::OutOfService => {
+            Phrase::StateSilenced
+        }
+    }
+}
+
+/// A phrase with its blanks filled in, each once: what is filled in is not read again.
+fn filled(phrase: &str, values: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    let mut rest = phrase;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let (blank, after) = after.split_once('}').unwrap_or((after, ""));
+        let value = values.iter().find(|(name, _)| *name == blank);
+        text.push_str(value.map_or("", |(_, value)| value));
+        rest = after;
+    }
+    text + rest
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,211 @@
+//! What the page shows, in both languages; `UPDATE_EXPECT=1 cargo test -p dashboards` writes the
+//! golden files again.
+
+use expect_test::{ExpectFile, expect_file};
+use model::{contact::Personal, ids::AlarmId};
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    format!("2026-11-26T{text}:00+08:00").parse().unwrap()
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+/// Nobody has taken it on yet.
+pub(crate) fn breach() -> LinkView {
+    LinkView {
+        alarm: AlarmId(0x1fdd_2eb4_eab7_5fea_bebb_4930_0c04_ad90),
+        version: 2,
+        state: AlarmState::Unacknowledged,
+        severity: Severity::Orange,
+        is_drill: false,
+        station: "云杉峡一级水电站(示例)".to_owned(),
+        station_id: "BF-620721-01".parse().unwrap(),
+        zone: Zone::named("Asia/Shanghai").unwrap(),
+        locale: Locale::Chinese,
+        concern: Concern::BelowMandate {
+            section: None,
+            released: Some(ShownFlow {
+                value: decimal("0.612"),
+                is_at_least: false,
+                at: at("14:35"),
+            }),
+            required: Some(decimal("0.800")),
+        },
+        began_at: at("13:50"),
+        raised_at: at("14:00"),
+        ended_at: None,
+        taken_on: None,
+        may_acknowledge: true,
+    }
+}
+
+fn silent() -> LinkView {
+    let gauge = "release-meter".parse().unwrap();
+    let concern = Concern::NoData { gauge };
+    LinkView { concern, severity: Severity::Yellow, is_drill: true, ..breach() }
+}
+
+fn taken() -> LinkView {
+    let person = Personal::new("张工 <b>&\"'".to_owned());
+    LinkView {
+        version: 3,
+        state: AlarmState::Acknowledged,
+        station: "<script>alert(1)</script>".to_owned(),
+        concern: Concern::BelowMandate {
+            section: Some("tail".parse().unwrap()),
+            released: Some(ShownFlow {
+                value: decimal("0.7996"),
+                is_at_least: true,
+                at: at("14:35"),
+            }),
+            required: Some(decimal("0.8000")),
+        },
+        taken_on: Some(TakenOn { by: TakenBy::Person(person), at: at("14:36") }),
+        may_acknowledge: false,
+        ..breach()
+    }
+}
+
+fn closed() -> LinkView {
+    LinkView {
+        version: 4,
+        state: AlarmState::Normal,
+        concern: Concern::BelowMandate { section: None, released: None, required: None },
+        ended_at: Some(at("15:02")),
+        taken_on: Some(TakenOn { by: TakenBy::Recipient, at: at("14:36") }),
+        may_acknowledge: false,
+        ..breach()
+    }
+}
+
+fn shown(view: &LinkView, said: Option<Phrase>, locale: Locale) -> String {
+    html(view, said, locale, at("15:10"))
+}
+
+fn check(view: &LinkView, said: Option<Phrase>, expected: [ExpectFile; 2]) {
+    for (locale, expected) in [Locale::Chinese, Locale::English].into_iter().zip(expected) {
+        let page = shown(view, said, locale);
+        assert!(page.len() <= 14 << 10, "{} bytes", page.len());
+        expected.assert_eq(&(page.replace("><", ">\n<") + "\n"));
+    }
+}
+
+#[test]
+fn what_matters_is_there_with_one_button_and_nothing_from_elsewhere() {
+    check(
+        &breach(),
+        None,
+        [expect_file!["../golden/breach_zh.html"], expect_file!["../golden/breach_en.html"]],
+    );
+    let page = shown(&breach(), None, Locale::Chinese);
+    for word in ["http:", "https:", "//", "src=", "<script", "<img", "<link"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert_eq!(page.matches("<button").count(), 1);
+}
+
+#[test]
+fn a_drill_and_a_silent_gauge_are_told() {
+    check(
+        &silent(),
+        None,
+        [expect_file!["../golden/silent_zh.html"], expect_file!["../golden/silent_en.html"]],
+    );
+}
+
+#[test]
+fn who_was_first_is_named_and_no_name_becomes_markup() {
+    check(
+        &taken(),
+        said_of(Acknowledged::Elsewhere),
+        [expect_file!["../golden/taken_zh.html"], expect_file!["../golden/taken_en.html"]],
+    );
+}
+
+#[test]
+fn what_is_closed_says_so_and_asks_for_nothing() {
+    check(
+        &closed(),
+        None,
+        [expect_file!["../golden/closed_zh.html"], expect_file!["../golden/closed_en.html"]],
+    );
+}
+
+#[test]
+fn there_is_a_button_while_this_link_may_take_it_on_and_a_reason_else() {
+    let button = |view: &LinkView, said| shown(view, said, Locale::Chinese).contains("<button");
+    let says = |view: &LinkView, said, phrase: Phrase| {
+        shown(view, said, Locale::Chinese).matches(phrase.in_language(Locale::Chinese)).count()
+    };
+    let past = LinkView {
+        state: AlarmState::ClearedUnacknowledged,
+        ended_at: Some(at("15:02")),
+        ..breach()
+    };
+    assert!(button(&past, None));
+    assert!(button(&breach(), Some(Phrase::HasChanged)));
+    assert!(!button(&breach(), Some(Phrase::ClickKept)));
+    let old = LinkView { may_acknowledge: false, ..breach() };
+    let superseded = LinkView { state: AlarmState::Normal, may_acknowledge: false, ..past };
+    for (view, said, phrase) in [
+        (&old, None, Phrase::LinkTooOld),
+        (&old, said_of(Acknowledged::TooLate), Phrase::LinkTooOld),
+        (&superseded, None, Phrase::ClosedNote),
+        (&superseded, said_of(Acknowledged::Over), Phrase::ClosedNote),
+    ] {
+        assert!(!button(view, said));
+        assert_eq!(says(view, said, phrase), 1, "{said:?} {phrase:?}");
+    }
+}
+
+#[test]
+fn a_length_is_hours_and_minutes() {
+    let view = breach();
+    let shown = Shown { view: &view, locale: Locale::English, now: at("15:10") };
+    for (minutes, words) in
+        [(-5, "0 min"), (59, "59 min"), (60, "1 h 0 min"), (1_501, "25 h 1 min")]
+    {
+        assert_eq!(shown.length(minutes * 60_000 + 59_000 * i64::from(minutes > 0)), words);
+    }
+}
+
+#[test]
+fn the_style_that_a_browser_accepts_is_the_one_that_is_there() {
+    use sha2::{Digest as _, Sha256};
+
+    let page = shown(&breach(), None, Locale::Chinese);
+    let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let hash = format!("'sha256-{}'", base_64(&Sha256::digest(style)));
+    assert!(super::super::POLICY.contains(&hash), "{hash}");
+}
+
+fn base_64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |group: &[u8], place: u32| {
+        let bits = group.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
+        let bits = bits << (8 * (3 - u32::try_from(group.len()).unwrap()));
+        let is_there = usize::try_from(place).unwrap() <= group.len();
+        let five = usize::try_from((bits >> (18 - 6 * place)) & 63).unwrap();
+        if is_there { char::from(DIGITS[five]) } else { '=' }
+    };
+    bytes.chunks(3).flat_map(|group| (0..4).map(move |place| digit(group, place))).collect()
+}
+
+proptest! {
+    #[test]
+    fn whatever_people_are_called_the_page_has_the_same_markup(name in ".{0,60}") {
+        let plain = LinkView { station: "x".to_owned(), ..taken() };
+        let named = LinkView {
+            station: name.clone(),
+            taken_on: Some(TakenOn { by: TakenBy::Person(Personal::new(name)), at: at("14:36") }),
+            ..taken()
+        };
+        let tags = |view: &LinkView| shown(view, None, Locale::English).matches(['<', '>', '"']).count();
+        prop_assert_eq!(tags(&named), tags(&plain));
+    }
+}

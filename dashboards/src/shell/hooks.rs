@@ -1,0 +1,147 @@
+//! `GET /hooks/kannel/{channel}/{secret}`: where gateways deliver receipts.
+//!
+//! The secret in the address stands for a token, which a gateway cannot send. An answer is quick
+//! and its body empty: Kannel takes a text in it for one to send to the telephone. What it would not
+//! repeat is answered with 200 only once it is kept.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    extract::{Path, RawQuery, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use model::{
+    fault::Chain,
+    hook::HookSecret,
+    ids::ChannelId,
+    port::{Receipt, ReceiptTaken, Receipts},
+};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::parts::Parts;
+use crate::{
+    problem::Problem,
+    receipt::{self, Said},
+    visitor::{Budget, RECEIPTS},
+};
+
+/// Where the receipts of a channel are delivered.
+pub(crate) const PATH: &str = "/hooks/kannel/{channel}/{secret}";
+
+/// The hooks of this server.
+#[derive(Debug)]
+pub struct Hooks {
+    secrets: BTreeMap<ChannelId, HookSecret>,
+    receipts: Option<Arc<dyn Receipts>>,
+    budget: Mutex<Budget>,
+    begun: Instant,
+}
+
+impl Hooks {
+    /// One for each channel that gets receipts; `receipts` takes them, `None` in a server without
+    /// alerting.
+    pub fn new(
+        secrets: BTreeMap<ChannelId, HookSecret>,
+        receipts: Option<Arc<dyn Receipts>>,
+    ) -> Self {
+        Self { secrets, receipts, budget: Mutex::new(RECEIPTS), begun: Instant::now() }
+    }
+
+    /// The channel whose hook this is.
+    fn channel(&self, named: &str, said: &str) -> Option<&ChannelId> {
+        let (channel, secret) = self.secrets.get_key_value(named)?;
+        secret.is(said).then_some(channel)
+    }
+
+    fn has_room(&self) -> bool {
+        let now_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).take(now_ms)
+    }
+}
+
+/// What became of a receipt, as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Noted,
+    /// Of a message that nobody knows.
+    Unknown,
+    /// It says that a message is on its way.
+    Underway,
+    /// Unreadable, or beyond what is taken.
+    Refused,
+    /// It could not be kept.
+    Failed,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Noted, Self::Unknown, Self::Underway, Self::Refused, Self::Failed];
+
+    /// Its word in metrics.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Noted => "noted",
+            Self::Unknown => "unknown",
+            Self::Underway => "underway",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Takes one receipt. HEAD is refused: a GET is no question here.
+pub(crate) async fn kannel(
+    State(parts): State<Arc<Parts>>,
+    method: Method,
+    Path((named, secret)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if method != Method::GET {
+        let allow = HeaderValue::from_static("GET");
+        return ([(header::ALLOW, allow)], Problem::of_status(405, "")).into_response();
+    }
+    let hooks = &parts.hooks;
+    let Some(channel) = hooks.channel(&named, &secret) else {
+        return Problem::of_status(404, "").into_response();
+    };
+    let (outcome, response) = take(hooks, channel, query.as_deref()).await;
+    parts.metrics.note_receipt(outcome);
+    response
+}
+
+async fn take(hooks: &Hooks, channel: &ChannelId, query: Option<&str>) -> (Outcome, Response) {
+    if !hooks.has_room() {
+        let problem = Problem::of_status(429, "more receipts than are taken; try again");
+        return (Outcome::Refused, problem.into_response());
+    }
+    let Said { id, is_delivered } = match receipt::kannel(query) {
+        Ok(said) => said,
+        Err(problem) => {
+            let problem = Problem::of_status(400, &problem.to_string());
+            return (Outcome::Refused, problem.into_response());
+        }
+    };
+    let Some(is_delivered) = is_delivered else {
+        return (Outcome::Underway, StatusCode::OK.into_response());
+    };
+    let Some(receipts) = &hooks.receipts else {
+        let problem = Problem::unavailable("this server runs without alerting");
+        return (Outcome::Failed, problem.into_response());
+    };
+    let receipt = Receipt { channel: channel.clone(), id, is_delivered };
+    match receipts.take(receipt).await {
+        Ok(ReceiptTaken::Noted) => (Outcome::Noted, StatusCode::OK.into_response()),
+        Ok(ReceiptTaken::Unknown) => (Outcome::Unknown, StatusCode::OK.into_response()),
+        Err(failure) => {
+            warn!(channel = %channel, notification = %id, error = %Chain(&failure), "receipt cannot be kept");
+            let problem = Problem::unavailable("the receipt cannot be kept now; send it again");
+            (Outcome::Failed, problem.into_response())
+        }
+    }
+}
