@@ -104,7 +104,7 @@ fn mirror(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(to).unwrap() {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
-        if name != "target" && !from.join(name).exists() {
+        if name != "target" && !from.join(name).try_exists().unwrap() {
             if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
         }
     }
