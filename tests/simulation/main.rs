@@ -153,7 +153,7 @@ fn month(seed: u64) -> Month {
             }
         }
         if is_news || minute % 10 == 0 {
-            server.judge();
+            assert!(server.judge(), "seed {seed}: judging never comes to an end");
         }
         if minute > MONTH && gateway.is_done() {
             break;
@@ -165,7 +165,7 @@ fn month(seed: u64) -> Month {
     for _ in 0..30 {
         minute += 60;
         server.set(begin.plus_ms(minute * 60_000));
-        server.judge();
+        assert!(server.judge(), "seed {seed}: judging never comes to an end");
     }
     let month = compare(seed, &text, &law, &readings, (begin, &server));
     assert!(

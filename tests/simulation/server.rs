@@ -15,6 +15,9 @@ use store::{By, ByKind, ImportRegistry, Limits, Options, Role, Store, VerdictRow
 
 use crate::gateway::Message;
 
+/// More passes than a month has hours.
+const MOST_PASSES: usize = 2_000;
+
 pub(crate) struct Server {
     runtime: tokio::runtime::Runtime,
     store: Store,
@@ -92,9 +95,9 @@ impl Server {
         answer.notice
     }
 
-    /// Whatever there is to judge at this moment.
-    pub(crate) fn judge(&mut self) {
-        while self.runtime.block_on(self.consumer.pass()).unwrap() {}
+    /// Whatever there is to judge at this moment; says whether that comes to an end.
+    pub(crate) fn judge(&mut self) -> bool {
+        (0..MOST_PASSES).any(|_| !self.runtime.block_on(self.consumer.pass()).unwrap())
     }
 
     /// Every version of every verdict, in order.
