@@ -88,7 +88,8 @@ impl Facts {
     }
 }
 
-fn flows(point: Point, decimals: u8) -> Flows {
+/// What is released at a point and what must be, as it is shown.
+pub(crate) fn flows(point: Point, decimals: u8) -> Flows {
     let required = point.required.unwrap_or(Flow::from_ml_per_s(0));
     Flows { released: point.released, bound: point.bound, required, decimals }
 }

@@ -3,8 +3,8 @@
 use model::{
     alarm::{AlarmState, Subject},
     contact::Locale,
-    flow::Flow,
     port::{Concern, LinkView, ShownFlow, TakenBy, TakenOn},
+    quantity::Decimal,
     registry::Registry,
     time::Timestamp,
 };
@@ -12,8 +12,7 @@ use store::{AlarmFacts, LinkRow};
 
 use crate::{
     below_mandate::{Bound, Point},
-    facts::Facts,
-    sms::Flows,
+    facts::{Facts, flows},
     snapshot::RestoreError,
 };
 
@@ -88,10 +87,8 @@ pub fn is_too_late(link: &LinkRow, now: Timestamp) -> bool {
     now.ms_since(link.owed_at) > ACKNOWLEDGE_MS
 }
 
-fn shown(point: Point, decimals: u8) -> (ShownFlow, Option<model::quantity::Decimal>) {
-    let required = point.required.unwrap_or(Flow::from_ml_per_s(0));
-    let flows = Flows { released: point.released, bound: point.bound, required, decimals };
-    let (value, exact) = flows.shown();
+fn shown(point: Point, decimals: u8) -> (ShownFlow, Option<Decimal>) {
+    let (value, exact) = flows(point, decimals).shown();
     let is_at_least = point.bound == Bound::AtLeast;
     (ShownFlow { value, is_at_least, at: point.at }, point.required.map(|_| exact))
 }

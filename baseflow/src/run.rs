@@ -5,7 +5,7 @@ mod reload;
 mod start;
 mod watch;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use alerting::shell::answers::Answers;
 use anyhow::Context as _;
@@ -18,7 +18,11 @@ use ingest::shell::{
     service::{self, Parts as IngestParts},
     settle::Settler,
 };
-use model::port::{Links, Receipts, Replay};
+use model::{
+    hook::HookSecret,
+    ids::ChannelId,
+    port::{Links, Receipts, Replay},
+};
 use prometheus::Registry as MetricsRegistry;
 use runtime::{
     admin::{Admin, Readiness},
@@ -63,7 +67,9 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     start::warn_without_token(&store, file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());
-    let server = Server { settings, clock, metrics, store: &store, decided: Decided::default() };
+    let hooks = start::hooks(&settings.config)?;
+    let decided = Decided::default();
+    let server = Server { settings, clock, metrics, store: &store, decided, hooks };
     let ended = runtime.block_on(server.serve(imported, reloader));
     drop(runtime); // whatever would not stop ends here, before the store does
     store.close();
@@ -78,6 +84,8 @@ struct Server<'s> {
     metrics: MetricsRegistry,
     store: &'s Store,
     decided: Decided,
+    /// The secrets of the hooks that get receipts.
+    hooks: BTreeMap<ChannelId, HookSecret>,
 }
 
 impl Server<'_> {
@@ -152,7 +160,7 @@ impl Server<'_> {
             links = Some(Arc::new(answers.clone()));
             receipts = Some(Arc::new(answers));
         }
-        let hooks = Hooks::new(start::hooks(&self.settings.config)?, receipts);
+        let hooks = Hooks::new(self.hooks.clone(), receipts);
         let pages = Pages::new(links);
         let parts = Arc::new(ApiParts {
             samples,

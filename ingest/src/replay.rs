@@ -101,7 +101,7 @@ fn as_they_were(rejudged: Rejudged, batch: &ParkedBatch) -> Rejudged {
 /// Of what does not decode, or has no reading that fits its gauge, everything waits as it did, but
 /// for a person.
 fn unreadable(batch: &ParkedBatch, row: &QuarantineRow, detail: &str) -> Rejudged {
-    let reason = Reason::ALL.into_iter().find(|reason| reason.word() == row.reason);
+    let reason = Reason::named(&row.reason);
     let part = |gauge: &str, reason| SetAside::new(gauge.to_owned(), reason, detail.to_owned());
     let waiting = batch
         .gauges

@@ -9,7 +9,7 @@ use model::{
     time::Timestamp,
     wire::refused_v1::Reason,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -418,6 +418,11 @@ impl Entry {
         let bytes = serde_json::to_vec(&Written { v: 1, position, at, kind, by, body })?;
         let hash = hash(before, &bytes);
         Ok(Self { position, at, kind: kind.to_owned(), bytes, hash })
+    }
+
+    /// What the body says.
+    pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.document()?.body.get())
     }
 
     /// What the bytes say.

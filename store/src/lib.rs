@@ -51,7 +51,8 @@ pub use shell::{
     Decided, GivenUp, Import, ImportRegistry, Journal, JournalReader, JournalState, Limits, NoRoom,
     OpenError, Options, RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role,
     Samples, SamplesReader, SetAlarms, SetConsumer, SetVerdicts, Store, StoreError, TakeReceipt,
-    TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder, restore, verify,
+    TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder, restore, take_on,
+    verify,
 };
 pub use token::{TokenRow, TokenText};
 pub use verdicts::{

@@ -15,6 +15,7 @@ mod pool;
 mod restore;
 mod samples;
 mod schema;
+mod take_on;
 mod verify;
 mod vitals;
 #[cfg(test)]
@@ -35,5 +36,6 @@ pub use lock::holder;
 pub use open::{ANCHOR_WINDOW_MS, Limits, Options, Role, Store, exists};
 pub use restore::{Restore, RestoreError, Restored, restore};
 pub use samples::{Samples, SamplesReader};
+pub use take_on::take_on;
 pub use verify::verify;
 pub use vitals::{Trouble, Vitals};

@@ -1,7 +1,7 @@
 //! What the API asks of alerting: what stands behind a link, that its recipient takes the alarm
 //! on, and what gateways say of messages. All of it goes through the journal.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use model::{
     alarm::LinkToken,
@@ -9,14 +9,8 @@ use model::{
 };
 use runtime::clock::Clock;
 use store::{Acknowledge, Asked, By, ByKind, Journal, StoreError, TakeReceipt};
-use tokio::time::{Instant, sleep};
 
 use crate::{link, snapshot::RestoreError};
-
-/// How long an acknowledgement waits for alerting to come to it.
-const APPLIED_LIMIT: Duration = Duration::from_secs(2);
-/// Between two looks whether it has.
-const LOOK_PERIOD: Duration = Duration::from_millis(25);
 
 /// Answers over the journal.
 #[derive(Debug, Clone)]
@@ -61,31 +55,16 @@ impl Answers {
         if link::is_too_late(&row, at) {
             return Ok(Acknowledged::TooLate);
         }
-        let name = row.contact.as_str().to_owned();
-        let by = By { kind: ByKind::Contact, name: name.clone() };
-        let asked = self.journal.write(Acknowledge { at, by, alarm: row.alarm, seen }).await?;
-        let entry = match asked {
-            Asked::Entry(entry) => entry,
-            Asked::Done => return Ok(Acknowledged::Done),
-            Asked::Unknown => return Ok(Acknowledged::Unknown),
-            Asked::Over => return Ok(Acknowledged::Over),
-            Asked::NotRaised | Asked::Changed { .. } => return Ok(Acknowledged::Changed),
-            Asked::Elsewhere { .. } => return Ok(Acknowledged::Elsewhere),
-        };
-        let (alarm, end) = (row.alarm, Instant::now() + APPLIED_LIMIT);
-        loop {
-            let facts = self.journal.read(move |reader| reader.alarm(alarm)).await?;
-            let Some(facts) = facts else { return Ok(Acknowledged::Unknown) };
-            if facts.asked != Some(entry) {
-                // it may have changed before alerting came to the entry
-                let is_taken = facts.row.acknowledged_by.as_deref() == Some(name.as_str());
-                return Ok(if is_taken { Acknowledged::Done } else { Acknowledged::Changed });
-            }
-            if Instant::now() >= end {
-                return Ok(Acknowledged::Kept);
-            }
-            sleep(LOOK_PERIOD).await;
-        }
+        let by = By { kind: ByKind::Contact, name: row.contact.as_str().to_owned() };
+        let ask = Acknowledge { at, by, alarm: row.alarm, seen };
+        Ok(match store::take_on(&self.journal, ask).await? {
+            Asked::Entry(_) => Acknowledged::Kept,
+            Asked::Done => Acknowledged::Done,
+            Asked::Unknown => Acknowledged::Unknown,
+            Asked::Over => Acknowledged::Over,
+            Asked::NotRaised | Asked::Changed { .. } => Acknowledged::Changed,
+            Asked::Elsewhere { .. } => Acknowledged::Elsewhere,
+        })
     }
 
     async fn note(&self, receipt: Receipt) -> Result<ReceiptTaken, Failure> {

@@ -18,7 +18,7 @@ use model::{alarm::LinkToken, ids::ChannelId};
 use runtime::{admin::Readiness, tasks::Stage};
 use tracing::warn;
 
-use super::{Server, start};
+use super::Server;
 use crate::settings::{ChannelKind, Config, Part};
 
 impl Server<'_> {
@@ -52,12 +52,6 @@ impl Server<'_> {
 
     fn channels(&self) -> anyhow::Result<BTreeMap<ChannelId, Arc<dyn Channel>>> {
         let config = &self.settings.config;
-        // where no page is served, no receipt would come
-        let secrets = if config.roles.contains(&Part::Dashboards) {
-            start::hooks(config)?
-        } else {
-            BTreeMap::new()
-        };
         let mut channels = BTreeMap::new();
         for (name, kind) in &config.channels {
             let channel: Arc<dyn Channel> = match kind {
@@ -66,7 +60,7 @@ impl Server<'_> {
                 }
                 ChannelKind::Kannel(kannel) => {
                     let url = &config.http.public_url;
-                    let gateway = kannel.gateway(name, secrets.get(name), url);
+                    let gateway = kannel.gateway(name, self.hooks.get(name), url);
                     Arc::new(gateway.with_context(|| format!("channel {name}"))?)
                 }
             };

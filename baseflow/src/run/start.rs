@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::{
     hook_key::hook_key,
     registry_file::RegistryFile,
-    settings::{ChannelKind, Config},
+    settings::{ChannelKind, Config, Part},
     stored,
 };
 
@@ -40,8 +40,12 @@ pub(super) fn registry(
     Ok(imported.position)
 }
 
-/// The secret of each channel's hook that gets receipts.
+/// The secret of each channel's hook that gets receipts; none where no page is served, for no
+/// receipt would come.
 pub(super) fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ChannelId, HookSecret>> {
+    if !config.roles.contains(&Part::Dashboards) {
+        return Ok(BTreeMap::new());
+    }
     let names: Vec<_> = config
         .channels
         .iter()

@@ -9,11 +9,11 @@ use model::{
     section::Section,
     time::{HOUR_MS, Span, Timestamp},
 };
-use store::{By, ByKind, JournalReader, RegistryInForce, SetVerdicts, StoreError};
+use store::{JournalReader, RegistryInForce, SetVerdicts, StoreError};
 use tracing::{info, warn};
 
 use super::{
-    court::{CONSUMER, Court, Parts, kept_of, section_row},
+    court::{Court, Parts, kept_of},
     evidence,
     hear::gauges_of,
 };
@@ -67,21 +67,7 @@ impl Court {
                 unsaid.push(key);
             }
         }
-        let row = |key| self.docket.kept(key).map(|kept| section_row(key, kept));
-        let sections = self.changed.iter().filter_map(row).collect();
-        let write = SetVerdicts {
-            at: now,
-            by: By { kind: ByKind::Server, name: CONSUMER.to_owned() },
-            consumer: CONSUMER,
-            samples: self.position,
-            registry: entry,
-            unsaid,
-            sections,
-            verdicts: Vec::new(),
-            standings: Vec::new(),
-            gone: Vec::new(),
-        };
-        parts.journal.write(write).await?;
+        parts.journal.write(SetVerdicts { unsaid, ..self.kept(now) }).await?;
         info!(entry, sections = self.changed.len(), "another registry; closed hours judged again");
         self.changed.clear();
         self.standings.touch_all(Section::judged(&new).map(|section| section.key()));

@@ -229,6 +229,23 @@ impl Court {
         Ok(rows.len())
     }
 
+    /// How far it has come and what is kept of the sections that changed, with nothing judged.
+    pub(super) fn kept(&self, now: Timestamp) -> SetVerdicts {
+        let row = |key| self.docket.kept(key).map(|kept| section_row(key, kept));
+        SetVerdicts {
+            at: now,
+            by: By { kind: ByKind::Server, name: CONSUMER.to_owned() },
+            consumer: CONSUMER,
+            samples: self.position,
+            registry: self.entry,
+            unsaid: Vec::new(),
+            sections: self.changed.iter().filter_map(row).collect(),
+            verdicts: Vec::new(),
+            standings: Vec::new(),
+            gone: Vec::new(),
+        }
+    }
+
     /// Writes what was judged and how far that has come, all together.
     async fn write(
         &mut self,
@@ -245,19 +262,11 @@ impl Court {
         if !is_news && (self.position == self.written || !is_time) {
             return Ok(());
         }
-        let row = |key| self.docket.kept(key).map(|kept| section_row(key, kept));
-        let sections = self.changed.iter().filter_map(row).collect();
         let write = SetVerdicts {
-            at: now,
-            by: By { kind: ByKind::Server, name: CONSUMER.to_owned() },
-            consumer: CONSUMER,
-            samples: self.position,
-            registry: self.entry,
-            unsaid: Vec::new(),
-            sections,
             verdicts: outcomes.into_iter().flat_map(|outcome| outcome.verdicts).collect(),
             standings: stand.rows,
             gone: stand.gone,
+            ..self.kept(now)
         };
         let set = parts.journal.write(write).await?;
         (self.written, self.written_at) = (self.position, now);
@@ -283,7 +292,7 @@ pub(super) fn kept_of(row: SectionRow) -> (SectionKey, Kept) {
     (row.key, Kept { begun: row.begun, closed: row.closed, again })
 }
 
-pub(super) fn section_row(key: &SectionKey, kept: &Kept) -> SectionRow {
+fn section_row(key: &SectionKey, kept: &Kept) -> SectionRow {
     SectionRow {
         key: key.clone(),
         begun: kept.begun,

@@ -63,6 +63,11 @@ impl Reason {
         Self::Anchor,
     ];
 
+    /// The reason of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
     /// The word on the wire, in the journal and in metrics.
     pub const fn word(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     admission::{AdmittedColumn, Kind},
     audit::{ChainCheck, Finding, Report},
-    chain::{Entry, Hash, VERDICTS_GIVEN, VerdictGiven},
+    chain::{Body, Entry, Hash, VERDICTS_GIVEN, VerdictGiven},
     points::Decoded,
 };
 
@@ -79,9 +79,11 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
             report.entries += 1;
             last = entry.position;
         }
-        store.samples().read_blocking(|reader| {
-            entries.iter().try_for_each(|entry| decisions::voided(reader, entry, report))
-        })?;
+        let voided: Vec<&Entry> =
+            entries.iter().filter(|entry| entry.kind == Body::QUARANTINE_VOIDED).collect();
+        if !voided.is_empty() {
+            store.samples().read_blocking(|reader| decisions::voided(reader, &voided, report))?;
+        }
         let given: Vec<&Entry> =
             entries.iter().filter(|entry| entry.kind == VERDICTS_GIVEN).collect();
         if !given.is_empty() {
@@ -110,9 +112,8 @@ fn verdicts(
         verdicts: Vec<VerdictGiven>,
     }
     for entry in entries {
-        let given = entry.document().and_then(|document| serde_json::from_str(document.body.get()));
         // What cannot be read was found by the chain's own check.
-        let Ok(Given { verdicts }) = given else { continue };
+        let Ok(Given { verdicts }) = entry.body() else { continue };
         for given in verdicts {
             report.verdicts += 1;
             if let Some(problem) = reader.check_verdict(entry.position, &given)? {
@@ -314,27 +315,28 @@ const LOOSE: [(&str, &str); 10] = [
 ];
 
 fn loose(store: &Store, report: &mut Report) -> Result<(), StoreError> {
-    for (what, sql) in LOOSE {
-        let count = store.samples().read_blocking(|reader| {
-            first_row(&reader.connection, sql, [], |row| row.get::<_, i64>(0))
-                .map_err(StoreError::sql("count loose rows"))
-        })?;
-        let count = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
-        if count > 0 {
-            report.findings.push(Finding::Loose { what, count });
-        }
-    }
-    for (what, sql) in alarms::LOOSE {
-        let count = store.journal().read_blocking(|reader| {
-            first_row(&reader.connection, sql, [], |row| row.get::<_, i64>(0))
-                .map_err(StoreError::sql("count loose rows"))
-        })?;
-        let count = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
-        if count > 0 {
-            report.findings.push(Finding::Loose { what, count });
-        }
-    }
+    let samples = |reader: &SamplesReader| counted(&reader.connection, &LOOSE);
+    let journal = |reader: &JournalReader| counted(&reader.connection, &alarms::LOOSE);
+    report.findings.extend(store.samples().read_blocking(samples)?);
+    report.findings.extend(store.journal().read_blocking(journal)?);
     Ok(())
+}
+
+/// What is found of these statements, each of which counts something that must not be.
+fn counted(
+    connection: &Connection,
+    statements: &[(&'static str, &str)],
+) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for (what, sql) in statements {
+        let count = first_row(connection, sql, [], |row| row.get::<_, i64>(0))
+            .map_err(StoreError::sql("count loose rows"))?;
+        let count = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
+        if count > 0 {
+            findings.push(Finding::Loose { what, count });
+        }
+    }
+    Ok(findings)
 }
 
 fn integrity(

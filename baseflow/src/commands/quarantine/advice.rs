@@ -7,8 +7,7 @@ use store::{QuarantineRow, QuarantineState};
 pub(super) fn advice(row: &QuarantineRow) -> String {
     match row.state {
         QuarantineState::Held => {
-            let reason = Reason::ALL.into_iter().find(|reason| reason.word() == row.reason);
-            reason.map_or_else(|| replay(row.id), |reason| held(reason, row))
+            Reason::named(&row.reason).map_or_else(|| replay(row.id), |reason| held(reason, row))
         }
         QuarantineState::Replayed => "nothing: it was admitted".to_owned(),
         QuarantineState::Discarded => "nothing: it was given up".to_owned(),

@@ -1,6 +1,6 @@
 //! `GET /alarms`, `/alarms/{id}`, `POST /alarms/{id}/acknowledge` and `GET /notifications`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension,
@@ -11,7 +11,6 @@ use axum::{
 };
 use model::{fault::Chain, ids::AlarmId};
 use store::{Acknowledge, AlarmFacts, Asked, By, ByKind};
-use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use crate::{
@@ -24,11 +23,6 @@ use crate::{
     },
     view::alarm::{AlarmTimelineView, AlarmsView, NotificationsView, UnreadableAlarm},
 };
-
-/// How long an acknowledgement waits for alerting to come to it.
-const APPLIED_LIMIT: Duration = Duration::from_secs(2);
-/// Between two looks whether it has.
-const LOOK_PERIOD: Duration = Duration::from_millis(25);
 
 /// Alarms, the newest first.
 #[utoipa::path(
@@ -99,31 +93,16 @@ pub(crate) async fn acknowledge(
     };
     let by = By { kind: ByKind::Token, name: caller.name.clone() };
     let ask = Acknowledge { at: parts.clock.now(), by, alarm: id, seen };
-    let asked = parts.journal.write(ask).await.map_err(|failure| store_problem(&failure))?;
-    let entry = match asked {
-        Asked::Entry(entry) => entry,
-        Asked::Done => return Ok(shown(&known(&parts, id).await?)?.into_response()),
-        Asked::Unknown => return Err(unknown(id)),
-        Asked::NotRaised => return Err(Problem::conflict("the alarm is not raised yet")),
-        Asked::Over => return Err(Problem::conflict("the alarm is over")),
-        Asked::Changed { version } => return Err(changed(version)),
-        Asked::Elsewhere { by, at } => {
-            return Err(Problem::conflict(format!("{by} took it on at {at}")));
+    match store::take_on(&parts.journal, ask).await.map_err(|failure| store_problem(&failure))? {
+        Asked::Done => Ok(shown(&known(&parts, id).await?)?.into_response()),
+        Asked::Entry(_) => {
+            Ok((StatusCode::ACCEPTED, shown(&known(&parts, id).await?)?).into_response())
         }
-    };
-    let end = Instant::now() + APPLIED_LIMIT;
-    loop {
-        let facts = known(&parts, id).await?;
-        if facts.asked != Some(entry) {
-            // it may have changed before alerting came to the entry
-            let is_taken = facts.row.acknowledged_by.as_deref() == Some(caller.name.as_str());
-            let answer = if is_taken { shown(&facts) } else { Err(changed(facts.row.version)) };
-            return answer.map(IntoResponse::into_response);
-        }
-        if Instant::now() >= end {
-            return Ok((StatusCode::ACCEPTED, shown(&facts)?).into_response());
-        }
-        sleep(LOOK_PERIOD).await;
+        Asked::Unknown => Err(unknown(id)),
+        Asked::NotRaised => Err(Problem::conflict("the alarm is not raised yet")),
+        Asked::Over => Err(Problem::conflict("the alarm is over")),
+        Asked::Changed { version } => Err(changed(version)),
+        Asked::Elsewhere { by, at } => Err(Problem::conflict(format!("{by} took it on at {at}"))),
     }
 }
 

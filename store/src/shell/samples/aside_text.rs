@@ -52,8 +52,7 @@ pub(super) fn named(text: &str) -> AsideGauges {
     let waits = |line: &str| {
         let (gauge, why) = line.split_once(' ')?;
         let is_due = why == DUE;
-        let named = Reason::ALL.into_iter().find(|reason| reason.word() == why);
-        let reason = if is_due { Reason::Time } else { named? };
+        let reason = if is_due { Reason::Time } else { Reason::named(why)? };
         Some((gauge.to_owned(), Waits { reason, is_due, after: None }))
     };
     text.lines().filter_map(waits).collect()

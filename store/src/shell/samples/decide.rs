@@ -121,15 +121,14 @@ impl Replaying<'_> {
             admitted.add(more);
         }
         let entry = self.replay.entry.filter(|_| admitted.batches > 0).or(row.entry);
-        if entry != row.entry {
-            let sql = "UPDATE quarantine SET entry = ?2 WHERE id = ?1";
-            run(self.connection, sql, params![row.id, entry])
-                .map_err(StoreError::sql("write who decided"))?;
-        }
         if members::settle(self.book, self.connection, row.id)? == 0 {
             members::close(self.connection, row.id)?;
             decide(self.connection, row, (QuarantineState::Replayed, entry))?;
             members::forget_oldest(self.book, self.connection)?;
+        } else if entry != row.entry {
+            let sql = "UPDATE quarantine SET entry = ?2 WHERE id = ?1";
+            run(self.connection, sql, params![row.id, entry])
+                .map_err(StoreError::sql("write who decided"))?;
         }
         let is_unchanged = admitted == Readmitted::default();
         Ok(if is_unchanged { Replayed::Unchanged } else { Replayed::Done(admitted) })

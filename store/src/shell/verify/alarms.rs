@@ -50,17 +50,15 @@ pub(super) fn check(
 ) -> Result<(), StoreError> {
     for entry in entries {
         // What cannot be read was found by the chain's own check.
-        let Ok(document) = entry.document() else { continue };
-        let body = document.body.get();
         if let Some(state) = entry.kind.strip_prefix(MESSAGE_PREFIX) {
-            let Ok(said) = serde_json::from_str::<MessageSaid>(body) else { continue };
+            let Ok(said) = entry.body::<MessageSaid>() else { continue };
             report.messages += 1;
             if let Some(problem) = message(reader, entry.position, (&said, state))? {
                 let problem = problem.to_owned();
                 report.findings.push(Finding::Message { message: said.message, problem });
             }
         } else {
-            let Ok(said) = serde_json::from_str::<AlarmSaid>(body) else { continue };
+            let Ok(said) = entry.body::<AlarmSaid>() else { continue };
             report.alarms += 1;
             if let Some(problem) = alarm(reader, entry.position, &said)? {
                 let problem = problem.to_owned();

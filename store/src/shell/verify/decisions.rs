@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::SLICE;
 use crate::{
     audit::{Finding, Report},
-    chain::{Body, Decision, Entry},
+    chain::{Decision, Entry},
     facts::QuarantineState,
     shell::{
         error::StoreError,
@@ -78,38 +78,32 @@ fn problem(reader: &JournalReader, item: &Decided) -> Result<Option<String>, Sto
         return Ok((!is_told).then(|| "it was discarded, and no entry says by whom".to_owned()));
     };
     let found = reader.entries(entry - 1, 1)?;
-    let told = found.first().filter(|found| found.position == entry).and_then(told);
+    let told = found
+        .first()
+        .filter(|found| found.position == entry)
+        .and_then(|found| found.body::<Told>().ok());
     let is_so = told.is_some_and(|told| told.id == item.id && told.decision == word);
     Ok((!is_so).then(|| format!("entry {entry}, under which it was decided, does not say so")))
 }
 
-fn told(entry: &Entry) -> Option<Told> {
-    let document = entry.document().ok()?;
-    serde_json::from_str(document.body.get()).ok()
-}
-
-/// What this entry says came to nothing has not come about.
+/// What these entries say came to nothing has not come about.
 pub(super) fn voided(
     reader: &SamplesReader,
-    entry: &Entry,
+    entries: &[&Entry],
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    if entry.kind != Body::QUARANTINE_VOIDED {
-        return Ok(());
-    }
-    let document = entry.document();
-    let Ok(Voided { id, entry }) =
-        document.and_then(|document| serde_json::from_str(document.body.get()))
-    else {
-        return Ok(()); // what cannot be read was found by the chain's own check
-    };
-    let sql = "SELECT 1 FROM quarantine WHERE id = ?1 AND entry = ?2";
-    let found = first_row(&reader.connection, sql, params![id, entry], |_| Ok(()))
-        .map_err(StoreError::sql("look for what was decided"))?;
-    if found.is_some() {
-        let problem =
-            format!("it was decided under entry {entry}, which is said to have come to nothing");
-        report.findings.push(Finding::Item { id, problem });
+    for entry in entries {
+        // What cannot be read was found by the chain's own check.
+        let Ok(Voided { id, entry }) = entry.body() else { continue };
+        let sql = "SELECT 1 FROM quarantine WHERE id = ?1 AND entry = ?2";
+        let found = first_row(&reader.connection, sql, params![id, entry], |_| Ok(()))
+            .map_err(StoreError::sql("look for what was decided"))?;
+        if found.is_some() {
+            let problem = format!(
+                "it was decided under entry {entry}, which is said to have come to nothing"
+            );
+            report.findings.push(Finding::Item { id, problem });
+        }
     }
     Ok(())
 }
