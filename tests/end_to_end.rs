@@ -20,6 +20,8 @@ mod commands;
 mod every_point;
 #[path = "end_to_end/full_disk.rs"]
 mod full_disk;
+#[path = "end_to_end/gateway.rs"]
+mod gateway;
 #[path = "end_to_end/nothing_lost.rs"]
 mod nothing_lost;
 #[path = "end_to_end/order.rs"]
@@ -32,5 +34,7 @@ mod read_only;
 mod restore;
 #[path = "end_to_end/verdicts.rs"]
 mod verdicts;
+#[path = "end_to_end/watched.rs"]
+mod watched;
 #[path = "end_to_end/way.rs"]
 mod way;

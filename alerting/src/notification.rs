@@ -35,8 +35,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// For messages that wake somebody: passed on after three attempts within 80 s, or where no
-    /// receipt has come for five minutes; tried for two hours.
+    /// For messages that wake somebody: passed on after three attempts in vain, 20 s after the first
+    /// where each is refused at once and 95 s where nothing is said, or where no receipt has come for
+    /// five minutes; tried for two hours.
     pub const URGENT: Self = Self {
         waits_ms: &[5_000, 15_000, 30_000, 60_000, 120_000, 300_000],
         attempt_ms: 30_000,

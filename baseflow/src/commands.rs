@@ -76,7 +76,6 @@ pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
 
 /// What a command that works on the store has in hand.
 struct Opened {
-    config: Config,
     store: Store,
     now: Timestamp,
 }
@@ -84,7 +83,7 @@ struct Opened {
 /// Reads the settings and opens the store beside a server that may be running; makes it where
 /// there is none.
 fn open(config: &Path) -> anyhow::Result<Opened> {
-    open_with(settings(config)?.config)
+    open_with(&settings(config)?.config)
 }
 
 /// The same for a command that makes no sense without a store, and so makes none: a path that is
@@ -97,16 +96,16 @@ fn open_existing(config: &Path) -> anyhow::Result<Opened> {
             config.data_dir.display()
         );
     }
-    open_with(config)
+    open_with(&config)
 }
 
-fn open_with(config: Config) -> anyhow::Result<Opened> {
+fn open_with(config: &Config) -> anyhow::Result<Opened> {
     log_warnings()?;
     let now = SystemClock.now();
     let options = Options { now, version: VERSION.to_owned(), role: Role::Command };
     let store = Store::open(&config.data_dir, &options, &prometheus::Registry::new())
         .context("cannot open the store")?;
-    Ok(Opened { config, store, now })
+    Ok(Opened { store, now })
 }
 
 /// What a command has to say it prints; only warnings of the parts below are logged.

@@ -33,8 +33,13 @@ pub(crate) struct RegistryFile {
 }
 
 impl RegistryFile {
-    /// Reads and checks the file at `path`; `None` where there is none.
-    pub(crate) fn find(path: &Path) -> Result<Option<Self>, Refused> {
+    /// Reads the file at `path` and checks it, also against the `channels` of the settings by which
+    /// its contacts must be reachable (`None` where those are not known); `None` where there is no
+    /// file.
+    pub(crate) fn find(
+        path: &Path,
+        channels: Option<&BTreeSet<ChannelId>>,
+    ) -> Result<Option<Self>, Refused> {
         let length = match std::fs::metadata(path) {
             Ok(found) => found.len(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -58,13 +63,18 @@ impl RegistryFile {
         })?;
         let origin = Origin::File(path.display().to_string().into());
         let registry = store::registry::parse(&text, &origin).map_err(Refused::faults)?;
+        let unknown =
+            channels.map(|channels| store::registry::unknown_channels(&registry, channels));
+        if let Some(faults) = unknown.filter(|faults| !faults.is_empty()) {
+            return Err(Refused::faults(Faults(faults)));
+        }
         let digest = Sha256::digest(text.as_bytes()).into();
         Ok(Some(Self { path: path.to_owned(), digest, registry }))
     }
 
     /// The file at `path`, which must be there.
-    pub(crate) fn read(path: &Path) -> Result<Self, Refused> {
-        Self::find(path)?.ok_or_else(|| {
+    pub(crate) fn read(path: &Path, channels: &BTreeSet<ChannelId>) -> Result<Self, Refused> {
+        Self::find(path, Some(channels))?.ok_or_else(|| {
             Refused::one(format!("registry file `{}` does not exist", path.display()))
         })
     }
@@ -72,12 +82,6 @@ impl RegistryFile {
     /// Its name without its folder, as the journal keeps it.
     pub(crate) fn name(&self) -> String {
         self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-    }
-
-    /// What is odd about it without being a fault: contacts that no channel can reach.
-    pub(crate) fn warnings(&self, channels: &BTreeSet<ChannelId>) -> Vec<String> {
-        let unknown = store::registry::unknown_channels(&self.registry, channels);
-        unknown.iter().map(ToString::to_string).collect()
     }
 
     /// Puts it in force, or with `dry_run` says what that would change.

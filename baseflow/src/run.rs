@@ -55,7 +55,8 @@ const ADMIN_LIMIT: Duration = Duration::from_millis(500);
 /// Runs the server until it is asked to stop, or until a part of it fails.
 pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     let settings = settings(file)?;
-    let found = RegistryFile::find(&settings.config.registry.file)?;
+    let channels = settings.config.channel_names();
+    let found = RegistryFile::find(&settings.config.registry.file, Some(&channels))?;
     let log = telemetry::start(settings.config.log.format, &settings.config.log.level)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = MetricsRegistry::new();

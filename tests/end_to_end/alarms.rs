@@ -3,165 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
-    thread::JoinHandle,
     time::Duration,
 };
 
 use model::time::Timestamp;
 use serde_json::{Value, json};
-use world::{Bus, Kannel, Register, Server, Site, Strace, World, not_proven, wait};
+use world::{Bus, Register, Server, Site, Strace, World, not_proven, wait};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::watched::{
+    PATIENCE, RULES, River, SILENT, alarmed, alarms, states, text, until_messages, until_states,
+};
+
 /// No reading stands for longer in these worlds, so what was frozen by then stays so.
 const LONGER_THAN_ANY_HOLD: Duration = Duration::from_secs(6);
-
-/// What alarms stand on: 0.5 m³/s, two seconds below, two seconds well; zhang at once, li after
-/// eight seconds.
-const RULES: &str = r#"
-  [[station.mandate]]
-  document = "示例文号 1"
-  from = "2024-01-01"
-  seasons = [ { from = "01-01", flow = 0.5 } ]
-  rule = "hourly"
-
-[[rule]]
-id = "hourly"
-statistic = "hourly_mean"
-
-[[alarm_rule]]
-id = "low"
-kind = "below_mandate"
-severity = "orange"
-on_delay = "2s"
-off_delay = "2s"
-ladder = "duty"
-
-[[alarm_rule]]
-id = "silent"
-kind = "no_data"
-severity = "blue"
-on_delay = "1s"
-off_delay = "1s"
-ladder = "duty"
-
-[[contact]]
-id = "zhang"
-reach = [ { channel = "sms", to = "13800000001" } ]
-
-[[contact]]
-id = "li"
-reach = [ { channel = "sms", to = "13800000002" } ]
-
-[[ladder]]
-id = "duty"
-steps = [ { contact = "zhang" }, { contact = "li", after = "8s" } ]
-"#;
-
-/// A station whose readings a third party sends.
-const STATION: &str = r#"
-[[station]]
-id = "BF-alarmed"
-name = "鹿鸣滩"
-agent = "gw-third"
-
-  [[station.gauge]]
-  id = "release"
-  quantity = "flow"
-  unit = "m3/s"
-  interval = "1s"
-
-  [[station.outlet]]
-  id = "pipe"
-  flow = { gauge = "release" }
-"#;
-
-/// A third party that sends what the river is, four times a second, until it is dropped.
-struct River {
-    litres: Arc<AtomicI64>,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// Nothing is sent.
-const SILENT: i64 = -1;
-
-impl River {
-    fn flows(world: &World, litres: i64) -> Self {
-        let third = world.broker.client("gw-third");
-        let litres = Arc::new(AtomicI64::new(litres));
-        let is_over = Arc::<AtomicBool>::default();
-        let (flow, ends) = (Arc::clone(&litres), Arc::clone(&is_over));
-        let thread = std::thread::spawn(move || {
-            while !ends.load(Ordering::Relaxed) {
-                let litres = flow.load(Ordering::Relaxed);
-                if litres != SILENT {
-                    let at = Timestamp::clamped(wait::now_ms());
-                    let value = format!("{}.{:03}", litres / 1_000, litres % 1_000);
-                    let text = format!(
-                        r#"{{"readings":{{"gauge":"BF-alarmed/release","at":"{at}","value":{value}}}}}"#
-                    );
-                    third.publish("baseflow/v1/gw-third/json", text.as_str());
-                }
-                std::thread::park_timeout(Duration::from_millis(250));
-            }
-        });
-        Self { litres, is_over, thread: Some(thread) }
-    }
-
-    fn set(&self, litres: i64) {
-        self.litres.store(litres, Ordering::Relaxed);
-    }
-}
-
-impl Drop for River {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // what it found wrong, it has said
-            drop(thread.join());
-        }
-    }
-}
-
-fn alarmed(name: &str) -> World {
-    let mut world = World::new(name);
-    world.server.keep_watch();
-    world.open_with(&[], &["gw-third"], &format!("{STATION}{RULES}"));
-    world
-}
-
-fn alarms(server: &Server) -> Vec<Value> {
-    server.api().list("alarms", "")
-}
-
-/// Alarms that were raised, each with its state.
-fn states(server: &Server) -> Vec<String> {
-    let raised = alarms(server).into_iter().filter(|alarm| alarm["state"] != "pending");
-    raised.map(|alarm| alarm["state"].as_str().unwrap_or_default().to_owned()).collect()
-}
-
-fn until_states(server: &Server, what: &str, wanted: &[&str]) {
-    wait::until(what, PATIENCE, || {
-        let seen = states(server);
-        if seen == wanted { Ok(()) } else { Err(format!("{seen:?}, {:?}", server.messages())) }
-    });
-}
-
-fn until_messages(server: &Server, what: &str, count: usize) -> Vec<Value> {
-    wait::until(what, PATIENCE, || {
-        let seen = server.messages();
-        if seen.len() >= count { Ok(seen) } else { Err(format!("{seen:?}; {:?}", states(server))) }
-    })
-}
-
-fn text(message: &Value) -> &str {
-    message["text"].as_str().expect("a text")
-}
 
 #[test]
 fn a_register_below_the_mandate_wakes_one_person_and_a_silent_link_changes_nothing() {
@@ -426,72 +280,4 @@ fn whoever_is_killed_while_an_alarm_rises_raises_it_once_and_tells_it_twice_at_m
     assert_eq!(ids.len(), episode);
     let said = world.server.command(&["verify"]).success();
     assert!(said.contains("0 findings"), "{said}");
-}
-
-/// Asks for a page, or sends its form; gives the status and the text, wherever that led.
-fn page(world: &World, path: &str, form: Option<&str>) -> (u16, String) {
-    let address = format!("http://127.0.0.1:{}{path}", world.server.http());
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let asked = match form {
-        None => agent.get(address).call(),
-        Some(form) => agent.post(address).send(form),
-    };
-    let mut answer = asked.unwrap_or_else(|error| panic!("{path}: {error}"));
-    let text = answer.body_mut().read_to_string().expect("a text");
-    (answer.status().as_u16(), text)
-}
-
-#[test]
-fn a_fall_reaches_a_telephone_once_and_the_link_in_its_message_takes_the_alarm_on() {
-    let mut world = World::new("alarm-telephone");
-    let Some(gateway) = Kannel::start(world.folder(), world.server.http()) else { return };
-    world.server.keep_watch_through(&gateway);
-    world.open_with(&[], &["gw-third"], &format!("{STATION}{RULES}"));
-    let river = River::flows(&world, 600);
-    wait::until("readings arrive", PATIENCE, || {
-        let samples = world.server.api().samples_since("BF-alarmed/release", 0)?;
-        if samples.len() > 4 { Ok(()) } else { Err(format!("{samples:?}")) }
-    });
-    river.set(400);
-    let got = gateway.expect_received(1);
-    assert_eq!(got[0].receiver, "13800000001");
-    let text = &got[0].text;
-    assert!(text.contains("鹿鸣滩"), "{text}");
-    assert!(text.contains("下泄0.400，低于核定0.500m³/s"), "{text}");
-    let (_, link) = text.split_once("/i/").expect("a link");
-    let path = format!("/i/{}", link.get(..13).expect("a token"));
-
-    // whoever looks changes nothing, however often
-    for _ in 0..3 {
-        let (status, shown) = page(&world, &path, None);
-        assert_eq!(status, 200, "{shown}");
-        assert!(shown.contains("鹿鸣滩") && shown.contains("确认，由我处理"), "{shown}");
-    }
-    assert_eq!(states(&world.server), ["unacknowledged"]);
-    let alarm = &alarms(&world.server)[0];
-    let (status, shown) = page(&world, &path, Some(&format!("version={}", alarm["version"])));
-    assert_eq!(status, 200, "{shown}");
-    assert!(!shown.contains("确认，由我处理"), "{shown}");
-    let alarm = &alarms(&world.server)[0];
-    assert_eq!(
-        (&alarm["state"], &alarm["acknowledged_by"]),
-        (&json!("acknowledged"), &json!("zhang"))
-    );
-    // li, whose turn would be eight seconds after the raise, is not told
-    wait::pass(Duration::from_secs(9));
-    assert_eq!(gateway.received().len(), 1);
-
-    river.set(600);
-    let got = gateway.expect_received(2);
-    assert!(got[1].text.contains("已恢复"), "{got:?}");
-    assert_eq!(got[1].receiver, "13800000001");
-    wait::until("receipts say that both arrived", PATIENCE, || {
-        let sent = world.server.api().list("notifications", "");
-        let states: Vec<&Value> = sent.iter().map(|message| &message["state"]).collect();
-        if states == ["delivered", "delivered"] { Ok(()) } else { Err(format!("{states:?}")) }
-    });
-    let (status, shown) = page(&world, &path, None);
-    assert_eq!(status, 200, "{shown}");
-    assert_eq!(gateway.received().len(), 2, "each once");
 }

@@ -318,6 +318,63 @@ fn a_station_that_has_data_may_not_vanish_from_the_registry() {
     assert!((said.out + &said.err).contains(&site.station), "the station is not named");
 }
 
+/// Imports `text`, which must be refused, and gives what was said of it.
+fn refused_import(world: &World, text: &str) -> String {
+    let file = world.folder().join("bad.toml");
+    fs::write(&file, text).expect("a file");
+    let said = world.server.command(&["registry", "import", file.to_str().unwrap()]);
+    assert_eq!(said.code, 78, "{said:?}");
+    said.out + &said.err
+}
+
+#[test]
+fn a_registry_by_which_nobody_would_be_told_or_judged_is_refused_with_every_key() {
+    let mut world = World::new("refused");
+    let (_meter, site) = one_gauge(&world, "refused");
+    world.open(&[&site]);
+    let in_force = world.server.command(&["registry", "export"]).success();
+    let sound = fs::read_to_string(world.server.registry_file()).expect("the registry");
+    let mandate = |from: &str, seasons: &str| {
+        format!("{{ document = '1', from = '{from}', rule = 'hour', seasons = [{seasons}] }}")
+    };
+    let station = format!(
+        "[[station]]
+        id = 'S'
+        gauge = [{{ id = 'm', quantity = 'flow', unit = 'm3/s', decimals = 3, interval = '5s' }}]
+        outlet = [{{ id = 'o', section = 'dam', flow = {{ gauge = 'm' }} }}]
+        mandate = [{}, {}, {}, {}]\n",
+        mandate("2024-01-01", "{ from = '04-01', flow = 1 }"),
+        mandate("2024-01-01", "{ from = '04-01', flow = 2 }"),
+        mandate("2025-01-01", "{ from = '04-01', flow = 1 }, { from = '04-01', flow = 2 }"),
+        mandate("2026-01-01", ""),
+    );
+    let people = "[[contact]]\nid = 'li'\nreach = [{ channel = 'pigeon', to = '1' }]\n";
+    let faulty = "[[rule]]\nid = 'hour'\nstatistic = 'hourly_mean'
+        [[alarm_rule]]\nid = 'a'\nkind = 'threshold'\nseverity = 'red'\ngauge = 'no-such'\nabove = 1
+        [[ladder]]\nid = 'none'\nsteps = []
+        [[rota]]\nid = 'days'\nshift = [{ contacts = ['li'], from = '08:00', to = '20:00' }]\n";
+    let said = refused_import(&world, &format!("{sound}\n{station}{people}{faulty}"));
+    let number = sound.matches("[[station]]").count();
+    for key in [
+        format!("station[{number}].mandate[1].from: overlaps"),
+        format!("station[{number}].mandate[2].seasons: two seasons begin"),
+        format!("station[{number}].mandate[3].seasons: no season"),
+        "alarm_rule[0].gauge: the rule can never fire".to_owned(),
+        "ladder[0].steps: names nobody".to_owned(),
+        "rota[0]: has a hole".to_owned(),
+    ] {
+        assert!(said.contains(&key), "{key} is not told: {said}");
+    }
+
+    let said = refused_import(&world, &format!("{sound}\n{people}"));
+    assert!(said.contains("contact[li].reach[0].channel: `pigeon` is no channel"), "{said}");
+    fs::write(world.server.registry_file(), format!("{sound}\n{people}")).expect("the registry");
+    let said = world.server.command(&["check"]);
+    assert_eq!(said.code, 78, "{said:?}");
+    assert!(said.err.contains("contact[li].reach[0].channel"), "{said:?}");
+    assert_eq!(world.server.command(&["registry", "export"]).success(), in_force);
+}
+
 #[test]
 fn history_comes_in_by_file_once_and_every_refused_line_is_told() {
     let mut world = World::new("import");

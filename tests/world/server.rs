@@ -1,6 +1,7 @@
 //! The server under test: its settings, its life, its commands.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -70,29 +71,33 @@ impl Server {
     /// Has it raise alarms, and append messages to a file as channel `sms`; to be said before it
     /// starts.
     pub fn keep_watch(&self) {
-        let text = fs::read_to_string(self.settings()).expect("the settings");
-        let text = text.replace("alerting = false", "alerting = true");
-        let path = self.messages_file();
-        let channel = format!(
-            "\n[[channel]]\nname = \"sms\"\nkind = \"file\"\npath = \"{}\"\n",
-            path.display()
-        );
-        fs::write(self.settings(), text + &channel).expect("the settings");
+        self.keep_watch_by(&[("sms", &self.file_channel())]);
     }
 
-    /// Has it raise alarms, and send messages through a gateway as channel `sms`; to be said before
-    /// it starts.
-    pub fn keep_watch_through(&self, gateway: &Kannel) {
+    /// Has it raise alarms, and send messages by these channels, each with its keys; to be said
+    /// before it starts.
+    pub fn keep_watch_by(&self, channels: &[(&str, &str)]) {
         let text = fs::read_to_string(self.settings()).expect("the settings");
-        let text = text.replace("alerting = false", "alerting = true");
-        let channel = format!(
-            "\n[[channel]]\nname = \"sms\"\nkind = \"kannel\"\nurl = \"{}\"\nusername = \"{}\"\npassword = \"{}\"\nreceipt_url = \"http://127.0.0.1:{}\"\n",
-            gateway.url(),
+        let mut text = text.replace("alerting = false", "alerting = true");
+        for (name, keys) in channels {
+            write!(text, "\n[[channel]]\nname = \"{name}\"\n{keys}").expect("a text");
+        }
+        fs::write(self.settings(), text).expect("the settings");
+    }
+
+    /// The keys of a channel that appends to [`Server::messages_file`].
+    pub fn file_channel(&self) -> String {
+        format!("kind = \"file\"\npath = \"{}\"\n", self.messages_file().display())
+    }
+
+    /// The keys of a channel that hands messages over at `url` as Kannel takes them.
+    pub fn gateway_channel(&self, url: &str) -> String {
+        format!(
+            "kind = \"kannel\"\nurl = \"{url}\"\nusername = \"{}\"\npassword = \"{}\"\nreceipt_url = \"http://127.0.0.1:{}\"\n",
             Kannel::USERNAME,
             Kannel::PASSWORD,
             self.http(),
-        );
-        fs::write(self.settings(), text + &channel).expect("the settings");
+        )
     }
 
     /// Where its messages go.

@@ -35,7 +35,7 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
         Ok(config) => config,
         Err(refused) => return Err(with_registry(refused, &tree, file).into()),
     };
-    let registry = RegistryFile::find(&config.registry.file)?;
+    let registry = RegistryFile::find(&config.registry.file, Some(&config.channel_names()))?;
     if registry.is_none() && is_written(&tree, "registry.file") {
         let path = config.registry.file.display();
         return Err(Refused::one(format!("registry.file: `{path}` does not exist")).into());
@@ -46,7 +46,6 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
         None => format!("# no registry file `{}`", config.registry.file.display()),
     })?;
     if let Some(found) = &registry {
-        warn(&found.warnings(&config.channel_names()));
         warn(&not_watched(&found.registry));
     }
     let mut findings = Findings::default();
@@ -119,7 +118,7 @@ impl Findings {
 /// The faults of the registry beside those of the settings, where it can be found at all.
 fn with_registry(refused: Refused, tree: &Node, file: &Path) -> Refused {
     let Some(path) = crate::settings::registry_path(tree, file) else { return refused };
-    match RegistryFile::find(&path) {
+    match RegistryFile::find(&path, None) {
         Ok(_) => refused,
         Err(also) => refused.and(also),
     }

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use compliance::law::{Extent, closed_again};
 
-use super::{Opened, by, open, open_existing, warn};
+use super::{Opened, by, open, open_existing};
 use crate::{
-    failure::Ended,
+    failure::{Ended, Refused},
     output::{say, say_text},
     registry_file::RegistryFile,
+    settings::settings,
     stored,
 };
 
 /// Puts a file in force, or says what that would change.
 pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Result<Ended> {
-    let found = RegistryFile::read(file)?;
+    let found = read(config, file)?;
     let opened = open(config)?;
-    warn(&found.warnings(&opened.config.channel_names()));
     // asked first: a server that runs beside may take the file up at once
     let judged = judged_again(&opened, &found)?;
     let imported = found.import(
@@ -51,7 +51,7 @@ pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
 
 /// Prints what a file would change; a file with faults ends it as `import` would.
 pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
-    let found = RegistryFile::read(file)?;
+    let found = read(config, file)?;
     let opened = open_existing(config)?;
     let judged = judged_again(&opened, &found)?;
     let changes = found
@@ -67,6 +67,12 @@ pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
         None => {}
     }
     Ok(Ended::Done)
+}
+
+/// The file, checked against the channels that the settings have.
+fn read(config: &Path, file: &Path) -> Result<RegistryFile, Refused> {
+    let channels = settings(config)?.config.channel_names();
+    RegistryFile::read(file, &channels)
 }
 
 /// What a file does to the past, in words; `None` where it does nothing to it.

@@ -69,7 +69,8 @@ impl Reloader {
             Ok(read) => self.settings_changed(&read),
             Err(refused) => told("settings have faults and stay as they were", &refused),
         }
-        match RegistryFile::find(&self.settings.config.registry.file) {
+        let channels = self.settings.config.channel_names();
+        match RegistryFile::find(&self.settings.config.registry.file, Some(&channels)) {
             Ok(Some(found)) => self.registry_read(&found),
             Ok(None) => {
                 let path = self.settings.config.registry.file.display();
@@ -106,9 +107,6 @@ impl Reloader {
         if self.seen == Some(found.digest) {
             start::warn_if_superseded(&self.journal, found);
             return;
-        }
-        for warning in found.warnings(&self.settings.config.channel_names()) {
-            warn!(warning, "registry names a channel that is not there");
         }
         let now = SystemClock.now();
         match found.import((&self.samples, &self.journal), now, start::by(), false) {

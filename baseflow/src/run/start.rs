@@ -28,9 +28,6 @@ pub(super) fn registry(
         warn!(path = %config.registry.file.display(), "no registry file");
         return Ok(None);
     };
-    for warning in found.warnings(&config.channel_names()) {
-        warn!(warning, "registry names a channel that is not there");
-    }
     if was_imported(store.journal(), found).context("cannot read the journal")? {
         warn_if_superseded(store.journal(), found);
         return Ok(None);
