@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use model::fault::Chain;
@@ -24,6 +25,9 @@ use crate::{
 
 /// Less than this on the disk is as good as nothing: the log and the ballast take half of it.
 const LEAST_BYTES: u64 = 8 * 1024 * 1024;
+/// The server takes a gauge for silent two minutes after its last value, at the earliest; half of
+/// that is left for the way there.
+const LONGEST_AGE: Duration = Duration::from_secs(60);
 
 /// What was found, a line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,6 +68,13 @@ pub fn check(config: &Config) -> Findings {
         findings.fault(&format!("mqtt.password_file: {}", Chain(&error)));
     }
     serial_ports(config, &mut findings);
+    let age = config.batch.max_age;
+    if age > LONGEST_AGE {
+        findings.warn(&format!(
+            "batch.max_age: for up to {} s nothing is sent, and after 120 s the server takes a gauge with an interval of up to 40 s for silent: its station goes stale, and rules of the kind no_data fire. 60s and less are safe",
+            age.as_secs()
+        ));
+    }
     if config.clock.trust == Trust::Auto {
         findings.note(kernel_says(ask_kernel()));
     } else if !is_possible(wall_clock()) {
@@ -250,6 +261,15 @@ mod tests {
             &expect![[r#"
             1 faults
             fault: mqtt.password_file: cannot read secret file `/F/none`: No such file or directory (os error 2)"#]],
+        );
+        check_at(&at.join("spool.db"), "[batch]\nmax_age = \"60s\"", at, &expect!["0 faults\n"]);
+        check_at(
+            &at.join("spool.db"),
+            "[batch]\nmax_age = \"5m\"",
+            at,
+            &expect![[r#"
+            0 faults
+            warning: batch.max_age: for up to 300 s nothing is sent, and after 120 s the server takes a gauge with an interval of up to 40 s for silent: its station goes stale, and rules of the kind no_data fire. 60s and less are safe"#]],
         );
         assert!(!at.join("spool.db").try_exists().unwrap(), "nothing is made");
         assert!(!at.join("spool.db.lock").try_exists().unwrap(), "nothing is made");
