@@ -133,8 +133,8 @@ impl Released {
         Ok(Self { state: snapshot::read(MACHINE, text)? })
     }
 
-    /// What follows from a row, of which `came` has what stands in its span, for each source of
-    /// the section in their order.
+    /// What follows from a row, of which `came` has what it brought, for each source of the section
+    /// in their order.
     pub fn step(&mut self, section: &Section<'_>, row: Row, came: &[Samples]) -> Told {
         let sources = section.sources();
         self.state.voices.retain(|gauge, _| sources.iter().any(|source| source.gauge == gauge));

@@ -159,12 +159,18 @@ impl Merge {
         self.standing.truncate(self.capacity);
     }
 
-    /// The page, and the moment at which the next one begins.
-    pub(crate) fn finish(mut self) -> (Vec<StoredSample>, Option<Timestamp>) {
+    /// The page, and the moment at which the next one begins; of it, where a position of the feed
+    /// is named, only what that row brought.
+    pub(crate) fn finish(
+        mut self,
+        brought_by: Option<i64>,
+    ) -> (Vec<StoredSample>, Option<Timestamp>) {
         let next = (self.standing.len() >= self.capacity)
             .then(|| self.standing.pop().map(|candidate| candidate.sample.sample.at))
             .flatten();
-        (self.standing.into_iter().map(|candidate| candidate.sample).collect(), next)
+        let standing = self.standing.into_iter();
+        let wanted = standing.filter(|known| brought_by.is_none_or(|feed| known.feed == feed));
+        (wanted.map(|candidate| candidate.sample).collect(), next)
     }
 }
 
@@ -241,7 +247,7 @@ mod tests {
                 let samples = points.iter().map(|(at, value)| stored(*at, *value, 0));
                 merge.add(i64::try_from(feed).unwrap(), samples);
             }
-            let (page, next) = merge.finish();
+            let (page, next) = merge.finish(None);
             let shown: Vec<_> = page.iter().map(|s| (s.sample.at.as_ms(), s.sample.value.unwrap())).collect();
             let wanted: Vec<_> = all.iter().map(|(at, value)| (*at, *value)).take(limit).collect();
             prop_assert_eq!(shown, wanted);

@@ -1,4 +1,4 @@
-//! What a row of the feed brought, read as the store was when the row was its newest.
+//! What a row of the feed brought, and what was known around it when the row was the newest.
 
 use model::{
     flow::Flow,
@@ -15,7 +15,7 @@ use crate::{
     released::{Row, Samples, late_margin_ms},
 };
 
-/// A row and what stands in its span.
+/// A row and what it brought.
 #[derive(Debug)]
 pub(super) struct Evidence {
     /// Its position.
@@ -55,7 +55,7 @@ fn of_row(
     let mut sections = Vec::new();
     for measured in &watched.sections {
         if let Some(section) = Section::find(registry, &measured.section) {
-            let came = flows(reader, &section, span, position)?;
+            let came = flows(&section, |gauge| reader.samples_brought(gauge, span, position))?;
             if came.iter().any(|samples| !samples.is_empty()) {
                 sections.push((measured.section.clone(), came));
             }
@@ -66,7 +66,7 @@ fn of_row(
         let from = span.from.max(row.live_from(listened.interval_ms));
         if from < span.to {
             let live = Span { from, to: span.to };
-            let samples = reader.samples_as_of(&listened.gauge, live, position)?;
+            let samples = reader.samples_brought(&listened.gauge, live, position)?;
             // that a device did not answer is no word of its gauge
             if samples.iter().any(|sample| sample.value.is_some()) {
                 heard.push(listened.gauge.clone());
@@ -86,21 +86,19 @@ pub(super) fn around(
     let margin_ms = late_margin_ms(section);
     // before the first of them a value may hold for as long again
     let from = late.from.plus_ms(-margin_ms).plus_ms(-margin_ms);
-    flows(reader, section, Span { from, to: late.to.plus_ms(margin_ms + 1) }, position)
+    let span = Span { from, to: late.to.plus_ms(margin_ms + 1) };
+    flows(section, |gauge| reader.samples_as_of(gauge, span, position))
 }
 
 fn flows(
-    reader: &SamplesReader,
     section: &Section<'_>,
-    span: Span,
-    position: i64,
+    samples: impl Fn(&GaugeId) -> Result<Vec<Sample>, StoreError>,
 ) -> Result<Vec<Samples>, StoreError> {
     let station = &section.station().id;
     let mut all = Vec::new();
     for source in section.sources() {
         let gauge = GaugeId { station: station.clone(), name: source.gauge.clone() };
-        let samples = reader.samples_as_of(&gauge, span, position)?;
-        all.push(samples.into_iter().filter_map(good_flow).collect());
+        all.push(samples(&gauge)?.into_iter().filter_map(good_flow).collect());
     }
     Ok(all)
 }

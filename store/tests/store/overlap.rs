@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use store::{Admission, Admit, Admitted};
 use tokio::time::Instant;
 
+use model::time::Span;
+
 use super::making::{
-    Points, all, batch, booted, conflicts, json, open, pages, put, put_new, shown,
+    Points, all, at, batch, booted, conflicts, gauge, json, open, pages, put, put_new, shown,
 };
 
 /// Far more than it takes where each stored batch is decoded once, far less than where it is
@@ -50,6 +52,27 @@ fn what_one_write_may_look_at_is_bounded_and_the_rest_is_counted_as_not_compared
     let last = put_new(&store, batch(6, &[("level", vec![(0, 7), (2, 7), (83_900_000, 7)])]));
     assert_eq!((last.conflicts, last.uncompared), (1, 1));
     assert_eq!(conflicts(&store, "level"), 1);
+}
+
+#[test]
+fn what_had_come_before_is_not_brought_by_a_row_whose_span_it_stands_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put_new(&store, batch(1, &[("level", vec![(0, 1), (20, 2)]), ("other", vec![(10, 9)])]));
+    put_new(&store, batch(2, &[("level", vec![(10, 3), (20, 7), (30, 4)])]));
+    let read = |name: &str, position: i64| {
+        let span = Span { from: at(0), to: at(40) };
+        let samples = store.samples().read_blocking(|reader| {
+            let brought = reader.samples_brought(&gauge(name), span, position)?;
+            Ok((brought, reader.samples_as_of(&gauge(name), span, position)?))
+        });
+        let (brought, known) = samples.unwrap();
+        [brought, known].map(|all| all.iter().map(|s| s.at.ms_since(at(0))).collect::<Vec<_>>())
+    };
+    // the moment 20 was told before, and is told otherwise
+    assert_eq!(read("level", 2), [vec![10, 30], vec![0, 10, 20, 30]]);
+    assert_eq!(read("other", 2), [vec![], vec![10]]);
+    assert_eq!(read("level", 1), [vec![0, 20], vec![0, 20]]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl SamplesReader {
         gauge: &GaugeId,
         span: Span,
     ) -> Result<Vec<(Timestamp, Flow)>, StoreError> {
-        let all = self.all_samples(gauge, span, None)?.into_iter();
+        let all = self.all_samples(gauge, span, None, None)?.into_iter();
         let good = all.filter(|sample| sample.is_good());
         // a flow is stored in ml/s whatever its unit (docs/formats.md §8)
         let flow =
@@ -32,15 +32,26 @@ impl SamplesReader {
     }
 
     /// The samples of a gauge within `span`, ascending, as the store knew them when the row of the
-    /// feed at `position` was its newest. So whoever tails the feed sees of each row what was new,
-    /// however far behind it is.
+    /// feed at `position` was its newest: however far behind it is, who tails the feed sees what
+    /// was known then.
     pub fn samples_as_of(
         &self,
         gauge: &GaugeId,
         span: Span,
         position: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        self.all_samples(gauge, span, Some(Cursor { feed: position, at: span.from }))
+        self.all_samples(gauge, span, Some(Cursor { feed: position, at: span.from }), None)
+    }
+
+    /// Those of them that this row brought: in its span others may stand, that had come before.
+    pub fn samples_brought(
+        &self,
+        gauge: &GaugeId,
+        span: Span,
+        position: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let cursor = Cursor { feed: position, at: span.from };
+        self.all_samples(gauge, span, Some(cursor), Some(position))
     }
 
     fn all_samples(
@@ -48,12 +59,13 @@ impl SamplesReader {
         gauge: &GaugeId,
         span: Span,
         mut cursor: Option<Cursor>,
+        brought_by: Option<i64>,
     ) -> Result<Vec<Sample>, StoreError> {
         let mut all = Vec::new();
         loop {
             let Span { from, to } = span;
             let query = SamplesQuery { gauge: gauge.clone(), from, to, cursor, limit: PAGE };
-            let page = self.samples(&query)?;
+            let page = self.page(&query, brought_by)?;
             all.extend(page.samples.into_iter().map(|stored| stored.sample));
             cursor = page.next;
             if cursor.is_none() {

@@ -32,6 +32,15 @@ impl SamplesReader {
     /// A page of samples: each moment once, ascending; what is admitted after the first page
     /// belongs to the next listing. Reads only the payloads that the page needs.
     pub fn samples(&self, query: &SamplesQuery) -> Result<Page, StoreError> {
+        self.page(query, None)
+    }
+
+    /// The same, or of that page only what one row of the feed brought.
+    pub(super) fn page(
+        &self,
+        query: &SamplesQuery,
+        brought_by: Option<i64>,
+    ) -> Result<Page, StoreError> {
         let Some(gauge) = self.gauge_row(&query.gauge)? else {
             return Ok(Page { unit: None, samples: Vec::new(), next: None });
         };
@@ -45,7 +54,7 @@ impl SamplesReader {
         if first <= last {
             self.merge_spans(query, &gauge, (first, last, feed), &mut merge)?;
         }
-        let (samples, next) = merge.finish();
+        let (samples, next) = merge.finish(brought_by);
         Ok(Page { unit: Some(gauge.unit), samples, next: next.map(|at| Cursor { feed, at }) })
     }
 
