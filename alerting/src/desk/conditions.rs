@@ -175,7 +175,7 @@ impl Desk {
         self.is_deaf
     }
 
-    fn tell_all_silent(&mut self, event: no_data::Event, now: Timestamp) {
+    pub(super) fn tell_all_silent(&mut self, event: no_data::Event, now: Timestamp) {
         let is_silent = |(condition, machine): (&Condition, &Machine)| {
             matches!(machine, Machine::Silent(_)).then(|| condition.clone())
         };
@@ -279,7 +279,10 @@ impl Desk {
     }
 
     fn raise(&mut self, condition: &Condition, began_at: Timestamp, facts: Facts, now: Timestamp) {
-        if !self.active.contains_key(condition) {
+        if self.active.contains_key(condition) {
+            // what raises may have come late, and show that it began before
+            self.tell_active(condition, AlarmEvent::Moved { began_at }, None, now);
+        } else {
             // long enough when it became known
             self.begin(condition, began_at, now);
         }

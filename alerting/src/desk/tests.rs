@@ -11,7 +11,10 @@ use model::{fault::Fault, flow::Flow, tree::Origin};
 use store::{AlarmRow, ConditionRow, EscalationRow};
 
 use super::*;
-use crate::released::{Row, Samples};
+use crate::{
+    below_mandate::{self, Bound, Point},
+    released::{Row, Samples},
+};
 use model::time::Span;
 
 fn registry_of(on_delay: &str, ladder: &str) -> Arc<Registry> {
@@ -343,6 +346,23 @@ fn who_may_have_been_told_when_the_process_ended_is_told_of_the_end() {
         42 to 138: 鹿鸣滩已恢复：下泄0.600，核定0.500m³/s，10:00至10:00不足。
     "#]]
     .assert_eq(&world.lines);
+}
+
+#[test]
+fn what_comes_late_and_raises_says_since_when() {
+    let mut world = World::new(registry());
+    world.run("0 flow 600; 300 flow 400");
+    let key = SectionKey { station: "S".parse().unwrap(), section: "dam".parse().unwrap() };
+    let low = Point {
+        at: at(270),
+        released: Flow::from_ml_per_s(400_000),
+        bound: Bound::Whole,
+        required: Some(Flow::from_ml_per_s(500_000)),
+    };
+    world.desk.late(&key, &below_mandate::Event::Late(vec![(low, at(300))]), at(301));
+    world.settle(at(301));
+    let alarm = world.kept.alarms.values().next().unwrap();
+    assert_eq!((alarm.state, alarm.began_at), (AlarmState::Unacknowledged, at(270)));
 }
 
 #[test]
