@@ -157,6 +157,11 @@ impl Desk {
         for row in kept.notifications {
             desk.keep_message(row)?;
         }
+        // as far as can be told, where it was set while nobody looked
+        let set_back_ms = listened_until.ms_since(now);
+        if set_back_ms > 0 {
+            desk.set_back(set_back_ms, now);
+        }
         let registry = desk.registry();
         desk.adopt(registry, now);
         Ok(desk)

@@ -15,8 +15,11 @@
 //! Since that is not longer than the absence, a server that keeps restarting still finds out who
 //! is silent, as long as it is up for longer than it is down.
 //!
+//! Readings that are taken up before that is said are heard all the same: what lies between them and
+//! the last moment of listening is neither a silence nor a part of a delay.
+//!
 //! A step of the server's clock is told as a time without listening, too; where the clock was set
-//! back, the moments that are remembered go back with it.
+//! back, the moments that are remembered go back with it, and before anything is heard by it.
 
 #[cfg(test)]
 mod tests;
@@ -78,6 +81,11 @@ pub enum Event {
     Deaf(Timestamp),
     /// It listens again, and has read all that is stored.
     Listening,
+    /// The server's clock was set back.
+    SetBack {
+        /// By how much.
+        by_ms: i64,
+    },
     /// A new version of the registry.
     Rule(Rule),
     /// No rule speaks of the gauge any longer.
@@ -199,11 +207,13 @@ impl NoData {
     pub fn step(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Heard { received_at } => self.hear(received_at, &mut effects),
+            // what came before the clock was set back came no later than now
+            Event::Heard { received_at } => self.hear(received_at.min(now), &mut effects),
             Event::Deaf(since) => {
                 self.state.deaf_since.get_or_insert(since);
             }
             Event::Listening => self.listen(now),
+            Event::SetBack { by_ms } => self.set_back(by_ms),
             Event::Rule(rule) => self.rule = rule,
             Event::Withdrawn => {
                 effects.extend(self.ended());
@@ -229,6 +239,8 @@ impl NoData {
             return;
         }
         let silent_at = self.state.quiet_from.plus_ms(self.rule.patience_ms());
+        let listened_until =
+            self.state.deaf_since.map_or(received_at, |since| since.min(received_at));
         match &mut self.state.phase {
             Phase::Heard => {}
             Phase::Pending => {
@@ -237,9 +249,10 @@ impl NoData {
             }
             Phase::Raised { began_at, back } => {
                 let fresh = Back { at: received_at, counts_from: received_at };
-                let first = back.filter(|_| received_at <= silent_at).unwrap_or(fresh);
+                let first = back.filter(|_| listened_until <= silent_at).unwrap_or(fresh);
                 *back = Some(first);
-                if received_at.ms_since(first.counts_from) >= self.rule.off_delay_ms {
+                let counted_ms = listened_until.ms_since(first.counts_from).max(0);
+                if counted_ms >= self.rule.off_delay_ms {
                     let (began_at, recovered_at) = (*began_at, first.at);
                     self.state.phase = Phase::Heard;
                     effects.push(Effect::Cleared { began_at, recovered_at });
@@ -252,25 +265,26 @@ impl NoData {
 
     fn listen(&mut self, now: Timestamp) {
         let Some(since) = self.state.deaf_since.take() else { return };
-        // A clock that was set back: what was known goes back with it, or nothing would be heard,
-        // and no silence found, until it has come as far again.
-        let back_ms = since.ms_since(now).max(0);
-        let since = since.plus_ms(-back_ms);
-        self.state.heard_at = self.state.heard_at.plus_ms(-back_ms);
-        self.state.quiet_from = self.state.quiet_from.plus_ms(-back_ms);
-        if let Phase::Raised { back: Some(back), .. } = &mut self.state.phase {
-            back.at = back.at.plus_ms(-back_ms);
-            back.counts_from = back.counts_from.plus_ms(-back_ms);
-        }
         let away_ms = now.ms_since(since).max(0);
-        let quiet_ms = since.ms_since(self.state.quiet_from).max(0);
-        self.state.quiet_from = self.state.quiet_from.max(now.plus_ms(-quiet_ms));
+        // whatever had been counted by then goes on from now
+        let goes_on = |from: Timestamp| from.max(now.plus_ms(-since.ms_since(from).max(0)));
+        self.state.quiet_from = goes_on(self.state.quiet_from);
         if let Phase::Raised { back: Some(back), .. } = &mut self.state.phase {
-            back.counts_from = back.counts_from.plus_ms(away_ms);
+            back.counts_from = goes_on(back.counts_from);
         }
         let back_by = now.plus_ms(away_ms.min(RETURN_MAX_MS));
         let early_ms = self.deadline().map_or(0, |deadline| back_by.ms_since(deadline).max(0));
         self.state.quiet_from = self.state.quiet_from.plus_ms(early_ms);
+    }
+
+    fn set_back(&mut self, by_ms: i64) {
+        let earlier = |at: Timestamp| at.plus_ms(-by_ms);
+        self.state.heard_at = earlier(self.state.heard_at);
+        self.state.quiet_from = earlier(self.state.quiet_from);
+        self.state.deaf_since = self.state.deaf_since.map(earlier);
+        if let Phase::Raised { back: Some(back), .. } = &mut self.state.phase {
+            (back.at, back.counts_from) = (earlier(back.at), earlier(back.counts_from));
+        }
     }
 
     /// What ends with the rule.

@@ -530,6 +530,24 @@ fn a_silence_is_raised_by_the_clock_and_the_servers_own_absence_is_none() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_while_the_server_slept_makes_no_silence_of_it() {
+    let mut world = World::new();
+    world.start();
+    world.live(20, 600);
+    world.clock.advance(600_000);
+    world.clock.set(world.clock.now().plus_ms(-3_600_000));
+    world.settle();
+    assert_eq!(world.journal(), "");
+    // and what comes in the pass that finds it out is heard
+    let now = second(world.clock.now());
+    world.clock.set(world.clock.now().plus_ms(-60_000));
+    world.send(&[(now - 60, 600)]);
+    world.settle();
+    world.go_to(now - 60 + 170);
+    assert_eq!(world.journal(), "");
+}
+
+#[test]
 fn a_rule_that_goes_ends_its_alarm() {
     let mut world = World::new();
     world.start();

@@ -13,6 +13,7 @@ use super::{Attempt, Desk, KeptMessage, Machine, Sleeper};
 use crate::{
     desk::Condition,
     escalation::{self, Owed},
+    no_data,
     notification::{Effect, Event, Notification, Schedule},
     sms::{self, Message},
     snapshot::RestoreError,
@@ -158,8 +159,10 @@ impl Desk {
         }
     }
 
-    /// The server's clock was set back: nobody is told any later for it.
-    pub fn set_back(&mut self, by_ms: i64) {
+    /// The server's clock was set back: nobody is told any later for it, and what is remembered of
+    /// silences goes back with it. Told before whatever is received by that clock.
+    pub fn set_back(&mut self, by_ms: i64, now: Timestamp) {
+        self.tell_all_silent(no_data::Event::SetBack { by_ms }, now);
         for (id, kept) in &mut self.messages {
             kept.machine.set_back(by_ms);
             self.sendings.set(id, kept.machine.deadline());

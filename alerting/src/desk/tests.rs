@@ -372,7 +372,7 @@ fn nobody_is_told_any_later_for_a_clock_that_was_set_back() {
     let id = world.attempts[0].id;
     world.desk.outcome(id, Err(Fault::Transient), at(21));
     world.settle(at(21));
-    world.desk.set_back(3_600_000);
+    world.desk.set_back(3_600_000, at(-3_579));
     world.settle(at(-3_579));
     world.now = at(-3_579);
     world.pass_to(at(-3_574));

@@ -174,6 +174,52 @@ fn a_standing_alarm_outlives_a_restart() {
 }
 
 #[test]
+fn an_absence_after_a_recovery_began_is_no_second_silence() {
+    // back at 210, away from 250 to 2001, and heard before it is known that the server listens
+    check(
+        rule(5, 0, 100),
+        "10 200tick 210 250deaf 2000 2001on 2060 2061",
+        &expect![[r#"
+            130 raised since 10
+            2061 cleared since 10 until 210
+        "#]],
+    );
+    // but a silence before the absence is one
+    check(
+        rule(5, 0, 100),
+        "10 200tick 210 340deaf 2000 2001on 2100 2101",
+        &expect![[r#"
+            130 raised since 10
+            2101 cleared since 10 until 2000
+        "#]],
+    );
+}
+
+#[test]
+fn an_absence_is_no_part_of_the_off_delay() {
+    check(
+        rule(5, 0, 100),
+        "10 200tick 210 220deaf 310 311on 400 401",
+        &expect![[r#"
+            130 raised since 10
+            401 cleared since 10 until 210
+        "#]],
+    );
+}
+
+#[test]
+fn a_recovery_that_began_during_an_absence_counts_from_its_end() {
+    check(
+        rule(5, 0, 100),
+        "10 200tick 210deaf 2000 2001on 2100 2101",
+        &expect![[r#"
+            130 raised since 10
+            2101 cleared since 10 until 2000
+        "#]],
+    );
+}
+
+#[test]
 fn a_rule_that_is_withdrawn_ends_what_it_raised() {
     check(
         rule(5, 60, 0),
@@ -276,11 +322,20 @@ fn a_clock_that_was_set_back_takes_what_was_known_with_it() {
     let mut machine = NoData::new(rule(5, 0, 0), at(10_000));
     machine.step(Event::Heard { received_at: at(10_050) }, at(10_050));
     // an hour back
-    machine.step(Event::Deaf(at(10_060)), at(6_460));
+    machine.step(Event::SetBack { by_ms: 3_600_000 }, at(6_460));
+    machine.step(Event::Deaf(at(6_460)), at(6_460));
     assert_eq!(machine.step(Event::Listening, at(6_460)), []);
     assert_eq!(machine.deadline(), Some(at(6_570)));
     machine.step(Event::Heard { received_at: at(6_465) }, at(6_465));
     assert_eq!(machine.deadline(), Some(at(6_585)));
     let raised = machine.step(Event::Tick, at(6_585));
     assert_eq!(raised, [Effect::Raised { began_at: at(6_465) }]);
+}
+
+#[test]
+fn what_was_received_before_the_clock_was_set_back_is_heard_now() {
+    let mut machine = NoData::new(rule(5, 0, 0), at(10_000));
+    machine.step(Event::SetBack { by_ms: 3_600_000 }, at(6_460));
+    machine.step(Event::Heard { received_at: at(10_050) }, at(6_460));
+    assert_eq!(machine.deadline(), Some(at(6_580)));
 }

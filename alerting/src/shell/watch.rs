@@ -168,11 +168,15 @@ impl Consumer {
         let Some(known) = known else { return Ok(false) };
         let now = self.parts.clock.now();
         let taken = self.watch.take();
+        if taken.is_none() {
+            self.listening.begin(&*self.parts.clock);
+        }
         let mut watch = match taken {
             Some(watch) => watch,
             None => Watch::open(&self.parts, &known, self.is_first, now).await?,
         };
         self.is_first = false;
+        self.listening.notice(&mut watch.desk, &self.parts, now);
         if watch.registry != known.entry {
             watch.desk.adopt(Arc::clone(&known.registry), now);
             watch.registry = known.entry;
@@ -188,7 +192,7 @@ impl Consumer {
         let rows = watch.take_rows(&self.parts, now).await?;
         let is_caught_up = rows < ROWS && entries < ROWS;
         watch.has_caught_up |= is_caught_up;
-        self.listening.look(&mut watch.desk, (&self.parts, is_caught_up), now);
+        self.listening.look(&mut watch.desk, is_caught_up, now);
         let may_send = watch.has_caught_up || now.ms_since(watch.opened_at) >= HOLD_MS;
         watch.desk.tick(may_send, now);
         let attempts = watch.write(&self.parts, self.listening.until(), now).await?;

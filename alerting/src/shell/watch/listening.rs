@@ -16,6 +16,8 @@ const STEP_MS: i64 = 30_000;
 pub(super) struct Listening {
     looked_at: Timestamp,
     looked_at_boot_ms: i64,
+    /// Whether it was connected to its broker then.
+    hears: bool,
     until: Timestamp,
     /// Whether `until` says more than that the process has begun.
     has_listened: bool,
@@ -25,7 +27,7 @@ impl Listening {
     pub(super) fn new(clock: &dyn Clock) -> Self {
         let now = clock.now();
         let looked_at_boot_ms = clock.boot_ms();
-        Self { looked_at: now, looked_at_boot_ms, until: now, has_listened: false }
+        Self { looked_at: now, looked_at_boot_ms, hears: false, until: now, has_listened: false }
     }
 
     /// Until when the server is known to have listened.
@@ -33,33 +35,41 @@ impl Listening {
         if self.has_listened { Some(self.until) } else { None }
     }
 
-    /// Tells the desk what has become of it since the last look.
-    pub(super) fn look(
-        &mut self,
-        desk: &mut Desk,
-        (parts, is_caught_up): (&Parts, bool),
-        now: Timestamp,
-    ) {
+    /// A desk was opened, which is deaf: it knows until when the server had listened, and nothing
+    /// of the clock since.
+    pub(super) fn begin(&mut self, clock: &dyn Clock) {
+        (self.looked_at, self.looked_at_boot_ms) = (clock.now(), clock.boot_ms());
+    }
+
+    /// Tells the desk what has become of clock and connection since the last look, before anything
+    /// that came is taken up: it is heard by the clock as it is.
+    pub(super) fn notice(&mut self, desk: &mut Desk, parts: &Parts, now: Timestamp) {
         let boot_ms = parts.clock.boot_ms();
         let passed_ms = boot_ms - self.looked_at_boot_ms;
         let stepped_ms = now.ms_since(self.looked_at) - passed_ms;
         let is_step = stepped_ms.abs() > STEP_MS;
         let has_slept = passed_ms > STEP_MS;
-        let hears = (parts.hears)();
+        self.hears = (parts.hears)();
         if is_step {
             warn!(seconds = stepped_ms / 1_000, "clock was stepped");
         }
-        if stepped_ms < -STEP_MS {
-            desk.set_back(-stepped_ms);
-        }
-        if !desk.is_deaf() && (is_step || has_slept || !hears) {
+        if !desk.is_deaf() && (is_step || has_slept || !self.hears) {
             desk.deaf(self.looked_at, now);
         }
-        if desk.is_deaf() && hears && is_caught_up {
+        // only then: what passed without a look is no silence by the other clock either
+        if stepped_ms < -STEP_MS {
+            desk.set_back(-stepped_ms, now);
+            self.until = self.until.plus_ms(stepped_ms);
+        }
+        (self.looked_at, self.looked_at_boot_ms) = (now, boot_ms);
+    }
+
+    /// Tells the desk that the server listens, once what came before is taken up.
+    pub(super) fn look(&mut self, desk: &mut Desk, is_caught_up: bool, now: Timestamp) {
+        if desk.is_deaf() && self.hears && is_caught_up {
             desk.listen(now);
             info!("listening: silences count");
         }
-        (self.looked_at, self.looked_at_boot_ms) = (now, boot_ms);
         if !desk.is_deaf() {
             (self.until, self.has_listened) = (now, true);
         }
