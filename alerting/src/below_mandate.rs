@@ -170,6 +170,12 @@ impl BelowMandate {
         newest.map(|newest| newest.point)
     }
 
+    /// The newest live point of a machine whose state this is.
+    pub fn newest_of(snapshot: &str) -> Result<Option<Point>, RestoreError> {
+        let state: State = snapshot::read(MACHINE, snapshot)?;
+        Ok(state.newest.map(|newest| newest.point))
+    }
+
     /// When it wants a [`Event::Tick`]: for the digest alone.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.state.waiting.map(|waiting| waiting.until)

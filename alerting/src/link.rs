@@ -8,10 +8,10 @@ use model::{
     registry::Registry,
     time::Timestamp,
 };
-use store::{AlarmFacts, LinkRow};
+use store::{AlarmFacts, ConditionRow, LinkRow};
 
 use crate::{
-    below_mandate::{Bound, Point},
+    below_mandate::{BelowMandate, Bound, Point},
     facts::{Facts, flows},
     snapshot::RestoreError,
 };
@@ -19,10 +19,10 @@ use crate::{
 /// How long after its message a link may take an alarm on.
 pub const ACKNOWLEDGE_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// What the recipient of a message sees of its alarm; `None` where the registry knows the station
-/// no more, or the alarm was never raised.
+/// What the recipient of a message sees of its alarm, with its `condition` while that is watched;
+/// `None` where the registry knows the station no more, or the alarm was never raised.
 pub fn view(
-    alarm: &AlarmFacts,
+    (alarm, condition): (&AlarmFacts, Option<&ConditionRow>),
     link: &LinkRow,
     registry: &Registry,
     now: Timestamp,
@@ -34,8 +34,11 @@ pub fn view(
     let recipient = registry.contacts.get(&link.contact);
     let concern = match &row.subject {
         Subject::Section { section, .. } => {
-            let point = facts.end.and_then(|end| end.point);
-            let point = point.or(facts.flow.map(|measured| measured.point));
+            let newest = condition.filter(|_| facts.end.is_none());
+            let newest = newest.map(|row| BelowMandate::newest_of(&row.state)).transpose()?;
+            let ended = facts.end.and_then(|end| end.point);
+            let raised = facts.flow.map(|measured| measured.point);
+            let point = ended.or(newest.flatten()).or(raised);
             let decimals = facts.flow.map_or(0, |measured| measured.decimals);
             let shown = point.map(|point| shown(point, decimals));
             Concern::BelowMandate {
@@ -91,4 +94,89 @@ fn shown(point: Point, decimals: u8) -> (ShownFlow, Option<Decimal>) {
     let (value, exact) = flows(point, decimals).shown();
     let is_at_least = point.bound == Bound::AtLeast;
     (ShownFlow { value, is_at_least, at: point.at }, point.required.map(|_| exact))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        flow::Flow,
+        ids::{AlarmId, NotificationId},
+        tree::Origin,
+    };
+    use store::AlarmRow;
+
+    use super::*;
+    use crate::{
+        below_mandate::{Event, Rule},
+        facts::{End, Measured},
+    };
+
+    const REGISTRY: &str = r#"
+        station = [{ id = "S", name = "鹿鸣滩", agent = "gw",
+          gauge = [{ id = "m", quantity = "flow", unit = "m3/s", decimals = 3, interval = "5s" }],
+          outlet = [{ id = "o", flow = { gauge = "m" } }] }]
+        contact = [{ id = "li", reach = [{ channel = "sms", to = "1" }] }]"#;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::clamped(1_795_660_320_000 + second * 1_000)
+    }
+
+    fn point(second: i64, litres: i64) -> Point {
+        let flow = |litres| Flow::from_ml_per_s(litres * 1_000);
+        Point {
+            at: at(second),
+            released: flow(litres),
+            bound: Bound::Whole,
+            required: Some(flow(500)),
+        }
+    }
+
+    /// What is shown of an alarm that was raised at 400 l/s and whose section has 10 l/s by now.
+    fn seen(end: Option<End>) -> (String, Timestamp) {
+        let whole = Decimal { units: 1, decimals: 0 };
+        let facts =
+            Facts { flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }), end };
+        let subject: Subject = "section S/dam".parse().unwrap();
+        let row = AlarmRow {
+            id: AlarmId(1),
+            rule: "low".parse().unwrap(),
+            subject: subject.clone(),
+            severity: model::alarm_rule::Severity::Orange,
+            is_drill: false,
+            state: AlarmState::Unacknowledged,
+            version: 2,
+            began_at: at(0),
+            raised_at: Some(at(10)),
+            acknowledged_at: None,
+            acknowledged_by: None,
+            cleared_at: None,
+            facts: facts.snapshot(),
+            bytes: String::new(),
+        };
+        let alarm = AlarmFacts { number: 1, row, asked: None };
+        let mut machine = BelowMandate::new(Rule::NONE);
+        machine.step(Event::Live(point(0, 400)), at(0));
+        machine.step(Event::Live(point(60, 10)), at(60));
+        let condition =
+            ConditionRow { rule: Some("low".parse().unwrap()), subject, state: machine.snapshot() };
+        let link = LinkRow {
+            message: NotificationId(1),
+            alarm: AlarmId(1),
+            contact: "li".parse().unwrap(),
+            owed_at: at(10),
+        };
+        let registry = store::registry::parse(REGISTRY, &Origin::File("r".into())).unwrap();
+        let view = view((&alarm, Some(&condition)), &link, &registry, at(70)).unwrap().unwrap();
+        let Concern::BelowMandate { released: Some(released), .. } = view.concern else {
+            panic!("{:?}", view.concern)
+        };
+        (released.value.to_string(), released.at)
+    }
+
+    #[test]
+    fn an_alarm_that_stands_shows_the_newest_value_and_one_that_ended_its_last() {
+        assert_eq!(seen(None), ("0.010".to_owned(), at(60)));
+        let end = End { at: at(30), point: Some(point(30, 600)), is_withdrawn: false };
+        assert_eq!(seen(Some(end)), ("0.600".to_owned(), at(30)));
+    }
 }

@@ -135,6 +135,8 @@ struct World {
     clock: ManualClock,
     phone: Arc<Phone>,
     hears: Arc<AtomicBool>,
+    /// Channels that the settings have.
+    channels: &'static [&'static str],
     runtime: tokio::runtime::Runtime,
     consumer: Option<Consumer>,
     sequence: u64,
@@ -151,6 +153,7 @@ impl World {
             clock: ManualClock::at(at(0)),
             phone: Arc::default(),
             hears: Arc::new(AtomicBool::new(true)),
+            channels: &["sms", "slow"],
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             consumer: None,
             sequence: 0,
@@ -190,8 +193,10 @@ impl World {
         let stage = Tasks::new().stage("alerting", Duration::from_secs(1));
         let phone: Arc<dyn Channel> = Arc::<Phone>::clone(&self.phone);
         let slow: Arc<dyn Channel> = Arc::new(Slow);
-        let channels =
-            BTreeMap::from([("sms".parse().unwrap(), phone), ("slow".parse().unwrap(), slow)]);
+        let all = [("sms", phone), ("slow", slow)];
+        let there = all.into_iter().filter(|(name, _)| self.channels.contains(name));
+        let channels: BTreeMap<_, _> =
+            there.map(|(name, channel)| (name.parse().unwrap(), channel)).collect();
         let outbox = Outbox::start(channels, metrics.clone(), &stage);
         let hears = Arc::clone(&self.hears);
         self.consumer = Some(Consumer::new(Parts {
@@ -369,6 +374,33 @@ fn a_shortfall_wakes_one_person_once_and_its_end_is_told() {
         S下泄0.400，低于核定0.500m³/s，10:00起。
         S已恢复：下泄0.600，核定0.500m³/s，10:00至10:01不足。"#]]
     .assert_eq(&texts.join("\n"));
+}
+
+#[test]
+fn a_message_by_a_channel_that_comes_with_a_restart_goes_out_then() {
+    let mut world = World::new();
+    world.channels = &["slow"];
+    world.start();
+    world.settle();
+    world.live(200, 400);
+    // the next one is told meanwhile, as for any channel that takes nothing
+    let states = |world: &World| {
+        let query = NotificationsQuery { alarm: None, before: None, limit: 9 };
+        let read = |reader: &store::JournalReader| reader.notifications(&query);
+        let page = world.store.journal().read_blocking(read).unwrap();
+        let row = |facts: &store::NotificationFacts| {
+            format!("{} {} {}", facts.row.contact, facts.row.channel, facts.row.state)
+        };
+        page.notifications.iter().map(row).collect::<Vec<_>>()
+    };
+    assert!(states(&world).contains(&"zhang sms owed".to_owned()), "{:?}", states(&world));
+    assert!(states(&world).contains(&"li slow owed".to_owned()), "{:?}", states(&world));
+    world.channels = &["sms", "slow"];
+    world.start();
+    world.live(400, 400);
+    let given = world.phone.given.lock().unwrap();
+    let to: Vec<&str> = given.iter().map(|(_, to, _)| to.as_str()).collect();
+    assert_eq!(to, ["139", "138"], "li by his next way, and zhang once");
 }
 
 #[test]

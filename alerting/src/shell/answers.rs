@@ -42,10 +42,13 @@ impl Answers {
     async fn look(&self, token: LinkToken) -> Result<Option<LinkView>, Failure> {
         let found = self.journal.read(move |reader| {
             let Some(row) = reader.link(token)? else { return Ok(None) };
-            Ok(reader.alarm(row.alarm)?.map(|alarm| (alarm, row)))
+            let Some(alarm) = reader.alarm(row.alarm)? else { return Ok(None) };
+            let condition = reader.condition(&alarm.row.rule, &alarm.row.subject)?;
+            Ok(Some((alarm, condition, row)))
         });
-        let Some((alarm, row)) = found.await? else { return Ok(None) };
-        Ok(link::view(&alarm, &row, &self.journal.registry(), self.clock.now())?)
+        let Some((alarm, condition, row)) = found.await? else { return Ok(None) };
+        let alarm = (&alarm, condition.as_ref());
+        Ok(link::view(alarm, &row, &self.journal.registry(), self.clock.now())?)
     }
 
     async fn take_on(&self, token: LinkToken, seen: u32) -> Result<Acknowledged, Failure> {

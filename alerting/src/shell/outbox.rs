@@ -18,7 +18,7 @@ use tokio::{
     sync::mpsc::{self, error::TrySendError},
     time::{Instant, timeout_at},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::channel::{ATTEMPT_LIMIT, Channel, ChannelError, Outgoing, Taken, Text};
 use crate::{desk::Attempt, metrics::Metrics};
@@ -75,13 +75,24 @@ impl Outbox {
         Self { queues, outcomes, metrics, on_their_way: 0 }
     }
 
+    /// Whether there is such a channel.
+    pub fn has(&self, channel: &ChannelId) -> bool {
+        self.queues.contains_key(channel)
+    }
+
     /// Hands a message to its channel. Answers at once what came of it where that is known.
     pub fn hand_over(&mut self, attempt: Attempt) -> Option<Outcome> {
         let Attempt { id, number, channel, to, text } = attempt;
-        let Some((queue, to)) = self.queues.get(&channel).zip(to) else {
-            warn!(message = %id, %channel, "message has no address on a channel of the settings");
+        let Some(to) = to else {
+            warn!(message = %id, %channel, "message has no address in the registry");
             self.metrics.attempts.with_label_values(&["none", "failed"]).inc();
             return Some(Outcome { id, said: Err(Fault::Permanent) });
+        };
+        let Some(queue) = self.queues.get(&channel) else {
+            // written into the settings since they were read, it is there after a restart
+            error!(message = %id, %channel, "channel was not in the settings when this server started; start it again, and the message goes out");
+            self.metrics.attempts.with_label_values(&["none", "refused"]).inc();
+            return Some(Outcome { id, said: Err(Fault::Transient) });
         };
         let outgoing = Outgoing { id, attempt: number, to, text: Text::new(text) };
         match queue.try_send(Job { outgoing, until: Instant::now() + ATTEMPT_LIMIT }) {

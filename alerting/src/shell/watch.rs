@@ -180,7 +180,7 @@ impl Consumer {
         if watch.registry != known.entry {
             watch.desk.adopt(Arc::clone(&known.registry), now);
             watch.registry = known.entry;
-            tell_of_plan(&watch.desk);
+            tell_of_plan(&watch.desk, &known.registry, &self.parts.outbox);
         }
         while let Some(outcome) = self.parts.outbox.try_next() {
             self.outcomes.push_back(outcome);
@@ -280,12 +280,12 @@ impl Watch {
             Some(positions) => positions,
             None => newest(parts).await?,
         };
-        let (surroundings, registry) = (parts.surroundings.clone(), Arc::clone(&known.registry));
-        let mut desk = Desk::restore(surroundings, registry, kept, now)?;
+        let (surroundings, registry) = (parts.surroundings.clone(), &known.registry);
+        let mut desk = Desk::restore(surroundings, Arc::clone(registry), kept, now)?;
         if is_first {
             desk.forget_attempts(now);
         }
-        tell_of_plan(&desk);
+        tell_of_plan(&desk, registry, &parts.outbox);
         let (samples, entries) = positions;
         Ok(Self {
             desk,

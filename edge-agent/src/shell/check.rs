@@ -27,7 +27,7 @@ use crate::{
 const LEAST_BYTES: u64 = 8 * 1024 * 1024;
 /// The server takes a gauge for silent two minutes after its last value, at the earliest; half of
 /// that is left for the way there.
-const LONGEST_AGE: Duration = Duration::from_secs(60);
+const LONGEST_AGE: Duration = Duration::from_mins(1);
 
 /// What was found, a line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

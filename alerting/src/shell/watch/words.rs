@@ -1,15 +1,23 @@
 //! What an operator would write in the logbook.
 
+use model::registry::Registry;
 use store::{Body, EscalationNote};
 use tracing::{error, info, warn};
 
 use crate::{
     desk::{Changes, Desk},
     metrics::Metrics,
+    shell::outbox::Outbox,
 };
 
-/// Says what of the registry is not watched.
-pub(super) fn tell_of_plan(desk: &Desk) {
+/// Says what of the registry is not watched, and who cannot be told.
+pub(super) fn tell_of_plan(desk: &Desk, registry: &Registry, outbox: &Outbox) {
+    for contact in registry.contacts.values() {
+        for reach in contact.reach.iter().filter(|reach| !outbox.has(&reach.channel)) {
+            let (contact, channel) = (&contact.id, &reach.channel);
+            error!(%contact, %channel, "contact has a channel that was not in the settings when this server started; start it again");
+        }
+    }
     let plan = desk.plan();
     for (rule, section) in &plan.underived {
         warn!(%rule, %section, "alarm rule cannot watch a section whose flow a formula makes");

@@ -89,6 +89,8 @@ fn questions(connection: Connection) -> Connection {
             assert_eq!(reader.notifications(&query)?.notifications.len(), 1);
         }
         reader.alarm(AlarmId(1))?;
+        let (rule, subject) = ("low".parse().unwrap(), "section A/dam".parse().unwrap());
+        assert!(reader.condition(&rule, &subject)?.is_some());
         reader.notification(NotificationId(7))?;
         reader.link(LinkToken(7))
     });

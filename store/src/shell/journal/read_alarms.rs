@@ -1,9 +1,9 @@
 //! Reads of alarms and messages: what alerting goes on with, lists, links, and what `verify` asks.
 
 use model::{
-    alarm::{AlarmState, LinkToken, NotificationState, Occasion},
+    alarm::{AlarmState, LinkToken, NotificationState, Occasion, Subject},
     alarm_rule::Severity,
-    ids::{AlarmId, NotificationId, StationId},
+    ids::{AlarmId, AlarmRuleId, NotificationId, StationId},
     time::Timestamp,
 };
 use rusqlite::{Connection, Params, Row, params};
@@ -58,6 +58,17 @@ impl JournalReader {
     /// An alarm by its id.
     pub fn alarm(&self, id: AlarmId) -> Result<Option<AlarmFacts>, StoreError> {
         alarm(&self.connection, id)
+    }
+
+    /// The condition that this rule watches of this subject.
+    pub fn condition(
+        &self,
+        rule: &AlarmRuleId,
+        subject: &Subject,
+    ) -> Result<Option<ConditionRow>, StoreError> {
+        let sql = "SELECT rule, subject, state FROM condition WHERE rule = ?1 AND subject = ?2";
+        first_row(&self.connection, sql, [rule.as_str(), &subject.to_string()], condition)
+            .map_err(StoreError::sql("read a condition"))
     }
 
     /// A page of alarms, the newest first.
