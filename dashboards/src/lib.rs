@@ -9,15 +9,19 @@
 //! | [`visitor`] | who asks without a token, and how often that is answered |
 //! | [`query`] | parameters of a request, checked all at once |
 //! | [`number`] | exact values as JSON numbers |
+//! | [`tally`] | what days come to: counts, rates, and what follows |
+//! | [`month`] | months, added up from their days |
 //! | [`view`] | stored facts in the shape of an answer |
 //! | [`shell`] | the routes and the server |
 
 pub mod access;
+pub mod month;
 pub mod number;
 pub mod page;
 pub mod problem;
 pub mod query;
 pub mod receipt;
 pub mod shell;
+pub mod tally;
 pub mod view;
 pub mod visitor;

@@ -31,6 +31,7 @@ use tower::ServiceExt as _;
 use super::{metrics::Metrics, parts::Parts, routes};
 
 mod hooks;
+mod months;
 mod pages;
 use crate::{
     access::{Role, Rule},
@@ -352,6 +353,9 @@ fn every_error_is_a_problem() {
             ("GET", "/api/v1/gauges/S-1/flow/samples?from=yesterday&limit=x", "", 400),
             ("GET", "/api/v1/compliance", "", 400),
             ("GET", "/api/v1/compliance?period=2026-13&by=river", "", 400),
+            ("GET", "/api/v1/compliance?period=2026&cursor=S-1", "", 400),
+            ("GET", "/api/v1/stations/S-1/verdicts?by=year", "", 400),
+            ("GET", "/api/v1/stations/S-1/verdicts?by=month&versions=all", "", 400),
             ("POST", "/api/v1/quarantine/x/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/replay", "", 404),
@@ -415,12 +419,24 @@ fn stations_show_what_the_registry_says() {
 #[test]
 fn compliance_counts_the_days_of_a_time() {
     in_world(|world| async move {
-        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}]}"#]]).await;
-        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}]}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}],"next":null}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}],"next":null}"#]]).await;
+        check(
+            &world,
+            "/api/v1/compliance?period=2026&limit=1&cursor=S-1/dam",
+            &expect![[r#"200 {"period":"2026","sections":[],"next":null}"#]],
+        )
+        .await;
+        check(
+            &world,
+            "/api/v1/compliance?period=2026&by=county&cursor=-",
+            &expect![[r#"200 {"period":"2026","counties":[],"next":null}"#]],
+        )
+        .await;
         check(
             &world,
             "/api/v1/compliance?period=2023",
-            &expect![[r#"200 {"period":"2023","sections":[]}"#]],
+            &expect![[r#"200 {"period":"2023","sections":[],"next":null}"#]],
         )
         .await;
     });
