@@ -11,6 +11,7 @@
 //! | [`number`] | exact values as JSON numbers |
 //! | [`tally`] | what days come to: counts, rates, and what follows |
 //! | [`month`] | months, added up from their days |
+//! | [`series`] | what stood over time, for charts |
 //! | [`view`] | stored facts in the shape of an answer |
 //! | [`shell`] | the routes and the server |
 
@@ -21,6 +22,7 @@ pub mod page;
 pub mod problem;
 pub mod query;
 pub mod receipt;
+pub mod series;
 pub mod shell;
 pub mod tally;
 pub mod view;

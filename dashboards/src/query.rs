@@ -4,6 +4,7 @@ pub mod alarms;
 pub mod compliance;
 pub mod quarantine;
 pub mod samples;
+pub mod series;
 pub mod verdicts;
 
 use std::{fmt, str::FromStr};

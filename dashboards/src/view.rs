@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod compliance;
 pub mod quarantine;
 pub mod sample;
+pub mod series;
 pub mod standing;
 pub mod station;
 pub mod verdict;

@@ -40,8 +40,8 @@ pub use chain::{
 pub use facts::{
     AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
     PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
-    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, Since,
-    StoredBatch,
+    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, SamplesWeight,
+    Since, StoredBatch,
 };
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use queued::Holes;

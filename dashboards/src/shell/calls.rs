@@ -5,5 +5,6 @@ pub(crate) mod alarms;
 pub(crate) mod compliance;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
+pub(crate) mod series;
 pub(crate) mod stations;
 pub(crate) mod verdicts;

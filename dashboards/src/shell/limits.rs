@@ -3,7 +3,7 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | calls at work, until their answers are written | 256 | 503 |
-//! | reads that are made into answers at the same time | 8 | more wait, within their seconds |
+//! | reads that are made into answers at the same time, but for series, which have a bound of their own | 8 | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of a body | 64 KiB | 413 |
 //! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
@@ -27,7 +27,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::metrics::Metrics;
+use super::{calls::series, metrics::Metrics};
 use crate::problem::{MEDIA_TYPE, Problem};
 
 /// How long a call may take.
@@ -36,6 +36,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 const CALLS: usize = 256;
 /// How many reads may be made into answers.
 const READS: usize = 8;
+/// Calls that wait for a place of their own: those that wait keep nobody else's.
+const OWN_BOUNDS: [&str; 1] = [series::PATH];
 /// How many bytes of answers may wait to be written.
 const ROOM_BYTES: usize = 64 << 20;
 /// An answer of so many bytes needs no room: the slots bound such answers to 16 MiB, and whoever
@@ -149,7 +151,9 @@ pub(crate) async fn few_at_once(
     request: Request,
     next: Next,
 ) -> Response {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let matched = request.extensions().get::<MatchedPath>();
+    let has_own = matched.is_some_and(|path| OWN_BOUNDS.contains(&path.as_str()));
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && !has_own;
     // Never closed, so a read always comes to its place.
     let place = if is_read { slots.reads.acquire().await.ok() } else { None };
     let response = next.run(request).await;

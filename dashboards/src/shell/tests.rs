@@ -28,11 +28,12 @@ use store::{
 };
 use tower::ServiceExt as _;
 
-use super::{metrics::Metrics, parts::Parts, routes};
+use super::{calls, metrics::Metrics, parts::Parts, routes};
 
 mod hooks;
 mod months;
 mod pages;
+mod series;
 use crate::{
     access::{Role, Rule},
     problem::MEDIA_TYPE,
@@ -290,7 +291,10 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
 fn every_route_asks_for_its_role_and_for_a_good_token() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 14);
+        assert_eq!(rows.len(), 15);
+        for path in [calls::series::PATH] {
+            assert!(rows.iter().any(|row| row.path == path), "{path}");
+        }
         for row in rows {
             let path = row
                 .path
@@ -355,6 +359,20 @@ fn every_error_is_a_problem() {
             ("GET", "/api/v1/compliance?period=2026-13&by=river", "", 400),
             ("GET", "/api/v1/compliance?period=2026&cursor=S-1", "", 400),
             ("GET", "/api/v1/stations/S-1/verdicts?by=year", "", 400),
+            ("GET", "/api/v1/stations/S-9/series", "", 404),
+            ("GET", "/api/v1/stations/S-1/series?gauge=level", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?gauge=flow&section=dam", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?section=tail", "", 400),
+            ("GET", "/api/v1/stations/S-2/series", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?points=2001", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?points=0&from=now", "", 400),
+            (
+                "GET",
+                "/api/v1/stations/S-1/series?to=2020-01-01T00:00:00Z&from=2026-01-01T00:00:00Z",
+                "",
+                400,
+            ),
+            ("GET", "/api/v1/stations/S-1/series?from=1999-01-01T00:00:00Z", "", 400),
             ("GET", "/api/v1/stations/S-1/verdicts?by=month&versions=all", "", 400),
             ("POST", "/api/v1/quarantine/x/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/discard", "", 404),
