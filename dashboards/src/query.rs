@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod compliance;
+pub mod live;
 pub mod quarantine;
 pub mod samples;
 pub mod series;

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod alarm;
 pub mod compliance;
+pub mod live;
 pub mod quarantine;
 pub mod sample;
 pub mod series;

@@ -29,7 +29,7 @@ pub use admission::{
 };
 pub use alarms::{
     AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow, LinkRow,
-    NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery,
+    NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery, OpenAlarms,
 };
 pub use audit::{Finding, Report};
 pub use backup::{CopiedFile, Manifest, ManifestError};

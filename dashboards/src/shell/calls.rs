@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod alarms;
 pub(crate) mod compliance;
+pub(crate) mod live;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
 pub(crate) mod series;

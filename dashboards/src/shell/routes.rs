@@ -90,6 +90,7 @@ fn of_water(table: Table) -> Table {
         .add(viewer, routes!(calls::verdicts::list))
         .add(viewer, routes!(calls::compliance::count))
         .add(viewer, routes!(calls::samples::list))
+        .add(viewer, routes!(calls::live::watch))
 }
 
 /// What needs a hand.

@@ -28,9 +28,10 @@ use store::{
 };
 use tower::ServiceExt as _;
 
-use super::{calls, metrics::Metrics, parts::Parts, routes};
+use super::{calls, live::Picture, metrics::Metrics, parts::Parts, routes};
 
 mod hooks;
+mod live;
 mod months;
 mod pages;
 mod series;
@@ -145,6 +146,7 @@ impl World {
             replay: Some(Arc::new(Replays)),
             hooks: hooks::of_tests(),
             pages: pages::of_tests(),
+            picture: Picture::of_size(1, 3),
             clock: Arc::new(ManualClock::at(now)),
             decided: Decided::default(),
             stage: Tasks::new().stage("tests", Duration::from_secs(5)),
@@ -177,7 +179,11 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let media_type = head.headers[header::CONTENT_TYPE].to_str().unwrap();
+        let bytes = match media_type {
+            "text/event-stream" => live::first_piece(body).await, // it has no end
+            _ => to_bytes(body, usize::MAX).await.unwrap(),
+        };
         Said {
             status: head.status.as_u16(),
             media_type: head.headers[header::CONTENT_TYPE].to_str().unwrap().to_owned(),
@@ -283,6 +289,8 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         world.ready().await;
+        let (parts, stage) = (Arc::clone(&world.parts), &world.parts.stage);
+        stage.spawn("live", super::live::run(parts, stage.stopping()));
         test(Arc::clone(&world)).await;
     });
 }
@@ -291,8 +299,8 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
 fn every_route_asks_for_its_role_and_for_a_good_token() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 15);
-        for path in [calls::series::PATH] {
+        assert_eq!(rows.len(), 16);
+        for path in [calls::live::PATH, calls::series::PATH] {
             assert!(rows.iter().any(|row| row.path == path), "{path}");
         }
         for row in rows {
@@ -359,6 +367,7 @@ fn every_error_is_a_problem() {
             ("GET", "/api/v1/compliance?period=2026-13&by=river", "", 400),
             ("GET", "/api/v1/compliance?period=2026&cursor=S-1", "", 400),
             ("GET", "/api/v1/stations/S-1/verdicts?by=year", "", 400),
+            ("GET", "/api/v1/live?stations=S-1,S-9", "", 400),
             ("GET", "/api/v1/stations/S-9/series", "", 404),
             ("GET", "/api/v1/stations/S-1/series?gauge=level", "", 400),
             ("GET", "/api/v1/stations/S-1/series?gauge=flow&section=dam", "", 400),
@@ -373,6 +382,8 @@ fn every_error_is_a_problem() {
                 400,
             ),
             ("GET", "/api/v1/stations/S-1/series?from=1999-01-01T00:00:00Z", "", 400),
+            ("GET", "/api/v1/live?station=S-1", "", 400),
+            ("POST", "/api/v1/live", "", 405),
             ("GET", "/api/v1/stations/S-1/verdicts?by=month&versions=all", "", 400),
             ("POST", "/api/v1/quarantine/x/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/discard", "", 404),
