@@ -22,6 +22,8 @@ mod every_point;
 mod full_disk;
 #[path = "end_to_end/gateway.rs"]
 mod gateway;
+#[path = "end_to_end/live.rs"]
+mod live;
 #[path = "end_to_end/nothing_lost.rs"]
 mod nothing_lost;
 #[path = "end_to_end/order.rs"]

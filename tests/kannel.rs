@@ -13,7 +13,7 @@ use alerting::shell::channel::{
     kannel::{self, Settings},
 };
 use dashboards::shell::{
-    hooks::Hooks, metrics::Metrics, pages::Pages, parts::Parts, server::serve,
+    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, parts::Parts, server::serve,
 };
 use model::{
     contact::Personal,
@@ -135,6 +135,7 @@ fn open(
         replay: None,
         hooks,
         pages: Pages::new(None),
+        picture: Picture::new(0),
         clock,
         decided: store::Decided::default(),
         stage: stage.clone(),

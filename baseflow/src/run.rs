@@ -10,7 +10,13 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 use alerting::shell::answers::Answers;
 use anyhow::Context as _;
 use compliance::shell::court;
-use dashboards::shell::{hooks::Hooks, pages::Pages, parts::Parts as ApiParts, server};
+use dashboards::shell::{
+    hooks::Hooks,
+    live::{self, Picture},
+    pages::Pages,
+    parts::Parts as ApiParts,
+    server,
+};
 use ingest::shell::{
     place,
     rejudge::Rejudge,
@@ -163,17 +169,21 @@ impl Server<'_> {
         }
         let hooks = Hooks::new(self.hooks.clone(), receipts);
         let pages = Pages::new(links);
+        // no two lives of a server begin within the same millisecond
+        let picture = Picture::new(clock.now().as_ms().unsigned_abs());
         let parts = Arc::new(ApiParts {
             samples,
             journal,
             replay,
             hooks,
             pages,
+            picture,
             clock,
             decided,
             stage: stage.clone(),
             metrics,
         });
+        stage.spawn("live", live::run(Arc::clone(&parts), stage.stopping()));
         stage.spawn("api", server::serve(listener, parts, stage.stopping()));
         Ok(address)
     }

@@ -5,7 +5,7 @@
 
 use model::{
     ids::{RuleId, SectionKey},
-    quantity::{Decimal, div_half_even},
+    quantity::{Decimal, Rounding, mean_flow, quotient},
     rule::{RuleProfile, Statistic},
     section::Demand,
     time::{Span, Timestamp},
@@ -123,11 +123,11 @@ impl Judgement {
             statistic: self.statistic.word(),
             below_for_ms: for_ms,
             factor: self.factor.trimmed().to_string(),
-            required: shown(weight.required, weight.length, 6, Rounding::Up),
-            observed: shown(weight.held_water, weight.held, 6, Rounding::Down),
+            required: shown(mean_flow(weight.required, weight.length, Rounding::Up)),
+            observed: shown(mean_flow(weight.held_water, weight.held, Rounding::Down)),
             bound: (weight.held > weight.whole).then_some("lower"),
-            coverage: shown(weight.covered, weight.length, 4, Rounding::Down),
-            deficit_m3: shown(weight.deficit, 1_000_000_000, 3, Rounding::HalfEven),
+            coverage: shown(quotient(weight.covered, weight.length, 4, Rounding::Down)),
+            deficit_m3: shown(quotient(weight.deficit, M3, 3, Rounding::HalfEven)),
             hours: self.hours,
             sums: Sums::of(weight),
         };
@@ -292,30 +292,11 @@ impl Sums {
     }
 }
 
-/// Which way a number that has too many decimals goes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Rounding {
-    /// What was released is never shown as more than it was, nor a coverage.
-    Down,
-    /// What is required is never shown as less than it is.
-    Up,
-    HalfEven,
-}
+/// What a sum of [`Weight`] is of a cubic metre: ml/s · ms.
+const M3: i128 = 1_000_000_000;
 
-/// `part / whole` with so many decimals, of which trailing zeros are left out; m³/s where both are
-/// in the units of [`Weight`] and there are six.
-pub(crate) fn shown(part: i128, whole: i128, decimals: u8, rounding: Rounding) -> Option<String> {
-    if whole <= 0 {
-        return None;
-    }
-    // the water of a weight is in ml/s, which are m³/s with six decimals already
-    let scaled = if decimals == 6 { part } else { part.checked_mul(10_i128.pow(decimals.into()))? };
-    let units = match rounding {
-        Rounding::Down => scaled.div_euclid(whole),
-        Rounding::Up => -(-scaled).div_euclid(whole),
-        Rounding::HalfEven => div_half_even(scaled, whole),
-    };
-    Some(Decimal { units: i64::try_from(units).ok()?, decimals }.trimmed().to_string())
+fn shown(number: Option<Decimal>) -> Option<String> {
+    number.map(|number| number.to_string())
 }
 
 #[cfg(test)]
@@ -391,15 +372,5 @@ mod tests {
         let hour = judgement(Statistic::HourlyMean, Length::Hour);
         assert_eq!(read(&hour.bytes()), Ok((Some(Verdict::Short), weight())));
         assert!(read(br#"{"v":2}"#).is_err() && read(b"").is_err());
-    }
-
-    #[test]
-    fn what_was_released_is_never_rounded_up_to_what_is_required() {
-        let observed = |water, time| shown(water, time, 6, Rounding::Down).unwrap();
-        assert_eq!(observed(4_319_999_999_999, 3_600_000), "1.199999");
-        assert_eq!(observed(4_320_000_000_000, 3_600_000), "1.2");
-        assert_eq!(shown(1, 3, 6, Rounding::Up).unwrap(), "0.000001");
-        assert_eq!(shown(9_999, 13_332, 4, Rounding::Down).unwrap(), "0.75");
-        assert_eq!(shown(1, 0, 6, Rounding::Down), None);
     }
 }

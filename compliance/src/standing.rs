@@ -3,7 +3,7 @@
 use model::{
     flow::Flow,
     ids::SectionKey,
-    quantity::Decimal,
+    quantity::{Decimal, Rounding, quotient},
     section::{Section, Source},
     standing::Standing,
     time::{Span, Timestamp},
@@ -12,11 +12,7 @@ use model::{
 use serde::Serialize;
 use store::StandingRow;
 
-use crate::{
-    hearing::Evidence,
-    judgement::{Hours, Rounding, shown},
-    window::Weight,
-};
+use crate::{hearing::Evidence, judgement::Hours, window::Weight};
 
 /// An outlet is silent once nothing has come of it for so long, and for three intervals.
 const SILENT_MS: i64 = 120_000;
@@ -217,7 +213,7 @@ pub fn exited(key: &SectionKey, since: Timestamp) -> Vec<u8> {
 }
 
 fn share(part: i128, whole: i128) -> Option<String> {
-    shown(part, whole, 4, Rounding::Down)
+    quotient(part, whole, 4, Rounding::Down).map(|share| share.to_string())
 }
 
 #[derive(Serialize)]

@@ -9,15 +9,23 @@
 //! | [`visitor`] | who asks without a token, and how often that is answered |
 //! | [`query`] | parameters of a request, checked all at once |
 //! | [`number`] | exact values as JSON numbers |
+//! | [`tally`] | what days come to: counts, rates, and what follows |
+//! | [`month`] | months, added up from their days |
+//! | [`live`] | what pages see live: the state, its deltas, how far each viewer has come |
+//! | [`series`] | what stood over time, for charts |
 //! | [`view`] | stored facts in the shape of an answer |
 //! | [`shell`] | the routes and the server |
 
 pub mod access;
+pub mod live;
+pub mod month;
 pub mod number;
 pub mod page;
 pub mod problem;
 pub mod query;
 pub mod receipt;
+pub mod series;
 pub mod shell;
+pub mod tally;
 pub mod view;
 pub mod visitor;

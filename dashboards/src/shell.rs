@@ -5,6 +5,8 @@ pub mod auth;
 pub mod calls;
 pub mod hooks;
 pub mod limits;
+pub mod live;
+mod live_source;
 pub mod metrics;
 pub(crate) mod nothing;
 pub mod pages;

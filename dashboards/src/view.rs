@@ -3,8 +3,10 @@
 pub mod agent;
 pub mod alarm;
 pub mod compliance;
+pub mod live;
 pub mod quarantine;
 pub mod sample;
+pub mod series;
 pub mod standing;
 pub mod station;
 pub mod verdict;

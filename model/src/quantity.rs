@@ -52,6 +52,39 @@ pub const fn div_half_even(numerator: i128, denominator: i128) -> i128 {
     }
 }
 
+/// Which way a quotient that has too many decimals goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// What was released is never shown as more than it was, nor a share of the time.
+    Down,
+    /// What is required is never shown as less than it is.
+    Up,
+    /// To the nearest, the even one of two.
+    HalfEven,
+}
+
+/// `part` / `whole`, both in the same units, with so many decimals, of which trailing zeros are left
+/// out; `None` where there is nothing to divide by, and beyond 64 bits.
+pub fn quotient(part: i128, whole: i128, decimals: u8, rounding: Rounding) -> Option<Decimal> {
+    if whole <= 0 {
+        return None;
+    }
+    let scaled = part.checked_mul(power_of_ten(decimals))?;
+    let units = match rounding {
+        Rounding::Down => scaled.div_euclid(whole),
+        Rounding::Up => -(-scaled).div_euclid(whole),
+        Rounding::HalfEven => div_half_even(scaled, whole),
+    };
+    Some(Decimal { units: i64::try_from(units).ok()?, decimals }.trimmed())
+}
+
+/// The mean of what is in ml/s · ms over a time in ms, in m³/s: as [`quotient`], with the six
+/// decimals that such a sum has already.
+pub fn mean_flow(water: i128, time_ms: i128, rounding: Rounding) -> Option<Decimal> {
+    let mean = quotient(water, time_ms, 0, rounding)?;
+    Some(Decimal { units: mean.units, decimals: 6 }.trimmed())
+}
+
 /// The parts of decimal text: sign, digits without the point, and the power of ten they stand at.
 struct Parts {
     is_negative: bool,
@@ -514,6 +547,27 @@ mod tests {
         let conversion =
             resolution.conversion_from(Unit::named(from).unwrap(), decimal.decimals).unwrap();
         resolution.decimal(conversion.apply(decimal.units).unwrap()).to_string()
+    }
+
+    #[test]
+    fn what_was_released_is_never_rounded_up_to_what_is_required() {
+        let observed = |water, time| mean_flow(water, time, Rounding::Down).unwrap().to_string();
+        assert_eq!(observed(4_319_999_999_999, 3_600_000), "1.199999");
+        assert_eq!(observed(4_320_000_000_000, 3_600_000), "1.2");
+        assert_eq!(mean_flow(1, 3, Rounding::Up).unwrap().to_string(), "0.000001");
+        assert_eq!(mean_flow(1, 0, Rounding::Down), None);
+    }
+
+    #[test]
+    fn a_share_of_the_time_is_rounded_down_and_a_volume_to_the_nearest() {
+        let shown = |part, whole, decimals, rounding| {
+            quotient(part, whole, decimals, rounding).map(|number| number.to_string())
+        };
+        assert_eq!(shown(9_999, 13_332, 4, Rounding::Down).unwrap(), "0.75");
+        assert_eq!(shown(99_999, 100_000, 4, Rounding::Down).unwrap(), "0.9999");
+        assert_eq!(shown(3_000_000, 1_000_000_000, 3, Rounding::HalfEven).unwrap(), "0.003");
+        assert_eq!(shown(1, 0, 4, Rounding::Down), None);
+        assert_eq!(shown(i128::MAX, 1, 4, Rounding::Down), None);
     }
 
     #[test]

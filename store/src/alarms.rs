@@ -168,6 +168,15 @@ pub struct AlarmPage {
     pub next: Option<i64>,
 }
 
+/// Alarms that are not over.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OpenAlarms {
+    /// The newest of them, first, as many as were asked for.
+    pub newest: Vec<AlarmFacts>,
+    /// How many of all of them stand where.
+    pub counts: Vec<(AlarmState, u32)>,
+}
+
 /// Which messages to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationsQuery {

@@ -323,6 +323,15 @@ pub struct FeedRow {
     pub kind: Kind,
 }
 
+/// What it costs to read samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SamplesWeight {
+    /// Columns to look for, each in its payload.
+    pub spans: u64,
+    /// Points in them.
+    pub points: u64,
+}
+
 /// Readings that an agent reported lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapRow {

@@ -29,7 +29,7 @@ pub use admission::{
 };
 pub use alarms::{
     AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow, LinkRow,
-    NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery,
+    NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery, OpenAlarms,
 };
 pub use audit::{Finding, Report};
 pub use backup::{CopiedFile, Manifest, ManifestError};
@@ -40,8 +40,8 @@ pub use chain::{
 pub use facts::{
     AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
     PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
-    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, Since,
-    StoredBatch,
+    QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, SamplesWeight,
+    Since, StoredBatch,
 };
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use queued::Holes;

@@ -20,6 +20,18 @@ pub struct Cursor {
     pub(crate) at: Timestamp,
 }
 
+impl Cursor {
+    /// From this moment on, as the store was when the row of the feed at `position` was its newest.
+    pub const fn as_of(position: i64, at: Timestamp) -> Self {
+        Self { feed: position, at }
+    }
+
+    /// The first moment of the next page: everything before has been listed.
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
 /// Not a cursor that a page gave out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a cursor; use `next` of the page before")]

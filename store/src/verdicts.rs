@@ -121,6 +121,22 @@ pub struct VerdictCounts {
     pub open: u32,
 }
 
+impl VerdictCounts {
+    /// Counts a period by the newest version of it; one that is open is that alone. What is
+    /// withdrawn, or has no verdict of its own, is no part of it.
+    pub const fn note(&mut self, version: u32, verdict: Option<Verdict>) {
+        let Some(verdict) = verdict else { return };
+        let counter = match (version, verdict) {
+            (0, _) => &mut self.open,
+            (_, Verdict::Met) => &mut self.met,
+            (_, Verdict::Short) => &mut self.short,
+            (_, Verdict::Exempt) => &mut self.exempt,
+            (_, Verdict::Indeterminate) => &mut self.indeterminate,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
 /// Which verdicts of a section to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerdictsQuery {

@@ -106,6 +106,30 @@ fn hours_of_a_past_day_are_judged_closed_and_named_in_the_journal() {
             r#""met" "enough" 1.3 1"#,
         ],
     );
+    // a chart of that day is made of the same, and never shows more than a verdict counts
+    let path = format!(
+        "/stations/BF-judged/series?from={begin}&to={}&points=24",
+        begin.plus_ms(24 * 60 * MINUTE)
+    );
+    let series = world.server.api().get(&path);
+    assert_eq!(series["step_ms"], json!(60 * MINUTE), "{series}");
+    let observed: Vec<Value> = hours.iter().take(24).map(|hour| hour["observed"].clone()).collect();
+    assert_eq!(series["buckets"]["mean"], json!(observed));
+    assert_eq!(
+        series["buckets"]["covered_ms"][1],
+        json!(45 * MINUTE),
+        "three quarters, as its coverage"
+    );
+    assert_eq!(series["gaps"].as_array().map(Vec::len), Some(2), "{series}");
+    assert_eq!(
+        series["gaps"][0]["from"],
+        json!(begin.plus_ms((60 + 44) * MINUTE + 150_000)),
+        "{series}"
+    );
+    assert_eq!(series["required"][0]["value"], json!(1.2));
+    assert_eq!(series["breaches"].as_array().map(Vec::len), Some(1), "{series}");
+    let month = verdicts(&world, "by=month");
+    assert_eq!(month[0]["days"]["met"], json!(1), "{month:?}");
     let said = world.server.command(&["verify"]).success();
     assert!(said.contains("0 findings") && !said.contains(" 0 verdicts"), "{said}");
     // what came is days old: nothing is known of how it stands now but what it let out last

@@ -7,7 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use ureq::http::Method;
 
-use crate::{decode::Exact, process::Finished, server::Server};
+use crate::{
+    decode::Exact,
+    live::{Known, Viewer},
+    process::Finished,
+    server::Server,
+};
 
 /// A client with a token.
 #[derive(Debug, Clone)]
@@ -108,6 +113,11 @@ impl Api {
         let status = answer.status().as_u16();
         let text = answer.body_mut().with_config().limit(1 << 30).read_to_string()?;
         Ok(Answer { status, text })
+    }
+
+    /// A page that looks live; one that comes back knows something already.
+    pub fn live(&self, query: &str, known: Option<Known>) -> Viewer {
+        Viewer::open(&format!("{}/live{query}", self.base), &self.token, known)
     }
 
     /// Gets a path, whatever the status; an error where nobody answers.

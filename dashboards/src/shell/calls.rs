@@ -3,7 +3,9 @@
 pub(crate) mod agents;
 pub(crate) mod alarms;
 pub(crate) mod compliance;
+pub(crate) mod live;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
+pub(crate) mod series;
 pub(crate) mod stations;
 pub(crate) mod verdicts;

@@ -3,14 +3,15 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | calls at work, until their answers are written | 256 | 503 |
-//! | reads that are made into answers at the same time | 8 | more wait, within their seconds |
+//! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8 | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of a body | 64 KiB | 413 |
 //! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
 //!
 //! A caller that does not read what it asked for costs memory: so an answer's bytes carry the
 //! call's slot and their share of the room, and give both back where they themselves are dropped,
-//! be it after the last of them was written or because the connection ended.
+//! be it after the last of them was written or because the connection ended. An answer without an
+//! end is bounded by whoever gives it, and takes no slot.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -27,7 +28,10 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::metrics::Metrics;
+use super::{
+    calls::{live, series},
+    metrics::Metrics,
+};
 use crate::problem::{MEDIA_TYPE, Problem};
 
 /// How long a call may take.
@@ -36,6 +40,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 const CALLS: usize = 256;
 /// How many reads may be made into answers.
 const READS: usize = 8;
+/// Calls that wait for a place of their own: those that wait keep nobody else's.
+const OWN_BOUNDS: [&str; 2] = [series::PATH, live::PATH];
 /// How many bytes of answers may wait to be written.
 const ROOM_BYTES: usize = 64 << 20;
 /// An answer of so many bytes needs no room: the slots bound such answers to 16 MiB, and whoever
@@ -53,6 +59,10 @@ pub(crate) struct Slots {
     room: Arc<Semaphore>,
     metrics: Metrics,
 }
+
+/// Marks an answer that has no end, such as that of `/live`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unending;
 
 /// An answer's bytes, and what they take until they are dropped.
 struct Outgoing {
@@ -78,6 +88,9 @@ impl Slots {
 
     /// The answer with what it takes, or 503 where too much waits to be written already.
     async fn held(&self, response: Response, slot: OwnedSemaphorePermit) -> Response {
+        if response.extensions().get::<Unending>().is_some() {
+            return response;
+        }
         let (head, body) = response.into_parts();
         // Every answer is whole in memory by now, so this neither waits nor copies.
         let Ok(bytes) = to_bytes(body, usize::MAX).await else {
@@ -149,7 +162,9 @@ pub(crate) async fn few_at_once(
     request: Request,
     next: Next,
 ) -> Response {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let matched = request.extensions().get::<MatchedPath>();
+    let has_own = matched.is_some_and(|path| OWN_BOUNDS.contains(&path.as_str()));
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && !has_own;
     // Never closed, so a read always comes to its place.
     let place = if is_read { slots.reads.acquire().await.ok() } else { None };
     let response = next.run(request).await;

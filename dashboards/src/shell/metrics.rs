@@ -1,11 +1,14 @@
 //! What the API counts: calls by route and class of status, the seconds they took, what waits to be
-//! written, and receipts.
+//! written, receipts, and who looks live.
 
 use std::time::Duration;
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 use super::hooks::Outcome;
+use crate::live::event::Why;
 
 /// Counts calls; clones share the counters.
 #[derive(Debug, Clone)]
@@ -15,6 +18,55 @@ pub struct Metrics {
     pub(crate) connections: IntGauge,
     pub(crate) answer_bytes: IntGauge,
     receipts: IntCounterVec,
+    pub(crate) live: LiveMetrics,
+}
+
+/// What is counted of those who look live.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveMetrics {
+    /// How many there are.
+    pub(crate) viewers: IntGauge,
+    /// How many did not find a place.
+    pub(crate) refused: IntCounter,
+    /// Looks at the store that failed.
+    pub(crate) failures: IntCounter,
+    snapshots: IntCounterVec,
+}
+
+impl LiveMetrics {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let snapshots = IntCounterVec::new(
+            Opts::new(
+                "baseflow_dashboards_live_snapshots_total",
+                "Snapshots that viewers got live, by why: new, lost what they missed, slow",
+            ),
+            &["why"],
+        )?;
+        for why in Why::ALL {
+            snapshots.with_label_values(&[why.word()]); // there from the start, at nought
+        }
+        let metrics = Self {
+            viewers: IntGauge::new("baseflow_dashboards_live_viewers", "Open live streams")?,
+            refused: IntCounter::new(
+                "baseflow_dashboards_live_refused_total",
+                "Live streams that were refused since there are as many as there may be",
+            )?,
+            failures: IntCounter::new(
+                "baseflow_dashboards_live_failures_total",
+                "Looks at the store for the live streams that failed",
+            )?,
+            snapshots,
+        };
+        registry.register(Box::new(metrics.viewers.clone()))?;
+        registry.register(Box::new(metrics.refused.clone()))?;
+        registry.register(Box::new(metrics.failures.clone()))?;
+        registry.register(Box::new(metrics.snapshots.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn note_snapshot(&self, why: Why) {
+        self.snapshots.with_label_values(&[why.word()]).inc();
+    }
 }
 
 impl Metrics {
@@ -57,7 +109,8 @@ impl Metrics {
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(answer_bytes.clone()))?;
         registry.register(Box::new(receipts.clone()))?;
-        Ok(Self { requests, seconds, connections, answer_bytes, receipts })
+        let live = LiveMetrics::new(registry)?;
+        Ok(Self { requests, seconds, connections, answer_bytes, receipts, live })
     }
 
     pub(crate) fn note_receipt(&self, outcome: Outcome) {

@@ -6,7 +6,7 @@ use model::{port::Replay, registry::Registry};
 use runtime::{clock::Clock, tasks::Stage};
 use store::{Decided, Journal, Samples};
 
-use super::{hooks::Hooks, metrics::Metrics, pages::Pages};
+use super::{hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages};
 
 /// Everything that a call may need.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Parts {
     pub hooks: Hooks,
     /// The pages behind links in messages.
     pub pages: Pages,
+    /// What is told live.
+    pub picture: Picture,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Which decisions are journalled and have still to come about.

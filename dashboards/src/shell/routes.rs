@@ -75,16 +75,30 @@ impl Table {
 }
 
 fn table(parts: &Arc<Parts>) -> Table {
-    let viewer = Rule::AtLeast(Role::Viewer);
-    let duty = Rule::AtLeast(Role::Duty);
-    let admin = Rule::AtLeast(Role::Admin);
     let empty = OpenApiRouter::with_openapi(description());
-    Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) }
+    let table = Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) };
+    of_alarms(of_water(table))
+}
+
+/// What is known of stations, and of what came of them.
+fn of_water(table: Table) -> Table {
+    let viewer = Rule::AtLeast(Role::Viewer);
+    table
         .add(viewer, routes!(calls::stations::list))
         .add(viewer, routes!(calls::stations::one))
+        .add(viewer, routes!(calls::series::one))
         .add(viewer, routes!(calls::verdicts::list))
         .add(viewer, routes!(calls::compliance::count))
         .add(viewer, routes!(calls::samples::list))
+        .add(viewer, routes!(calls::live::watch))
+}
+
+/// What needs a hand.
+fn of_alarms(table: Table) -> Table {
+    let viewer = Rule::AtLeast(Role::Viewer);
+    let duty = Rule::AtLeast(Role::Duty);
+    let admin = Rule::AtLeast(Role::Admin);
+    table
         .add(viewer, routes!(calls::alarms::list))
         .add(viewer, routes!(calls::alarms::one))
         .add(duty, routes!(calls::alarms::acknowledge))

@@ -2,7 +2,7 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | open connections | 512 | more wait in the kernel's backlog |
+//! | open connections | 512, and one for each viewer of `/live` | more wait in the kernel's backlog |
 //! | seconds until a request's head has come | 10 | the connection ends |
 //! | bytes of a head | 32 KiB, 64 headers | 431 |
 //! | seconds in which a caller takes nothing of its answer | 20 | the connection ends |
@@ -34,6 +34,8 @@ use tracing::{debug, warn};
 use super::{pages::Peer, parts::Parts, patient::Patient, routes};
 
 const CONNECTIONS: usize = 512;
+/// Between two looks for a place, where there is none.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const WRITE_LIMIT: Duration = Duration::from_secs(20);
 const MAX_HEAD_BYTES: usize = 32 << 10;
@@ -50,11 +52,14 @@ pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationT
     let mut connections = JoinSet::new();
     loop {
         parts.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
+        let places = CONNECTIONS.saturating_add(parts.picture.viewers());
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(_ended) = connections.join_next() => continue,
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted,
+            // a connection that has become a viewer's takes no place any more, and says nothing
+            () = sleep(LOOK_AGAIN), if connections.len() >= places => continue,
+            accepted = listener.accept(), if connections.len() < places => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {

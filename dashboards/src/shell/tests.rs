@@ -28,10 +28,13 @@ use store::{
 };
 use tower::ServiceExt as _;
 
-use super::{metrics::Metrics, parts::Parts, routes};
+use super::{calls, live::Picture, metrics::Metrics, parts::Parts, routes};
 
 mod hooks;
+mod live;
+mod months;
 mod pages;
+mod series;
 use crate::{
     access::{Role, Rule},
     problem::MEDIA_TYPE,
@@ -143,6 +146,7 @@ impl World {
             replay: Some(Arc::new(Replays)),
             hooks: hooks::of_tests(),
             pages: pages::of_tests(),
+            picture: Picture::of_size(1, 3),
             clock: Arc::new(ManualClock::at(now)),
             decided: Decided::default(),
             stage: Tasks::new().stage("tests", Duration::from_secs(5)),
@@ -175,7 +179,11 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let media_type = head.headers[header::CONTENT_TYPE].to_str().unwrap();
+        let bytes = match media_type {
+            "text/event-stream" => live::first_piece(body).await, // it has no end
+            _ => to_bytes(body, usize::MAX).await.unwrap(),
+        };
         Said {
             status: head.status.as_u16(),
             media_type: head.headers[header::CONTENT_TYPE].to_str().unwrap().to_owned(),
@@ -281,6 +289,8 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         world.ready().await;
+        let (parts, stage) = (Arc::clone(&world.parts), &world.parts.stage);
+        stage.spawn("live", super::live::run(parts, stage.stopping()));
         test(Arc::clone(&world)).await;
     });
 }
@@ -289,7 +299,10 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
 fn every_route_asks_for_its_role_and_for_a_good_token() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 14);
+        assert_eq!(rows.len(), 16);
+        for path in [calls::live::PATH, calls::series::PATH] {
+            assert!(rows.iter().any(|row| row.path == path), "{path}");
+        }
         for row in rows {
             let path = row
                 .path
@@ -352,6 +365,26 @@ fn every_error_is_a_problem() {
             ("GET", "/api/v1/gauges/S-1/flow/samples?from=yesterday&limit=x", "", 400),
             ("GET", "/api/v1/compliance", "", 400),
             ("GET", "/api/v1/compliance?period=2026-13&by=river", "", 400),
+            ("GET", "/api/v1/compliance?period=2026&cursor=S-1", "", 400),
+            ("GET", "/api/v1/stations/S-1/verdicts?by=year", "", 400),
+            ("GET", "/api/v1/live?stations=S-1,S-9", "", 400),
+            ("GET", "/api/v1/stations/S-9/series", "", 404),
+            ("GET", "/api/v1/stations/S-1/series?gauge=level", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?gauge=flow&section=dam", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?section=tail", "", 400),
+            ("GET", "/api/v1/stations/S-2/series", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?points=2001", "", 400),
+            ("GET", "/api/v1/stations/S-1/series?points=0&from=now", "", 400),
+            (
+                "GET",
+                "/api/v1/stations/S-1/series?to=2020-01-01T00:00:00Z&from=2026-01-01T00:00:00Z",
+                "",
+                400,
+            ),
+            ("GET", "/api/v1/stations/S-1/series?from=1999-01-01T00:00:00Z", "", 400),
+            ("GET", "/api/v1/live?station=S-1", "", 400),
+            ("POST", "/api/v1/live", "", 405),
+            ("GET", "/api/v1/stations/S-1/verdicts?by=month&versions=all", "", 400),
             ("POST", "/api/v1/quarantine/x/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/discard", "", 404),
             ("POST", "/api/v1/quarantine/99/replay", "", 404),
@@ -415,12 +448,24 @@ fn stations_show_what_the_registry_says() {
 #[test]
 fn compliance_counts_the_days_of_a_time() {
     in_world(|world| async move {
-        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}]}"#]]).await;
-        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}]}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}],"next":null}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}],"next":null}"#]]).await;
+        check(
+            &world,
+            "/api/v1/compliance?period=2026&limit=1&cursor=S-1/dam",
+            &expect![[r#"200 {"period":"2026","sections":[],"next":null}"#]],
+        )
+        .await;
+        check(
+            &world,
+            "/api/v1/compliance?period=2026&by=county&cursor=-",
+            &expect![[r#"200 {"period":"2026","counties":[],"next":null}"#]],
+        )
+        .await;
         check(
             &world,
             "/api/v1/compliance?period=2023",
-            &expect![[r#"200 {"period":"2023","sections":[]}"#]],
+            &expect![[r#"200 {"period":"2023","sections":[],"next":null}"#]],
         )
         .await;
     });

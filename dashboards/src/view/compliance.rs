@@ -10,12 +10,17 @@ use model::{
     rule::RuleProfile,
     section::Section,
     station::Station,
+    time::Span,
 };
 use serde::Serialize;
 use store::VerdictCounts;
 use utoipa::ToSchema;
 
-use crate::{number::Exact, query::Period};
+use crate::{
+    number::Exact,
+    query::compliance::Period,
+    tally::{assessed, rate, reaches, rule_of},
+};
 
 /// A section and what its days of a time were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -91,18 +96,21 @@ pub struct ComplianceView {
     /// Asked for with `by=station`: by station and section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sections: Option<Vec<SectionView>>,
-    /// Asked for with `by=county`: by code.
+    /// Asked for with `by=county`: by code, stations without one first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counties: Option<Vec<CountyView>>,
+    /// `cursor` of the next page; null at the end.
+    #[schema(required = true)]
+    pub next: Option<String>,
 }
 
 /// What was counted of each section.
 pub type Counted = BTreeMap<SectionKey, VerdictCounts>;
 
 impl DaysView {
-    fn of(counts: VerdictCounts) -> Self {
+    pub(crate) const fn of(counts: VerdictCounts) -> Self {
         let VerdictCounts { met, short, exempt, indeterminate, open } = counts;
-        Self { assessed: met + short, met, short, exempt, indeterminate, open }
+        Self { assessed: assessed(&counts), met, short, exempt, indeterminate, open }
     }
 
     const fn plus(self, other: Self) -> Self {
@@ -117,28 +125,44 @@ impl DaysView {
     }
 }
 
-/// Every section of the registry that is judged, with its rule of that time.
-pub fn judged<'a>(
-    registry: &'a Registry,
-    period: &Period,
-) -> Vec<(&'a Station, SectionKey, &'a RuleProfile)> {
+/// A section that is judged, with its rule of the time.
+#[derive(Debug, Clone)]
+pub struct Judged<'a> {
+    /// The station.
+    pub station: &'a Station,
+    /// The section.
+    pub key: SectionKey,
+    rule: &'a RuleProfile,
+}
+
+impl Judged<'_> {
+    /// Days that begin in this time count.
+    pub fn span(&self, period: &Period) -> Span {
+        let [from, to] = [period.from, period.to].map(|date| self.station.zone.start_of_day(date));
+        Span { from, to }
+    }
+}
+
+/// Every section of the registry that is judged, with its rule of that time, by station and
+/// section.
+pub fn judged<'a>(registry: &'a Registry, period: &Period) -> Vec<Judged<'a>> {
     let sections = Section::judged(registry).filter_map(|section| {
-        let begun = section.mandates().filter(|mandate| mandate.from < period.to);
-        let mandate = begun.max_by_key(|mandate| mandate.from)?;
-        Some((section.station(), section.key(), registry.rules.get(&mandate.rule)?))
+        let (station, key) = (section.station(), section.key());
+        let rule = rule_of(registry, station, &key.section, period.to)?;
+        Some(Judged { station, key, rule })
     });
     sections.collect()
 }
 
-/// By section.
-pub fn sections(registry: &Registry, period: &Period, counted: &Counted) -> Vec<SectionView> {
-    let view = |(station, key, rule): (&Station, SectionKey, &RuleProfile)| {
-        let days = DaysView::of(counted.get(&key).copied().unwrap_or_default());
+/// By section, those of `judged`.
+pub fn sections(judged: &[Judged<'_>], counted: &Counted) -> Vec<SectionView> {
+    let view = |Judged { station, key, rule }: &Judged<'_>| {
+        let days = DaysView::of(counted.get(key).copied().unwrap_or_default());
         SectionView {
-            station: key.station,
+            station: key.station.clone(),
             name: station.name.clone(),
             county: station.county.as_ref().map(ToString::to_string),
-            section: key.section,
+            section: key.section.clone(),
             rule: rule.id.to_string(),
             days,
             rate: rate(days.met, days.assessed),
@@ -146,14 +170,14 @@ pub fn sections(registry: &Registry, period: &Period, counted: &Counted) -> Vec<
             reaches_headline: reaches(days.met, days.assessed, rule.headline_rate),
         }
     };
-    judged(registry, period).into_iter().map(view).collect()
+    judged.iter().map(view).collect()
 }
 
 /// By county.
-pub fn counties(registry: &Registry, period: &Period, counted: &Counted) -> Vec<CountyView> {
+pub fn counties(registry: &Registry, judged: &[Judged<'_>], counted: &Counted) -> Vec<CountyView> {
     let mut counties: BTreeMap<Option<String>, (u32, u32, DaysView, Vec<Decimal>)> =
         BTreeMap::new();
-    for section in sections(registry, period, counted) {
+    for section in sections(judged, counted) {
         let (assessed, passing, days, shares) = counties.entry(section.county.clone()).or_default();
         *days = days.plus(section.days);
         if let Some(passes) = section.passes {
@@ -176,19 +200,6 @@ pub fn counties(registry: &Registry, period: &Period, counted: &Counted) -> Vec<
         }
     };
     counties.into_iter().map(view).collect()
-}
-
-/// Truncated to four decimals, so that it is never shown as more than it is.
-fn rate(part: u32, whole: u32) -> Option<Exact> {
-    let units = (u64::from(part) * 10_000).checked_div(u64::from(whole))?;
-    Some(Exact::new(Decimal { units: i64::try_from(units).ok()?, decimals: 4 }))
-}
-
-/// Whether a count is at least a share of another one, without a division.
-fn reaches(part: u32, whole: u32, share: Decimal) -> Option<bool> {
-    let scale = 10_i128.pow(u32::from(share.decimals));
-    let is_reached = i128::from(part) * scale >= i128::from(share.units) * i128::from(whole);
-    (whole > 0).then_some(is_reached)
 }
 
 #[cfg(test)]
@@ -230,8 +241,9 @@ mod tests {
         };
         let counted = counted.iter().map(|(station, counts)| (key(station), *counts)).collect();
         let period: Period = "2026-10".parse().unwrap();
+        let judged = judged(&registry, &period);
         let mut shown = String::new();
-        for row in sections(&registry, &period, &counted) {
+        for row in sections(&judged, &counted) {
             let rate = serde_json::to_string(&row.rate).unwrap();
             let words = format!("{:?} {:?}", row.passes, row.reaches_headline);
             shown = format!(
@@ -239,7 +251,7 @@ mod tests {
                 row.station, row.days.met, row.days.assessed
             );
         }
-        for row in counties(&registry, &period, &counted) {
+        for row in counties(&registry, &judged, &counted) {
             let rate = serde_json::to_string(&row.rate).unwrap();
             let county = row.county.unwrap_or_default();
             let (passing, assessed) = (row.passing, row.assessed);

@@ -238,15 +238,22 @@ fn sections(station: &Station, standings: &Standings, now: Timestamp) -> Vec<Sec
             state: stands.map(|stands| stands.state),
             since: stands.map(|stands| stands.since),
             released: stands.and_then(|stands| stands.released.clone()),
-            required: station.mandate_at(id, today).map(|mandate| RequiredView {
-                value: Exact::new(mandate.seasons.flow_on(today).decimal()),
-                document: mandate.document.clone(),
-            }),
+            required: RequiredView::of(station, id, now),
             today: stands.and_then(|stands| stands.today.clone()),
             outlets: station.outlets_at(id, today).map(OutletView::of).collect(),
         }
     };
     ids.into_iter().map(section).collect()
+}
+
+impl RequiredView {
+    /// What `section` owes on the day of `now`; `None` without a mandate in force.
+    pub fn of(station: &Station, section: &SectionId, now: Timestamp) -> Option<Self> {
+        let today = station.zone.date_of(now);
+        let mandate = station.mandate_at(section, today)?;
+        let value = Exact::new(mandate.seasons.flow_on(today).decimal());
+        Some(Self { value, document: mandate.document.clone() })
+    }
 }
 
 impl OutletView {

@@ -2,15 +2,22 @@
 //! computed.
 
 use model::{
-    ids::{SectionKey, StationId},
+    ids::{SectionId, SectionKey, StationId},
     quantity::Decimal,
+    rule::RuleProfile,
     time::Timestamp,
+    verdict::Verdict,
 };
 use serde::{Deserialize, Serialize};
 use store::VerdictRow;
 use utoipa::ToSchema;
 
-use crate::number::Exact;
+use super::compliance::DaysView;
+use crate::{
+    month::Month,
+    number::Exact,
+    tally::{assessed, outcome, rate, reaches},
+};
 
 /// What a period is, with the arithmetic that shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -45,29 +52,50 @@ pub struct VerdictView {
     /// What was missing while every outlet's value stood, m³.
     #[schema(value_type = Option<f64>)]
     pub deficit_m3: Option<Exact>,
-    /// The document that demands it.
+    /// The document that demands it; null of a month, in which several may.
     pub document: Option<String>,
-    /// The rule that judges.
+    /// The rule that judges; of a month the one by whose `pass_rate` its days are counted.
     pub rule: Option<String>,
-    /// What of the period is compared: `hourly_mean` and so on.
+    /// What of the period is compared: `hourly_mean` and so on; null of a month.
     pub statistic: Option<String>,
-    /// The share of the mandated flow that is enough.
+    /// The share of the mandated flow that is enough; null of a month.
     #[schema(value_type = Option<f64>)]
     pub factor: Option<Exact>,
     /// Of a day whose hours are judged: how many are what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<HoursView>,
-    /// 0 while the period is open; from 1 on, one more wherever the outcome changed.
+    /// Of a month: how many of its days are what, which is all that it is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<MonthDaysView>,
+    /// 0 while the period is open; from 1 on, one more wherever the outcome changed. A month is
+    /// counted from its days whenever it is asked for, and has no version but 0.
     pub version: u32,
     /// Whether the period is open, so that this is overwritten.
     pub provisional: bool,
-    /// Whether this version came after the close of its month.
+    /// Whether this version came after the close of its month; of a month, whether that of one of
+    /// its days did.
     pub late: bool,
-    /// When it was judged.
+    /// When it was judged; of a month, when the last of its days was.
     #[schema(value_type = String, format = DateTime)]
     pub judged_at: Timestamp,
-    /// The entry of the journal that names it; null while it is provisional.
+    /// The entry of the journal that names it; null while it is provisional, and of a month.
     pub entry: Option<i64>,
+}
+
+/// How many days of a month are what, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = VerdictDays)]
+pub struct MonthDaysView {
+    /// How many are what.
+    #[serde(flatten)]
+    pub counts: DaysView,
+    /// The share of the assessed days that were met, truncated; null where none was assessed.
+    #[schema(value_type = Option<f64>, example = 0.9655)]
+    pub rate: Option<Exact>,
+    /// Whether that is the rule's `pass_rate`, as compliance says it; null where none was assessed.
+    /// The verdict of the month is `met` or `short` only where that holds whatever the days were of
+    /// which too little is known.
+    pub passes: Option<bool>,
 }
 
 /// How many hours of a day are what.
@@ -91,7 +119,7 @@ pub struct VerdictsView {
     /// The station.
     #[schema(value_type = String, example = "BF-620721-04")]
     pub station: StationId,
-    /// `hour` or `day`.
+    /// `hour`, `day` or `month`.
     #[schema(value_type = String)]
     pub by: &'static str,
     /// The verdicts.
@@ -108,6 +136,13 @@ pub struct Unreadable {
     from: Timestamp,
     version: u32,
     problem: String,
+}
+
+impl Unreadable {
+    /// Of this row.
+    pub(crate) const fn of(row: &VerdictRow, problem: String) -> Self {
+        Self { from: row.span.from, version: row.version, problem }
+    }
 }
 
 #[derive(Deserialize)]
@@ -128,8 +163,7 @@ struct Judgement {
 impl VerdictView {
     /// A stored verdict of `section` as it is shown.
     pub fn of(section: &SectionKey, row: &VerdictRow) -> Result<Self, Unreadable> {
-        let unreadable =
-            |problem| Unreadable { from: row.span.from, version: row.version, problem };
+        let unreadable = |problem| Unreadable::of(row, problem);
         let read: Judgement =
             serde_json::from_slice(&row.bytes).map_err(|error| unreadable(error.to_string()))?;
         let exact = |text: &str| match text.parse::<Decimal>() {
@@ -153,12 +187,53 @@ impl VerdictView {
             rule: read.rule,
             statistic: read.statistic,
             hours: read.hours,
+            days: None,
             version: row.version,
             provisional: row.version == 0,
             late: row.is_late,
             judged_at: row.judged_at,
             entry: row.entry,
         })
+    }
+
+    /// A month of a section that is closed until then, by the rule that counts its days.
+    pub fn of_month(
+        section: &SectionId,
+        month: &Month,
+        rule: Option<&RuleProfile>,
+        closed_until: Timestamp,
+    ) -> Self {
+        let (days, sums) = (&month.days, &month.sums);
+        let outcome = rule.and_then(|rule| outcome(days, rule.pass_rate));
+        let exact = |number: Option<Decimal>| number.map(Exact::new);
+        let because = outcome.map_or("too_little_known", |(_, because)| because);
+        Self {
+            section: section.to_string(),
+            from: month.span.from,
+            to: month.span.to,
+            verdict: outcome.map(|(verdict, _)| Verdict::word(verdict).to_owned()),
+            because: because.to_owned(),
+            required: exact(sums.required()),
+            observed: exact(sums.observed()),
+            bound: sums.is_bound().then(|| "lower".to_owned()),
+            coverage: exact(sums.coverage()),
+            deficit_m3: exact(sums.deficit_m3()),
+            document: None,
+            rule: rule.map(|rule| rule.id.to_string()),
+            statistic: None,
+            factor: None,
+            hours: None,
+            days: Some(MonthDaysView {
+                counts: DaysView::of(*days),
+                rate: rate(days.met, assessed(days)),
+                passes: rule.and_then(|rule| reaches(days.met, assessed(days), rule.pass_rate)),
+            }),
+            version: 0,
+            provisional: month.is_open(closed_until),
+            late: month.is_late,
+            judged_at: month.judged_at,
+            entry: None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use store::{Admit, SamplesQuery, StoredSample};
+use store::{Admit, Cursor, SamplesQuery, SamplesWeight, StoredSample};
 
 use crate::making::{BEGIN, Points, all, at, batch, gauge, json, open, put_new, shown};
 
@@ -117,4 +117,37 @@ fn a_column_of_many_hours_is_read_from_any_moment() {
     };
     let page = store.samples().read_blocking(|reader| reader.samples(&query)).unwrap();
     assert_eq!(page.samples.iter().map(text).collect::<Vec<_>>(), shown(&[(36_360_000, 101)]));
+}
+
+#[test]
+fn a_listing_begins_at_a_position_and_what_it_costs_is_known_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let payloads: Vec<(Points, bool)> =
+        (0..5).map(|n| ((0..4).map(|ms| (4 * n + ms, ms)).collect(), false)).collect();
+    for (n, payload) in payloads.iter().enumerate() {
+        put_new(&store, admit(n, payload));
+    }
+    let weight = |from: i64, to: i64, limit: u64| {
+        let span = model::time::Span { from: at(from), to: at(to) };
+        let gauge = gauge("level");
+        store.samples().read_blocking(|reader| reader.weight(&gauge, span, limit)).unwrap()
+    };
+    assert_eq!(weight(0, 20, 100), SamplesWeight { spans: 5, points: 20 });
+    assert_eq!(weight(4, 12, 100), SamplesWeight { spans: 2, points: 8 });
+    assert_eq!(weight(0, 20, 3).spans, 3, "no more than is asked for is looked at");
+    let position = 3;
+    let mut cursor = Some(Cursor::as_of(position, at(2)));
+    let mut moments = Vec::new();
+    while cursor.is_some() {
+        let query =
+            SamplesQuery { gauge: gauge("level"), from: at(2), to: at(18), cursor, limit: 3 };
+        let page = store.samples().read_blocking(|reader| reader.samples(&query)).unwrap();
+        moments.extend(page.samples.iter().map(|stored| stored.sample.at.as_ms() - BEGIN));
+        if let Some(next) = page.next {
+            assert!(page.samples.iter().all(|stored| stored.sample.at < next.at()));
+        }
+        cursor = page.next;
+    }
+    assert_eq!(moments, (2..12).collect::<Vec<_>>(), "the fourth payload came later");
 }

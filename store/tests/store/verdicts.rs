@@ -171,6 +171,8 @@ fn what_is_withdrawn_stands_no_more_and_overlaps_nothing() {
         .read_blocking(|reader| reader.verdict_counts(&key(), Length::Day, all))
         .unwrap();
     assert_eq!((counts.met, counts.short, counts.open), (1, 1, 0), "what is withdrawn is no day");
+    let until = store.journal().read_blocking(|reader| reader.closed_until(&key())).unwrap();
+    assert_eq!(until, Some(at(60 * HOUR)));
     // and may stand again
     set(
         &store,

@@ -14,7 +14,7 @@ use tracing::error;
 use crate::{
     access::Caller,
     problem::Problem,
-    query::{self, QuarantineParameters},
+    query::quarantine::{QuarantineParameters, quarantine_id},
     shell::{
         answer::{Json, store_problem},
         nothing::Nothing,
@@ -62,7 +62,7 @@ pub(crate) async fn replay(
     Path(id): Path<String>,
     _nothing: Nothing,
 ) -> Result<Json<DecisionView>, Problem> {
-    let id = query::quarantine_id(&id)?;
+    let id = quarantine_id(&id)?;
     let Some(replay) = &parts.replay else {
         return Err(Problem::unavailable(
             "this server runs without ingest, which alone can judge; ask one whose [roles] ingest is true",
@@ -94,7 +94,7 @@ pub(crate) async fn discard(
     Path(id): Path<String>,
     _nothing: Nothing,
 ) -> Result<Json<DecisionView>, Problem> {
-    let id = query::quarantine_id(&id)?;
+    let id = quarantine_id(&id)?;
     let by = By { kind: ByKind::Token, name: caller.name };
     let (tell, told) = oneshot::channel();
     let at = parts.clock.now();

@@ -7,7 +7,7 @@ use model::ids::GaugeId;
 
 use crate::{
     problem::Problem,
-    query::SamplesParameters,
+    query::samples::SamplesParameters,
     shell::{
         answer::{Json, store_problem},
         parts::Parts,

@@ -3,19 +3,35 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
+use model::{
+    registry::Registry,
+    station::Station,
+    time::{Span, Timestamp},
+    verdict::Length,
+};
+use store::VerdictsQuery;
 
 use crate::{
+    month::{self, Month},
     problem::Problem,
-    query::{VerdictCursor, VerdictsParameters},
+    query::verdicts::{Asked, MonthsQuery, VerdictCursor, VerdictsParameters},
     shell::{
         answer::{Json, store_problem},
         calls::stations::unknown,
         parts::Parts,
     },
-    view::verdict::{VerdictView, VerdictsView},
+    tally,
+    view::verdict::{Unreadable, VerdictView, VerdictsView},
 };
 
-/// Hours or days of one section of a station, judged: of each period the newest version, or all.
+/// Months of a page, whatever is asked for: of each its days are read.
+const MONTHS: usize = 120;
+/// Rows of days that such a page reads: a day may have several, where rules change within it or
+/// periods were withdrawn, and no month has as many.
+const DAYS: usize = 40 * MONTHS;
+
+/// Hours, days or months of one section of a station: of each period the newest version, or all.
+/// Hours and days are judged; months are counted from the days that begin in them.
 #[utoipa::path(
     get,
     path = "/api/v1/stations/{id}/verdicts",
@@ -37,10 +53,17 @@ pub(crate) async fn list(
 ) -> Result<Json<VerdictsView>, Problem> {
     let registry = parts.registry();
     let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
-    let query = parameters.of(station)?;
+    match parameters.of(station)? {
+        Asked::Stored(query) => stored(&parts, query).await,
+        Asked::Months(query) => months(&parts, &registry, station, query).await,
+    }
+    .map(Json)
+}
+
+async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Problem> {
     let (limit, section, by) = (query.limit, query.section.clone(), query.by);
     // One more shows whether there is another page.
-    let asked = store::VerdictsQuery { limit: limit.saturating_add(1), ..query };
+    let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
     let rows = parts.journal.read(move |reader| reader.verdicts(&asked)).await;
     let rows = rows.map_err(|failure| store_problem(&failure))?;
     let has_more = rows.len() > limit;
@@ -50,9 +73,50 @@ pub(crate) async fn list(
         .filter(|_| has_more)
         .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
     let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
-    let verdicts = verdicts.collect::<Result<_, _>>().map_err(|failure| {
-        tracing::warn!(error = %failure, "cannot read a verdict");
-        Problem::of_status(500, "a stored verdict cannot be read; run baseflow verify")
-    })?;
-    Ok(Json(VerdictsView { station: station.id.clone(), by: by.word(), verdicts, next }))
+    let verdicts = verdicts.collect::<Result<_, _>>().map_err(|failure| unreadable(&failure))?;
+    Ok(VerdictsView { station: section.station, by: by.word(), verdicts, next })
+}
+
+async fn months(
+    parts: &Parts,
+    registry: &Registry,
+    station: &Station,
+    MonthsQuery { section, span, limit }: MonthsQuery,
+) -> Result<VerdictsView, Problem> {
+    let Span { from, to } = month::days_of(span, &station.zone);
+    let query = VerdictsQuery {
+        section: section.clone(),
+        by: Length::Day,
+        span: Span { from, to },
+        all_versions: false,
+        after: None,
+        limit: DAYS,
+    };
+    let read = parts.journal.read(move |reader| {
+        let closed = reader.closed_until(&query.section)?.unwrap_or(Timestamp::MIN);
+        Ok((reader.verdicts(&query)?, closed))
+    });
+    let (rows, closed) = read.await.map_err(|failure| store_problem(&failure))?;
+    let months = month::months(&rows, &station.zone).map_err(|failure| unreadable(&failure))?;
+    // where the rows come to their bound, there may be more of the last month
+    let is_full = rows.len() == DAYS;
+    let whole = months.len().saturating_sub(usize::from(is_full));
+    let shown = months.get(..limit.min(MONTHS).min(whole)).unwrap_or_default();
+    let before_last =
+        || rows.last().map(|row| month::month_of(row.span.from, &station.zone).from.plus_ms(-1));
+    let last = shown.last().map(|month| month.span.from).or_else(before_last);
+    let next = last.filter(|_| is_full || months.len() > shown.len());
+    let next = next.map(|from| VerdictCursor { from, version: 0 }.to_string());
+    let view = |month: &Month| {
+        let end = station.zone.date_of(month.span.to);
+        let rule = tally::rule_of(registry, station, &section.section, end);
+        VerdictView::of_month(&section.section, month, rule, closed)
+    };
+    let verdicts = shown.iter().map(view).collect();
+    Ok(VerdictsView { station: section.station.clone(), by: "month", verdicts, next })
+}
+
+fn unreadable(failure: &Unreadable) -> Problem {
+    tracing::warn!(error = %failure, "cannot read a verdict");
+    Problem::of_status(500, "a stored verdict cannot be read; run baseflow verify")
 }

@@ -22,7 +22,7 @@ use crate::{
 const ALLOWED: [&str; 8] = [
     // Every condition that is watched, which the registry bounds, once at a start.
     "SCAN condition",
-    // What is open, once at a start.
+    // What is open, once at a start; of alarms also while somebody looks at the pages.
     "SCAN alarm USING INDEX alarm_open",
     "SCAN escalation USING INDEX escalation_open",
     "SCAN escalation USING COVERING INDEX escalation_open",
@@ -84,6 +84,8 @@ fn questions(connection: Connection) -> Connection {
                 assert_eq!(reader.alarms(&query)?.alarms.len(), 1);
             }
         }
+        let open = reader.open_alarms(9)?;
+        assert_eq!((open.newest.len(), open.counts.len()), (1, 1));
         for alarm in [None, Some(AlarmId(1))] {
             let query = NotificationsQuery { alarm, before: None, limit: 9 };
             assert_eq!(reader.notifications(&query)?.notifications.len(), 1);

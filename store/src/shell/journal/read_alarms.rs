@@ -15,7 +15,8 @@ use super::{
 use crate::{
     alarms::{
         AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow,
-        LinkRow, NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery, digest,
+        LinkRow, NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery,
+        OpenAlarms, digest,
     },
     shell::{error::StoreError, samples::first_row},
 };
@@ -90,6 +91,22 @@ impl JournalReader {
         let mut alarms = rows(&self.connection, ("list alarms", &sql), parameters, alarm_facts)?;
         let next = cut(&mut alarms, query.limit, |facts| facts.number);
         Ok(AlarmPage { alarms, next })
+    }
+
+    /// Alarms that are not over.
+    pub fn open_alarms(&self, limit: usize) -> Result<OpenAlarms, StoreError> {
+        let sql = format!(
+            "SELECT {ALARM} FROM alarm INDEXED BY alarm_open WHERE state <> 'normal'
+             ORDER BY number DESC LIMIT ?1"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let newest = rows(&self.connection, ("list alarms", &sql), [limit], alarm_facts)?;
+        let sql = "SELECT state, count(*) FROM alarm INDEXED BY alarm_open
+            WHERE state <> 'normal' GROUP BY state";
+        let counts = rows(&self.connection, ("count alarms", sql), [], |row| {
+            Ok((word(row, 0, AlarmState::WORDS)?, row.get(1)?))
+        })?;
+        Ok(OpenAlarms { newest, counts })
     }
 
     /// A page of messages, the newest first.

@@ -7,8 +7,11 @@ use model::{
     time::{Span, Timestamp},
 };
 
-use super::SamplesReader;
+use rusqlite::params;
+
+use super::{SamplesReader, first_row};
 use crate::{
+    facts::SamplesWeight,
     page::{Cursor, SamplesQuery},
     shell::error::StoreError,
 };
@@ -40,7 +43,7 @@ impl SamplesReader {
         span: Span,
         position: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        self.all_samples(gauge, span, Some(Cursor { feed: position, at: span.from }), None)
+        self.all_samples(gauge, span, Some(Cursor::as_of(position, span.from)), None)
     }
 
     /// Those of them that this row brought: in its span others may stand, that had come before.
@@ -50,8 +53,34 @@ impl SamplesReader {
         span: Span,
         position: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        let cursor = Cursor { feed: position, at: span.from };
+        let cursor = Cursor::as_of(position, span.from);
         self.all_samples(gauge, span, Some(cursor), Some(position))
+    }
+
+    /// What reading the samples of a gauge within `span` costs, at most `limit` spans of it.
+    pub fn weight(
+        &self,
+        gauge: &GaugeId,
+        span: Span,
+        limit: u64,
+    ) -> Result<SamplesWeight, StoreError> {
+        let sql = "SELECT count(*), coalesce(sum(points), 0) FROM (SELECT s.points FROM span s
+              WHERE s.gauge = (SELECT g.id FROM gauge g JOIN station t ON t.id = g.station
+                WHERE t.name = ?1 AND g.name = ?2)
+              AND s.from_ms BETWEEN ?3 AND ?4 LIMIT ?5)";
+        // a span reaches over an hour at most, which is little beside what is asked for
+        let (station, name) = (gauge.station.as_str(), gauge.name.as_str());
+        let (from, to) = (span.from.as_ms(), span.to.as_ms().saturating_sub(1));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let weight =
+            first_row(&self.connection, sql, params![station, name, from, to, limit], |row| {
+                Ok(SamplesWeight {
+                    spans: row.get::<_, i64>(0)?.unsigned_abs(),
+                    points: row.get::<_, i64>(1)?.unsigned_abs(),
+                })
+            });
+        let weight = weight.map_err(StoreError::sql("weigh samples"))?;
+        Ok(weight.unwrap_or_default())
     }
 
     fn all_samples(

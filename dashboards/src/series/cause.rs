@@ -1,0 +1,123 @@
+//! Why nothing stands for a time: what the store knows of it.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use model::{
+    batch::GapReason,
+    release::hold_ms,
+    sample::Sample,
+    time::{Span, Timestamp},
+};
+
+/// Why nothing stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Samples came, and are not good: the word of the last one.
+    Defect(Cow<'static, str>),
+    /// The agent says that its readings are lost.
+    Lost(GapReason),
+    /// The agent has readings that have not come yet.
+    Queued,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Cause {
+    /// Its word, and the reason where there is one to name.
+    pub fn words(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        match self {
+            Self::Defect(word) => ("defect", Some(word.clone())),
+            Self::Lost(reason) => ("lost", Some(Cow::Borrowed(reason.word()))),
+            Self::Queued => ("queued", None),
+            Self::Unknown => ("unknown", None),
+        }
+    }
+}
+
+/// A sample that is not good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    at_ms: i64,
+    word: Cow<'static, str>,
+}
+
+impl Defect {
+    /// What a sample says of itself, or the server of it.
+    pub fn of(sample: &Sample) -> Self {
+        let (quality, reason) = sample.quality_words();
+        Self { at_ms: sample.at.as_ms(), word: reason.unwrap_or(Cow::Borrowed(quality)) }
+    }
+}
+
+/// Everything that is known of why something may be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Causes {
+    /// How long a sample that is not good tells of: as long as a good one would stand.
+    hold_ms: i64,
+    /// In ascending moments.
+    defects: VecDeque<Defect>,
+    lost: Vec<(Span, GapReason)>,
+    queued_from: Timestamp,
+}
+
+impl Causes {
+    /// Of sources of which the slowest has a sample this often, with what agents say is lost, and
+    /// from where on readings may be on their way: the beginning of time where nobody knows.
+    pub fn new(interval_ms: i64, lost: Vec<(Span, GapReason)>, queued_from: Timestamp) -> Self {
+        let is_known = queued_from > Timestamp::MIN;
+        let queued_from = if is_known { queued_from } else { Timestamp::MAX };
+        Self { hold_ms: hold_ms(interval_ms), defects: VecDeque::new(), lost, queued_from }
+    }
+
+    /// One more sample that is not good; those of one source come in order.
+    pub(super) fn note(&mut self, defect: Defect) {
+        let place = self
+            .defects
+            .partition_point(|known| (known.at_ms, &known.word) <= (defect.at_ms, &defect.word));
+        self.defects.insert(place, defect);
+    }
+
+    /// Drops what tells nothing of `until` and later.
+    pub(super) fn forget(&mut self, until: Timestamp) {
+        let until = until.as_ms();
+        // the last one before may tell of what follows
+        while self.defects.get(1).is_some_and(|next| next.at_ms <= until) {
+            self.defects.pop_front();
+        }
+    }
+
+    /// Why nothing stands, from a moment to another one, stretch by stretch.
+    pub(super) fn of(&self, from_ms: i64, to_ms: i64) -> Vec<(i64, i64, Cause)> {
+        let first =
+            self.defects.partition_point(|defect| defect.at_ms <= from_ms).saturating_sub(1);
+        let defects = self.defects.iter().skip(first).take_while(|defect| defect.at_ms < to_ms);
+        let mut edges = vec![from_ms, to_ms, self.queued_from.as_ms()];
+        edges.extend(defects.flat_map(|defect| [defect.at_ms, defect.at_ms + self.hold_ms]));
+        edges.extend(self.lost.iter().flat_map(|(span, _)| [span.from.as_ms(), span.to.as_ms()]));
+        edges.retain(|edge| (from_ms..=to_ms).contains(edge));
+        edges.sort_unstable();
+        edges.dedup();
+        let mut stretches: Vec<(i64, i64, Cause)> = Vec::new();
+        for (from, to) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
+            let cause = self.at(from);
+            match stretches.last_mut().filter(|(_, _, known)| *known == cause) {
+                Some((_, end, _)) => *end = to,
+                None => stretches.push((from, to, cause)),
+            }
+        }
+        stretches
+    }
+
+    fn at(&self, at_ms: i64) -> Cause {
+        let place = self.defects.partition_point(|defect| defect.at_ms <= at_ms);
+        let last = place.checked_sub(1).and_then(|last| self.defects.get(last));
+        if let Some(last) = last.filter(|last| at_ms - last.at_ms < self.hold_ms) {
+            return Cause::Defect(last.word.clone());
+        }
+        let holds = |span: &Span| (span.from.as_ms()..span.to.as_ms()).contains(&at_ms);
+        if let Some((_, reason)) = self.lost.iter().find(|(span, _)| holds(span)) {
+            return Cause::Lost(*reason);
+        }
+        if at_ms >= self.queued_from.as_ms() { Cause::Queued } else { Cause::Unknown }
+    }
+}

@@ -1,0 +1,160 @@
+//! `GET /live`.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream::unfold;
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    live::{event::Kind, viewer::Viewer},
+    problem::Problem,
+    query::live::LiveParameters,
+    shell::{limits::Unending, live::Picture, metrics::LiveMetrics, parts::Parts},
+    view::live::LiveEventView,
+};
+
+/// Where it stands.
+pub(crate) const PATH: &str = "/api/v1/live";
+/// A stream ends after so long, and a browser comes back by itself: so a token that was revoked is
+/// asked for again, and no connection is for ever.
+const LIFE: Duration = Duration::from_mins(4);
+/// Streams that began together do not all end together.
+const SPREAD: u64 = 32;
+/// How long a browser waits before it comes back, ms.
+const RETRY: &str = "retry: 1000\n";
+
+/// What happens, as it happens: a `snapshot` of all that is, then a `delta` four times a second at
+/// most, and a `beat` every three seconds. Each event has an id; whoever comes back with the last
+/// one is told what it missed, or gets a new snapshot. A stream ends by itself within five minutes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/live",
+    operation_id = "watch_live",
+    tag = "live",
+    params(
+        LiveParameters,
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was taken."),
+    ),
+    responses(
+        (status = 200, description = "Events without an end.", body = LiveEventView, content_type = "text/event-stream"),
+        (status = 503, description = "As many look as may, or the store cannot be read."),
+    ),
+)]
+pub(crate) async fn watch(
+    State(parts): State<Arc<Parts>>,
+    Query(parameters): Query<LiveParameters>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let stations = parameters.checked(&parts.registry())?;
+    let Some(place) = parts.picture.place() else {
+        parts.metrics.live.refused.inc();
+        return Err(Problem::unavailable("as many look live as may; try again later"));
+    };
+    if !parts.picture.fresh().await {
+        return Err(Problem::unavailable(
+            "the store cannot be read at the moment; try again later",
+        ));
+    }
+    // what is no text is no id of ours
+    let last_event = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
+    let told = parts.picture.told();
+    let viewer = Viewer::new(stations, last_event, &parts.picture.live());
+    let stream = Stream::new(&parts, viewer, told, place);
+    let events = unfold(stream, |mut stream| async move {
+        let piece = stream.next().await?;
+        Some((Ok::<_, Infallible>(piece), stream))
+    });
+    let mut response = Body::from_stream(events).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    // a proxy that gathers answers before it passes them on would tell nothing live
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response.extensions_mut().insert(Unending);
+    Ok(response)
+}
+
+/// What one viewer is sent, piece by piece, as fast as it takes them.
+struct Stream {
+    picture: Picture,
+    viewer: Viewer,
+    told: watch::Receiver<()>,
+    /// Of an event that is being sent.
+    pieces: VecDeque<Bytes>,
+    ends_at: Instant,
+    stop: CancellationToken,
+    metrics: LiveMetrics,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Stream {
+    fn new(
+        parts: &Parts,
+        viewer: Viewer,
+        told: watch::Receiver<()>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        static STREAMS: AtomicU64 = AtomicU64::new(0);
+        let number = STREAMS.fetch_add(1, Ordering::Relaxed);
+        let metrics = parts.metrics.live.clone();
+        metrics.viewers.inc();
+        Self {
+            picture: parts.picture.clone(),
+            viewer,
+            told,
+            pieces: VecDeque::from([Bytes::from_static(RETRY.as_bytes())]),
+            ends_at: Instant::now() + LIFE + Duration::from_secs(number % SPREAD),
+            stop: parts.stage.stopping(),
+            metrics,
+            _place: place,
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                return Some(piece);
+            }
+            // before it is looked whether there is something, so that nothing is overlooked
+            self.told.mark_unchanged();
+            let event = self.viewer.next(&mut self.picture.live());
+            if let Some(event) = event {
+                if let Kind::Snapshot(why) = event.kind {
+                    self.metrics.note_snapshot(why);
+                }
+                self.pieces.extend(event.pieces);
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                () = sleep_until(self.ends_at) => return None,
+                told = self.told.changed() => told.ok()?,
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.metrics.viewers.dec();
+    }
+}

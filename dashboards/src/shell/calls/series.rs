@@ -1,0 +1,246 @@
+//! `GET /stations/{id}/series`.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | series at work | 2 | more wait, within their seconds |
+//! | stored columns that are looked for in one | 1,000,000 | 400 |
+//! | samples in them | 20,000,000 | 400 |
+//! | samples of one source in memory | 32,768 | they are made into buckets, and forgotten |
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use model::{
+    batch::GapReason,
+    ids::{GaugeId, SectionKey},
+    registry::Registry,
+    sample::Sample,
+    section::Section,
+    station::{Station, StationStatus},
+    time::{Span, Timestamp},
+};
+use store::{Cursor, GapRow, Page, SamplesQuery, SamplesReader, StoreError, StoredSample};
+use tokio::sync::Semaphore;
+
+use crate::{
+    problem::{Fault, Problem},
+    query::series::{RELEASED, SeriesParameters, What},
+    series::{
+        Series, Source, Subject,
+        cause::Causes,
+        demand::{Demanded, demands},
+        grid::Grid,
+    },
+    shell::{
+        answer::{Json, store_problem},
+        calls::stations::unknown,
+        parts::Parts,
+    },
+    view::series::{Head, SeriesView},
+};
+
+/// Where it stands.
+pub(crate) const PATH: &str = "/api/v1/stations/{id}/series";
+/// Series that are made at the same time: each keeps a reader of the store busy.
+static PLACES: Semaphore = Semaphore::const_new(2);
+/// Samples of a source that are read together.
+const PAGE: usize = 32_768;
+const MAX_SPANS: u64 = 1_000_000;
+const MAX_POINTS: u64 = 20_000_000;
+/// Decimals of a flow in m³/s, as what is released is counted.
+const FLOW_DECIMALS: u8 = 6;
+
+/// What stood over time, for a chart: buckets of a fixed step, what is missing and why, and of
+/// `released` what is mandated and where it was not reached.
+#[utoipa::path(
+    get,
+    path = "/api/v1/stations/{id}/series",
+    operation_id = "get_series",
+    tag = "samples",
+    params(
+        ("id" = String, Path, description = "The station's id.", example = "BF-620721-04"),
+        SeriesParameters,
+    ),
+    responses(
+        (status = 200, description = "The series.", body = SeriesView),
+        (status = 404, description = "The registry has no such station."),
+    ),
+)]
+pub(crate) async fn one(
+    State(parts): State<Arc<Parts>>,
+    Path(id): Path<String>,
+    Query(parameters): Query<SeriesParameters>,
+) -> Result<Json<SeriesView>, Problem> {
+    let registry = parts.registry();
+    let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
+    let now = parts.clock.now();
+    let query = parameters.of(station, now)?;
+    let grid = Grid::of(query.span, query.points, &station.zone, now);
+    let drawing = match query.what {
+        What::Gauge(name) => {
+            Drawing::of_gauge(station, &GaugeId { station: station.id.clone(), name })?
+        }
+        What::Released(section) => {
+            let key = SectionKey { station: station.id.clone(), section };
+            Drawing::of_section(&registry, station, &key, grid.span())?
+        }
+    };
+    // never closed, so a series always comes to its place
+    let _place = PLACES.acquire().await.ok();
+    let known = known(&parts, station, &drawing, grid.span()).await?;
+    let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);
+    let causes = Causes::new(interval_ms, known.lost, known.queued_from);
+    let subject = match drawing.head.section {
+        None => Subject::Gauge,
+        Some(_) => Subject::Released(drawing.demands.clone()),
+    };
+    let mut series = Series::new(subject, drawing.sources.clone(), causes, grid);
+    fill(&parts, &drawing, &mut series, known.position).await?;
+    Ok(Json(SeriesView::of(drawing.head, &drawing.demands, &series.finish())))
+}
+
+/// What is to be drawn, and of which gauges.
+struct Drawing {
+    head: Head,
+    gauges: Vec<GaugeId>,
+    sources: Vec<Source>,
+    demands: Vec<Demanded>,
+}
+
+impl Drawing {
+    fn of_gauge(station: &Station, id: &GaugeId) -> Result<Self, Problem> {
+        let gauge = station.gauges.get(&id.name).ok_or_else(Problem::internal)?;
+        let in_force = Span { from: Timestamp::MIN, to: Timestamp::MAX };
+        let head = Head {
+            station: station.id.clone(),
+            gauge: id.name.to_string(),
+            section: None,
+            unit: gauge.unit.name(),
+            decimals: gauge.decimals,
+            stored: gauge.resolution.decimals,
+        };
+        let sources = vec![Source { interval_ms: gauge.interval_ms, in_force }];
+        Ok(Self { head, gauges: vec![id.clone()], sources, demands: Vec::new() })
+    }
+
+    fn of_section(
+        registry: &Registry,
+        station: &Station,
+        key: &SectionKey,
+        span: Span,
+    ) -> Result<Self, Problem> {
+        let section = Section::of(registry, key).ok_or_else(|| {
+            let problem = match station.status {
+                StationStatus::Exited => "the station is out of service; ask for one of its gauges",
+                StationStatus::Retained | StationStatus::Rectifying => {
+                    "what a formula makes of gauges is not derived yet; ask for one of the gauges"
+                }
+            };
+            refused("gauge", problem.to_owned())
+        })?;
+        let of_source = |source: &model::section::Source<'_>| GaugeId {
+            station: station.id.clone(),
+            name: source.gauge.clone(),
+        };
+        let sources = section.sources();
+        let gauges: Vec<GaugeId> = sources.iter().map(of_source).collect();
+        let decimals = sources.iter().filter_map(|source| station.gauges.get(source.gauge));
+        let head = Head {
+            station: station.id.clone(),
+            gauge: RELEASED.to_owned(),
+            section: Some(key.section.clone()),
+            unit: "m3/s",
+            decimals: decimals.map(|gauge| gauge.decimals).max().unwrap_or(3),
+            stored: FLOW_DECIMALS,
+        };
+        let sources = sources
+            .iter()
+            .map(|source| Source { interval_ms: source.interval_ms, in_force: source.in_force });
+        let sources = sources.collect();
+        Ok(Self { head, gauges, sources, demands: demands(&section, span) })
+    }
+
+    /// A sample in the resolution of the series. A flow is stored in ml/s whatever its unit; of
+    /// another gauge the decimals only grow.
+    fn sample(&self, stored: &StoredSample) -> Sample {
+        if self.head.section.is_some() {
+            return stored.sample;
+        }
+        let value = stored.decimal().and_then(|value| value.rescaled(self.head.stored));
+        Sample { value, ..stored.sample }
+    }
+}
+
+/// What is known beside the samples.
+struct Known {
+    position: i64,
+    lost: Vec<(Span, GapReason)>,
+    queued_from: Timestamp,
+}
+
+async fn known(
+    parts: &Parts,
+    station: &Station,
+    drawing: &Drawing,
+    span: Span,
+) -> Result<Known, Problem> {
+    let (gauges, agent, id) = (drawing.gauges.clone(), station.agent.clone(), station.id.clone());
+    let read = parts.samples.read(move |reader| {
+        let (mut spans, mut points) = (0_u64, 0_u64);
+        for gauge in &gauges {
+            let weight = reader.weight(gauge, span, MAX_SPANS + 1)?;
+            spans = spans.saturating_add(weight.spans);
+            points = points.saturating_add(weight.points);
+        }
+        let is_of_these = |row: &GapRow| row.gap.gauges.iter().any(|gauge| gauges.contains(gauge));
+        let lost = reader.gaps(&id, span)?.into_iter().filter(is_of_these).map(|row| {
+            let [from, to] = [row.gap.from_ms, row.gap.to_ms].map(Timestamp::clamped);
+            (Span { from, to }, row.gap.reason)
+        });
+        let lost = lost.collect();
+        let queued_from = match &agent {
+            Some(agent) => reader.queued_from(agent)?,
+            None => Timestamp::MAX,
+        };
+        let position = reader.feed_head()?;
+        Ok((spans, points, Known { position, lost, queued_from }))
+    });
+    let (spans, points, known) = read.await.map_err(|failure| store_problem(&failure))?;
+    if spans > MAX_SPANS || points > MAX_POINTS {
+        let much = "there are more samples in this time than a series is made of at once";
+        return Err(refused("from", format!("{much}; ask for less time")));
+    }
+    Ok(known)
+}
+
+/// Reads page by page, each in a snapshot of its own, as the store was at `position`.
+async fn fill(
+    parts: &Parts,
+    drawing: &Drawing,
+    series: &mut Series,
+    position: i64,
+) -> Result<(), Problem> {
+    let mut cursors: Vec<Option<Cursor>> = vec![None; drawing.gauges.len()];
+    while let Some(number) = series.wants() {
+        let gauge = drawing.gauges.get(number).cloned();
+        let (Some(gauge), Some(span)) = (gauge, series.needed(number)) else { break };
+        let known = cursors.get(number).copied().flatten();
+        let cursor = known.unwrap_or_else(|| Cursor::as_of(position, span.from));
+        let Span { from, to } = span;
+        let query = SamplesQuery { gauge, from, to, cursor: Some(cursor), limit: PAGE };
+        let read =
+            move |reader: &SamplesReader| -> Result<Page, StoreError> { reader.samples(&query) };
+        let page = parts.samples.read(read).await.map_err(|failure| store_problem(&failure))?;
+        let samples: Vec<Sample> =
+            page.samples.iter().map(|stored| drawing.sample(stored)).collect();
+        series.take(number, &samples, page.next.map_or(span.to, |next| next.at()));
+        if let Some(cursor) = cursors.get_mut(number) {
+            *cursor = page.next;
+        }
+    }
+    Ok(())
+}
+
+fn refused(key: &str, problem: String) -> Problem {
+    Problem::bad_parameters(vec![Fault { key: key.to_owned(), problem }])
+}
