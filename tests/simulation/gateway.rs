@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use edge_agent::{
-    batcher::{self, Batcher},
+    batcher::{self, Batcher, Draft},
     cycle::{Cycle, Reading, Source},
     ledger::{BatchKey, Range},
     uplink::{Effect, Event, Uplink},
@@ -24,13 +24,13 @@ use crate::river::Chance;
 
 const MINUTE_MS: i64 = 60_000;
 const EPOCH: Epoch = Epoch(1);
-/// How long readings are gathered.
-const AGE_MS: i64 = 15 * MINUTE_MS;
+/// What a batch says in plain words: of each good reading its outlet, its moment in seconds, ml/s.
+pub(crate) type Said = Vec<(String, i64, i64)>;
 
 /// What reaches the server.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
-    Batch(Vec<u8>),
+    Batch(Vec<u8>, Said),
     Status(Vec<u8>),
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Gateway {
     batcher: Batcher,
     uplink: Uplink,
     /// What the disk has: what no notice has named, with the moment of its first reading.
-    spool: BTreeMap<BatchKey, (i64, Vec<u8>)>,
+    spool: BTreeMap<BatchKey, (i64, Message)>,
     next: u64,
     is_connected: bool,
     store_id: StoreId,
@@ -63,11 +63,13 @@ impl Gateway {
         agent: &AgentId,
         sources: Vec<Source>,
         store_id: StoreId,
-        chance: Chance,
+        mut chance: Chance,
     ) -> Self {
+        // how long readings are gathered: with the longest, some of a batch come late, always
+        let age_ms = *chance.of(&[5, 10, 10, 15]) * MINUTE_MS;
         Self {
             agent: agent.clone(),
-            batcher: Batcher::new(Arc::from(sources), BootId(1), AGE_MS),
+            batcher: Batcher::new(Arc::from(sources), BootId(1), age_ms),
             uplink: Uplink::new(None, 1),
             spool: BTreeMap::new(),
             next: 1,
@@ -152,7 +154,9 @@ impl Gateway {
         let key = BatchKey { epoch: EPOCH, sequence: self.next };
         self.next += 1;
         let (from_ms, _) = draft.span_ms();
-        self.spool.insert(key, (from_ms, batch_v1::encode(&draft.batch(id))));
+        let readings = said(&draft);
+        let message = Message::Batch(batch_v1::encode(&draft.batch(id)), readings);
+        self.spool.insert(key, (from_ms, message));
         self.hear(Event::Closed(key), minute);
     }
 
@@ -181,7 +185,7 @@ impl Gateway {
 
     /// The broker takes it; it may forget it, give it out twice, or late.
     fn send(&mut self, key: BatchKey, minute: i64) {
-        let Some((_, payload)) = self.spool.get(&key).cloned() else { return };
+        let Some((_, message)) = self.spool.get(&key).cloned() else { return };
         self.way(minute + 1, Way::Acknowledged(key));
         let times = match self.chance.between(0, 20) {
             0 => 0,
@@ -190,7 +194,7 @@ impl Gateway {
         };
         for _ in 0..times {
             let late = if self.chance.percent(10) { self.chance.between(1, 30) } else { 0 };
-            self.way(minute + late, Way::Up(Message::Batch(payload.clone())));
+            self.way(minute + late, Way::Up(message.clone()));
         }
     }
 
@@ -229,4 +233,17 @@ impl Gateway {
         }
         messages
     }
+}
+
+fn said(draft: &Draft) -> Said {
+    let mut readings = Vec::new();
+    for column in &draft.columns {
+        for point in &column.points {
+            if point.quality == Quality::GOOD {
+                let gauge = column.gauge.name.as_str().to_owned();
+                readings.push((gauge, point.at_ms / 1_000, point.value));
+            }
+        }
+    }
+    readings
 }

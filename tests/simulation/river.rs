@@ -1,4 +1,4 @@
-//! What happens to a river and to the link of its gateway in a month, out of a seed.
+//! What happens to a river, to the link of its gateway and to the server in a month, out of a seed.
 
 /// Minutes in a day.
 pub(crate) const DAY: i64 = 1_440;
@@ -112,5 +112,37 @@ pub(crate) fn link(chance: &mut Chance, end: i64, longest: i64) -> Spells<bool> 
             (false, _) => chance.between(90, longest),
         };
         (length, is_up)
+    })
+}
+
+/// What the server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Serving {
+    /// It looks when something comes, and every ten minutes: too seldom to hear a silence.
+    Dozes,
+    /// It looks twice a minute.
+    Watches,
+    /// It looks, and is cut off from its broker.
+    Deaf,
+    /// It is killed, and starts again at the end.
+    Down,
+}
+
+/// The server's month.
+pub(crate) fn serving(chance: &mut Chance, end: i64) -> Spells<Serving> {
+    Spells::new(end, Serving::Dozes, || match chance.between(0, 20) {
+        0..9 => (chance.between(60, 2 * DAY), Serving::Dozes),
+        9..15 => (chance.between(60, 180), Serving::Watches),
+        15..17 => (chance.between(1, 60), Serving::Deaf),
+        _ => (chance.between(1, 60), Serving::Down),
+    })
+}
+
+/// By how many seconds the server's clock is wrong.
+pub(crate) fn offset(chance: &mut Chance, end: i64) -> Spells<i64> {
+    let is_steady = chance.percent(60);
+    Spells::new(end, 0, || {
+        let offset = *chance.of(&[0, 0, 0, -90, 60, 600, 1_200, 7_200]);
+        (chance.between(60, 3 * DAY), if is_steady { 0 } else { offset })
     })
 }
