@@ -129,7 +129,13 @@ impl Broker {
 
     /// A client of one of the accounts.
     pub fn client(&self, account: &str) -> Mqtt {
-        Mqtt::connect(self.port, account, &password(account))
+        Mqtt::connect(self.port, account, (account, &password(account)))
+    }
+
+    /// A client that hears what an account is told, beside whoever speaks under it.
+    pub fn beside(&self, account: &str) -> Mqtt {
+        let id = format!("{account}-beside");
+        Mqtt::connect(self.port, &id, (account, &password(account)))
     }
 
     /// `mosquitto_pub` as an account, ready for topic and message.

@@ -35,8 +35,8 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    pub(crate) fn connect(port: u16, account: &str, password: &str) -> Self {
-        let mut options = MqttOptions::new(account, "127.0.0.1", port);
+    pub(crate) fn connect(port: u16, id: &str, (account, password): (&str, &str)) -> Self {
+        let mut options = MqttOptions::new(id, "127.0.0.1", port);
         options.set_credentials(account, password);
         options.set_clean_start(true);
         options.set_max_packet_size(Some(4 << 20));
@@ -88,6 +88,12 @@ impl Mqtt {
     /// What came on the account's topics `commit` and `refused` until now.
     pub fn inbox(&self) -> Vec<Message> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many messages have come, for another thread to ask.
+    pub fn counter(&self) -> impl Fn() -> usize + Send + 'static {
+        let inbox = Arc::clone(&self.inbox);
+        move || inbox.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Every (epoch, sequence) that commit notices have named until now, and how often.
