@@ -112,6 +112,7 @@ fn falls_by(report: &mut Report, falls: usize, is_gateway: bool) -> Option<Vec<F
         None
     };
     world.server.judge();
+    world.broker.let_in_an_observer();
     let mut meter = world.meter("one");
     let registers = rivers(&mut meter, falls);
     let bus = Bus::new(&meter, PERIOD, registers.clone());

@@ -35,8 +35,9 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    pub(crate) fn connect(port: u16, id: &str, (account, password): (&str, &str)) -> Self {
-        let mut options = MqttOptions::new(id, "127.0.0.1", port);
+    /// As an account, which hears what an agent is told.
+    pub(crate) fn connect(port: u16, (account, password): (&str, &str), agent: &str) -> Self {
+        let mut options = MqttOptions::new(account, "127.0.0.1", port);
         options.set_credentials(account, password);
         options.set_clean_start(true);
         options.set_max_packet_size(Some(4 << 20));
@@ -71,7 +72,7 @@ impl Mqtt {
         connected.unwrap_or_else(|_| panic!("the broker does not let {account} in"));
         let mqtt = Self { client, answers, inbox };
         for topic in ["commit", "refused"] {
-            let topic = format!("baseflow/v1/{account}/{topic}");
+            let topic = format!("baseflow/v1/{agent}/{topic}");
             mqtt.client.subscribe(topic, QoS::AtLeastOnce).expect("a running client");
             is_ready.recv_timeout(PATIENCE).expect("the broker answers a subscription");
         }

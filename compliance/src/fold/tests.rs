@@ -210,6 +210,40 @@ fn what_comes_in_order_is_never_judged_anew() {
     }
 }
 
+/// What a fold takes, bytes.
+fn bytes(fold: &Fold) -> usize {
+    let sample = size_of::<(Timestamp, Flow)>();
+    let outlet = |outlet: &Outlet| size_of::<Outlet>() + outlet.samples.capacity() * sample;
+    let steps = |carried: &Carried| carried.steps.capacity() * size_of::<Step>();
+    let over = fold.before.as_ref().map_or(0, |over| steps(&over.carried));
+    size_of::<Fold>() + fold.outlets.iter().map(outlet).sum::<usize>() + steps(&fold.current) + over
+}
+
+#[test]
+fn a_section_with_two_outlets_takes_two_kilobytes() {
+    let registry = registry(["hourly_mean", "hourly_mean"], [5, 60], false);
+    let section = Section::judged(&registry).next().unwrap();
+    let mut readings = Readings::default();
+    let mut fold = None::<Fold>;
+    let mut most = 0;
+    for minute in 0..200 {
+        let flow = Flow::from_ml_per_s(5);
+        let at = |second: i64| begin().plus_ms((minute * 60 + second) * 1_000);
+        let came = vec![(0..12).map(|k| (at(k * 5), flow)).collect(), vec![(at(0), flow)]];
+        if let Some(fold) = &mut fold {
+            assert_eq!(fold.take(&section, &came, 0), Ok(()));
+            most = most.max(bytes(fold));
+        } else {
+            for (readings, came) in readings.iter_mut().zip(came) {
+                readings.extend(came);
+            }
+            fold = begun(&section, &readings);
+        }
+    }
+    assert!(fold.is_some_and(|fold| fold.before.is_some()));
+    assert!(most <= 2_048, "{most}"); // 1,952
+}
+
 #[test]
 fn a_rule_that_looks_back_begins_anew_with_each_hour_alone() {
     for statistic in ["below_for", "running_hour"] {

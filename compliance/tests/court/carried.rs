@@ -54,7 +54,7 @@ fn send(world: &mut World, minute: i64, (flow, late, is_gate): (i64, i64, bool))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, ..ProptestConfig::default() })]
 
     #[test]
     fn who_carries_on_says_what_who_begins_anew_at_each_moment_says(
