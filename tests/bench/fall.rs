@@ -105,7 +105,7 @@ fn falls_by(report: &mut Report, falls: usize, is_gateway: bool) -> Option<Vec<F
     let mut world = World::new("bench-fall");
     let gateway = if is_gateway {
         let gateway = Kannel::start(world.folder(), world.server.http())?;
-        world.server.keep_watch_through(&gateway);
+        world.server.keep_watch_by(&[("sms", &world.server.gateway_channel(&gateway.url()))]);
         Some(gateway)
     } else {
         world.server.keep_watch();

@@ -95,7 +95,8 @@ impl Read<'_> {
         match self.samples.entry(gauge) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(unread) => {
-                let samples = self.reader.samples_brought(unread.key(), self.span, self.position)?;
+                let samples =
+                    self.reader.samples_brought(unread.key(), self.span, self.position)?;
                 Ok(unread.insert(samples))
             }
         }

@@ -1,10 +1,7 @@
-//! Open hours are carried on; a process that begins anew judges them from all of their readings.
-//! Both say the same, byte for byte, at every moment.
+//! Open hours are carried on with what comes, and their readings are fetched once.
 
-use model::{time::Timestamp, verdict::Length};
-use proptest::prelude::*;
-
-use crate::world::{HOUR, MINUTE, World, dam};
+use crate::world::{HOUR, MINUTE, World};
+use model::time::Timestamp;
 
 const REGISTRY: &str = r#"
     [[station]]
@@ -35,14 +32,6 @@ fn new_world(text: &str) -> World {
     world
 }
 
-/// Everything that is said: of each period and version the bytes.
-fn said(world: &World) -> Vec<(String, u32, String)> {
-    let of = |by| world.verdicts_of(&dam(), by, true);
-    let rows = [Length::Hour, Length::Day].into_iter().flat_map(of);
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    rows.map(|row| (row.span.from.to_string(), row.version, text(row.bytes))).collect()
-}
-
 /// A minute of the river: both meters speak, or one, or late.
 fn send(world: &mut World, minute: i64, (flow, late, is_gate): (i64, i64, bool)) {
     let at = begin().plus_ms((minute - late) * MINUTE + i64::from(late > 0) * 20_000);
@@ -50,40 +39,6 @@ fn send(world: &mut World, minute: i64, (flow, late, is_gate): (i64, i64, bool))
     world.send("S/pipe", &[(at, flow)]);
     if is_gate {
         world.send("S/gate", &[(at, flow / 2)]);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 4, ..ProptestConfig::default() })]
-
-    #[test]
-    fn who_carries_on_says_what_who_begins_anew_at_each_moment_says(
-        statistic in prop_oneof![
-            Just("hourly_mean"), Just("daily_mean"), Just("instantaneous"), Just("running_hour")
-        ],
-        steps in proptest::collection::vec(
-            (1_i64..9, 2_i64..14, prop_oneof![9 => Just(0_i64), 1 => 1_i64..90], any::<bool>()),
-            60..110,
-        ),
-        amended_at in 20_usize..60,
-    ) {
-        let text = registry(statistic, "1");
-        let (mut going, mut anew) = (new_world(&text), new_world(&text));
-        let mut minute = 0;
-        for (number, (passed, flow, late, is_gate)) in steps.into_iter().enumerate() {
-            minute += passed;
-            for world in [&mut going, &mut anew] {
-                world.set(begin().plus_ms(minute * MINUTE + 5_000));
-                if number == amended_at {
-                    world.import(&registry(statistic, "1.1"));
-                }
-                send(world, minute, (flow, late, is_gate));
-            }
-            going.settle();
-            anew.starts_again();
-            anew.settle();
-            prop_assert_eq!(said(&going), said(&anew), "minute {}", minute);
-        }
     }
 }
 
