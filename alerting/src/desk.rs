@@ -23,6 +23,7 @@ use std::{
 
 use model::{
     alarm::{AlarmState, LinkToken, NotificationState},
+    deadlines::Deadlines,
     ids::{AlarmId, ChannelId, NotificationId, SectionKey},
     registry::Registry,
     time::Timestamp,
@@ -33,7 +34,6 @@ pub use self::changes::{Attempt, Changes};
 use crate::{
     alarm::Alarm,
     below_mandate::BelowMandate,
-    deadlines::Deadlines,
     escalation::Escalation,
     facts::Facts,
     no_data::NoData,

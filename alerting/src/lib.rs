@@ -17,7 +17,6 @@
 
 pub mod alarm;
 pub mod below_mandate;
-pub mod deadlines;
 pub mod desk;
 pub mod escalation;
 pub mod facts;

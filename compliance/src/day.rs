@@ -5,31 +5,27 @@ use model::{
     verdict::Verdict,
 };
 
+use crate::judgement::Hours;
+
 /// The verdict for a day of these hours.
 ///
 /// It is exempt if exemptions leave fewer than the rule's valid hours; where fewer than that are
 /// judged, `missing` decides; else it is met if the rule's share of the judged hours is.
-pub fn day(hours: &[Verdict], rule: &RuleProfile) -> Verdict {
-    let count = |verdict: Verdict| hours.iter().filter(|hour| **hour == verdict).count();
+pub fn day(hours: Hours, rule: &RuleProfile) -> Verdict {
+    let Hours { met, short, exempt, indeterminate } = hours;
+    let all = met + short + exempt + indeterminate;
     // a day that a zone's clock change shortens needs no more hours than it has
-    let valid = usize::from(rule.day_valid_hours).min(hours.len()).max(1);
-    let exempt = count(Verdict::Exempt);
-    if exempt > 0 && hours.len() - exempt < valid {
+    let valid = u32::from(rule.day_valid_hours).min(all).max(1);
+    if exempt > 0 && all - exempt < valid {
         return Verdict::Exempt;
     }
-    let (met, short) = (count(Verdict::Met), count(Verdict::Short));
     if met + short < valid {
         return match rule.missing {
             Missing::Short => Verdict::Short,
             Missing::Indeterminate => Verdict::Indeterminate,
         };
     }
-    let share = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    if rule.day_hours_met.is_reached_by(share(met), share(met + short)) {
-        Verdict::Met
-    } else {
-        Verdict::Short
-    }
+    if rule.day_hours_met.is_reached_by(met, met + short) { Verdict::Met } else { Verdict::Short }
 }
 
 #[cfg(test)]
@@ -49,7 +45,11 @@ mod tests {
                 _ => Verdict::Indeterminate,
             })
             .collect();
-        assert_eq!(day(&hours, &rule(Statistic::HourlyMean, missing)), expected, "{hours:?}");
+        assert_eq!(
+            day(Hours::of(&hours), &rule(Statistic::HourlyMean, missing)),
+            expected,
+            "{hours:?}"
+        );
     }
 
     #[test]

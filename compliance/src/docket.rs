@@ -8,8 +8,9 @@
 //! judging every open hour once.
 
 mod case;
+mod turns;
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::collections::BTreeMap;
 
 use model::{
     ids::SectionKey,
@@ -19,7 +20,10 @@ use model::{
 
 use store::AgainRow;
 
-use self::case::{Case, Quiet};
+use self::{
+    case::{Case, Quiet},
+    turns::Turns,
+};
 use crate::{
     again::{Again, PATIENCE_MS, QUIET_MS},
     law::Difference,
@@ -38,8 +42,8 @@ pub const MAX_HOURS: usize = 24;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Docket {
     cases: BTreeMap<SectionKey, Case>,
-    /// Whose turn was last, of what is live and of what is closed.
-    turns: [Option<SectionKey>; 2],
+    live: Turns,
+    late: Turns,
 }
 
 /// What is kept of a section.
@@ -125,8 +129,11 @@ pub struct Heard {
 impl Docket {
     /// Goes on where the journal left off; every open hour is judged once.
     pub fn restored(kept: BTreeMap<SectionKey, Kept>, now: Timestamp) -> Self {
-        let cases = kept.into_iter().map(|(key, kept)| (key, Case::restored(kept, now)));
-        Self { cases: cases.collect(), turns: [None, None] }
+        let mut docket = Self::default();
+        for (key, kept) in kept {
+            docket.take_up(&key, kept, now);
+        }
+        docket
     }
 
     /// The server's clock has gone back to `now`: goes on as a start does. Says of which sections
@@ -139,6 +146,8 @@ impl Docket {
             if case.kept != before {
                 open_again.push(key.clone());
             }
+            self.live.set(key, Some(case.live_at()));
+            self.late.set(key, case.late_at());
         }
         open_again
     }
@@ -155,8 +164,9 @@ impl Docket {
     }
 
     /// Samples of the station came whose moments lie in `span`: whatever they may touch is to be
-    /// judged.
-    pub fn fed(&mut self, section: &Section<'_>, span: Span, now: Timestamp) {
+    /// judged. Says whether what is kept of the section is other than it was.
+    pub fn fed(&mut self, section: &Section<'_>, span: Span, now: Timestamp) -> bool {
+        let is_new = !self.cases.contains_key(&section.key());
         let reach_ms = section.reach_ms();
         let from = section.hour_of(span.from).from;
         let to = section.hour_of(span.to.plus_ms(reach_ms - 1)).to;
@@ -175,6 +185,15 @@ impl Docket {
             case.touch_open(Span { from: from.max(closed), to });
             case.close_at = case.close_at.min(now);
         }
+        self.wait(&section.key());
+        is_new || from < closed
+    }
+
+    /// Notes when something of a section is due next.
+    fn wait(&mut self, key: &SectionKey) {
+        let case = self.cases.get(key);
+        self.live.set(key, case.map(Case::live_at));
+        self.late.set(key, case.and_then(Case::late_at));
     }
 
     /// The law of a section is another one: what of its closed time may be judged otherwise is to
@@ -195,16 +214,19 @@ impl Docket {
             kept.again.add(AgainRow { span, first_at, last_at: now });
         }
         *case = Case { quiet_at: case.quiet_at, ..Case::restored(kept, now) };
+        self.wait(&section.key());
     }
 
     /// Takes a section up that was left alone.
-    pub fn take_up(&mut self, key: SectionKey, kept: Kept, now: Timestamp) {
-        self.cases.entry(key).or_insert_with(|| Case::restored(kept, now));
+    pub fn take_up(&mut self, key: &SectionKey, kept: Kept, now: Timestamp) {
+        self.cases.entry(key.clone()).or_insert_with(|| Case::restored(kept, now));
+        self.wait(key);
     }
 
     /// A section that is not judged any more is left alone, until it is taken up again.
     pub fn withdraw(&mut self, key: &SectionKey) {
         self.cases.remove(key);
+        self.wait(key);
     }
 
     /// Every section of which anything is kept.
@@ -213,37 +235,19 @@ impl Docket {
     }
 
     /// Sections that something may be due for, at most `limit` for the sake of what is live and
-    /// `late` for the sake of what is closed, each in turn: none can keep another waiting.
+    /// `late` for the sake of what is closed, each in turn: none can keep another waiting. Whoever
+    /// does not get its turn stays due.
     pub fn due(&mut self, now: Timestamp, limit: usize, late: usize) -> Vec<(SectionKey, Load)> {
-        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let [live_turn, late_turn] = &self.turns;
-        let live = self.in_turn(live_turn.as_ref(), limit, |case| is_due(Some(case.live_at())));
-        let late = self.in_turn(late_turn.as_ref(), late, |case| is_due(case.late_at()));
-        self.turns = [live.last().or(live_turn.as_ref()), late.last().or(late_turn.as_ref())]
-            .map(Option::<&SectionKey>::cloned);
-        let mut due: BTreeMap<SectionKey, Load> =
-            live.into_iter().map(|key| (key, Load::Live)).collect();
-        due.extend(late.into_iter().map(|key| (key, Load::All)));
-        due.into_iter().collect()
+        let live = self.live.next(limit, now);
+        let late = self.late.next(late, now);
+        let live = live.into_iter().filter(|key| !late.contains(key)).map(|key| (key, Load::Live));
+        let live: Vec<(SectionKey, Load)> = live.collect();
+        late.into_iter().map(|key| (key, Load::All)).chain(live).collect()
     }
 
     /// Whether something closed is due.
-    pub fn is_behind(&self, now: Timestamp) -> bool {
-        self.cases.values().any(|case| case.late_at().is_some_and(|at| at <= now))
-    }
-
-    fn in_turn(
-        &self,
-        last: Option<&SectionKey>,
-        limit: usize,
-        is_due: impl Fn(&Case) -> bool,
-    ) -> Vec<SectionKey> {
-        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let until = last.map(|last| (Bound::Unbounded, Bound::Included(last)));
-        let rest = self.cases.range::<SectionKey, _>((after, Bound::Unbounded));
-        let first = until.map(|until| self.cases.range::<SectionKey, _>(until));
-        let all = rest.chain(first.into_iter().flatten());
-        all.filter(|(_, case)| is_due(case)).map(|(key, _)| key.clone()).take(limit).collect()
+    pub fn is_behind(&mut self, now: Timestamp) -> bool {
+        self.late.is_any_due(now)
     }
 
     /// From where on it is to be found out what comes next, if that matters: stretches before the
@@ -299,11 +303,16 @@ impl Docket {
     }
 
     /// The section's turn has come: when the next one is, as long as nothing more is known.
-    pub fn turned(&mut self, key: &SectionKey, now: Timestamp) {
+    pub fn turned(&mut self, key: &SectionKey, load: Load, now: Timestamp) {
+        self.live.turned(key);
+        if load == Load::All {
+            self.late.turned(key);
+        }
         let Some(case) = self.cases.get_mut(key) else { return };
         case.quiet_at = case.quiet_at.filter(|quiet| quiet.at > now);
         case.close_at = now.plus_ms(CLOSE_PERIOD_MS);
         case.open_at = case.open_at.max(now.plus_ms(OPEN_PERIOD_MS));
+        self.wait(key);
     }
 
     /// A hearing was held.
@@ -334,6 +343,7 @@ impl Docket {
         let left = |touched: Span| Span { from: touched.from.max(from), ..touched };
         case.touched =
             case.touched.map(left).filter(|left| left.from < left.to && left.from <= now);
+        self.wait(key);
     }
 }
 

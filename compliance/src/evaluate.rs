@@ -7,9 +7,10 @@
 //! else.
 
 use model::{
+    quantity::Decimal,
     release::Piece,
     rule::{Missing, RuleProfile, Statistic},
-    time::{HOUR_MS, Span},
+    time::{HOUR_MS, Span, Timestamp},
     verdict::Verdict,
 };
 
@@ -44,26 +45,188 @@ pub enum Because {
 /// Judges a period by the pieces of its time, which are in order and reach
 /// [`Statistic::lookback_ms`] before it.
 pub fn evaluate(pieces: &[Piece], period: Span, rule: &RuleProfile) -> Judged {
-    let (from, to) = (period.from.as_ms(), period.to.as_ms());
-    let coverage = coverage(rule);
-    let inside = clipped(pieces, from, to);
-    let weight: Weight = inside.iter().sum();
-    if is_excused(&weight, period, coverage) {
-        return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
+    let mut tally = Tally::new(period.from, rule);
+    for piece in &clipped(pieces, i64::MIN, period.to.as_ms()) {
+        tally.add(piece);
     }
-    let finding = match rule.statistic {
-        Statistic::HourlyMean | Statistic::DailyMean => mean(&weight, rule, coverage),
-        Statistic::RunningHour => running(pieces, (from, to), rule, coverage),
-        Statistic::Instantaneous => instants(&inside, &weight, coverage),
-        Statistic::BelowFor { for_ms } => {
-            let runs = runs_below(&clipped(pieces, i64::MIN, to));
-            let is_short = runs.into_iter().any(|(begun, ended)| {
-                ended - begun >= for_ms && ended > from && begun + for_ms <= to
-            });
-            known_below(is_short, &inside, &weight, coverage)
+    tally.judged(period, rule)
+}
+
+/// What has been weighed of a period up to some moment. Pieces that follow are added; what was
+/// added is not needed again, so that an open hour is carried on and not judged anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    from_ms: i64,
+    factor: Decimal,
+    coverage: Share,
+    weight: Weight,
+    looked_at: LookedAt,
+}
+
+/// What a rule looks at beside the sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LookedAt {
+    Mean,
+    /// Whether a covered instant is below, and for how long it is known whether any is.
+    Instants {
+        is_short: bool,
+        accounted: i128,
+    },
+    /// Runs that go on are known by their begin.
+    Runs {
+        for_ms: i64,
+        run: Option<(i64, i64)>,
+        is_short: bool,
+        accounted: i128,
+    },
+    Windows(Windows),
+}
+
+/// Every window of an hour that ends within a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Windows {
+    /// Those that end up to here have been looked at, and this came of them.
+    until_ms: i64,
+    finding: Finding,
+    /// From an hour before on.
+    pieces: Vec<Piece>,
+}
+
+impl Tally {
+    /// Of a period that begins at `from`; the first piece that is added begins as far before it as
+    /// the rule looks back.
+    pub fn new(from: Timestamp, rule: &RuleProfile) -> Self {
+        let looked_at = match rule.statistic {
+            Statistic::HourlyMean | Statistic::DailyMean => LookedAt::Mean,
+            Statistic::Instantaneous => LookedAt::Instants { is_short: false, accounted: 0 },
+            Statistic::BelowFor { for_ms } => {
+                LookedAt::Runs { for_ms, run: None, is_short: false, accounted: 0 }
+            }
+            Statistic::RunningHour => LookedAt::Windows(Windows {
+                until_ms: from.as_ms(),
+                finding: Some(true),
+                pieces: Vec::new(),
+            }),
+        };
+        Self {
+            from_ms: from.as_ms(),
+            factor: rule.factor,
+            coverage: coverage(rule),
+            weight: Weight::default(),
+            looked_at,
         }
-    };
-    judged(finding, rule, weight)
+    }
+
+    /// Adds the piece that follows.
+    pub fn add(&mut self, piece: &Piece) {
+        let inside = Piece { from_ms: piece.from_ms.max(self.from_ms), ..*piece };
+        let is_inside = inside.from_ms < inside.to_ms;
+        if is_inside {
+            self.weight = self.weight + Weight::of(&inside);
+        }
+        match &mut self.looked_at {
+            LookedAt::Mean => {}
+            LookedAt::Instants { is_short, accounted } => {
+                if is_inside {
+                    *is_short |= is_below(&inside);
+                    *accounted += accounted_ms(&inside);
+                }
+            }
+            LookedAt::Runs { for_ms, run, is_short, accounted } => {
+                if is_inside {
+                    *accounted += accounted_ms(&inside);
+                }
+                *run = run_below(*run, piece);
+                *is_short |= run
+                    .is_some_and(|(begun, ended)| ended - begun >= *for_ms && ended > self.from_ms);
+            }
+            LookedAt::Windows(windows) => windows.pieces.push(*piece),
+        }
+    }
+
+    /// Looks at all that can be looked at for good, and keeps no more than is needed for what
+    /// follows.
+    pub fn settle(&mut self) {
+        let (factor, coverage) = (self.factor, self.coverage);
+        if let LookedAt::Windows(windows) = &mut self.looked_at
+            && let Some(until_ms) = windows.pieces.last().map(|piece| piece.to_ms)
+        {
+            windows.finding = windows.found(until_ms, false, (factor, coverage));
+            windows.until_ms = until_ms.max(windows.until_ms);
+            windows.pieces.retain(|piece| piece.to_ms > until_ms - HOUR_MS);
+        }
+    }
+
+    /// The share of what is required that is enough.
+    pub const fn factor(&self) -> Decimal {
+        self.factor
+    }
+
+    /// How far before the period its rule looks.
+    pub const fn lookback_ms(&self) -> i64 {
+        match &self.looked_at {
+            LookedAt::Mean | LookedAt::Instants { .. } => 0,
+            LookedAt::Runs { for_ms, .. } => *for_ms,
+            LookedAt::Windows(_) => HOUR_MS,
+        }
+    }
+
+    /// How many pieces it holds.
+    pub fn held(&self) -> usize {
+        match &self.looked_at {
+            LookedAt::Mean | LookedAt::Instants { .. } | LookedAt::Runs { .. } => 0,
+            LookedAt::Windows(windows) => windows.pieces.len(),
+        }
+    }
+
+    /// What the period is, of which all was added.
+    pub fn judged(&self, period: Span, rule: &RuleProfile) -> Judged {
+        let weight = self.weight;
+        if is_excused(&weight, period, self.coverage) {
+            return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
+        }
+        let finding = match &self.looked_at {
+            LookedAt::Mean => mean(&weight, self.factor, self.coverage),
+            LookedAt::Instants { is_short, accounted }
+            | LookedAt::Runs { is_short, accounted, .. } => {
+                known_below(*is_short, *accounted, &weight, self.coverage)
+            }
+            LookedAt::Windows(windows) => {
+                windows.found(period.to.as_ms(), true, (self.factor, self.coverage))
+            }
+        };
+        judged(finding, rule, weight)
+    }
+}
+
+impl Windows {
+    /// Of every window that ends up to a moment: at each whole second, and wherever something
+    /// changes; at the moment itself where it is the period's end.
+    fn found(&self, to: i64, is_end: bool, (factor, coverage): (Decimal, Share)) -> Finding {
+        let from = self.until_ms;
+        let cumulated = Cumulated::new(&self.pieces);
+        let edges = self.pieces.iter().flat_map(|piece| [piece.from_ms, piece.to_ms]);
+        let changes = edges.flat_map(|edge| [edge, edge + HOUR_MS]);
+        let seconds =
+            (from.div_euclid(SECOND_MS) + 1..=to.div_euclid(SECOND_MS)).map(|s| s * SECOND_MS);
+        let last = is_end.then_some(to);
+        let ends = seconds.chain(changes).chain(last).filter(|end| (from + 1..=to).contains(end));
+        let mut finding = self.finding;
+        for end in ends {
+            if finding == Some(false) {
+                break;
+            }
+            let window = cumulated.between(end - HOUR_MS, end);
+            if !coverage.is_reached_by(window.length, i128::from(HOUR_MS)) {
+                continue; // exempt
+            }
+            match mean(&window, factor, coverage) {
+                Some(true) => {}
+                other => finding = other,
+            }
+        }
+        finding
+    }
 }
 
 /// Judges a period by its mean alone, from sums that its parts add up to.
@@ -72,7 +235,7 @@ pub fn evaluate_mean(weight: Weight, period: Span, rule: &RuleProfile) -> Judged
     if is_excused(&weight, period, coverage) {
         return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
     }
-    judged(mean(&weight, rule, coverage), rule, weight)
+    judged(mean(&weight, rule.factor, coverage), rule, weight)
 }
 
 fn coverage(rule: &RuleProfile) -> Share {
@@ -107,77 +270,42 @@ fn judged(finding: Finding, rule: &RuleProfile, weight: Weight) -> Judged {
 /// `Some(true)`: enough; `Some(false)`: less; `None`: too little is known.
 type Finding = Option<bool>;
 
-fn mean(weight: &Weight, rule: &RuleProfile, coverage: Share) -> Finding {
-    if weight.is_met(rule.factor, coverage) {
+fn mean(weight: &Weight, factor: Decimal, coverage: Share) -> Finding {
+    if weight.is_met(factor, coverage) {
         Some(true)
     } else {
         weight.is_covered(coverage).then_some(false)
     }
 }
 
-/// Any hour that ends within the period: at each whole second, and wherever something changes.
-fn running(
-    pieces: &[Piece],
-    (from, to): (i64, i64),
-    rule: &RuleProfile,
-    coverage: Share,
-) -> Finding {
-    let cumulated = Cumulated::new(pieces);
-    let edges = pieces.iter().flat_map(|piece| [piece.from_ms, piece.to_ms]);
-    let changes = edges.flat_map(|edge| [edge, edge + HOUR_MS]);
-    let seconds =
-        (from.div_euclid(SECOND_MS) + 1..=to.div_euclid(SECOND_MS)).map(|s| s * SECOND_MS);
-    let ends = seconds.chain(changes).chain([to]).filter(|end| (from + 1..=to).contains(end));
-    let mut finding = Some(true);
-    for end in ends {
-        let window = cumulated.between(end - HOUR_MS, end);
-        if !coverage.is_reached_by(window.length, i128::from(HOUR_MS)) {
-            continue; // exempt
-        }
-        match mean(&window, rule, coverage) {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => finding = None,
-        }
-    }
-    finding
+/// One covered instant below is enough, whatever else is unknown.
+const fn is_below(piece: &Piece) -> bool {
+    let is_covered = piece.outlets > 0 && piece.fresh == piece.outlets;
+    !piece.is_exempt && is_covered && piece.released < piece.enough
 }
 
-/// One covered instant below is enough, whatever else is unknown.
-fn instants(inside: &[Piece], weight: &Weight, coverage: Share) -> Finding {
-    let is_below = |piece: &Piece| {
-        piece.outlets > 0 && piece.fresh == piece.outlets && piece.released < piece.enough
-    };
-    let is_short = inside.iter().any(|piece| !piece.is_exempt && is_below(piece));
-    known_below(is_short, inside, weight, coverage)
+/// For how long it is known whether enough is released.
+fn accounted_ms(piece: &Piece) -> i128 {
+    let is_bound_enough = piece.fresh > 0 && piece.credited >= piece.enough;
+    let is_accounted =
+        !piece.is_exempt && piece.outlets > 0 && (piece.fresh == piece.outlets || is_bound_enough);
+    if is_accounted { i128::from(piece.length_ms()) } else { 0 }
 }
 
 /// Short where that is shown; else met where enough of the time is accounted for.
-fn known_below(is_short: bool, inside: &[Piece], weight: &Weight, coverage: Share) -> Finding {
+fn known_below(is_short: bool, accounted: i128, weight: &Weight, coverage: Share) -> Finding {
     if is_short {
         return Some(false);
     }
-    let is_accounted = |piece: &&Piece| {
-        let is_bound_enough = piece.fresh > 0 && piece.credited >= piece.enough;
-        !piece.is_exempt && piece.outlets > 0 && (piece.fresh == piece.outlets || is_bound_enough)
-    };
-    let accounted =
-        inside.iter().filter(is_accounted).map(|piece| i128::from(piece.length_ms())).sum();
     coverage.is_reached_by(accounted, weight.length).then_some(true)
 }
 
-/// Stretches during which every outlet's value stands and less than enough is released.
-fn runs_below(pieces: &[Piece]) -> Vec<(i64, i64)> {
-    let mut runs: Vec<(i64, i64)> = Vec::new();
-    for piece in pieces {
-        let is_below = !piece.is_exempt && piece.is_whole() && piece.released < piece.enough;
-        match runs.last_mut() {
-            Some((_, ended)) if is_below && *ended == piece.from_ms => *ended = piece.to_ms,
-            Some(_) | None if is_below => runs.push((piece.from_ms, piece.to_ms)),
-            Some(_) | None => {}
-        }
-    }
-    runs
+/// The stretch up to the end of a piece during which every outlet's value stands and less than
+/// enough is released, where there is one.
+fn run_below(run: Option<(i64, i64)>, piece: &Piece) -> Option<(i64, i64)> {
+    let is_below = !piece.is_exempt && piece.is_whole() && piece.released < piece.enough;
+    let begun = run.filter(|(_, ended)| *ended == piece.from_ms).map(|(begun, _)| begun);
+    is_below.then_some((begun.unwrap_or(piece.from_ms), piece.to_ms))
 }
 
 /// What of `pieces` lies within two moments.

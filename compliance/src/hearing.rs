@@ -93,29 +93,69 @@ pub struct JudgedHour {
     pub weight: Weight,
 }
 
-/// Judges `day` by those of its hours that have been judged, in order. Before a section's first
-/// hour there are none, and nothing is missing; the day keeps its name, whatever comes to light of
-/// it later. Where it `is_open`, too little is never `short`.
+impl JudgedHour {
+    /// As it is judged.
+    pub const fn of(judgement: &Judgement) -> Self {
+        let Judgement { span, verdict, weight, .. } = judgement;
+        Self { span: *span, verdict: *verdict, weight: *weight }
+    }
+}
+
+/// Hours of a day that have been judged, in order, put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// From the first of them to the end of the last.
+    pub span: Span,
+    weight: Weight,
+    hours: Hours,
+}
+
+impl Together {
+    /// One of them.
+    pub fn of(hour: JudgedHour) -> Self {
+        let mut hours = Hours::default();
+        if let Some(verdict) = hour.verdict {
+            hours.count(verdict);
+        }
+        Self { span: hour.span, weight: hour.weight, hours }
+    }
+
+    /// And the next.
+    #[must_use]
+    pub fn and(mut self, hour: JudgedHour) -> Self {
+        if let Some(verdict) = hour.verdict {
+            self.hours.count(verdict);
+        }
+        let span = Span { to: hour.span.to, ..self.span };
+        Self { span, weight: self.weight + hour.weight, ..self }
+    }
+
+    /// All of them; `None` where there are none.
+    pub fn all(hours: &[JudgedHour]) -> Option<Self> {
+        let (first, rest) = hours.split_first()?;
+        Some(rest.iter().fold(Self::of(*first), |together, hour| together.and(*hour)))
+    }
+}
+
+/// Judges `day` by those of its hours that have been judged. Before a section's first hour there
+/// are none, and nothing is missing; the day keeps its name, whatever comes to light of it later.
+/// Where it `is_open`, too little is never `short`.
 pub fn day_of(
     section: &Section<'_>,
     day_span: Span,
-    hours: &[JudgedHour],
+    together: Together,
     is_open: bool,
 ) -> Option<Judgement> {
-    let (first, last) = (hours.first()?, hours.last()?);
-    let period = Span { from: first.span.from, to: last.span.to };
+    let Together { span: period, weight, hours } = together;
     let demand = section.demand_at(period.from)?;
     let missing = if is_open { Missing::Indeterminate } else { demand.rule.missing };
     let rule = RuleProfile { missing, ..demand.rule.clone() };
-    let weight = hours.iter().map(|hour| hour.weight).fold(Weight::default(), |a, b| a + b);
     let by = (Length::Day, day_span);
     if rule.statistic == Statistic::DailyMean {
         let judged = evaluate_mean(weight, period, &rule);
         return Some(Judgement::new(section.key(), by, demand, judged));
     }
-    let verdicts: Vec<Verdict> = hours.iter().filter_map(|hour| hour.verdict).collect();
-    let verdict = day(&verdicts, &rule);
-    let hours = Hours::of(&verdicts);
+    let verdict = day(hours, &rule);
     let judged = Judged { verdict, because: why(verdict, hours, &rule), weight };
     let judgement = Judgement::new(section.key(), by, demand, judged);
     Some(Judgement { hours: Some(hours), ..judgement })

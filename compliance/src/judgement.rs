@@ -63,14 +63,19 @@ impl Hours {
     pub fn of(hours: &[Verdict]) -> Self {
         let mut counted = Self::default();
         for hour in hours {
-            *match hour {
-                Verdict::Met => &mut counted.met,
-                Verdict::Short => &mut counted.short,
-                Verdict::Exempt => &mut counted.exempt,
-                Verdict::Indeterminate => &mut counted.indeterminate,
-            } += 1;
+            counted.count(*hour);
         }
         counted
+    }
+
+    /// Counts one more.
+    pub const fn count(&mut self, hour: Verdict) {
+        *match hour {
+            Verdict::Met => &mut self.met,
+            Verdict::Short => &mut self.short,
+            Verdict::Exempt => &mut self.exempt,
+            Verdict::Indeterminate => &mut self.indeterminate,
+        } += 1;
     }
 }
 

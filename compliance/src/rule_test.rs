@@ -12,6 +12,7 @@ use model::{
 use crate::{
     day::day,
     evaluate::{Judged, evaluate},
+    judgement::Hours,
 };
 
 /// A verdict that did not come out as the test expects.
@@ -50,7 +51,7 @@ impl Case<'_> {
         }
         let hours: Vec<Verdict> =
             period::hours(span, &self.test.zone).map(|hour| self.judge(hour).verdict).collect();
-        day(&hours, self.rule)
+        day(Hours::of(&hours), self.rule)
     }
 
     fn judge(&self, period: Span) -> Judged {

@@ -39,10 +39,20 @@ pub struct Sitting {
     pub withdrawn: Vec<Withdrawal>,
 }
 
-/// Hears what is called for; `evidence` reaches over its hours.
+/// What hours are judged by.
+#[derive(Debug, Clone)]
+pub enum By<'a> {
+    /// Readings that reach over them.
+    Readings(&'a [Evidence<'a>]),
+    /// What is carried on of them: they are judged already, as their readings would have them be.
+    /// So are only hours of a section that has begun, be they open or to be closed.
+    Carried(Vec<Judgement>),
+}
+
+/// Hears what is called for.
 pub fn sit(
     section: &Section<'_>,
-    evidence: &[Evidence<'_>],
+    by: By<'_>,
     hearing: &Hearing,
     before: Before<'_>,
     now: Timestamp,
@@ -58,11 +68,16 @@ pub fn sit(
         judged: Vec::new(),
         withdrawn: Vec::new(),
     };
-    let hours = (section, evidence, hearing);
-    match hearing.why {
-        Why::Open => sitting.open(hours, before, now),
-        Why::Begin => sitting.begin(hours),
-        Why::Close | Why::Again => sitting.closed(hours, before),
+    match by {
+        By::Carried(judged) => sitting.judged = judged,
+        By::Readings(evidence) => {
+            let hours = (section, evidence, hearing);
+            match hearing.why {
+                Why::Open => sitting.open(hours, before, now),
+                Why::Begin => sitting.begin(hours),
+                Why::Close | Why::Again => sitting.closed(hours, before),
+            }
+        }
     }
     if hearing.why != Why::Open {
         let Heard { span, begun, .. } = sitting.heard;

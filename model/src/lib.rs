@@ -8,6 +8,7 @@ pub mod alarm_rule;
 pub mod batch;
 pub mod calendar;
 pub mod contact;
+pub mod deadlines;
 pub mod fault;
 pub mod flow;
 pub mod formula;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use world::{Bus, Exact, Register, Site, World, entries, wait};
 
 use crate::{
-    Scale, clock,
+    Scale, clock, fall,
     figures::{Report, Spread},
 };
 
@@ -86,4 +86,5 @@ pub fn run(scale: &Scale, report: &mut Report) {
         "≤ 250",
     );
     agent.stop();
+    fall::run(scale, report);
 }

@@ -20,6 +20,11 @@ use crate::{
 /// The server's account.
 pub(crate) const SERVER: &str = "baseflow-ingest";
 
+/// An account that hears what agents are told; no rule that ships has it.
+const OBSERVER: &str = "observer";
+const OBSERVES: &str =
+    "\nuser observer\ntopic read baseflow/v1/+/commit\ntopic read baseflow/v1/+/refused\n";
+
 /// A broker on loopback; without persistence unless told otherwise.
 #[derive(Debug)]
 pub struct Broker {
@@ -85,7 +90,9 @@ impl Broker {
         let path = |name: &str| self.folder.join(name);
         self.write_accounts(&path("baseflow.passwd"));
         let deploy = repository().join("deploy/mosquitto");
-        fs::copy(deploy.join("baseflow.acl"), path("baseflow.acl")).expect("the shipped rules");
+        let rules = fs::read_to_string(deploy.join("baseflow.acl")).expect("the shipped rules");
+        let more = if self.accounts.contains(OBSERVER) { OBSERVES } else { "" };
+        fs::write(path("baseflow.acl"), rules + more).expect("a file of rules");
         let shipped =
             fs::read_to_string(deploy.join("baseflow.conf")).expect("the shipped settings");
         let folder = self.folder.display();
@@ -129,7 +136,17 @@ impl Broker {
 
     /// A client of one of the accounts.
     pub fn client(&self, account: &str) -> Mqtt {
-        Mqtt::connect(self.port, account, &password(account))
+        Mqtt::connect(self.port, (account, &password(account)), account)
+    }
+
+    /// Lets an account of its own hear what agents are told; to be said before it starts.
+    pub fn let_in_an_observer(&mut self) {
+        self.accounts.insert(OBSERVER.to_owned());
+    }
+
+    /// A client that hears what an agent is told, beside the agent itself.
+    pub fn beside(&self, agent: &str) -> Mqtt {
+        Mqtt::connect(self.port, (OBSERVER, &password(OBSERVER)), agent)
     }
 
     /// `mosquitto_pub` as an account, ready for topic and message.

@@ -35,7 +35,8 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    pub(crate) fn connect(port: u16, account: &str, password: &str) -> Self {
+    /// As an account, which hears what an agent is told.
+    pub(crate) fn connect(port: u16, (account, password): (&str, &str), agent: &str) -> Self {
         let mut options = MqttOptions::new(account, "127.0.0.1", port);
         options.set_credentials(account, password);
         options.set_clean_start(true);
@@ -71,7 +72,7 @@ impl Mqtt {
         connected.unwrap_or_else(|_| panic!("the broker does not let {account} in"));
         let mqtt = Self { client, answers, inbox };
         for topic in ["commit", "refused"] {
-            let topic = format!("baseflow/v1/{account}/{topic}");
+            let topic = format!("baseflow/v1/{agent}/{topic}");
             mqtt.client.subscribe(topic, QoS::AtLeastOnce).expect("a running client");
             is_ready.recv_timeout(PATIENCE).expect("the broker answers a subscription");
         }
@@ -88,6 +89,12 @@ impl Mqtt {
     /// What came on the account's topics `commit` and `refused` until now.
     pub fn inbox(&self) -> Vec<Message> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many messages have come, for another thread to ask.
+    pub fn counter(&self) -> impl Fn() -> usize + Send + 'static {
+        let inbox = Arc::clone(&self.inbox);
+        move || inbox.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Every (epoch, sequence) that commit notices have named until now, and how often.

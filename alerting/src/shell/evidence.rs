@@ -1,5 +1,7 @@
 //! What a row of the feed brought, and what was known around it when the row was the newest.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use model::{
     flow::Flow,
     ids::{GaugeId, SectionKey},
@@ -53,10 +55,15 @@ fn of_row(
     let is_import = fed.kind == Kind::Import;
     let row = Row { span, received_at: fed.received_at, is_import };
     let mut sections = Vec::new();
+    // most gauges are asked for twice: what they released, and whether they spoke
+    let mut read = Read { reader, span, position, samples: BTreeMap::new() };
     for measured in &watched.sections {
         if let Some(section) = Section::find(registry, &measured.section) {
-            let came = flows(&section, |gauge| reader.samples_brought(gauge, span, position))?;
-            if came.iter().any(|samples| !samples.is_empty()) {
+            let mut came = Vec::new();
+            for gauge in gauges_of(&section) {
+                came.push(read.samples(gauge)?.iter().filter_map(good_flow).collect());
+            }
+            if came.iter().any(|samples: &Samples| !samples.is_empty()) {
                 sections.push((measured.section.clone(), came));
             }
         }
@@ -65,15 +72,35 @@ fn of_row(
     for listened in &watched.gauges {
         let from = span.from.max(row.live_from(listened.interval_ms));
         if from < span.to {
-            let live = Span { from, to: span.to };
-            let samples = reader.samples_brought(&listened.gauge, live, position)?;
+            let samples = read.samples(listened.gauge.clone())?;
             // that a device did not answer is no word of its gauge
-            if samples.iter().any(|sample| sample.value.is_some()) {
+            if samples.iter().any(|sample| from <= sample.at && sample.value.is_some()) {
                 heard.push(listened.gauge.clone());
             }
         }
     }
     Ok(Evidence { position, row, sections, heard })
+}
+
+/// What a row brought, each gauge read once.
+struct Read<'a> {
+    reader: &'a SamplesReader,
+    span: Span,
+    position: i64,
+    samples: BTreeMap<GaugeId, Vec<Sample>>,
+}
+
+impl Read<'_> {
+    fn samples(&mut self, gauge: GaugeId) -> Result<&[Sample], StoreError> {
+        match self.samples.entry(gauge) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unread) => {
+                let samples =
+                    self.reader.samples_brought(unread.key(), self.span, self.position)?;
+                Ok(unread.insert(samples))
+            }
+        }
+    }
 }
 
 /// What is known of a section around a stretch that came late.
@@ -86,25 +113,32 @@ pub(super) fn around(
     let margin_ms = late_margin_ms(section);
     // before the first of them a value may hold for as long again
     let from = late.from.plus_ms(-margin_ms).plus_ms(-margin_ms);
-    let span = Span { from, to: late.to.plus_ms(margin_ms + 1) };
-    flows(section, |gauge| reader.samples_as_of(gauge, span, position))
+    flows(reader, section, Span { from, to: late.to.plus_ms(margin_ms + 1) }, position)
 }
 
 fn flows(
+    reader: &SamplesReader,
     section: &Section<'_>,
-    samples: impl Fn(&GaugeId) -> Result<Vec<Sample>, StoreError>,
+    span: Span,
+    position: i64,
 ) -> Result<Vec<Samples>, StoreError> {
-    let station = &section.station().id;
     let mut all = Vec::new();
-    for source in section.sources() {
-        let gauge = GaugeId { station: station.clone(), name: source.gauge.clone() };
-        all.push(samples(&gauge)?.into_iter().filter_map(good_flow).collect());
+    for gauge in gauges_of(section) {
+        let samples = reader.samples_as_of(&gauge, span, position)?;
+        all.push(samples.iter().filter_map(good_flow).collect());
     }
     Ok(all)
 }
 
+/// The gauges of a section's outlets, in the order of its sources.
+fn gauges_of(section: &Section<'_>) -> impl Iterator<Item = GaugeId> {
+    let station = &section.station().id;
+    let sources = section.sources().into_iter();
+    sources.map(|source| GaugeId { station: station.clone(), name: source.gauge.clone() })
+}
+
 /// A flow is stored in ml/s whatever its unit (`docs/formats.md` §8).
-fn good_flow(sample: Sample) -> Option<(Timestamp, Flow)> {
+fn good_flow(sample: &Sample) -> Option<(Timestamp, Flow)> {
     let value = sample.value.filter(|_| sample.is_good())?;
     Some((sample.at, Flow::from_ml_per_s(value)))
 }

@@ -14,6 +14,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use model::{fault::Chain, time::Timestamp};
 use runtime::{admin::Condition as ReadyCondition, clock::Clock, tasks::Stage};
 use store::{By, ByKind, Journal, RegistryInForce, Samples, SamplesReader, SetAlarms, StoreError};
+use tokio::sync::watch;
 use tracing::warn;
 
 use self::{
@@ -27,8 +28,14 @@ use crate::{
     snapshot::RestoreError,
 };
 
-/// Between two looks at the feed.
+/// Between two looks at the feed, where no commit says that there is more: also what another
+/// process writes is found.
 const PERIOD: Duration = Duration::from_millis(200);
+/// Between the begins of two passes that commits bring about: what comes meanwhile is taken up
+/// together.
+const GAP: Duration = Duration::from_millis(5);
+/// Alarms and messages are counted again so often while nothing happens to them.
+const COUNT_PERIOD_MS: i64 = 1_000;
 /// After a pass that failed.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Feed rows, and entries, that are taken up at once.
@@ -109,6 +116,7 @@ pub struct Consumer {
     /// Whether an attempt may be on its way that this process has not made.
     is_first: bool,
     was_told: bool,
+    counted_at: Timestamp,
 }
 
 /// What is known between two passes; all of it can be made anew from the journal and the feed.
@@ -131,8 +139,11 @@ struct Watch {
 pub async fn run(parts: Parts, stage: Stage) {
     let stop = stage.stopping();
     let mut journal = parts.journal.watch();
+    let mut fed = parts.samples.fed();
     let mut consumer = Consumer::new(parts);
     loop {
+        let not_before = tokio::time::Instant::now() + GAP;
+        fed.mark_unchanged();
         let wait = match consumer.pass().await {
             Ok(true) => Duration::ZERO,
             Ok(false) => PERIOD,
@@ -147,10 +158,20 @@ pub async fn run(parts: Parts, stage: Stage) {
             outcome = consumer.parts.outbox.next() => consumer.outcomes.push_back(outcome),
             // somebody may have acknowledged
             Ok(()) = journal.changed(), if wait == PERIOD => {}
+            () = more(&mut fed, not_before), if wait == PERIOD => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
     consumer.drain().await;
+}
+
+/// More has come; dropping it half-way may lose that it has, but a pass follows then all the same.
+async fn more(fed: &mut watch::Receiver<i64>, not_before: tokio::time::Instant) {
+    match fed.changed().await {
+        Ok(()) => tokio::time::sleep_until(not_before).await,
+        // nobody writes any more
+        Err(_gone) => std::future::pending().await,
+    }
 }
 
 impl Consumer {
@@ -158,7 +179,15 @@ impl Consumer {
     pub fn new(parts: Parts) -> Self {
         let listening = Listening::new(&*parts.clock);
         let outcomes = VecDeque::new();
-        Self { parts, watch: None, listening, outcomes, is_first: true, was_told: false }
+        Self {
+            parts,
+            watch: None,
+            listening,
+            outcomes,
+            is_first: true,
+            was_told: false,
+            counted_at: Timestamp::MIN,
+        }
     }
 
     /// Takes up what has come and does what follows; says whether there is more to do at once.
@@ -195,13 +224,14 @@ impl Consumer {
         self.listening.look(&mut watch.desk, is_caught_up, now);
         let may_send = watch.has_caught_up || now.ms_since(watch.opened_at) >= HOLD_MS;
         watch.desk.tick(may_send, now);
+        let is_urgent = watch.desk.is_urgent();
         let attempts = watch.write(&self.parts, self.listening.until(), now).await?;
         // what they said is written
         self.outcomes.clear();
         for attempt in attempts {
             self.outcomes.extend(self.parts.outbox.hand_over(attempt));
         }
-        self.show(&watch, now);
+        self.show(&watch, is_urgent, now);
         self.watch = Some(watch);
         Ok(!is_caught_up || !self.outcomes.is_empty())
     }
@@ -214,6 +244,7 @@ impl Consumer {
     fn fail(&mut self, failure: &WatchError) {
         self.watch = None;
         self.parts.metrics.failures.inc();
+        self.counted_at = Timestamp::MIN;
         let text = Chain(failure).to_string();
         if !self.was_told {
             warn!(error = %text, "cannot keep watch; going back to what the journal has");
@@ -243,11 +274,16 @@ impl Consumer {
         }
     }
 
-    fn show(&mut self, watch: &Watch, now: Timestamp) {
+    fn show(&mut self, watch: &Watch, is_urgent: bool, now: Timestamp) {
         let metrics = &self.parts.metrics;
         metrics.feed_position.set(watch.samples);
         metrics.entry_position.set(watch.entries);
         metrics.is_deaf.set(i64::from(watch.desk.is_deaf()));
+        let passed_ms = now.ms_since(self.counted_at).unsigned_abs();
+        if !is_urgent && passed_ms < COUNT_PERIOD_MS.unsigned_abs() {
+            return;
+        }
+        self.counted_at = now;
         metrics.alarms.reset();
         for (state, count) in watch.desk.alarms_by_state() {
             metrics.alarms.with_label_values(&[state.word()]).set(count);

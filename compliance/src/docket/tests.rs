@@ -84,7 +84,7 @@ impl Court {
             later.map_or(Timestamp::MAX, |number| hour(*number))
         });
         let hearings = self.docket.hearings(&self.section(), Come { next, ..come }, load, now);
-        self.docket.turned(&key, now);
+        self.docket.turned(&key, load, now);
         let mut shown = Vec::new();
         for hearing in hearings {
             let heard = self.heard(&hearing, now);

@@ -86,19 +86,22 @@ fn a_day_is_what_its_hours_are_and_sums_them() {
     };
     let all = of(1);
     let span = Span { from: hours[0].from, to: hours[23].to };
-    let day = day_of(&section, span, &all, false).unwrap();
+    let day = day_of(&section, span, Together::all(&all).unwrap(), false).unwrap();
     assert_eq!(day.hours, Some(Hours { met: 23, short: 1, exempt: 0, indeterminate: 0 }));
     // without `day_hours_met` in the rule every judged hour must be met
     assert_eq!((day.verdict, day.because), (Some(Verdict::Short), Because::Below));
     assert_eq!(day.weight.deficit, 500_000 * 3_600_000);
-    assert_eq!(day_of(&section, span, &of(0), false).unwrap().verdict, Some(Verdict::Met));
+    assert_eq!(
+        day_of(&section, span, Together::all(&of(0)).unwrap(), false).unwrap().verdict,
+        Some(Verdict::Met)
+    );
     // six hours of a day that is not over say too little, which is not short
-    let open = day_of(&section, span, &of(0)[..6], true).unwrap();
+    let open = day_of(&section, span, Together::all(&of(0)[..6]).unwrap(), true).unwrap();
     assert_eq!(open.verdict, Some(Verdict::Met));
     // a day is named by its begin, also where nothing is known of its first hours
-    let late = day_of(&section, span, &of(0)[6..], false).unwrap();
+    let late = day_of(&section, span, Together::all(&of(0)[6..]).unwrap(), false).unwrap();
     assert_eq!((open.span, late.span), (span, span));
-    assert_eq!(day_of(&section, span, &[], true), None);
+    assert_eq!(Together::all(&[]), None);
 }
 
 #[test]

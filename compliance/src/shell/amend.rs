@@ -50,7 +50,7 @@ impl Court {
         // also those that an earlier registry left alone
         for row in parts.journal.read(JournalReader::sections).await? {
             let (key, kept) = kept_of(row);
-            self.docket.take_up(key, kept, now);
+            self.docket.take_up(&key, kept, now);
         }
         let judged = Section::judged(&new).map(|section| section.key());
         let keys: BTreeSet<SectionKey> = self.docket.keys().cloned().chain(judged).collect();
@@ -70,6 +70,7 @@ impl Court {
         parts.journal.write(SetVerdicts { unsaid, ..self.kept(now) }).await?;
         info!(entry, sections = self.changed.len(), "another registry; closed hours judged again");
         self.changed.clear();
+        self.carried.clear();
         self.standings.touch_all(Section::judged(&new).map(|section| section.key()));
         Ok(self)
     }

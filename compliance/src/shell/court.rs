@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use super::{
     amend::lawful,
+    carry::Carried,
     stand::{Stand, Standings},
 };
 use crate::{
@@ -38,7 +39,9 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Feed rows that are taken up at once.
 const ROWS: usize = 4_096;
 /// Sections of which open hours, or those to be closed, are heard in one pass.
-const SECTIONS: usize = 16;
+const SECTIONS: usize = 512;
+/// Sections of them for which readings are fetched: those whose hours are carried on cost little.
+const FETCHED: usize = 64;
 /// Sections of which closed hours are: a registry may have years of them judged again, and what
 /// is live does not wait for that.
 const LATE_SECTIONS: usize = 2;
@@ -125,6 +128,7 @@ pub(super) struct Court {
     pub(super) entry: i64,
     pub(super) docket: Docket,
     pub(super) standings: Standings,
+    pub(super) carried: Carried,
     /// Sections of which something is to be written.
     pub(super) changed: BTreeSet<SectionKey>,
     /// The last feed row that was taken up, and the one that is written.
@@ -137,6 +141,8 @@ pub(super) struct Court {
 
 /// What a section's hearings came to.
 pub(super) struct Outcome {
+    /// Whether readings were fetched for it.
+    pub(super) is_fetched: bool,
     /// What was heard.
     pub(super) heard: Vec<Heard>,
     /// What is to be written of it.
@@ -152,8 +158,12 @@ impl Court {
         });
         let (sections, position, law, standings) = kept.await?;
         let now = parts.clock.now();
-        let kept = sections.into_iter().map(kept_of).collect();
-        let docket = Docket::restored(kept, now);
+        let kept: BTreeMap<SectionKey, Kept> = sections.into_iter().map(kept_of).collect();
+        let docket = Docket::restored(kept.clone(), now);
+        // hours that a clock which was ahead has closed are open again
+        let is_other = |key: &SectionKey, kept: &Kept| docket.kept(key) != Some(kept);
+        let changed = kept.into_iter().filter(|(key, kept)| is_other(key, kept));
+        let changed = changed.map(|(key, _)| key).collect();
         let (registry, entry) =
             law.map_or_else(Default::default, |known| (known.registry, known.entry));
         let mut standings = Standings::of(standings);
@@ -163,7 +173,8 @@ impl Court {
             entry,
             docket,
             standings,
-            changed: BTreeSet::new(),
+            carried: Carried::default(),
+            changed,
             position,
             written: position,
             written_at: now,
@@ -178,22 +189,31 @@ impl Court {
             warn!("clock has gone back; hours that are not over are open again");
             self.changed.extend(self.docket.set_back(now));
             self.standings.touch_all(std::iter::empty());
+            self.carried.clear();
         }
         self.seen_at = now;
         let fed = self.take_up(parts, now).await?;
         let due = self.docket.due(now, SECTIONS, LATE_SECTIONS);
         let mut outcomes = Vec::new();
+        let mut fetched = 0;
         for (key, load) in &due {
+            // the others stay due
+            if fetched >= FETCHED {
+                break;
+            }
             self.standings.touch(key);
-            match self.hear(parts, (key, *load), now).await? {
-                Some(outcome) => outcomes.push(outcome),
-                None => self.docket.withdraw(key),
+            if let Some(outcome) = self.hear(parts, (key, *load), now).await? {
+                fetched += usize::from(outcome.is_fetched);
+                outcomes.push(outcome);
+            } else {
+                self.docket.withdraw(key);
+                self.carried.leave(key);
             }
         }
         let is_more = |outcome: &Outcome| outcome.heard.iter().any(|heard| heard.is_full);
-        let is_behind = due.len() >= SECTIONS || self.docket.is_behind(now);
+        let is_behind = due.len() >= SECTIONS || fetched >= FETCHED || self.docket.is_behind(now);
         let has_more = fed == ROWS || is_behind || outcomes.iter().any(is_more);
-        let stand = self.stand(parts, &outcomes, now).await?;
+        let stand = self.stand(parts, now).await?;
         self.write(parts, outcomes, stand, now).await?;
         Ok(has_more)
     }
@@ -216,15 +236,21 @@ impl Court {
             }
         }
         let registry = Arc::clone(&self.registry);
+        let mut taken = Vec::new();
         for (station, spans) in touched {
             for section in Section::judged_at(&registry, station) {
+                let mut is_changed = false;
                 for span in &spans {
-                    self.docket.fed(&section, *span, now);
+                    is_changed |= self.docket.fed(&section, *span, now);
                 }
                 self.standings.touch(&section.key());
-                self.changed.insert(section.key());
+                if is_changed {
+                    self.changed.insert(section.key());
+                }
+                taken.push((section, spans.clone()));
             }
         }
+        self.carried.take(parts, taken, self.position).await?;
         parts.metrics.position.set(self.position);
         Ok(rows.len())
     }

@@ -1,12 +1,16 @@
 //! What the store knows of a section: how far its data have come, and where they begin.
 
 use model::{
-    ids::{AgentId, GaugeId},
+    ids::{AgentId, GaugeId, StationId},
     time::Timestamp,
 };
 use store::{SamplesQuery, SamplesReader, StoreError};
 
 use crate::docket::Come;
+
+/// Rows of the feed that are looked at for what has not been taken up; with more it is taken for
+/// certain that there is.
+const LOOKED_AT: usize = 256;
 
 /// How far the data of these outlets have come, and what of their agent may be on its way.
 pub(super) fn come(
@@ -27,6 +31,16 @@ pub(super) fn come(
         None => Timestamp::MAX,
     };
     Ok(Come { newest, queued_from, next: Timestamp::MAX })
+}
+
+/// Whether the feed has nothing of a station behind this row.
+pub(super) fn is_whole(
+    reader: &SamplesReader,
+    station: &StationId,
+    position: i64,
+) -> Result<bool, StoreError> {
+    let rows = reader.feed(position, LOOKED_AT)?;
+    Ok(rows.len() < LOOKED_AT && rows.iter().all(|row| row.station != *station))
 }
 
 /// The first moment of any of these gauges from a moment on; the end of time where there is none.

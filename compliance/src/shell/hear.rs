@@ -8,17 +8,21 @@ use model::{
     time::{Span, Timestamp},
     verdict::Length,
 };
-use store::{GivenPeriod, JournalReader, NewVerdict, StoreError, VerdictKind, VerdictsQuery};
+use store::{
+    AgainRow, GivenPeriod, JournalReader, NewVerdict, StoreError, VerdictKind, VerdictsQuery,
+};
 
 use super::{
+    carry::Rest,
     court::{Court, Outcome, Parts},
     evidence,
 };
 use crate::{
     docket::{Come, Hearing, Load, Why},
-    hearing::{self, Evidence, JudgedHour},
+    hearing::{self, Evidence, JudgedHour, Together},
     judgement::{self, Judgement, Withdrawal},
-    sitting::{Before, sit},
+    sitting::{Before, By, sit},
+    standing::Today,
 };
 
 /// Closed periods of each length that reach into one hearing: hours of two zones at most.
@@ -35,18 +39,33 @@ impl Court {
         let registry = Arc::clone(&self.registry);
         let Some(section) = Section::of(&registry, key) else { return Ok(None) };
         let gauges = gauges_of(&section);
-        let come = self.come(parts, (&section, &gauges), load, now).await?;
+        let (come, is_whole) = self.come(parts, (&section, &gauges), load, now).await?;
         let hearings = self.docket.hearings(&section, come, load, now);
-        self.docket.turned(key, now);
+        self.docket.turned(key, load, now);
         let (mut heard, mut judged, mut withdrawn) = (Vec::new(), Vec::new(), Vec::new());
         let mut hours_heard: Vec<Span> = Vec::new();
+        let mut is_fetched = false;
         for hearing in &hearings {
-            let evidence = evidence_of(parts, &section, &gauges, hearing).await?;
+            let answers = self.answers(&section, hearing, is_whole);
+            is_fetched |= answers.is_none();
+            let metrics = &parts.metrics;
+            let counted = if answers.is_some() { &metrics.carried } else { &metrics.afresh };
+            counted.inc_by(u64::try_from(hearing.hours.len()).unwrap_or(0));
+            let (evidence, seen) = match &answers {
+                Some(_) => (Vec::new(), 0),
+                None => evidence_of(parts, &section, &gauges, (hearing, now)).await?,
+            };
             let given = given(parts, key, hearing).await?;
             let Some(kept) = self.docket.kept(key) else { continue };
-            let seen = self.docket.first(key).filter(|_| kept.begun == kept.closed);
-            let before = Before { begun: kept.begun, closed: kept.closed, seen, given: &given };
-            let sitting = sit(&section, &evidence, hearing, before, now);
+            let has_begun = kept.begun < kept.closed;
+            let first = self.docket.first(key).filter(|_| !has_begun);
+            let before =
+                Before { begun: kept.begun, closed: kept.closed, seen: first, given: &given };
+            if answers.is_none() && has_begun && is_newest(hearing, now) {
+                self.carried.begin(&section, (hearing, &evidence), seen);
+            }
+            let by = answers.map_or(By::Readings(&evidence), By::Carried);
+            let sitting = sit(&section, by, hearing, before, now);
             // each sitting begins where the one before has left off
             self.docket.heard(key, sitting.heard, now);
             let to = sitting.heard.span.to;
@@ -54,6 +73,9 @@ impl Court {
             heard.push(sitting.heard);
             judged.extend(sitting.judged.into_iter().map(|judgement| (judgement, hearing.why)));
             withdrawn.extend(sitting.withdrawn);
+        }
+        if !withdrawn.is_empty() {
+            self.carried.forget_day(key);
         }
         let gone = withdrawn.iter().map(|gone| withdrawal(&section, gone, now));
         let hours = judged
@@ -69,47 +91,72 @@ impl Court {
                 ((said.span.from, said.by.word(), is_open), said)
             })
             .collect();
-        self.changed.insert(key.clone());
-        Ok(Some(Outcome { heard, verdicts: said.into_values().collect() }))
+        if heard.iter().any(|heard| heard.why != Why::Open) {
+            self.changed.insert(key.clone());
+        }
+        Ok(Some(Outcome { is_fetched, heard, verdicts: said.into_values().collect() }))
     }
 
-    /// How far the data of a section have come, and where there is something next.
+    /// What hours are by what is carried on, where that holds all there is.
+    fn answers(
+        &self,
+        section: &Section<'_>,
+        hearing: &Hearing,
+        is_whole: bool,
+    ) -> Option<Vec<Judgement>> {
+        let kept = self.docket.kept(&section.key())?;
+        let is_told = hearing.why == Why::Open || is_whole;
+        let answers = || self.carried.answers(section, hearing);
+        (kept.begun < kept.closed && is_told).then(answers).flatten()
+    }
+
+    /// How far the data of a section have come, and where there is something next; and whether all
+    /// that the store has of it has been taken up.
     async fn come(
         &self,
         parts: &Parts,
         (section, gauges): (&Section<'_>, &[GaugeId]),
         load: Load,
         now: Timestamp,
-    ) -> Result<Come, StoreError> {
+    ) -> Result<(Come, bool), StoreError> {
         let key = section.key();
         let closed = self.docket.kept(&key).map_or(now, |kept| kept.closed);
+        let looks_from = self.docket.looks_from(&key, load);
+        if looks_from.is_none() && section.hour_of(closed).to > now {
+            // nothing can be closed, however far they have come
+            let nothing =
+                Come { newest: Timestamp::MIN, queued_from: Timestamp::MAX, next: Timestamp::MAX };
+            return Ok((nothing, false));
+        }
         let counts =
             |source: &Source<'_>| source.in_force.to > closed && source.in_force.from <= now;
         let sources = section.sources().into_iter().zip(gauges);
         let outlets: Vec<GaugeId> =
             sources.filter(|(source, _)| counts(source)).map(|(_, gauge)| gauge.clone()).collect();
-        let agent = section.station().agent.clone();
-        let looks_from = self.docket.looks_from(&key, load);
+        let (agent, station) = (section.station().agent.clone(), key.station.clone());
         let all = looks_from.map(|from| (gauges.to_vec(), from.plus_ms(-section.reach_ms())));
+        let position = self.position;
         let come = parts.samples.read(move |reader| {
             let next = match &all {
                 Some((gauges, from)) => evidence::first(reader, gauges, *from)?,
                 None => Timestamp::MAX,
             };
-            evidence::come(reader, &outlets, agent.as_ref()).map(|come| Come { next, ..come })
+            let is_whole = evidence::is_whole(reader, &station, position)?;
+            let come = evidence::come(reader, &outlets, agent.as_ref())?;
+            Ok((Come { next, ..come }, is_whole))
         });
-        let come = come.await?;
-        let Some(from) = looks_from else { return Ok(come) };
+        let (come, is_whole) = come.await?;
+        let Some(from) = looks_from else { return Ok((come, is_whole)) };
         let span = Span { from, to: Timestamp::MAX };
         let given = parts.journal.read(move |reader| reader.given_periods(&key, span, 1)).await?;
         let next = given.first().map_or(come.next, |given| given.span.from.min(come.next));
-        Ok(Come { next, ..come })
+        Ok((Come { next, ..come }, is_whole))
     }
 
     /// The days of hours that were heard just now, whether they were judged or not: with an hour in
     /// which nothing is demanded any more a day is over, too.
     async fn days(
-        &self,
+        &mut self,
         parts: &Parts,
         section: &Section<'_>,
         (hours_heard, judged): (&[Span], &[(Judgement, Why)]),
@@ -127,44 +174,79 @@ impl Court {
         }
         let mut verdicts = Vec::new();
         let key = section.key();
-        let (Some(kept), Some(begun)) = (self.docket.kept(&key), self.docket.first(&key)) else {
-            return Ok(verdicts);
-        };
+        let open = judged_alone(judged);
+        if open.is_none() && !hours_heard.is_empty() {
+            self.carried.forget_rest(&key);
+        }
+        let Some(begun) = self.docket.first(&key) else { return Ok(verdicts) };
         for hours in days.into_values() {
             let (Some(first), Some(last)) = (hours.first(), hours.last()) else { continue };
             let day = Span { from: first.from, to: last.to };
-            // Of a day that began before the section did, too little is known to judge it.
-            if day.from < begun {
+            let Some(kept) = self.docket.kept(&key) else { continue };
+            // Of a day that began before the section did, too little is known to judge it. Where
+            // the rest of it is about to be judged again, the day is, too.
+            let is_again = |again: AgainRow| again.span.from < day.to && day.from < again.span.to;
+            if day.from < begun || kept.again.iter().any(is_again) {
                 continue;
             }
-            // The rest of it is about to be judged again: then the day is, too.
-            if kept
-                .again
-                .iter()
-                .any(|stretch| stretch.span.from < day.to && day.from < stretch.span.to)
-            {
-                continue;
-            }
-            let mut known = stored_hours(parts, section, day).await?;
-            for (judgement, _) in judged {
-                let hour = JudgedHour {
-                    span: judgement.span,
-                    verdict: judgement.verdict,
-                    weight: judgement.weight,
-                };
-                known.insert(judgement.span.from, hour);
-            }
-            // what stands of an hour in which nothing is demanded any more is about to be withdrawn
-            let own = hours.iter().filter(|hour| section.demand_in(**hour).is_some());
-            let of_day: Vec<JudgedHour> =
-                own.filter_map(|hour| known.get(&hour.from).copied()).collect();
             let is_open = day.to > kept.closed;
-            if let Some(judgement) = hearing::day_of(section, day, &of_day, is_open) {
-                verdicts.push(new_verdict(section, &judgement, is_open, now));
+            let together = match open {
+                Some(hour) if self.carried.rest(&key, (day, hour.span)).is_some() => {
+                    let rest = self.carried.rest(&key, (day, hour.span));
+                    let before = rest.and_then(|rest| rest.before);
+                    Some(before.map_or(Together::of(hour), |before| before.and(hour)))
+                }
+                Some(_) | None => {
+                    let of_day = hours_of_day(parts, section, (day, &hours), judged).await?;
+                    if let Some(((last, before), hour)) = of_day.split_last().zip(open)
+                        && last.span == hour.span
+                    {
+                        let rest = Rest { day, hour: hour.span, before: Together::all(before) };
+                        self.carried.keep_rest(key.clone(), rest);
+                    }
+                    Together::all(&of_day)
+                }
+            };
+            let judgement =
+                together.and_then(|together| hearing::day_of(section, day, together, is_open));
+            if let Some(Judgement { span, verdict, weight, hours, .. }) = judgement {
+                let today = Today { span, verdict, hours, weight };
+                self.carried.keep_day(key.clone(), span, Some(today));
             }
+            let verdict = judgement.map(|judgement| new_verdict(section, &judgement, is_open, now));
+            verdicts.extend(verdict);
         }
         Ok(verdicts)
     }
+}
+
+/// The open hour, where nothing else was judged.
+fn judged_alone(judged: &[(Judgement, Why)]) -> Option<JudgedHour> {
+    match judged {
+        [(judgement, Why::Open)] => Some(JudgedHour::of(judgement)),
+        _ => None,
+    }
+}
+
+/// The hours of a day that are periods of its section, as they were judged last.
+async fn hours_of_day(
+    parts: &Parts,
+    section: &Section<'_>,
+    (day, hours): (Span, &[Span]),
+    judged: &[(Judgement, Why)],
+) -> Result<Vec<JudgedHour>, StoreError> {
+    let mut known = stored_hours(parts, section, day).await?;
+    for (judgement, _) in judged {
+        known.insert(judgement.span.from, JudgedHour::of(judgement));
+    }
+    // what stands of an hour in which nothing is demanded any more is about to be withdrawn
+    let own = hours.iter().filter(|hour| section.demand_in(**hour).is_some());
+    Ok(own.filter_map(|hour| known.get(&hour.from).copied()).collect())
+}
+
+/// Whether a hearing is of the hour that runs.
+fn is_newest(hearing: &Hearing, now: Timestamp) -> bool {
+    hearing.why == Why::Open && hearing.hours.last().is_some_and(|hour| now < hour.to)
 }
 
 /// The gauges of a section's outlets, in the order of its sources.
@@ -174,23 +256,31 @@ pub(super) fn gauges_of(section: &Section<'_>) -> Vec<GaugeId> {
     sources.map(|source| GaugeId { station: station.clone(), name: source.gauge.clone() }).collect()
 }
 
+/// The readings that hours are judged by, and the row of the feed as of which they are all there
+/// are; of the hour that runs with those that are ahead of the clock.
 async fn evidence_of<'a>(
     parts: &Parts,
     section: &Section<'a>,
     gauges: &[GaugeId],
-    hearing: &Hearing,
-) -> Result<Vec<Evidence<'a>>, StoreError> {
+    (hearing, now): (&Hearing, Timestamp),
+) -> Result<(Vec<Evidence<'a>>, i64), StoreError> {
     let (Some(first), Some(last)) = (hearing.hours.first(), hearing.hours.last()) else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     };
-    let mut evidence = Vec::new();
-    for (source, gauge) in section.sources().into_iter().zip(gauges) {
-        let from = hearing::needed_from(section, &source, first.from);
-        let (gauge, needed) = (gauge.clone(), Span { from, to: last.to });
-        let samples = parts.samples.read(move |reader| reader.good_flow(&gauge, needed)).await?;
-        evidence.push(Evidence { source, samples });
-    }
-    Ok(evidence)
+    let to = if is_newest(hearing, now) { Timestamp::MAX } else { last.to };
+    let sources = section.sources();
+    let needed = sources.iter().zip(gauges).map(|(source, gauge)| {
+        let from = hearing::needed_from(section, source, first.from);
+        (gauge.clone(), Span { from, to })
+    });
+    let needed: Vec<(GaugeId, Span)> = needed.collect();
+    let read = parts.samples.read(move |reader| {
+        let all = needed.iter().map(|(gauge, span)| reader.good_flow(gauge, *span));
+        Ok((all.collect::<Result<Vec<_>, _>>()?, reader.feed_head()?))
+    });
+    let (all, seen) = read.await?;
+    let evidence = sources.into_iter().zip(all);
+    Ok((evidence.map(|(source, samples)| Evidence { source, samples }).collect(), seen))
 }
 
 /// What stands of the time of a hearing, where any of it may be none of ours any more.

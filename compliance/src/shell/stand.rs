@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
+    deadlines::Deadlines,
     ids::SectionKey,
     section::Section,
     standing::Standing,
@@ -10,10 +11,10 @@ use model::{
     time::{Span, Timestamp},
     verdict::Length,
 };
-use store::{NewVerdict, StandingRow, StoreError, VerdictsQuery};
+use store::{StandingRow, StoreError, VerdictsQuery};
 
 use super::{
-    court::{Court, Outcome, Parts},
+    court::{Court, Parts},
     hear::gauges_of,
 };
 use crate::{
@@ -25,11 +26,14 @@ use crate::{
 /// Between two looks at a section.
 const PERIOD_MS: i64 = 1_000;
 /// Sections that are looked at in one pass; those that have waited longest come first.
-const SECTIONS: usize = 64;
+const SECTIONS: usize = 512;
 
 /// How every section that is judged stands.
 #[derive(Debug, Default)]
-pub(super) struct Standings(BTreeMap<SectionKey, Stood>);
+pub(super) struct Standings {
+    stood: BTreeMap<SectionKey, Stood>,
+    due: Deadlines<SectionKey>,
+}
 
 #[derive(Debug)]
 struct Stood {
@@ -49,33 +53,48 @@ pub(super) struct Stand {
 impl Standings {
     /// Those that the journal has; each is looked at once.
     pub(super) fn of(rows: Vec<StandingRow>) -> Self {
-        let stood = |row: StandingRow| {
-            let (looked_at, due_at) = (Timestamp::MIN, Timestamp::MIN);
-            (row.key.clone(), Stood { row: Some(row), looked_at, due_at })
-        };
-        Self(rows.into_iter().map(stood).collect())
+        let mut standings = Self::default();
+        for row in rows {
+            let key = row.key.clone();
+            standings.set(key, Some(row), (Timestamp::MIN, Timestamp::MIN));
+        }
+        standings
+    }
+
+    fn set(
+        &mut self,
+        key: SectionKey,
+        row: Option<StandingRow>,
+        (looked_at, due_at): (Timestamp, Timestamp),
+    ) {
+        self.due.set(&key, Some(due_at));
+        self.stood.insert(key, Stood { row, looked_at, due_at });
+    }
+
+    fn leave(&mut self, key: &SectionKey) {
+        self.due.set(key, None);
+        self.stood.remove(key);
     }
 
     /// Something of it may be otherwise.
     pub(super) fn touch(&mut self, key: &SectionKey) {
         let new = || Stood { row: None, looked_at: Timestamp::MIN, due_at: Timestamp::MIN };
-        let stood = self.0.entry(key.clone()).or_insert_with(new);
+        let stood = self.stood.entry(key.clone()).or_insert_with(new);
         stood.due_at = stood.due_at.min(stood.looked_at.plus_ms(PERIOD_MS));
+        self.due.set(key, Some(stood.due_at));
     }
 
     /// Everything may be, since the law or the clock is another one.
     pub(super) fn touch_all(&mut self, judged: impl Iterator<Item = SectionKey>) {
         judged.for_each(|key| self.touch(&key));
-        for stood in self.0.values_mut() {
+        for (key, stood) in &mut self.stood {
             (stood.looked_at, stood.due_at) = (Timestamp::MIN, Timestamp::MIN);
+            self.due.set(key, Some(stood.due_at));
         }
     }
 
     fn due(&self, now: Timestamp) -> Vec<SectionKey> {
-        let due = self.0.iter().filter(|(_, stood)| stood.due_at <= now);
-        let mut due: Vec<_> = due.map(|(key, stood)| (stood.due_at, key)).collect();
-        due.sort_unstable();
-        due.into_iter().take(SECTIONS).map(|(_, key)| key.clone()).collect()
+        self.due.first_due(SECTIONS, now)
     }
 }
 
@@ -84,14 +103,12 @@ impl Court {
     pub(super) async fn stand(
         &mut self,
         parts: &Parts,
-        outcomes: &[Outcome],
         now: Timestamp,
     ) -> Result<Stand, StoreError> {
         let mut stand = Stand::default();
         for key in self.standings.due(now) {
-            let before = self.standings.0.get(&key).and_then(|stood| stood.row.clone());
-            let said = outcomes.iter().flat_map(|outcome| &outcome.verdicts);
-            let (row, until) = self.look(parts, (&key, before.as_ref()), said, now).await?;
+            let before = self.standings.stood.get(&key).and_then(|stood| stood.row.clone());
+            let (row, until) = self.look(parts, (&key, before.as_ref()), now).await?;
             match &row {
                 Some(row) if Some(row) != before.as_ref() => stand.rows.push(row.clone()),
                 None if before.is_some() => stand.gone.push(key.clone()),
@@ -99,9 +116,9 @@ impl Court {
             }
             if row.is_some() {
                 let due_at = until.unwrap_or(Timestamp::MAX).max(now.plus_ms(PERIOD_MS));
-                self.standings.0.insert(key, Stood { row, looked_at: now, due_at });
+                self.standings.set(key, row, (now, due_at));
             } else {
-                self.standings.0.remove(&key);
+                self.standings.leave(&key);
             }
         }
         Ok(stand)
@@ -109,10 +126,9 @@ impl Court {
 
     /// How a section stands, and until when that is so while nothing comes.
     async fn look(
-        &self,
+        &mut self,
         parts: &Parts,
         (key, before): (&SectionKey, Option<&StandingRow>),
-        said: impl Iterator<Item = &NewVerdict>,
         now: Timestamp,
     ) -> Result<(Option<StandingRow>, Option<Timestamp>), StoreError> {
         let registry = Arc::clone(&self.registry);
@@ -121,25 +137,53 @@ impl Court {
             let is_exited = station.is_some_and(|at| at.status == StationStatus::Exited);
             return Ok((before.filter(|_| is_exited).map(|row| exited(row, now)), None));
         };
-        let mut evidence = Vec::new();
-        for (source, gauge) in section.sources().into_iter().zip(gauges_of(&section)) {
-            let reach_ms = silent_after_ms(&source);
-            let samples = parts.samples.read(move |reader| {
-                let newest = reader.gauge(&gauge)?.and_then(|facts| facts.newest);
-                let Some(newest) = newest else { return Ok(Vec::new()) };
-                let span = Span { from: newest.plus_ms(-reach_ms), to: newest.plus_ms(1) };
-                reader.good_flow(&gauge, span)
-            });
-            evidence.push(Evidence { source, samples: samples.await? });
-        }
+        let evidence = match self.voices(&section, now) {
+            Some(evidence) => evidence,
+            None => last_readings(parts, &section).await?,
+        };
         let found = find(&section, &evidence, parts.near, now);
-        let today = today(parts, &section, said, now).await?;
+        let today = self.today(parts, &section, now).await?;
         let until = match today.as_ref().map(|today| today.span.to) {
             Some(over) => Some(found.until.map_or(over, |until| until.min(over))),
             None => found.until,
         };
         Ok((Some(row(&section, &found, today.as_ref(), before)), until))
     }
+}
+
+impl Court {
+    /// The last reading of each outlet as it is carried on, while none of them is silent.
+    fn voices<'a>(&self, section: &Section<'a>, now: Timestamp) -> Option<Vec<Evidence<'a>>> {
+        let fold = self.carried.fold(&section.key())?;
+        let sources = section.sources().into_iter().zip(fold.newest());
+        let speaking = sources.map(|(source, newest)| {
+            let reading = newest.filter(|(at, _)| now < at.plus_ms(silent_after_ms(&source)))?;
+            Some(Evidence { source, samples: vec![reading] })
+        });
+        speaking.collect()
+    }
+}
+
+/// The last readings of each outlet, as the store has them.
+async fn last_readings<'a>(
+    parts: &Parts,
+    section: &Section<'a>,
+) -> Result<Vec<Evidence<'a>>, StoreError> {
+    let sources = section.sources();
+    let reaches = sources.iter().map(silent_after_ms);
+    let asked: Vec<_> = gauges_of(section).into_iter().zip(reaches).collect();
+    let read = parts.samples.read(move |reader| {
+        let of_each = asked.iter().map(|(gauge, reach_ms)| {
+            let newest = reader.gauge(gauge)?.and_then(|facts| facts.newest);
+            let Some(newest) = newest else { return Ok(Vec::new()) };
+            let span = Span { from: newest.plus_ms(-*reach_ms), to: newest.plus_ms(1) };
+            reader.good_flow(gauge, span)
+        });
+        of_each.collect::<Result<Vec<_>, StoreError>>()
+    });
+    let read = read.await?;
+    let evidence = sources.into_iter().zip(read);
+    Ok(evidence.map(|(source, samples)| Evidence { source, samples }).collect())
 }
 
 /// What stood of a station that went out of service: nothing but that.
@@ -152,25 +196,23 @@ fn exited(before: &StandingRow, now: Timestamp) -> StandingRow {
     StandingRow { bytes: crate::standing::exited(&key, now), key, state, since: now }
 }
 
-/// The day that runs, as it has just been judged or was before.
-async fn today(
-    parts: &Parts,
-    section: &Section<'_>,
-    said: impl Iterator<Item = &NewVerdict>,
-    now: Timestamp,
-) -> Result<Option<Today>, StoreError> {
-    let Some(hours) = section.day_of(section.hour_of(now)) else { return Ok(None) };
-    let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return Ok(None) };
-    let span = Span { from: first.from, to: last.to };
-    let key = section.key();
-    let is_it = |said: &&NewVerdict| {
-        said.section == key && said.by == Length::Day && said.span.from == span.from
-    };
-    let bytes = if let Some(said) = said.filter(is_it).last() {
-        Some(said.bytes.clone())
-    } else {
+impl Court {
+    /// The day that runs, as it was judged last.
+    async fn today(
+        &mut self,
+        parts: &Parts,
+        section: &Section<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Today>, StoreError> {
+        let Some(hours) = section.day_of(section.hour_of(now)) else { return Ok(None) };
+        let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return Ok(None) };
+        let span = Span { from: first.from, to: last.to };
+        let key = section.key();
+        if let Some((_, today)) = self.carried.day(&key, span) {
+            return Ok(today.clone());
+        }
         let query = VerdictsQuery {
-            section: key,
+            section: key.clone(),
             by: Length::Day,
             span: Span { from: span.from, to: span.from.plus_ms(1) },
             all_versions: false,
@@ -178,9 +220,11 @@ async fn today(
             limit: 1,
         };
         let rows = parts.journal.read(move |reader| reader.verdicts(&query)).await?;
-        rows.into_iter().find(|row| !row.is_withdrawn).map(|row| row.bytes)
-    };
-    // what is withdrawn has no sums, and is no day
-    let read = bytes.and_then(|bytes| judgement::read_day(&bytes).ok());
-    Ok(read.map(|(verdict, weight, hours)| Today { span, verdict, hours, weight }))
+        let row = rows.into_iter().find(|row| !row.is_withdrawn);
+        // what is withdrawn has no sums, and is no day
+        let read = row.and_then(|row| judgement::read_day(&row.bytes).ok());
+        let today = read.map(|(verdict, weight, hours)| Today { span, verdict, hours, weight });
+        self.carried.keep_day(key, span, today.clone());
+        Ok(today)
+    }
 }

@@ -285,7 +285,13 @@ fn said(
         if from >= begun && to <= closed {
             let own: Vec<_> =
                 day.iter().filter_map(|hour| judged.get(&hour.from).copied()).collect();
-            let judgement = hearing::day_of(&section, Span { from, to }, &own, false).unwrap();
+            let judgement = hearing::day_of(
+                &section,
+                Span { from, to },
+                hearing::Together::all(&own).unwrap(),
+                false,
+            )
+            .unwrap();
             lines.push(String::from_utf8(judgement.bytes()).unwrap());
         }
     }

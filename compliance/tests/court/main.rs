@@ -9,6 +9,7 @@
 )]
 
 mod begin;
+mod carried;
 mod clock;
 mod late;
 mod law;

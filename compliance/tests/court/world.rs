@@ -31,20 +31,22 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) registry: Registry,
     consumer: Consumer,
+    metrics: Metrics,
     imports: u8,
     sequence: u64,
     _folder: tempfile::TempDir,
 }
 
-fn consumer(store: &Store, clock: &ManualClock) -> Consumer {
+fn consumer(store: &Store, clock: &ManualClock) -> (Consumer, Metrics) {
     let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
-    Consumer::new(Parts {
+    let consumer = Consumer::new(Parts {
         samples: store.samples().clone(),
         journal: store.journal().clone(),
         clock: Arc::new(clock.clone()),
         near: "1.05".parse().unwrap(),
-        metrics,
-    })
+        metrics: metrics.clone(),
+    });
+    (consumer, metrics)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -58,9 +60,10 @@ impl World {
         let options = Options { now, version: "0".to_owned(), role: Role::Server };
         let store = Store::open(folder.path(), &options, &prometheus::Registry::new()).unwrap();
         let clock = ManualClock::at(now);
-        let consumer = consumer(&store, &clock);
+        let (consumer, metrics) = consumer(&store, &clock);
         let registry = Registry::default();
-        Self { store, clock, registry, consumer, imports: 0, sequence: 0, _folder: folder }
+        let (imports, sequence) = (0, 0);
+        Self { store, clock, registry, consumer, metrics, imports, sequence, _folder: folder }
     }
 
     /// Puts a registry into force, and waits until it is known.
@@ -110,7 +113,12 @@ impl World {
 
     /// What was in memory is gone; what the journal has stands.
     pub(crate) fn starts_again(&mut self) {
-        self.consumer = consumer(&self.store, &self.clock);
+        (self.consumer, self.metrics) = consumer(&self.store, &self.clock);
+    }
+
+    /// What the consumer has counted since it began.
+    pub(crate) fn counted(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn set(&self, now: Timestamp) {

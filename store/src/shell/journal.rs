@@ -8,6 +8,7 @@ mod import;
 mod plans;
 mod read;
 mod read_alarms;
+mod sections;
 mod standing;
 mod tail;
 mod token;

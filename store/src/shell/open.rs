@@ -158,12 +158,14 @@ impl Store {
         let pulses = [("samples", Pulse::default()), ("journal", Pulse::default())];
         let [(_, of_samples), (_, of_journal)] = pulses.clone();
         let vitals = Vitals { ballast: Arc::clone(ballast), pulses };
-        let surroundings = |file, waits_for_room, pulse| Surroundings {
+        let (feeding, fed) = watch::channel(0);
+        let surroundings = |file, waits_for_room, pulse, reached| Surroundings {
             file,
             metrics: metrics.clone(),
             ballast: Arc::clone(ballast),
             waits_for_room,
             failed: Arc::clone(&failing),
+            reached: Arc::new(reached),
             pulse,
         };
         let Files { id, samples, journal } = files;
@@ -177,13 +179,13 @@ impl Store {
             "store-samples",
             samples.connection,
             SamplesBook::new(limits, metrics.clone()),
-            surroundings("samples", true, of_samples),
+            surroundings("samples", true, of_samples, feeding),
         )?;
         let (journal_writer, journal_thread) = Writer::start(
             "store-journal",
             journal.connection,
             JournalBook,
-            surroundings("journal", false, of_journal),
+            surroundings("journal", false, of_journal, watch::channel(0).0),
         )?;
         let (tail, state) = Tail::open(&journal.path, samples_writer.clone())?;
         let running = Running {
@@ -195,7 +197,7 @@ impl Store {
         Ok(Self {
             id,
             limits,
-            samples: Samples { writer: samples_writer, pool: Pool::new(samples.path), beside: () },
+            samples: Samples { writer: samples_writer, pool: Pool::new(samples.path), beside: fed },
             journal: Journal {
                 writer: journal_writer,
                 pool: Pool::new(journal.path),

@@ -75,9 +75,9 @@ impl Pool {
         let is_late = move || deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let attempt = StoreError::sql("begin to read");
         connection.progress_handler(INSTRUCTIONS, Some(is_late)).map_err(&attempt)?;
-        connection.execute_batch("BEGIN").map_err(&attempt)?;
+        run(&connection, "BEGIN").map_err(&attempt)?;
         let (connection, outcome) = query(connection);
-        if let Err(error) = connection.execute_batch("ROLLBACK") {
+        if let Err(error) = run(&connection, "ROLLBACK") {
             // A connection that cannot end a transaction is not used again.
             warn!(%error, "cannot end a read");
             return outcome;
@@ -102,6 +102,10 @@ impl Pool {
             None => file::reader(&self.0.path).map_err(StoreError::sql("open a file to read")),
         }
     }
+}
+
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_rows| ())
 }
 
 #[cfg(test)]

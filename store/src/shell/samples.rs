@@ -27,6 +27,7 @@ mod spans;
 mod plans;
 
 use rusqlite::{Connection, Row};
+use tokio::sync::watch;
 
 pub(super) use self::{
     admit::known,
@@ -48,7 +49,15 @@ use super::database::{Database, Reader};
 /// [`Replay`]: crate::Replay
 /// [`Discard`]: crate::Discard
 /// [`Sweep`]: crate::Sweep
-pub type Samples = Database<SamplesBook>;
+pub type Samples = Database<SamplesBook, watch::Receiver<i64>>;
+
+impl Samples {
+    /// The newest row of the feed that this process has written, told as soon as it is synced. What
+    /// another process writes is not: who waits for more looks now and then all the same.
+    pub fn fed(&self) -> watch::Receiver<i64> {
+        self.beside.clone()
+    }
+}
 
 /// One snapshot of `samples.db`.
 pub type SamplesReader = Reader<SamplesBook>;

@@ -45,6 +45,10 @@ pub(super) trait Book: Send + 'static {
     fn flush(&mut self, connection: &Connection) -> Result<(), StoreError>;
     /// Something was rolled back: nothing that is known of the file counts.
     fn forget(&mut self);
+    /// How far the file has come for those who read on from where they were; it only grows.
+    fn reached(&self) -> i64 {
+        0
+    }
 }
 
 /// A typed write and its answer.
@@ -233,6 +237,9 @@ impl<B: Book> Loop<B> {
         metrics.commit_seconds.with_label_values(&[file]).observe(began.elapsed().as_secs_f64());
         metrics.group_writes.observe(u32::try_from(group.len()).map_or(0.0, f64::from));
         self.measure();
+        if outcome.is_ok() {
+            self.surroundings.tell(self.book.reached());
+        }
         let fatal = outcome.as_ref().err().filter(|error| is_fatal(error)).cloned();
         let fatal = fatal.map(|error| self.stop(&error));
         if let Err(error) = outcome {

@@ -15,7 +15,7 @@ use crate::{
         making::{alarm_row, notification_row},
     },
     chain::{By, ByKind},
-    shell::{schema, walks::Seen, writer::Write},
+    shell::{file, schema, walks::Seen, writer::Write},
 };
 
 /// Walks that are allowed: what they walk through is bounded, or they stop after a page.
@@ -103,6 +103,7 @@ fn questions(connection: Connection) -> Connection {
 #[test]
 fn no_statement_walks_through_a_table_that_grows() {
     let mut connection = Connection::open_in_memory().unwrap();
+    file::keep_plans(&connection).unwrap();
     connection.execute_batch(schema::JOURNAL.schema).unwrap();
     let seen = Seen::of(&mut connection);
     writes(&connection);

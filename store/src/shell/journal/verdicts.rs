@@ -10,7 +10,11 @@ use model::{
 use rusqlite::{Connection, Row, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{JournalBook, JournalReader, SetConsumer, append, standing};
+use super::{
+    JournalBook, JournalReader, SetConsumer, append,
+    sections::{section_id, set_section, unsay},
+    standing,
+};
 use crate::{
     chain::{Body, By, MAX_VERDICTS, VerdictGiven},
     shell::{
@@ -41,7 +45,8 @@ pub struct SetVerdicts {
     pub registry: i64,
     /// Sections whose provisional verdicts are taken out first.
     pub unsaid: Vec<SectionKey>,
-    /// The sections of which something is new.
+    /// The sections of which something is new; of all others that verdicts speak of it stands as
+    /// it was written.
     pub sections: Vec<SectionRow>,
     /// Judged periods of these sections.
     pub verdicts: Vec<NewVerdict>,
@@ -79,9 +84,11 @@ impl Write<JournalBook> for SetVerdicts {
         // The entry comes first, so that its position is known to the rows that it names.
         let mut rows = Vec::new();
         for new in &self.verdicts {
-            let Some(section) = ids.get(&new.section).copied() else {
-                return Err(StoreError::Section { section: new.section.clone() });
+            let section = match ids.get(&new.section) {
+                Some(section) => *section,
+                None => section_id(connection, &new.section)?,
             };
+            ids.insert(&new.section, section);
             if new.kind == VerdictKind::Provisional {
                 set_open(connection, section, new, self.at)?;
                 continue;
@@ -115,38 +122,6 @@ impl Write<JournalBook> for SetVerdicts {
         SetConsumer { name, samples, entries: self.registry }.apply(book, connection)?;
         Ok(set)
     }
-}
-
-fn unsay(connection: &Connection, key: &SectionKey) -> Result<(), StoreError> {
-    let sql = "DELETE FROM verdict WHERE version = 0 AND section =
-        (SELECT id FROM section WHERE station = ?1 AND name = ?2)";
-    let key = params![key.station.as_str(), key.section.as_str()];
-    run(connection, sql, key).map_err(StoreError::sql("take provisional verdicts out"))?;
-    Ok(())
-}
-
-fn set_section(connection: &Connection, section: &SectionRow) -> Result<i64, StoreError> {
-    let attempt = StoreError::sql("write how far a section has been judged");
-    let SectionRow { key, begun, closed, again } = section;
-    let sql = "INSERT INTO section (station, name, begun_ms, closed_ms) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT (station, name) DO UPDATE SET begun_ms = excluded.begun_ms,
-          closed_ms = excluded.closed_ms
-        RETURNING id";
-    let (station, name) = (key.station.as_str(), key.section.as_str());
-    let row = params![station, name, begun.as_ms(), closed.as_ms()];
-    let id = first_row(connection, sql, row, |row| row.get(0)).map_err(&attempt)?;
-    let id: i64 = id.ok_or_else(|| StoreError::Section { section: key.clone() })?;
-    run(connection, "DELETE FROM again WHERE section = ?1", [id]).map_err(&attempt)?;
-    // An hour that was closed without a verdict, since its mandate has gone, is not open any more.
-    let sql = "DELETE FROM verdict WHERE section = ?1 AND to_ms <= ?2 AND version = 0";
-    run(connection, sql, [id, closed.as_ms()]).map_err(&attempt)?;
-    let sql = "INSERT INTO again (section, from_ms, to_ms, first_at, last_at)
-        VALUES (?1, ?2, ?3, ?4, ?5)";
-    for AgainRow { span, first_at, last_at } in again {
-        let row = [id, span.from.as_ms(), span.to.as_ms(), first_at.as_ms(), last_at.as_ms()];
-        run(connection, sql, row).map_err(&attempt)?;
-    }
-    Ok(id)
 }
 
 /// Overwrites what is said of an open period; a closed one is not open any more.

@@ -330,6 +330,10 @@ impl Book for SamplesBook {
         self.is_parked_touched = false;
         self.decided_dropped = 0;
     }
+
+    fn reached(&self) -> i64 {
+        self.positions.map_or(0, |positions| positions.feed)
+    }
 }
 
 impl Tally {

@@ -25,6 +25,7 @@ use crate::{
     page::SamplesQuery,
     shell::{
         error::StoreError,
+        file,
         open::Limits,
         schema,
         walks::Seen,
@@ -69,6 +70,7 @@ fn gauge(name: &str) -> GaugeId {
 impl World {
     fn new() -> Self {
         let mut connection = Connection::open_in_memory().unwrap();
+        file::keep_plans(&connection).unwrap();
         connection.execute_batch(schema::SAMPLES.schema).unwrap();
         let seen = Seen::of(&mut connection);
         let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();

@@ -22,6 +22,8 @@ pub(in crate::shell) struct Surroundings {
     pub(in crate::shell) waits_for_room: bool,
     /// Where a failing disk is told.
     pub(in crate::shell) failed: Arc<watch::Sender<Option<Arc<str>>>>,
+    /// Where it is told how far the file has come ([`super::Book::reached`]).
+    pub(in crate::shell) reached: Arc<watch::Sender<i64>>,
     /// Since when writes are at hand.
     pub(in crate::shell) pulse: Pulse,
 }
@@ -32,5 +34,14 @@ impl Surroundings {
         let writes = u64::try_from(writes).unwrap_or(u64::MAX);
         self.metrics.full.with_label_values(&[self.file]).inc_by(writes);
         self.ballast.free();
+    }
+
+    /// Wakes who waits for more, if there is.
+    pub(super) fn tell(&self, now: i64) {
+        self.reached.send_if_modified(|reached| {
+            let is_more = *reached < now;
+            *reached = now.max(*reached);
+            is_more
+        });
     }
 }

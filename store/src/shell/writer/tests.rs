@@ -51,6 +51,7 @@ impl World {
             ballast: Arc::new(Ballast::hold(folder.path(), 1 << 16)),
             waits_for_room: true,
             failed: Arc::new(watch::channel(None).0),
+            reached: Arc::new(watch::channel(0).0),
             pulse: Pulse::default(),
         };
         Self {

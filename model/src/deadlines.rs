@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::time::Timestamp;
+use crate::time::Timestamp;
 
 /// Deadlines, at most one for each key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadlines<K> {
     in_order: BTreeSet<(Timestamp, K)>,
     of_key: BTreeMap<K, Timestamp>,
@@ -39,7 +39,12 @@ impl<K: Clone + Ord> Deadlines<K> {
 
     /// Whose deadline has come, the earliest first.
     pub fn due(&self, now: Timestamp) -> Vec<K> {
-        let due = self.in_order.iter().take_while(|(deadline, _)| *deadline <= now);
+        self.first_due(usize::MAX, now)
+    }
+
+    /// The first of those whose deadline has come, at most so many.
+    pub fn first_due(&self, limit: usize, now: Timestamp) -> Vec<K> {
+        let due = self.in_order.iter().take_while(|(deadline, _)| *deadline <= now).take(limit);
         due.map(|(_, key)| key.clone()).collect()
     }
 }

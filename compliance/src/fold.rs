@@ -1,0 +1,317 @@
+//! The open hour of a section, carried on by what comes and not judged anew from its first reading.
+//!
+//! Up to a moment that no later reading of an outlet can lie before, as long as each speaks in
+//! order, everything is weighed for good and its readings are forgotten; those after it are kept.
+//! So what is said of an hour is what judging all of its readings would say, byte for byte: the
+//! same pieces are added up, in the same order, only not again each time.
+//!
+//! What cannot be carried on is given up, and whoever asks judges from the readings once more: a
+//! reading from before that moment, a law that looks back beyond the hour as one begins, an hour in
+//! which nothing is demanded, a silence of hours.
+//!
+//! | bound | at the bound |
+//! |---|---|
+//! | [`WAITING`] readings of an outlet wait for another to speak | nobody is waited for any longer |
+//! | [`WINDOW`] pieces of the last hour, where a rule looks at every window | it is given up |
+
+use model::{
+    flow::Flow,
+    release::{Duty, Outlet, Piece, Step, release},
+    rule::{Missing, RuleProfile},
+    section::{Demand, Section},
+    time::{HOUR_MS, Span, Timestamp},
+    verdict::Length,
+};
+
+use crate::{evaluate::Tally, hearing::Evidence, judgement::Judgement};
+
+/// Readings of an outlet that wait for another to speak.
+pub const WAITING: usize = 256;
+/// Pieces of an hour, of a rule that looks at every window.
+pub const WINDOW: usize = 512;
+/// So long an outlet is waited for, as an agent of its own may send more seldom.
+const PATIENCE_MS: i64 = 10 * 60_000;
+/// What is carried on at once, at most.
+const STRIDE_MS: i64 = 3 * HOUR_MS;
+
+/// A section's open hour, and the one before as long as its turn to be closed may come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fold {
+    /// Up to which row of the feed all readings are in it.
+    seen: i64,
+    /// In the order of the section's sources.
+    outlets: Vec<Outlet>,
+    /// Everything before is weighed.
+    settled: Timestamp,
+    current: Carried,
+    before: Option<Over>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Carried {
+    hour: Span,
+    steps: Vec<Step>,
+    tally: Tally,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Over {
+    carried: Carried,
+    /// How far its own readings speak.
+    told: Timestamp,
+}
+
+/// What a fold tells of an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// It is this.
+    Is(Box<Judgement>),
+    /// Nothing is demanded then, or nothing is known.
+    Nothing,
+    /// It does not tell: the hour is to be judged from readings.
+    ByReadings,
+}
+
+impl Told {
+    fn of(judged: Option<Judgement>) -> Self {
+        judged.map_or(Self::ByReadings, |judged| Self::Is(Box::new(judged)))
+    }
+}
+
+/// Why a fold is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GivenUp {
+    /// A reading came that lies before what is weighed for good.
+    #[error("a reading came late")]
+    Late,
+    /// What follows is not carried on: the law, a silence or a bound keeps it from it.
+    #[error("what follows is judged from readings")]
+    Ended,
+}
+
+impl Fold {
+    /// Begins with an hour, of which `evidence` has all readings up to the newest, and those
+    /// before it that [`crate::hearing::needed_from`] names; all of it as of this row of the feed.
+    /// `None` where nothing is demanded or a bound is reached.
+    pub fn begin(
+        section: &Section<'_>,
+        evidence: &[Evidence<'_>],
+        hour: Span,
+        seen: i64,
+    ) -> Option<Self> {
+        let current = Carried::begin(section, hour)?;
+        let outlets = evidence.iter().map(|outlet| outlet.source.with(outlet.samples.clone()));
+        let settled = current.reached().from;
+        let outlets = outlets.collect();
+        let mut fold = Self { seen, outlets, settled, current, before: None };
+        fold.settle(section).ok()?;
+        for outlet in &mut fold.outlets {
+            outlet.samples.shrink_to_fit();
+        }
+        Some(fold)
+    }
+
+    /// Up to which row of the feed all readings are in it.
+    pub const fn seen(&self) -> i64 {
+        self.seen
+    }
+
+    /// From where on a reading matters to what is carried on: older ones change nothing of it.
+    pub fn looks_from(&self) -> Timestamp {
+        let oldest = self.before.as_ref().map_or(&self.current, |over| &over.carried);
+        let from = oldest.reached().from.min(self.current.reached().from);
+        let holds = self.outlets.iter().map(Outlet::hold_ms);
+        from.plus_ms(-holds.max().unwrap_or(0))
+    }
+
+    /// Takes good readings up, of each source those that came, ascending; all up to this row of
+    /// the feed are in it then.
+    pub fn take(
+        &mut self,
+        section: &Section<'_>,
+        came: &[Vec<(Timestamp, Flow)>],
+        seen: i64,
+    ) -> Result<(), GivenUp> {
+        let looks_from = self.looks_from();
+        for (outlet, samples) in self.outlets.iter_mut().zip(came) {
+            for (at, flow) in samples.iter().filter(|(at, _)| looks_from <= *at) {
+                let place = outlet.samples.partition_point(|(known, _)| known < at);
+                if outlet.samples.get(place).is_some_and(|(known, _)| known == at) {
+                    continue;
+                }
+                if *at < self.settled {
+                    return Err(GivenUp::Late);
+                }
+                outlet.samples.insert(place, (*at, *flow));
+            }
+        }
+        self.seen = seen.max(self.seen);
+        self.settle(section)
+    }
+
+    /// As much of an open hour as readings tell of, as [`crate::hearing::hour_so_far`] has it.
+    pub fn so_far(&self, section: &Section<'_>, hour: Span) -> Told {
+        let Some(demand) = section.demand_in(hour) else { return Told::Nothing };
+        let told = match &self.before {
+            Some(over) if over.carried.hour == hour => over.told,
+            Some(_) | None if self.is_kept(hour) => told(&self.outlets, hour),
+            Some(_) | None => return Told::ByReadings,
+        };
+        let to = told.min(hour.to);
+        if to <= hour.from {
+            return Told::Nothing;
+        }
+        let rule = RuleProfile { missing: Missing::Indeterminate, ..demand.rule.clone() };
+        let demand = Demand { rule: &rule, ..demand };
+        Told::of(self.judged(section, (hour, to), demand))
+    }
+
+    /// What an hour is that is over, as [`crate::hearing::hour`] has it.
+    pub fn hour(&self, section: &Section<'_>, hour: Span) -> Told {
+        match section.demand_in(hour) {
+            Some(demand) => Told::of(self.judged(section, (hour, hour.to), demand)),
+            None => Told::Nothing,
+        }
+    }
+
+    /// The newest reading of each outlet, as far as it is kept.
+    pub fn newest(&self) -> impl Iterator<Item = Option<(Timestamp, Flow)>> {
+        self.outlets.iter().map(|outlet| outlet.samples.last().copied())
+    }
+
+    fn judged(
+        &self,
+        section: &Section<'_>,
+        (hour, to): (Span, Timestamp),
+        demand: Demand<'_>,
+    ) -> Option<Judgement> {
+        let period = Span { to, ..hour };
+        let over = self.before.as_ref().filter(|over| over.carried.hour == hour);
+        let judged = if let Some(over) = over {
+            // what is weighed reaches to its end
+            (to == hour.to).then(|| over.carried.tally.judged(period, demand.rule))?
+        } else if hour == self.current.hour {
+            self.current.up_to(&self.outlets, (self.settled, to))?.judged(period, demand.rule)
+        } else {
+            // an hour of which nothing is weighed yet: all that it needs is kept
+            let next = Carried::begin(section, hour)?;
+            let from = next.reached().from;
+            (self.settled <= from).then_some(())?;
+            next.up_to(&self.outlets, (from, to))?.judged(period, demand.rule)
+        };
+        let by = (Length::Hour, hour);
+        Some(Judgement::new(section.key(), by, demand, judged))
+    }
+
+    /// Whether all readings are kept that say how far an hour is known.
+    fn is_kept(&self, hour: Span) -> bool {
+        hour == self.current.hour || self.settled <= hour.from
+    }
+
+    /// Weighs what no reading can change that comes in order.
+    fn settle(&mut self, section: &Section<'_>) -> Result<(), GivenUp> {
+        let newest = |outlet: &Outlet| outlet.samples.last().map(|(at, _)| *at);
+        let Some(front) = self.outlets.iter().filter_map(newest).max() else { return Ok(()) };
+        let waited_for = self.outlets.iter().filter_map(|outlet| {
+            let patience_ms = outlet.hold_ms().max(PATIENCE_MS);
+            newest(outlet).filter(|at| front <= at.plus_ms(patience_ms))
+        });
+        let mut until = waited_for.fold(front, Timestamp::min);
+        let waiting = |outlet: &Outlet| {
+            outlet.samples.len() - outlet.samples.partition_point(|(at, _)| *at < until)
+        };
+        if self.outlets.iter().any(|outlet| waiting(outlet) > WAITING) {
+            until = front;
+        }
+        if until <= self.settled {
+            return Ok(());
+        }
+        if until.ms_since(self.settled) > STRIDE_MS {
+            return Err(GivenUp::Ended);
+        }
+        while self.settled < until {
+            self.advance(section, until)?;
+        }
+        for outlet in &mut self.outlets {
+            let needed = self.settled.plus_ms(-outlet.hold_ms());
+            let first = outlet.samples.partition_point(|(at, _)| *at < needed);
+            outlet.samples.drain(..first);
+        }
+        Ok(())
+    }
+
+    /// As far as the hour goes; then the next one begins.
+    fn advance(&mut self, section: &Section<'_>, until: Timestamp) -> Result<(), GivenUp> {
+        let hour = self.current.hour;
+        let to = until.min(hour.to);
+        self.current.weigh(&self.outlets, (self.settled, to));
+        self.current.tally.settle();
+        if self.current.tally.held() > WINDOW {
+            return Err(GivenUp::Ended);
+        }
+        self.settled = to;
+        if to == hour.to {
+            let next = Carried::begin(section, section.hour_of(to)).ok_or(GivenUp::Ended)?;
+            if next.reached().from < to {
+                return Err(GivenUp::Ended);
+            }
+            let told = told(&self.outlets, hour);
+            let carried = std::mem::replace(&mut self.current, next);
+            self.before = Some(Over { carried, told });
+        }
+        Ok(())
+    }
+}
+
+impl Carried {
+    /// An hour of which nothing is weighed yet; `None` where nothing is demanded.
+    fn begin(section: &Section<'_>, hour: Span) -> Option<Self> {
+        let rule = section.demand_in(hour)?.rule;
+        let from = hour.from.plus_ms(-rule.statistic.lookback_ms());
+        let steps = section.steps(Span { from, ..hour });
+        Some(Self { hour, steps, tally: Tally::new(hour.from, rule) })
+    }
+
+    /// From where on it looks, to its end.
+    fn reached(&self) -> Span {
+        let from = self.hour.from.plus_ms(-self.tally.lookback_ms());
+        Span { from, ..self.hour }
+    }
+
+    fn weigh(&mut self, outlets: &[Outlet], (from, to): (Timestamp, Timestamp)) {
+        for piece in self.pieces(outlets, Span { from, to }) {
+            self.tally.add(&piece);
+        }
+    }
+
+    fn pieces(&self, outlets: &[Outlet], span: Span) -> Vec<Piece> {
+        let duty = Duty { steps: &self.steps, factor: self.tally.factor(), exempt: &[] };
+        release(outlets, duty, span)
+    }
+
+    /// What is weighed once a stretch that follows is, too; `None` where more is weighed already.
+    fn up_to(&self, outlets: &[Outlet], (from, to): (Timestamp, Timestamp)) -> Option<Tally> {
+        if to < from {
+            return None;
+        }
+        let mut carried = self.tally.clone();
+        for piece in self.pieces(outlets, Span { from, to }) {
+            carried.add(&piece);
+        }
+        Some(carried)
+    }
+}
+
+/// How far the readings of an hour speak: the last of each outlet for one interval.
+fn told(outlets: &[Outlet], hour: Span) -> Timestamp {
+    let ends = outlets.iter().filter_map(|outlet| {
+        let after = outlet.samples.partition_point(|(at, _)| *at < hour.to);
+        let (last, _) = outlet.samples.get(after.checked_sub(1)?)?;
+        Some(last.plus_ms(outlet.interval_ms))
+    });
+    ends.max().unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+#[path = "fold/tests.rs"]
+mod tests;
