@@ -1,7 +1,11 @@
-//! Open hours are carried on with what comes, and their readings are fetched once.
+//! Open hours are carried on; a process that begins anew judges them from all of their readings.
+//! Both say the same, byte for byte, at every moment.
 
-use crate::world::{HOUR, MINUTE, World};
-use model::time::Timestamp;
+use model::{time::Timestamp, verdict::Length};
+use proptest::prelude::*;
+use store::VerdictRow;
+
+use crate::world::{HOUR, MINUTE, World, dam};
 
 const REGISTRY: &str = r#"
     [[station]]
@@ -32,13 +36,69 @@ fn new_world(text: &str) -> World {
     world
 }
 
+/// What is said of closed periods and of the hour that runs: of each period and version the bytes.
+/// An hour that is over and not closed is judged again when it closes; until then, who begins anew
+/// may not have looked at it again.
+fn said(world: &World) -> Vec<(String, u32, String)> {
+    let now = world.now();
+    let of = |by| world.verdicts_of(&dam(), by, true);
+    let rows = [Length::Hour, Length::Day].into_iter().flat_map(|by| {
+        let stands = move |row: &VerdictRow| {
+            row.version > 0 || by == Length::Hour && row.span.from <= now && now < row.span.to
+        };
+        of(by).into_iter().filter(stands)
+    });
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    rows.map(|row| (row.span.from.to_string(), row.version, text(row.bytes))).collect()
+}
+
 /// A minute of the river: both meters speak, or one, or late.
 fn send(world: &mut World, minute: i64, (flow, late, is_gate): (i64, i64, bool)) {
-    let at = begin().plus_ms((minute - late) * MINUTE + i64::from(late > 0) * 20_000);
+    // no two at one moment
+    let at = begin().plus_ms((minute - late) * MINUTE + i64::from(late > 0) * (20_000 + minute));
     let flow = flow * 100_000;
     world.send("S/pipe", &[(at, flow)]);
     if is_gate {
         world.send("S/gate", &[(at, flow / 2)]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn who_carries_on_says_what_who_begins_anew_at_each_moment_says(
+        statistic in prop_oneof![
+            Just("hourly_mean"), Just("daily_mean"), Just("instantaneous"), Just("running_hour")
+        ],
+        steps in proptest::collection::vec(
+            (2_i64..9, 2_i64..14, prop_oneof![9 => Just(0_i64), 1 => 1_i64..90], any::<bool>()),
+            30..60,
+        ),
+        amended_at in 10_usize..40,
+    ) {
+        let text = registry(statistic, "1");
+        let (mut going, mut anew) = (new_world(&text), new_world(&text));
+        let mut minute = 0;
+        for (number, (passed, flow, late, is_gate)) in steps.into_iter().enumerate() {
+            minute += passed;
+            for world in [&mut going, &mut anew] {
+                world.set(begin().plus_ms(minute * MINUTE + 5_000));
+                if number == amended_at {
+                    world.import(&registry(statistic, "1.1"));
+                }
+                send(world, minute, (flow, late, is_gate));
+            }
+            going.settle();
+            anew.starts_again();
+            anew.settle();
+            // who begins anew looks at open hours at other moments
+            for world in [&mut going, &mut anew] {
+                world.pass_ms(70_000);
+                world.settle();
+            }
+            prop_assert_eq!(said(&going), said(&anew), "minute {}", minute);
+        }
     }
 }
 
