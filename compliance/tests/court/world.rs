@@ -121,10 +121,6 @@ impl World {
         &self.metrics
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
     pub(crate) fn set(&self, now: Timestamp) {
         self.clock.advance(now.ms_since(self.clock.now()));
     }
