@@ -70,7 +70,7 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     let options = Options { now: clock.now(), version: VERSION.to_owned(), role: Role::Server };
     let store = Store::open(&settings.config.data_dir, &options, &metrics)
         .context("cannot open the store")?;
-    let imported = start::registry(&store, &settings.config, found.as_ref(), clock.now())?;
+    let imported = start::registry(&store, &settings.config, found.as_ref(), (file, clock.now()))?;
     start::warn_without_token(&store, file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());

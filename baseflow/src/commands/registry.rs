@@ -43,7 +43,7 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
 /// Prints the registry in force.
 pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
     let opened = open_existing(config)?;
-    let in_force = stored::registry(opened.store.journal())?;
+    let in_force = stored::registry(opened.store.journal(), config)?;
     opened.store.close();
     say_text(&store::registry::export(&in_force.registry))?;
     Ok(Ended::Done)
