@@ -15,6 +15,7 @@ use dashboards::shell::{
     live::{self, Picture},
     pages::Pages,
     parts::Parts as ApiParts,
+    routes::OPENAPI_PATH,
     server,
 };
 use ingest::shell::{
@@ -243,7 +244,10 @@ async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Where everything is, in one line.
 fn greeting(config: &Config, api: Option<SocketAddr>, admin: SocketAddr) -> String {
-    let api = api.map_or_else(|| "no API".to_owned(), |api| format!("API http://{api}/api/v1"));
+    let api = api.map_or_else(
+        || "no API".to_owned(),
+        |api| format!("API http://{api}/api/v1 (http://{api}{OPENAPI_PATH} describes it)"),
+    );
     let broker = if config.roles.contains(&Part::Ingest) {
         format!("broker {}", config.mqtt.broker)
     } else {
