@@ -510,7 +510,7 @@ fn check_has_the_rules_judge_the_cases_of_the_registry() {
         world.server.command(&["check"])
     };
     let said = check("met").success();
-    assert!(said.contains("ok       rule_test «45 of 60 minutes»: 1 verdicts"), "{said}");
+    assert!(said.contains("ok       rule_test «45 of 60 minutes»: 1 verdict"), "{said}");
     let refused = check("short");
     assert_eq!(refused.code, 1, "{refused:?}");
     let line = "FAULT    rule_test «45 of 60 minutes»: rule `hourly` judges the hour from 2026-04-01 00:00:00 (Asia/Shanghai) as met, the test expects short";
