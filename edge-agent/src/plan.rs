@@ -145,6 +145,7 @@ pub(crate) mod tests {
             scale: one,
             offset: Decimal::ZERO,
             decimals: 0,
+            asked_decimals: None,
             unit: "1".into(),
             alert_below: None,
             scaling: Scaling::new(one, Decimal::ZERO, 0).unwrap(),
