@@ -215,6 +215,8 @@ fn spool_tells_what_is_queued_beside_a_running_agent() {
     world.open(&[&site]);
     world.broker.kill9();
     let mut agent = world.agent(&site);
+    let early = agent.command(&["spool"]);
+    assert!(early.code == 1 && early.err.contains("the agent has not run yet"), "{early:?}");
     agent.start();
     wait::until("a queue", PATIENCE, || {
         let queued = if agent.spool().try_exists().unwrap() { agent.held().queued } else { 0 };
