@@ -24,6 +24,7 @@ use crate::{
     failure::Ended,
     output, run,
     settings::{Config, settings},
+    typed::typed,
 };
 
 /// The software's version.
@@ -88,12 +89,14 @@ fn open(config: &Path) -> anyhow::Result<Opened> {
 
 /// The same for a command that makes no sense without a store, and so makes none: a path that is
 /// misspelt must not look like a store with nothing in it.
-fn open_existing(config: &Path) -> anyhow::Result<Opened> {
-    let config = settings(config)?.config;
+fn open_existing(file: &Path) -> anyhow::Result<Opened> {
+    let config = settings(file)?.config;
     if !store::exists(&config.data_dir).context("cannot look at the data folder")? {
         anyhow::bail!(
-            "data_dir: there is no store in `{}`; correct the path, or let `baseflow run` or `registry import` make it",
-            config.data_dir.display()
+            "data_dir: there is no store in `{}`; correct the path, or let `{}` or `{}` make it",
+            config.data_dir.display(),
+            typed("run", file),
+            typed("registry import FILE", file)
         );
     }
     open_with(&config)

@@ -10,6 +10,7 @@ mod registry_file;
 mod run;
 mod settings;
 mod stored;
+mod typed;
 
 use std::process::ExitCode;
 

@@ -21,3 +21,16 @@ pub(crate) fn say_text(text: &str) -> anyhow::Result<()> {
 pub(crate) fn complain(line: &str) {
     if writeln!(io::stderr().lock(), "{line}").is_err() {}
 }
+
+/// So many things: `1 gauge`, `2 gauges`.
+pub(crate) fn counted(number: impl TryInto<u64>, thing: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let ending = if number == 1 {
+        ""
+    } else if thing.ends_with("ch") {
+        "es"
+    } else {
+        "s"
+    };
+    format!("{number} {thing}{ending}")
+}

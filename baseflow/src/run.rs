@@ -15,6 +15,7 @@ use dashboards::shell::{
     live::{self, Picture},
     pages::Pages,
     parts::Parts as ApiParts,
+    routes::OPENAPI_PATH,
     server,
 };
 use ingest::shell::{
@@ -70,7 +71,7 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     let options = Options { now: clock.now(), version: VERSION.to_owned(), role: Role::Server };
     let store = Store::open(&settings.config.data_dir, &options, &metrics)
         .context("cannot open the store")?;
-    let imported = start::registry(&store, &settings.config, found.as_ref(), clock.now())?;
+    let imported = start::registry(&store, &settings.config, found.as_ref(), (file, clock.now()))?;
     start::warn_without_token(&store, file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());
@@ -243,7 +244,10 @@ async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Where everything is, in one line.
 fn greeting(config: &Config, api: Option<SocketAddr>, admin: SocketAddr) -> String {
-    let api = api.map_or_else(|| "no API".to_owned(), |api| format!("API http://{api}/api/v1"));
+    let api = api.map_or_else(
+        || "no API".to_owned(),
+        |api| format!("API http://{api}/api/v1 (http://{api}{OPENAPI_PATH} describes it)"),
+    );
     let broker = if config.roles.contains(&Part::Ingest) {
         format!("broker {}", config.mqtt.broker)
     } else {

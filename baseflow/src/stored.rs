@@ -1,6 +1,6 @@
 //! What commands ask of the store as a whole, each with the attempt in words.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use compliance::shell::court::CONSUMER;
@@ -10,11 +10,18 @@ use store::{
     TokenRow,
 };
 
+use crate::typed::typed;
+
 /// The registry in force, without which the command makes no sense.
-pub(crate) fn registry(journal: &Journal) -> anyhow::Result<RegistryInForce> {
-    let registry = journal.read_blocking(JournalReader::registry);
-    let registry = registry.context("cannot read the registry in force")?;
-    registry.context("no registry was imported yet; `baseflow registry import` does")
+pub(crate) fn registry(journal: &Journal, config: &Path) -> anyhow::Result<RegistryInForce> {
+    in_force(journal)?.with_context(|| {
+        format!("no registry was imported yet; `{}` does", typed("registry import FILE", config))
+    })
+}
+
+/// The registry in force, if any was ever imported.
+pub(crate) fn in_force(journal: &Journal) -> anyhow::Result<Option<RegistryInForce>> {
+    journal.read_blocking(JournalReader::registry).context("cannot read the registry in force")
 }
 
 /// Every token ever made.

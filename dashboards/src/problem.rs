@@ -5,6 +5,8 @@ use utoipa::ToSchema;
 
 use crate::access::{Denied, Rule};
 
+/// What an unknown address is told: where the known ones stand.
+const NO_CALL: &str = "no call has this address; /api/v1/openapi.json describes every call";
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -108,7 +110,7 @@ impl Problem {
     pub fn of_status(status: u16, detail: &str) -> Self {
         let (word, title, otherwise) = match status {
             400 => ("bad-request", "The request cannot be read", "the request is malformed"),
-            404 => ("not-found", "There is no such thing", "no call has this address"),
+            404 => ("not-found", "There is no such thing", NO_CALL),
             405 => ("method-not-allowed", "The call has no such method", "see the header Allow"),
             408 => ("timeout", "The request came too slowly", "send it at once"),
             413 => ("too-large", "The body is too large", "a body has at most 64 KiB"),
@@ -156,6 +158,12 @@ mod tests {
             Problem::bad_parameters(vec![fault("from", "is late"), fault("limit", "is 0")]);
         expect![[r#"{"type":"urn:baseflow:problem:bad-parameter","title":"A parameter cannot be read","status":400,"detail":"from: is late; limit: is 0","faults":[{"key":"from","problem":"is late"},{"key":"limit","problem":"is 0"}]}"#]]
             .assert_eq(&String::from_utf8(problem.to_json()).unwrap());
+    }
+
+    #[test]
+    fn an_unknown_address_is_told_where_the_known_ones_stand() {
+        let problem = Problem::of_status(404, "");
+        assert!(problem.detail.contains(crate::shell::routes::OPENAPI_PATH), "{}", problem.detail);
     }
 
     #[test]

@@ -9,6 +9,7 @@ the system's temporary one, on free loopback ports, with passwords made for this
 
 import argparse
 import datetime
+import decimal
 import json
 import math
 import os
@@ -128,6 +129,16 @@ def free_port(wanted: int = 0) -> int:
     raise Failed("no free port on 127.0.0.1")
 
 
+def at_ports(settings: str, ports: dict[int, int]) -> str:
+    """Settings with other ports on 127.0.0.1; their comments stay as they are."""
+    lines = settings.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith("#"):
+            for old, new in ports.items():
+                line = line.replace(f"127.0.0.1:{old}\"", f"127.0.0.1:{new}\"")
+            lines[number] = line
+    return "".join(lines)
+
 class Demo:
     def __init__(self, binaries: Path, mosquitto: str):
         self.server, self.agent, self.mosquitto = binaries / "baseflow", binaries / "baseflow-edge", mosquitto
@@ -219,19 +230,13 @@ class Demo:
 
     def start_agent(self, meter: Meter):
         name = meter.name
-        text = (HERE / f"{name}.toml").read_text()
-        text = text.replace("127.0.0.1:1883", f"127.0.0.1:{self.mqtt}")
-        text = text.replace("127.0.0.1:502", f"127.0.0.1:{meter.port}")
-        text = text.replace("127.0.0.1:8090", f"127.0.0.1:{free_port()}")
-        self.write(f"{name}.toml", text)
+        ports = {1883: self.mqtt, 502: meter.port, 8090: free_port()}
+        self.write(f"{name}.toml", at_ports((HERE / f"{name}.toml").read_text(), ports))
         self.start(f"{name}.agent", [self.agent, "run", "--config", f"{name}.toml"])
 
     def start_server(self):
-        text = (HERE / "baseflow.toml").read_text()
-        text = text.replace("127.0.0.1:1883", f"127.0.0.1:{self.mqtt}")
-        text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.http}")
-        text = text.replace("127.0.0.1:9464", f"127.0.0.1:{free_port(9464)}")
-        self.write("baseflow.toml", text)
+        ports = {1883: self.mqtt, 8080: self.http, 9464: free_port(9464)}
+        self.write("baseflow.toml", at_ports((HERE / "baseflow.toml").read_text(), ports))
         shutil.copy(HERE / "registry.toml", self.folder)
         self.command("registry", "import", "registry.toml")
         self.token = self.command("token", "add", "--name", "demo", "--role", "viewer")
@@ -257,9 +262,9 @@ class Demo:
         return [(*gauge, self.latest(gauge[0], gauge[2])) for gauge in GAUGES]
 
     def verdicts(self) -> list[tuple]:
-        """The newest hour of each station that owes water, once anything is said of it."""
-        rows = []
-        for station in self.get("/stations")["stations"]:
+        """The newest hour of each station that owes water, once anything is said of it, in the order of the values."""
+        rows, order = [], [station for station, *_ in GAUGES]
+        for station in sorted(self.get("/stations")["stations"], key=lambda one: order.index(one["id"])):
             if any(section["required"] for section in station["sections"]):
                 hours = self.get(f"/stations/{station['id']}/verdicts?by=hour")["verdicts"]
                 rows.extend((station["id"], station["name"], hour) for hour in hours[-1:])
@@ -281,10 +286,15 @@ def pad(text: str, width: int) -> str:
     return text + " " * max(0, width - columns)
 
 
+def rounded(value: str | None) -> str:
+    """With three decimals, so that a column can be read down."""
+    return "-" if value is None else str(decimal.Decimal(value).quantize(decimal.Decimal("0.001")))
+
+
 def show(rows: list[tuple]):
     print(f"\n{pad('station', 32)}{pad('gauge', 20)}{'value':>12}  unit  at (UTC)")
     for station, name, gauge, unit, sample in rows:
-        value, at = ("-", "") if sample is None else (sample["value"], sample["at"])
+        value, at = ("-", "") if sample is None else (rounded(sample["value"]), sample["at"])
         print(f"{pad(station, 16)}{pad(name, 16)}{pad(gauge, 20)}{value:>12}  {pad(unit, 6)}{at}")
     sys.stdout.flush()
 
@@ -293,13 +303,13 @@ def show_verdicts(demo: Demo):
     """What the hour is so far, of each station that owes water."""
     rows = demo.verdicts()
     if rows:
-        print(f"\n{pad('station', 32)}{pad('hour from (UTC)', 24)}{pad('verdict', 24)}{'m3/s':>10}{'of':>8}")
+        print(f"\n{pad('station', 32)}{pad('hour from (UTC)', 24)}{pad('verdict', 24)}{'mean m3/s':>10}{'owed m3/s':>11}")
     for station, name, verdict in rows:
         word = f"{verdict['verdict']} so far" if verdict["provisional"] else verdict["verdict"]
-        observed, required = verdict["observed"] or "-", verdict["required"] or "-"
+        observed, required = rounded(verdict["observed"]), rounded(verdict["required"])
         print(
             f"{pad(station, 16)}{pad(name, 16)}{pad(verdict['from'], 24)}{pad(word, 24)}"
-            f"{observed:>10}{required:>8}"
+            f"{observed:>10}{required:>11}"
         )
     sys.stdout.flush()
 

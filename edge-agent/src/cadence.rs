@@ -2,8 +2,9 @@
 //! with the dead that their neighbours do not pay for.
 //!
 //! A device is polled at the slots of its period. A poll asks its requests one after the other and
-//! gives each of them something: what was replied, or a named defect. Polls never bunch: slots that
-//! a poll ran over, or that passed while the line was busy, are skipped and counted.
+//! gives each of them something: what was replied, or a named defect. A request that the device
+//! refuses as a whole is asked in pieces, in the same poll and from then on. Polls never bunch:
+//! slots that a poll ran over, or that passed while the line was busy, are skipped and counted.
 //!
 //! A request that gets no usable answer rests, 1 s at first and 60 s at most, and is then asked
 //! once, without repeats. If nothing at all is heard from a device that had not answered yet in
@@ -33,6 +34,9 @@ pub enum Event {
     Tick,
     /// The request in flight is over.
     Heard(Heard),
+    /// The device refuses the request in flight as a whole: it is the first of its pieces from here
+    /// on, and so many others stand at the end of the plan. They are asked in the same poll.
+    Split(usize),
 }
 
 /// What became of the request in flight.
@@ -173,8 +177,9 @@ impl Cadence {
         let mut effects = Vec::new();
         match (event, self.poll.take()) {
             (Event::Heard(heard), Some(poll)) => self.hear(poll, heard, now.as_ms(), &mut effects),
+            (Event::Split(more), Some(poll)) => self.split(poll, more, &mut effects),
             (Event::Tick, poll) => self.poll = poll,
-            (Event::Heard(_), None) => {}
+            (Event::Heard(_) | Event::Split(_), None) => {}
         }
         while self.poll.is_none()
             && let Some(device) = self.due(now.as_ms())
@@ -264,6 +269,18 @@ impl Cadence {
                 }
             }
         }
+        self.go_on(poll, effects);
+    }
+
+    fn split(&mut self, mut poll: Poll, more: usize, effects: &mut Vec<Effect>) {
+        let Some(device) = self.devices.get_mut(poll.device) else { return };
+        self.line = Rest::default();
+        let first_new = device.requests.len();
+        device.requests.resize(first_new + more, Rest::default());
+        device.put(poll.in_flight, Rest::default());
+        (poll.has_answer, poll.failed) = (true, 0);
+        poll.todo.extend((first_new..first_new + more).rev());
+        poll.todo.push(poll.in_flight);
         self.go_on(poll, effects);
     }
 

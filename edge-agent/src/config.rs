@@ -146,6 +146,13 @@ impl Config {
         sources.collect::<Vec<_>>().into()
     }
 
+    /// How many decimals the settings ask of each register, in the order of [`Self::sources`].
+    pub fn asked_decimals(&self) -> Vec<Option<u8>> {
+        let devices = self.buses.iter().flat_map(|bus| &bus.devices);
+        let registers = devices.flat_map(|device| &device.registers);
+        registers.map(|register| register.asked_decimals).collect()
+    }
+
     fn from_table(root: &Table<'_>) -> Option<Self> {
         let agent: Option<AgentId> = root.parse("agent").required();
         let mqtt = mqtt(&root.table("mqtt"), agent.as_ref());

@@ -14,7 +14,7 @@ use edge_agent::{
     },
 };
 use model::fault::Chain;
-use runtime::{settings, telemetry};
+use runtime::{settings, shell_word::quoted, telemetry};
 
 /// Failed while running.
 const FAILED: u8 = 1;
@@ -106,8 +106,15 @@ fn perform(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::from(FAILED));
             }
         }
-        Command::Spool(_) => {
+        Command::Spool(file) => {
             let spool = &loaded.config.spool;
+            if !spool.path.try_exists().unwrap_or(true) {
+                anyhow::bail!(
+                    "there is no spool `{}`: the agent has not run yet with these settings; `baseflow-edge run --config {}` makes it",
+                    spool.path.display(),
+                    quoted(&file.config.to_string_lossy())
+                );
+            }
             let stats = spool::look(&spool.path, spool.hours, spool.max_bytes)?;
             print(&stats.to_string())?;
         }

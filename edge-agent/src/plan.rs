@@ -71,6 +71,34 @@ pub fn plan(registers: &[Register], limits: Limits) -> Vec<Request> {
     requests
 }
 
+/// What to ask in place of a request that the device refuses as a whole: first its runs of
+/// addresses that registers name, without the gaps between them; one without gaps in halves, so
+/// that few requests are left around an address that is wrong. None where there is one register.
+///
+/// A device that lacks one address refuses every read over it: whatever else was read along would
+/// have no value either.
+pub fn pieces(whole: &Request, registers: &[Register]) -> Vec<Request> {
+    let named = whole.registers.iter().filter_map(|index| Some((registers.get(*index)?, *index)));
+    let mut spans: Vec<_> = named.map(|(register, index)| (span(register), index)).collect();
+    spans.sort_by_key(|(span, index)| (span.start, span.end, *index));
+    let runs = clusters(&spans, 0);
+    let parts: Vec<Vec<_>> = if runs.len() > 1 {
+        let of_run = |run: &Range<u32>| {
+            let within = spans.iter().filter(|(span, _)| run.contains(&span.start));
+            within.cloned().collect()
+        };
+        runs.iter().map(of_run).collect()
+    } else {
+        let upper = spans.split_off(spans.len() / 2);
+        vec![spans, upper]
+    };
+    if parts.iter().any(Vec::is_empty) {
+        return Vec::new();
+    }
+    let start = |part: &Vec<(Range<u32>, usize)>| part.first().map_or(0, |(span, _)| span.start);
+    parts.into_iter().map(|part| request(whole.table, start(&part), part)).collect()
+}
+
 /// How long one request and its answer take on an otherwise idle line.
 ///
 /// On a serial line: 8 characters there and 5 + data back, a silence of 3.5 characters after each
@@ -145,6 +173,7 @@ pub(crate) mod tests {
             scale: one,
             offset: Decimal::ZERO,
             decimals: 0,
+            asked_decimals: None,
             unit: "1".into(),
             alert_below: None,
             scaling: Scaling::new(one, Decimal::ZERO, 0).unwrap(),
@@ -231,6 +260,60 @@ pub(crate) mod tests {
             input 0+3 [0, 2]
             input 1+4 [1]"#]],
         );
+    }
+
+    /// Plans registers, then shows the pieces of each request, and the pieces of those.
+    fn check_pieces(registers: &str, expected: &Expect) {
+        let registers: Vec<_> = registers.split_whitespace().enumerate().map(parse).collect();
+        let mut shown = Vec::new();
+        let mut show = |depth: usize, request: &Request| {
+            let Request { table, address, count, registers } = request;
+            let name = table.name();
+            shown.push(format!("{}{name} {address}+{count} {registers:?}", "  ".repeat(depth)));
+        };
+        for whole in plan(&registers, Limits { words: 120, bits: 2_000, gap: 8 }) {
+            show(0, &whole);
+            for run in pieces(&whole, &registers) {
+                show(1, &run);
+                for smaller in pieces(&run, &registers) {
+                    show(2, &smaller);
+                }
+            }
+        }
+        expected.assert_eq(&shown.join("\n"));
+    }
+
+    #[test]
+    fn a_request_that_is_refused_falls_apart_at_its_gaps_and_then_in_halves() {
+        check_pieces(
+            "i100f32 i102u16 i110u16 i111u16 i113f32",
+            &expect![[r#"
+            input 100+15 [0, 1, 2, 3, 4]
+              input 100+3 [0, 1]
+                input 100+2 [0]
+                input 102+1 [1]
+              input 110+2 [2, 3]
+                input 110+1 [2]
+                input 111+1 [3]
+              input 113+2 [4]"#]],
+        );
+        check_pieces(
+            "h0u16 h1u16 h1f32 h9u16",
+            &expect![[r#"
+            holding 0+10 [0, 1, 2, 3]
+              holding 0+3 [0, 1, 2]
+                holding 0+1 [0]
+                holding 1+2 [1, 2]
+              holding 9+1 [3]"#]],
+        );
+        check_pieces(
+            "c3 c7",
+            &expect![[r#"
+            coil 3+5 [0, 1]
+              coil 3+1 [0]
+              coil 7+1 [1]"#]],
+        );
+        check_pieces("i7f64", &expect!["input 7+4 [0]"]);
     }
 
     #[test]
@@ -328,6 +411,38 @@ pub(crate) mod tests {
                     let own = span(register);
                     prop_assert!(whole.start <= own.start && own.end <= whole.end);
                 }
+            }
+        }
+
+        #[test]
+        fn pieces_read_what_the_whole_read_and_nothing_that_nobody_asked_for(
+            registers in some_registers(), gap in 0_u16..4,
+        ) {
+            let limits = Limits { words: 12, bits: 9, gap };
+            for whole in plan(&registers, limits) {
+                let mut open = pieces(&whole, &registers);
+                prop_assert_eq!(open.is_empty(), whole.registers.len() == 1);
+                let read = |requests: &[Request]| {
+                    let mut read: Vec<_> =
+                        requests.iter().flat_map(|r| r.registers.clone()).collect();
+                    read.sort_unstable();
+                    read
+                };
+                if !open.is_empty() {
+                    prop_assert_eq!(read(&open), read(std::slice::from_ref(&whole)));
+                }
+                let mut alone = 0;
+                while let Some(piece) = open.pop() {
+                    let read = u32::from(piece.address)..u32::from(piece.address + piece.count);
+                    let no_gap = Limits { gap: 0, ..limits };
+                    let is_asked_for = is_allowed(&read, piece.table, &registers, no_gap);
+                    prop_assert!(is_asked_for);
+                    let smaller = pieces(&piece, &registers);
+                    prop_assert_eq!(smaller.is_empty(), piece.registers.len() == 1);
+                    alone += usize::from(smaller.is_empty());
+                    open.extend(smaller);
+                }
+                prop_assert!(whole.registers.len() == 1 || alone == whole.registers.len());
             }
         }
 

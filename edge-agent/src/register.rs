@@ -163,6 +163,8 @@ pub struct Register {
     pub offset: Decimal,
     /// Decimals of its readings, 0 to 9.
     pub decimals: u8,
+    /// The same, where the settings say so themselves; the page shows no others of a float.
+    pub asked_decimals: Option<u8>,
     /// The unit of its readings.
     pub unit: Box<str>,
     /// Crossing it either way closes a batch at once; at `decimals`.

@@ -605,3 +605,69 @@ async fn a_probe_shows_every_order_and_judges_none() {
     let unknown = probe(&config, Some("nobody")).await.unwrap_err();
     assert_eq!(unknown.to_string(), "no device is called `nobody`; there are flow, gone");
 }
+
+/// A meter that has addresses 100 to 103 and 110, and nothing between and after them.
+async fn a_read_that_is_refused_as_a_whole_silences_no_register_that_exists(mode: Mode) {
+    let mut meter = Meter::start(mode);
+    for (address, words) in [(100, "[1, 2, 3, 4]"), (110, "[5]")] {
+        meter.tell(&format!(
+            r#"{{"set": {{"unit": 1, "table": "input", "address": {address}, "words": {words}}}}}"#
+        ));
+    }
+    let register = |address: u16| {
+        format!(
+            "{{ gauge = 'BF-1/r{address}', table = 'input', address = {address}, type = 'u16', unit = '1' }}"
+        )
+    };
+    let registers = [100, 101, 102, 103, 104, 110].map(register).join(", ");
+    let config = config(&format!(
+        "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '500ms'\nretries = 0\n\
+         [[bus.device]]\nname = 'm'\nunit = 1\nperiod = '250ms'\nregister = [{registers}]",
+        meter.url
+    ));
+    let probed = probe(&config, None).await.unwrap();
+    assert_eq!(probed.failures, 1, "{}", probed.text);
+    assert!(
+        probed.text.contains("input from 100 on the wire, 11: refused as a whole"),
+        "{}",
+        probed.text
+    );
+
+    let mut polled = Polled::start(&config);
+    // From the first poll on, whose answers to the whole and to its pieces are of one slot.
+    let mut first = BTreeMap::new();
+    polled
+        .until("a first reading of each", |name, reading| {
+            let value = reading.point.value().map(|value| value.to_string());
+            let shown = value.unwrap_or_else(|| reading.point.quality.word().into_owned());
+            first.insert(name.to_owned(), shown);
+            first.len() == 6
+        })
+        .await;
+    let shown: Vec<_> = first.iter().map(|(name, shown)| format!("{name} {shown}")).collect();
+    let expected = ["r100 1", "r101 2", "r102 3", "r103 4", "r104 exception_2", "r110 5"];
+    assert_eq!(shown, expected);
+    assert_eq!(polled.status().devices[0].state, "ok");
+    let mut seen = 0;
+    polled
+        .until("more polls", |name, reading| {
+            let is_there = name != "r104";
+            assert_eq!(reading.point.value().is_some(), is_there, "{name}");
+            seen += 1;
+            seen >= 18
+        })
+        .await;
+    polled.stop().await;
+    let whole = meter.log().lines().filter(|line| line.contains("\"count\":11,")).count();
+    assert_eq!(whole, 2, "once by the probe and once by the agent: {}", meter.log());
+}
+
+#[tokio::test]
+async fn a_read_that_is_refused_as_a_whole_silences_no_register_that_exists_by_tcp() {
+    a_read_that_is_refused_as_a_whole_silences_no_register_that_exists(Mode::Tcp).await;
+}
+
+#[tokio::test]
+async fn a_read_that_is_refused_as_a_whole_silences_no_register_that_exists_on_a_serial_line() {
+    a_read_that_is_refused_as_a_whole_silences_no_register_that_exists(Mode::Serial).await;
+}

@@ -39,6 +39,9 @@ impl Quality {
     /// Not polled, since the device did not answer lately.
     pub const BACK_OFF: Self = Self(136);
 
+    /// The device answered that it has no such address.
+    pub const NO_SUCH_ADDRESS: Self = Self::exception(2);
+
     const EXCEPTION: u8 = 144;
 
     /// The code with this number.
@@ -50,6 +53,12 @@ impl Quality {
     pub const fn exception(n: u8) -> Self {
         let n = if n > 111 { 111 } else { n };
         Self(Self::EXCEPTION + n)
+    }
+
+    /// Whether the device itself answered, and refused: with 10 and 11 a gateway says that nobody
+    /// answers behind it.
+    pub const fn is_refusal(self) -> bool {
+        self.0 > Self::EXCEPTION && self.0 != Self::EXCEPTION + 10 && self.0 != Self::EXCEPTION + 11
     }
 
     /// The number on the wire.
@@ -120,5 +129,9 @@ mod tests {
         assert_eq!(Quality::exception(2).word(), "exception_2");
         assert_eq!(Quality::exception(255), Quality::exception(111));
         assert!(!Quality::exception(1).has_value());
+        assert_eq!(Quality::NO_SUCH_ADDRESS.word(), "exception_2");
+        let refusals = [1, 2, 4, 10, 11, 12].map(|n| Quality::exception(n).is_refusal());
+        assert_eq!(refusals, [true, true, true, false, false, true]);
+        assert!(!Quality::TIMEOUT.is_refusal() && !Quality::BACK_OFF.is_refusal());
     }
 }

@@ -9,6 +9,7 @@
 //! | [`telemetry`] | log lines, and repeats held back |
 //! | [`metrics`] | build and process metrics |
 //! | [`admin`] | `/metrics`, `/livez`, `/readyz` and small read-only pages |
+//! | [`shell_word`] | what makes a printed command fit to be pasted |
 //! | [`mqtt`] | one connection to a broker, which may forget everything |
 
 pub mod admin;
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod metrics;
 pub mod mqtt;
 pub mod settings;
+pub mod shell_word;
 pub mod signals;
 pub mod tasks;
 pub mod telemetry;

@@ -141,9 +141,10 @@ pub fn effective(settings: &Node, secret_keys: &[&str]) -> String {
 pub fn read_secret_file(path: &Path) -> Result<SecretString, SettingsError> {
     let fail = |source| SettingsError::ReadSecret { path: path.to_owned(), source };
     let mut secret = std::fs::read_to_string(path).map_err(fail)?;
-    let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
-    if mode & 0o077 != 0 && is_first_told(path) {
-        warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "secret file is readable by others");
+    if let Some(mode) = readable_by_others(path)
+        && is_first_told(path)
+    {
+        warn!(path = %path.display(), mode = format!("{mode:o}"), "secret file is readable by others");
     }
     let length =
         secret.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).len());
@@ -152,6 +153,12 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, SettingsError> {
         return Err(SettingsError::EmptySecret(path.to_owned()));
     }
     Ok(SecretString::from(secret))
+}
+
+/// The permissions of a file that is there and that others than its owner may use.
+pub fn readable_by_others(path: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
 }
 
 /// A secret is read at each connection, and its warning would drown the rest.

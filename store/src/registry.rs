@@ -13,4 +13,4 @@ mod transition;
 pub use diff::diff;
 pub use export::export;
 pub use parse::parse;
-pub use transition::{stored_units, transition, unknown_channels};
+pub use transition::{left_behind, stored_units, transition, unknown_channels};

@@ -455,7 +455,10 @@ fn what_only_the_registry_refuses_is_parked_and_replayed_later() {
     let list = world.server.command(&["quarantine", "list", "--limit", "1"]).success();
     assert!(list.starts_with(&format!("{number}\tparked\theld\tgw-third\tunit\t")), "{list}");
     let show = command(&["show"], &number).success();
-    assert!(show.contains(&format!("`baseflow quarantine replay {number}`")), "{show}");
+    let settings = world.server.settings().display().to_string();
+    let line = format!("`baseflow quarantine replay {number} --config {settings}`");
+    assert!(show.contains(&line), "{show}");
+    assert!(show.contains("keeps the unit that it was sent with, `V`"), "{show}");
     let refused = command(&["replay"], &number);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.out.contains("refused as before"), "{refused:?}");
@@ -473,7 +476,7 @@ fn what_only_the_registry_refuses_is_parked_and_replayed_later() {
     fs::write(&file, text + &station).expect("the registry");
     world.server.import_registry();
     let replayed = command(&["replay"], &late).success();
-    assert!(replayed.contains("admitted of 1 batches: BF-late/level"), "{replayed}");
+    assert!(replayed.contains("admitted of 1 batch: BF-late/level"), "{replayed}");
     assert_eq!(values("BF-late/level"), ["0.612"]);
     assert_eq!(command(&["discard"], &late).code, 1, "it is decided");
     assert_eq!(api.post(&format!("/quarantine/{unit}/discard"), None).status, 200);

@@ -215,6 +215,8 @@ fn spool_tells_what_is_queued_beside_a_running_agent() {
     world.open(&[&site]);
     world.broker.kill9();
     let mut agent = world.agent(&site);
+    let early = agent.command(&["spool"]);
+    assert!(early.code == 1 && early.err.contains("the agent has not run yet"), "{early:?}");
     agent.start();
     wait::until("a queue", PATIENCE, || {
         let queued = if agent.spool().try_exists().unwrap() { agent.held().queued } else { 0 };
@@ -510,7 +512,7 @@ fn check_has_the_rules_judge_the_cases_of_the_registry() {
         world.server.command(&["check"])
     };
     let said = check("met").success();
-    assert!(said.contains("ok       rule_test «45 of 60 minutes»: 1 verdicts"), "{said}");
+    assert!(said.contains("ok       rule_test «45 of 60 minutes»: 1 verdict"), "{said}");
     let refused = check("short");
     assert_eq!(refused.code, 1, "{refused:?}");
     let line = "FAULT    rule_test «45 of 60 minutes»: rule `hourly` judges the hour from 2026-04-01 00:00:00 (Asia/Shanghai) as met, the test expects short";

@@ -145,7 +145,7 @@ fn hours_of_a_past_day_are_judged_closed_and_named_in_the_journal() {
     std::fs::write(world.server.registry_file(), right).expect("a registry file");
     let file = world.server.registry_file().display().to_string();
     let tried = world.server.command(&["registry", "import", &file, "--dry-run"]).success();
-    assert!(tried.contains("closed hours of 1 sections are judged again"), "{tried}");
+    assert!(tried.contains("closed hours of 1 section are judged again"), "{tried}");
     world.server.import_registry();
     let second = wait::until("what is closed is judged again", 3 * PATIENCE, || {
         let hours = verdicts(&world, "by=hour&versions=all");

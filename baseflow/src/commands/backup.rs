@@ -7,7 +7,7 @@ use runtime::clock::{Clock as _, SystemClock};
 use store::{Restore, Restored};
 
 use super::{VERSION, by, log_warnings, open_existing, warn};
-use crate::{cli, failure::Ended, output::say, settings::settings};
+use crate::{cli, failure::Ended, output::say, settings::settings, typed::typed};
 
 /// Copies the store, and says what the copy is.
 pub(super) fn backup(config: &Path, folder: &Path) -> anyhow::Result<Ended> {
@@ -29,7 +29,8 @@ pub(super) fn backup(config: &Path, folder: &Path) -> anyhow::Result<Ended> {
 
 /// Puts a copy back, and says what comes next.
 pub(super) fn restore(asked: cli::Restore) -> anyhow::Result<Ended> {
-    let config = settings(&asked.settings.config)?.config;
+    let file = asked.settings.config;
+    let config = settings(&file)?.config;
     log_warnings()?;
     let (now, version) = (SystemClock.now(), VERSION.to_owned());
     let asked = Restore {
@@ -54,8 +55,9 @@ pub(super) fn restore(asked: cli::Restore) -> anyhow::Result<Ended> {
         findings.len()
     ))?;
     say("start the server: each agent then sends again what it still has of the time since")?;
-    say(
-        "what was decided since is undone: look at `baseflow token list`, the registry and the quarantine",
-    )?;
+    say(&format!(
+        "what was decided since is undone: look at `{}`, the registry and the quarantine",
+        typed("token list", &file)
+    ))?;
     Ok(Ended::Done)
 }

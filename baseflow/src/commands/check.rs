@@ -1,8 +1,9 @@
 //! `check`: settings and registry validated together, and what is in force.
 
+mod cautions;
 mod probe;
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use alerting::plan::Plan;
 use model::{registry::Registry, tree::Node};
@@ -12,7 +13,7 @@ use rustix::fs::{Access, access};
 use super::warn;
 use crate::{
     failure::{Ended, Refused},
-    output::say,
+    output::{counted, say},
     registry_file::RegistryFile,
     settings::{SECRET_KEYS, config, is_written, tree},
 };
@@ -47,7 +48,9 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
     })?;
     if let Some(found) = &registry {
         warn(&not_watched(&found.registry));
+        warn(cautions::links(&config.http, &found.registry).as_slice());
     }
+    warn(&cautions::secrets(&tree, file));
     let mut findings = Findings::default();
     if let Some(found) = &registry {
         rule_tests(&found.registry, &mut findings)?;
@@ -72,16 +75,28 @@ fn rule_tests(registry: &Registry, findings: &mut Findings) -> anyhow::Result<()
             ))?;
         }
         if mismatches.is_empty() {
-            findings.good(&format!("rule_test «{id}»: {} verdicts", test.expect.len()))?;
+            let verdicts = counted(test.expect.len(), "verdict");
+            findings.good(&format!("rule_test «{id}»: {verdicts}"))?;
         }
     }
     Ok(())
 }
 
 /// Whether this user could work in the data folder, or make it.
-fn place(folder: &Path) -> Result<(), String> {
-    let is_there = |path: &&Path| path.try_exists().unwrap_or(true);
-    let Some(nearest) = folder.ancestors().find(is_there) else { return Ok(()) };
+fn place<'p>(folder: &'p Path) -> Result<(), String> {
+    let here = |path: &'p Path| if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    // below a file there is nothing; what else hides a path is told by `access`
+    let is_there = |path: &&Path| match path.try_exists() {
+        Ok(is_there) => is_there,
+        Err(error) => error.kind() != ErrorKind::NotADirectory,
+    };
+    let Some(nearest) = folder.ancestors().map(here).find(is_there) else { return Ok(()) };
+    if nearest.is_file() {
+        let (nearest, shown) = (nearest.display(), folder.display());
+        return Err(format!(
+            "data_dir: `{nearest}` is a file, so that the folder `{shown}` cannot be made; choose another"
+        ));
+    }
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     access(nearest, wanted).map_err(|error| {
         let (user, shown) = (rustix::process::geteuid().as_raw(), folder.display());
@@ -126,14 +141,14 @@ fn with_registry(refused: Refused, tree: &Node, file: &Path) -> Refused {
 
 fn summary(found: &RegistryFile) -> String {
     let registry = &found.registry;
-    format!(
-        "# registry file `{}` is sound: {} stations, {} gauges, {} rules, {} contacts",
-        found.path.display(),
-        registry.stations.len(),
-        registry.gauges().count(),
-        registry.rules.len(),
-        registry.contacts.len()
-    )
+    let parts = [
+        counted(registry.stations.len(), "station"),
+        counted(registry.gauges().count(), "gauge"),
+        counted(registry.rules.len(), "rule"),
+        counted(registry.alarm_rules.len(), "alarm rule"),
+        counted(registry.contacts.len(), "contact"),
+    ];
+    format!("# registry file `{}` is sound: {}", found.path.display(), parts.join(", "))
 }
 
 /// Alarm rules of which nothing comes in this version.
@@ -147,4 +162,72 @@ fn not_watched(registry: &Registry) -> Vec<String> {
         format!("alarm_rule[{rule}]: section {section} is not watched, since a formula makes the flow of an outlet, which is not built yet")
     });
     unbuilt.chain(underived).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use model::tree::Origin;
+
+    use super::*;
+
+    #[test]
+    fn what_a_registry_has_is_counted_in_words() {
+        let text = "[[station]]\nid = 'S'\ngauge = [{ id = 'q', quantity = 'flow', unit = 'm3/s', interval = '5s' }]
+            [[alarm_rule]]\nid = 'a'\nkind = 'no_data'\nseverity = 'red'
+            [[alarm_rule]]\nid = 'b'\nkind = 'no_data'\nseverity = 'blue'";
+        let registry = store::registry::parse(text, &Origin::Default).unwrap();
+        let found = RegistryFile { path: "r.toml".into(), digest: [0; 32], registry };
+        expect!["# registry file `r.toml` is sound: 1 station, 1 gauge, 0 rules, 2 alarm rules, 0 contacts"].assert_eq(&summary(&found));
+    }
+
+    /// The fenced TOML of a document's section, in its order.
+    fn fences<'d>(document: &'d str, heading: &str) -> Vec<&'d str> {
+        let section = document.split_once(heading).expect("the section").1;
+        let section = section.split("\n## ").next().unwrap_or(section);
+        section
+            .split("```toml\n")
+            .skip(1)
+            .map(|fence| fence.split_once("```").expect("an end").0)
+            .collect()
+    }
+
+    #[test]
+    fn the_example_of_the_reference_is_sound_watched_and_needs_no_warning() {
+        let document = include_str!("../../../docs/registry.md");
+        let fences = fences(document, "### From readings to verdicts and messages");
+        let [settings, registry] = fences[..] else { panic!("{} fences", fences.len()) };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("baseflow.toml");
+        std::fs::write(&file, settings).unwrap();
+        std::fs::write(folder.path().join("registry.toml"), registry).unwrap();
+        let config = crate::settings::settings(&file).unwrap().config;
+        let channels = config.channel_names();
+        let found = RegistryFile::find(&config.registry.file, Some(&channels)).unwrap().unwrap();
+        assert_eq!(not_watched(&found.registry), Vec::<String>::new());
+        assert_eq!(cautions::links(&config.http, &found.registry), None);
+        let shown = summary(&found).replace(&folder.path().display().to_string(), "…");
+        expect!["# registry file `…/registry.toml` is sound: 1 station, 1 gauge, 1 rule, 2 alarm rules, 1 contact"].assert_eq(&shown);
+    }
+
+    fn check_place(folder: &Path, under: &Path, expected: &Expect) {
+        let told = place(folder).err().unwrap_or_default();
+        expected.assert_eq(&told.replace(&under.display().to_string(), "…"));
+    }
+
+    #[test]
+    fn a_data_folder_that_cannot_be_made_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        std::fs::write(at.join("file"), "x").unwrap();
+        check_place(
+            &at.join("file/a/data"),
+            at,
+            &expect![
+                "data_dir: `…/file` is a file, so that the folder `…/file/a/data` cannot be made; choose another"
+            ],
+        );
+        check_place(&at.join("a/b/data"), at, &expect![""]);
+        check_place(Path::new("no-such/data"), at, &expect![""]);
+    }
 }

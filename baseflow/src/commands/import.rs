@@ -35,7 +35,7 @@ use crate::{
 pub(super) fn samples(config: &Path, file: &Path, dry_run: bool) -> anyhow::Result<Ended> {
     let (digest, length) = digest(file)?;
     let opened = open_existing(config)?;
-    let in_force = stored::registry(opened.store.journal())?;
+    let in_force = stored::registry(opened.store.journal(), config)?;
     let judge = Arc::new(Judge::new(in_force.registry, opened.now)?);
     let epoch = digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
     let mut days = Days::new(Epoch(epoch), Arc::clone(&judge));

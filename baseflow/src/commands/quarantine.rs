@@ -1,6 +1,7 @@
 //! `quarantine list`, `show`, `replay` and `discard`: what was refused, and what is decided of it.
 
 mod advice;
+mod parts;
 
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +16,8 @@ use super::{by, open_existing};
 use crate::{
     cli::{ListQuarantine, QuarantineKind, QuarantineStates},
     failure::Ended,
-    output::say,
+    output::{counted, say},
+    typed::typed,
 };
 
 /// Prints a line for each item, the newest first, and how to go on.
@@ -44,7 +46,10 @@ pub(super) fn list(asked: &ListQuarantine) -> anyhow::Result<Ended> {
     match (page.next, page.rows.is_empty()) {
         (Some(next), _) => say(&format!("# older ones: --before {next}")),
         (None, true) => say("# nothing"),
-        (None, false) => say("# what an item is, and what to do: baseflow quarantine show ID"),
+        (None, false) => {
+            let show = typed("quarantine show ID", &asked.settings.config);
+            say(&format!("# what an item is, and what to do: {show}"))
+        }
     }?;
     Ok(Ended::Done)
 }
@@ -52,13 +57,17 @@ pub(super) fn list(asked: &ListQuarantine) -> anyhow::Result<Ended> {
 /// Prints all that is known of an item, and what to do.
 pub(super) fn show(config: &Path, id: i64) -> anyhow::Result<Ended> {
     let opened = open_existing(config)?;
-    let row = opened.store.samples().read_blocking(|reader| reader.quarantine_row(id));
+    let found = parts::of_item(&opened.store, id);
     opened.store.close();
-    let row = row.context("cannot read the quarantine")?.with_context(|| unknown(id))?;
+    let (row, parts) = found?.with_context(|| unknown(id, config))?;
     for (name, value) in facts(&row) {
         say(&format!("{name:10}{value}"))?;
     }
-    say(&format!("{:10}{}", "to do", advice::advice(&row)))?;
+    let mut name = "to do";
+    for line in advice::advice(&row, &parts, config) {
+        say(&format!("{name:10}{}", printable(&line)))?;
+        name = "";
+    }
     Ok(Ended::Done)
 }
 
@@ -69,7 +78,8 @@ pub(super) fn replay(config: &Path, id: i64) -> anyhow::Result<Ended> {
     opened.store.close();
     match replayed? {
         Replayed::Admitted { gauges, batches, still_refused } => {
-            say(&format!("item {id}: admitted of {batches} batches: {}", gauges.join(", ")))?;
+            let batches = counted(batches, "batch");
+            say(&format!("item {id}: admitted of {batches}: {}", gauges.join(", ")))?;
             tell(&still_refused)
         }
         Replayed::StillRefused(still_refused) => {
@@ -78,7 +88,7 @@ pub(super) fn replay(config: &Path, id: i64) -> anyhow::Result<Ended> {
             Ok(Ended::Incomplete)
         }
         Replayed::NotHeld => bail!(not_held(id)),
-        Replayed::Unknown => bail!(unknown(id)),
+        Replayed::Unknown => bail!(unknown(id, config)),
     }
 }
 
@@ -92,7 +102,7 @@ pub(super) fn discard(config: &Path, id: i64) -> anyhow::Result<Ended> {
     match given_up.context("cannot discard the item; ask again")? {
         GivenUp::Done => say(&format!("item {id} is discarded"))?,
         GivenUp::NotHeld => bail!(not_held(id)),
-        GivenUp::Unknown => bail!(unknown(id)),
+        GivenUp::Unknown => bail!(unknown(id, config)),
     }
     Ok(Ended::Done)
 }
@@ -120,8 +130,9 @@ fn tell(still_refused: &[String]) -> anyhow::Result<Ended> {
     Ok(if still_refused.is_empty() { Ended::Done } else { Ended::Incomplete })
 }
 
-fn unknown(id: i64) -> String {
-    format!("the quarantine has no item {id}; `baseflow quarantine list --state all` shows all")
+fn unknown(id: i64, config: &Path) -> String {
+    let list = typed("quarantine list --state all", config);
+    format!("the quarantine has no item {id}; `{list}` shows all")
 }
 
 fn not_held(id: i64) -> String {

@@ -7,7 +7,7 @@ use compliance::law::{Extent, closed_again};
 use super::{Opened, by, open, open_existing};
 use crate::{
     failure::{Ended, Refused},
-    output::{say, say_text},
+    output::{counted, say, say_text},
     registry_file::RegistryFile,
     settings::settings,
     stored,
@@ -18,7 +18,7 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
     let found = read(config, file)?;
     let opened = open(config)?;
     // asked first: a server that runs beside may take the file up at once
-    let judged = judged_again(&opened, &found)?;
+    let (judged, left) = (judged_again(&opened, &found)?, left_behind(&opened, &found)?);
     let imported = found.import(
         (opened.store.samples(), opened.store.journal()),
         opened.now,
@@ -28,6 +28,9 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
     opened.store.close();
     for change in &imported.changes {
         say(change)?;
+    }
+    for left in &left {
+        say(left)?;
     }
     if let Some(judged) = judged.filter(|_| !imported.changes.is_empty()) {
         say(&judged)?;
@@ -43,7 +46,7 @@ pub(super) fn import(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resul
 /// Prints the registry in force.
 pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
     let opened = open_existing(config)?;
-    let in_force = stored::registry(opened.store.journal())?;
+    let in_force = stored::registry(opened.store.journal(), config)?;
     opened.store.close();
     say_text(&store::registry::export(&in_force.registry))?;
     Ok(Ended::Done)
@@ -53,13 +56,13 @@ pub(super) fn export(config: &Path) -> anyhow::Result<Ended> {
 pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
     let found = read(config, file)?;
     let opened = open_existing(config)?;
-    let judged = judged_again(&opened, &found)?;
+    let (judged, left) = (judged_again(&opened, &found)?, left_behind(&opened, &found)?);
     let changes = found
         .import((opened.store.samples(), opened.store.journal()), opened.now, by(), true)?
         .changes;
     opened.store.close();
-    for change in &changes {
-        say(change)?;
+    for line in changes.iter().chain(&left) {
+        say(line)?;
     }
     match judged.filter(|_| !changes.is_empty()) {
         Some(judged) => say(&judged)?,
@@ -75,11 +78,22 @@ fn read(config: &Path, file: &Path) -> Result<RegistryFile, Refused> {
     RegistryFile::read(file, &channels)
 }
 
+/// What a file leaves behind of the registry in force, in words.
+fn left_behind(opened: &Opened, found: &RegistryFile) -> anyhow::Result<Vec<String>> {
+    let Some(before) = stored::in_force(opened.store.journal())? else { return Ok(Vec::new()) };
+    let stored = stored::gauges(opened.store.samples())?;
+    let stored =
+        stored.iter().map(|facts| (facts.gauge.station.as_str(), facts.gauge.name.as_str()));
+    Ok(store::registry::left_behind(&before.registry, &found.registry, stored))
+}
+
 /// What a file does to the past, in words; `None` where it does nothing to it.
 fn judged_again(opened: &Opened, found: &RegistryFile) -> anyhow::Result<Option<String>> {
     let (law, sections) = stored::judged(opened.store.journal())?;
     let Extent { hours, sections } = closed_again(&law, &found.registry, &sections);
     Ok((hours > 0).then(|| {
-        format!("{hours} closed hours of {sections} sections are judged again in the background")
+        let are = if hours == 1 { "is" } else { "are" };
+        let (hours, sections) = (counted(hours, "closed hour"), counted(sections, "section"));
+        format!("{hours} of {sections} {are} judged again in the background")
     }))
 }

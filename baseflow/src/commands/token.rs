@@ -7,7 +7,7 @@ use dashboards::access::Role;
 use store::{AddToken, RevokeToken, TokenAdded};
 
 use super::{by, open, open_existing};
-use crate::{failure::Ended, output::say, stored};
+use crate::{failure::Ended, output::say, stored, typed::typed};
 
 /// Makes a token and prints it alone.
 pub(super) fn add(config: &Path, name: &str, role: Role) -> anyhow::Result<Ended> {
@@ -46,7 +46,8 @@ pub(super) fn revoke(config: &Path, name: &str) -> anyhow::Result<Ended> {
         opened.store.journal().write_blocking(token).context("cannot revoke a token")?;
     opened.store.close();
     if !was_valid {
-        bail!("no valid token is called `{name}`; `baseflow token list` shows all");
+        let list = typed("token list", config);
+        bail!("no valid token is called `{name}`; `{list}` shows all");
     }
     Ok(Ended::Done)
 }

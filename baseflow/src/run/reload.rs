@@ -105,7 +105,7 @@ impl Reloader {
     /// owner wants it. One that did not change may have been overruled by a command.
     fn registry_read(&mut self, found: &RegistryFile) {
         if self.seen == Some(found.digest) {
-            start::warn_if_superseded(&self.journal, found);
+            start::warn_if_superseded(&self.journal, found, &self.file);
             return;
         }
         let now = SystemClock.now();

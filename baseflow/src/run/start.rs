@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use model::{hook::HookSecret, ids::ChannelId, time::Timestamp};
+use runtime::shell_word::quoted;
 use store::{By, ByKind, Journal, Store, StoreError};
 use tracing::{info, warn};
 
@@ -12,24 +13,26 @@ use crate::{
     registry_file::RegistryFile,
     settings::{ChannelKind, Config, Part},
     stored,
+    typed::typed,
 };
 
 /// How long the start waits until everybody sees a registry that it has just imported.
 const KNOWN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Imports the registry file unless this very file was imported before; gives the journal entry.
+/// The settings are in `file`.
 pub(super) fn registry(
     store: &Store,
     config: &Config,
     found: Option<&RegistryFile>,
-    now: Timestamp,
+    (file, now): (&Path, Timestamp),
 ) -> anyhow::Result<Option<i64>> {
     let Some(found) = found else {
         warn!(path = %config.registry.file.display(), "no registry file");
         return Ok(None);
     };
     if was_imported(store.journal(), found).context("cannot read the journal")? {
-        warn_if_superseded(store.journal(), found);
+        warn_if_superseded(store.journal(), found, file);
         return Ok(None);
     }
     let imported = found.import((store.samples(), store.journal()), now, by(), false)?;
@@ -69,17 +72,20 @@ fn was_imported(journal: &Journal, found: &RegistryFile) -> Result<bool, StoreEr
     Ok(journal.read_blocking(|reader| reader.import_of(&found.digest))?.is_some())
 }
 
-/// Names both registries where another one than the file is in force.
-pub(super) fn warn_if_superseded(journal: &Journal, found: &RegistryFile) {
+/// Names both registries where another one than the file is in force, and how to change that by
+/// the settings `config`.
+pub(super) fn warn_if_superseded(journal: &Journal, found: &RegistryFile, config: &Path) {
     let state = journal.watch();
     let state = state.borrow();
     if let Some(known) = state.registry.as_ref().filter(|known| known.file_digest != found.digest) {
+        let path = found.path.to_string_lossy();
         warn!(
-            file = %found.path.display(),
+            file = %path,
             file_sha256 = hex::encode(found.digest),
             in_force_sha256 = hex::encode(known.file_digest),
             in_force_entry = known.entry,
-            "another registry was imported since this file was: it stays in force; `baseflow registry import` puts the file in force again"
+            command = typed(&format!("registry import {}", quoted(&path)), config),
+            "another registry was imported since this file was and stays in force; the command puts the file in force again"
         );
     }
 }
@@ -99,9 +105,8 @@ pub(super) async fn until_known(store: &Store, entry: Option<i64>) {
 pub(super) fn warn_without_token(store: &Store, file: &Path) -> anyhow::Result<()> {
     let tokens = stored::tokens(store.journal())?;
     if tokens.iter().all(|token| token.revoked_at.is_some()) {
-        let line =
-            format!("baseflow token add --config {} --name me --role viewer", file.display());
-        warn!(command = line, "nobody has an API token yet");
+        let command = typed("token add --name me --role viewer", file);
+        warn!(command, "nobody has an API token yet");
     }
     Ok(())
 }

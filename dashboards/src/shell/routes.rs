@@ -14,7 +14,7 @@ use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 use utoipa::{
     OpenApi,
     openapi::{
-        Content, Info, License, OpenApi as Description, OpenApiBuilder, Ref, RefOr,
+        Content, Info, License, OpenApi as Description, OpenApiBuilder, Ref, RefOr, Required,
         ResponseBuilder,
         path::Operation,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
@@ -184,6 +184,10 @@ fn description() -> Description {
 
 /// Says in the description of a call what its rule asks for, and how it refuses.
 fn describe(operation: &mut Operation, rule: Rule) {
+    // A body may be left out wherever there is one; what a call describes cannot say so.
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.required = Some(Required::False);
+    }
     let words = in_words(rule);
     let said = operation.description.take().unwrap_or_default();
     operation.description = Some(format!("{said}\n\n{words}").trim().to_owned());

@@ -247,6 +247,42 @@ fn a_late_poll_skips_slots_and_carries_its_own_time() {
 }
 
 #[test]
+fn a_request_that_is_refused_as_a_whole_is_asked_in_pieces_in_the_same_poll_and_from_then_on() {
+    let pace = Pace { period_ms: 1_000, phase_ms: 0, requests: 2 };
+    let mut cadence = Cadence::new(vec![pace], 2, Timestamp::clamped(START - 1));
+    let mut line = Line::new(&[], 0, |_, _, _| Heard::Reply);
+    let reply = Event::Heard(Heard::Reply);
+    let refusal = Event::Heard(Heard::Refusal(Quality::exception(2)));
+    let mut now = 0;
+    for event in [
+        Event::Tick,
+        Event::Split(2),
+        reply,
+        refusal,
+        reply,
+        reply, // 0, its pieces 2 and 3, then 1
+        Event::Tick,
+        reply,
+        reply,
+        refusal,
+        reply,
+    ] {
+        if event == Event::Tick && now > 0 {
+            now = 1_000;
+        }
+        let effects = cadence.step(event, Timestamp::clamped(START + now));
+        line.done.extend(effects.into_iter().map(|effect| (now, effect)));
+        now += 10;
+    }
+    expect![[r#"
+        00000 ask 0.0 x3, ask 0.0 x3, 0.0 reply at 0, ask 0.2 x3, 0.2 exception_2 at 0, ask 0.3 x3, 0.3 reply at 0, ask 0.1 x3, 0.1 reply at 0, close
+        01000 ask 0.0 x3, 0.0 reply at 1000, ask 0.1 x3, 0.1 reply at 1000, ask 0.2 x3, 0.2 exception_2 at 1000, ask 0.3 x3, 0.3 reply at 1000, close
+    "#]].assert_eq(&line.shown());
+    // A poll that nobody waits for has nothing to split.
+    assert_eq!(cadence.step(Event::Split(1), Timestamp::clamped(START + now)), []);
+}
+
+#[test]
 fn a_clock_that_is_set_delays_nothing_by_more_than_a_period() {
     let pace = Pace { period_ms: 5_000, phase_ms: 1_234, requests: 1 };
     let mut cadence = Cadence::new(vec![pace], 2, Timestamp::clamped(START));

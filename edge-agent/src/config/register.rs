@@ -59,6 +59,7 @@ pub(super) fn register(
         scale: numbers.scale,
         offset: numbers.offset,
         decimals: numbers.decimals,
+        asked_decimals: numbers.asked_decimals,
         unit: unit?,
         alert_below: numbers.alert_below,
         scaling: numbers.scaling,
@@ -158,6 +159,7 @@ struct Numbers {
     scale: Decimal,
     offset: Decimal,
     decimals: u8,
+    asked_decimals: Option<u8>,
     scaling: Scaling,
     alert_below: Option<i64>,
 }
@@ -168,11 +170,15 @@ fn numbers(table: &tree::Table<'_>, kind: Option<Kind>) -> Option<Numbers> {
     let offset = table.decimal("offset").and_then(|text| parsed(&text)).or(Decimal::ZERO);
     let finest =
         if kind.is_some_and(Kind::is_float) { 6 } else { scale.decimals.max(offset.decimals) };
-    let decimals = table.integer("decimals", 0..=Scaling::MAX_DECIMALS).or(finest);
+    let asked_decimals = table.integer("decimals", 0..=Scaling::MAX_DECIMALS).optional();
+    let decimals = asked_decimals.unwrap_or(finest);
+    // what scale and offset have, somebody wrote
+    let is_default = asked_decimals.is_none() && kind.is_some_and(Kind::is_float);
+    let asked_decimals = (!is_default).then_some(decimals);
     let alert = table.decimal("alert_below");
     let alert_below = alert.and_then(|text| Decimal::parse_exact(&text, decimals)).optional();
     let scaling = Scaling::new(scale, offset, decimals)?;
-    Some(Numbers { scale, offset, decimals, scaling, alert_below })
+    Some(Numbers { scale, offset, decimals, asked_decimals, scaling, alert_below })
 }
 
 fn parsed(text: &str) -> Result<Decimal, String> {

@@ -265,6 +265,7 @@ async fn listen(config: &Config, stage: &Stage, admin: Admin) {
 
 fn pages(config: &Config, sources: Sources, latest: Latest, board: Board) -> Pages {
     let (agent, zone) = (config.agent.to_string(), config.local.zone.clone());
+    let decimals = config.asked_decimals();
     Box::new(move |path| {
         if path != "/" {
             return None;
@@ -282,6 +283,7 @@ fn pages(config: &Config, sources: Sources, latest: Latest, board: Board) -> Pag
             server: outlook.server,
             sources: &sources,
             latest: &latest.points(),
+            decimals: &decimals,
         };
         Some(Page::ok("text/html; charset=utf-8", html(&view)))
     })

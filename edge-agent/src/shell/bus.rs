@@ -24,7 +24,7 @@ use crate::{
     cycle::{Cycle, Reading},
     decode::{Decoded, Reply, decode},
     health::{self, BusHealth, Change},
-    plan::{Limits, Request, plan},
+    plan::{Limits, Request, pieces, plan},
 };
 
 /// Readings that may wait for batching; beyond them polling waits too, and skips slots.
@@ -152,7 +152,7 @@ impl Poller {
             match effect {
                 Effect::Ask { device, request, attempts, is_probe } => {
                     let heard = self.ask(device, request, attempts, is_probe);
-                    return stop.run_until_cancelled(heard).await.map(Event::Heard);
+                    return stop.run_until_cancelled(heard).await;
                 }
                 Effect::Give { device, request, at, given } => {
                     self.give(device, request, at, given);
@@ -169,7 +169,7 @@ impl Poller {
         stop.run_until_cancelled(due).await.map(|()| Event::Tick)
     }
 
-    async fn ask(&mut self, device: usize, request: usize, attempts: u8, is_probe: bool) -> Heard {
+    async fn ask(&mut self, device: usize, request: usize, attempts: u8, is_probe: bool) -> Event {
         if self.poll.hold.is_none()
             && let Some(place) = self.places.get(device)
         {
@@ -177,15 +177,17 @@ impl Poller {
         }
         self.poll.begun_at.get_or_insert_with(Instant::now);
         let planned = self.plans.get(device).and_then(|plan| plan.get(request));
-        let (Some(device), Some(request)) = (self.bus.devices.get(device), planned) else {
-            return Heard::Silence(Quality::UNREACHABLE); // the rhythm was made from this plan
+        let (Some(of_bus), Some(planned)) = (self.bus.devices.get(device), planned) else {
+            // the rhythm was made from this plan
+            return Event::Heard(Heard::Silence(Quality::UNREACHABLE));
         };
-        let asked = Asked { unit: device.unit, request, attempts, is_probe };
-        match self.link.ask(asked).await {
+        let asked = Asked { unit: of_bus.unit, request: planned, attempts, is_probe };
+        Event::Heard(match self.link.ask(asked).await {
             Answer::Reply(reply) => {
                 self.reply = Some(reply);
                 Heard::Reply
             }
+            Answer::Refusal(Quality::NO_SUCH_ADDRESS) => return self.refused(device, request),
             Answer::Refusal(defect) => Heard::Refusal(defect),
             Answer::Nonsense(defect) => Heard::Nonsense(defect),
             Answer::Silence(defect) => Heard::Silence(defect),
@@ -194,7 +196,30 @@ impl Poller {
                 self.poll.outcome.is_without_line = true;
                 Heard::NoLine
             }
-        }
+        })
+    }
+
+    /// An address of a request does not exist: it is asked in pieces, as long as the agent runs,
+    /// so that its other registers have values. A connection's end changes no meter, and is frequent.
+    fn refused(&mut self, device: usize, request: usize) -> Event {
+        let refused = Event::Heard(Heard::Refusal(Quality::NO_SUCH_ADDRESS));
+        let (Some(of_bus), Some(plan)) = (self.bus.devices.get(device), self.plans.get_mut(device))
+        else {
+            return refused;
+        };
+        let Some(place) = plan.get_mut(request) else { return refused };
+        let mut smaller = pieces(place, &of_bus.registers).into_iter();
+        let Some(first) = smaller.next() else { return refused };
+        let whole = std::mem::replace(place, first);
+        let before = plan.len();
+        plan.extend(smaller);
+        let more = plan.len() - before;
+        self.metrics.split.inc();
+        let (bus, device) = (&self.bus.name, &of_bus.name);
+        let Request { table, address, count, registers: _ } = whole;
+        let (table, reads) = (table.name(), more + 1);
+        info!(%bus, %device, table, address, count, reads, "read refused as a whole is made in pieces");
+        Event::Split(more)
     }
 
     fn give(&mut self, device: usize, request: usize, at: Timestamp, given: Given) {
@@ -241,6 +266,7 @@ impl Poller {
         let Some(held_back) = self.told.note((index, change), self.clock.now()) else { return };
         let (bus, devices) = (&self.bus.name, &self.bus.devices);
         let device = devices.get(index).map(|device| &*device.name).unwrap_or_default();
+        let is_refusal = reason.is_some_and(Quality::is_refusal);
         let reason = reason.map(Quality::word).unwrap_or_default();
         match change {
             Change::LineLost => {
@@ -248,6 +274,9 @@ impl Poller {
                 warn!(%bus, error, held_back, "line cannot be opened");
             }
             Change::LineOpen => info!(%bus, held_back, "line is open"),
+            Change::Silent if is_refusal => {
+                warn!(%bus, device, %reason, held_back, "device refuses every read");
+            }
             Change::Silent => warn!(%bus, device, %reason, held_back, "device does not answer"),
             Change::Answers => info!(%bus, device, held_back, "device answers"),
             Change::Reason => warn!(%bus, device, %reason, held_back, "registers without a value"),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use model::fault::Chain;
-use runtime::settings::read_secret_file;
+use runtime::settings::{read_secret_file, readable_by_others};
 use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
 
 use super::{
@@ -62,10 +62,8 @@ impl Findings {
 pub fn check(config: &Config) -> Findings {
     let mut findings = Findings::default();
     spool_place(config, &mut findings);
-    if let Some(file) = &config.mqtt.password_file
-        && let Err(error) = read_secret_file(file)
-    {
-        findings.fault(&format!("mqtt.password_file: {}", Chain(&error)));
+    if let Some(file) = &config.mqtt.password_file {
+        password(file, &mut findings);
     }
     serial_ports(config, &mut findings);
     let age = config.batch.max_age;
@@ -83,6 +81,17 @@ pub fn check(config: &Config) -> Findings {
         ));
     }
     findings
+}
+
+fn password(file: &Path, findings: &mut Findings) {
+    if let Err(error) = read_secret_file(file) {
+        findings.fault(&format!("mqtt.password_file: {}", Chain(&error)));
+    } else if let Some(mode) = readable_by_others(file) {
+        let shown = file.display();
+        findings.warn(&format!(
+            "mqtt.password_file: others can read `{shown}` (mode {mode:o}); chmod 600 {shown}"
+        ));
+    }
 }
 
 /// A port that is plugged in later is found then, so this is no fault.
@@ -261,6 +270,18 @@ mod tests {
             &expect![[r#"
             1 faults
             fault: mqtt.password_file: cannot read secret file `/F/none`: No such file or directory (os error 2)"#]],
+        );
+        std::fs::write(at.join("open"), "x").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(at.join("open"), mode).unwrap();
+        let password = format!("[mqtt]\npassword_file = \"{}\"", at.join("open").display());
+        check_at(
+            &at.join("spool.db"),
+            &password,
+            at,
+            &expect![[r#"
+            0 faults
+            warning: mqtt.password_file: others can read `/F/open` (mode 644); chmod 600 /F/open"#]],
         );
         check_at(&at.join("spool.db"), "[batch]\nmax_age = \"60s\"", at, &expect!["0 faults\n"]);
         check_at(

@@ -1,5 +1,7 @@
 //! `probe`: each device is read once, and what it says is printed in every way it could be meant.
 
+use std::collections::VecDeque;
+
 use model::{
     fault::{Chain, Fault},
     quality::Quality,
@@ -11,7 +13,7 @@ use super::bus::{Answer, Asked, Link};
 use crate::{
     config::{Bus, Config, Device},
     decode::{Decoded, Number, Reply, decode, number},
-    plan::{Limits, Request, plan},
+    plan::{Limits, Request, pieces, plan},
     register::{Order, Register},
 };
 
@@ -75,7 +77,9 @@ struct Report {
 impl Report {
     async fn device(&mut self, bus: &Bus, device: &Device, link: &mut Link) {
         self.line(&format!("{} unit {} on {} ({})", device.name, device.unit, bus.name, bus.line));
-        for request in &plan(&device.registers, Limits::of(device)) {
+        let mut left: VecDeque<_> = plan(&device.registers, Limits::of(device)).into();
+        while let Some(request) = left.pop_front() {
+            let request = &request;
             let attempts = bus.retries.saturating_add(1);
             let begun_at = Instant::now();
             let asked = Asked { unit: device.unit, request, attempts, is_probe: false };
@@ -89,6 +93,17 @@ impl Report {
                     self.registers(device, request, &reply);
                 }
                 Answer::Refusal(defect) | Answer::Nonsense(defect) | Answer::Silence(defect) => {
+                    let smaller = if defect == Quality::NO_SUCH_ADDRESS {
+                        pieces(request, &device.registers)
+                    } else {
+                        Vec::new()
+                    };
+                    if !smaller.is_empty() {
+                        // as the agent itself goes on
+                        self.line(&format!("{asked}: refused as a whole, so in pieces"));
+                        smaller.into_iter().rev().for_each(|piece| left.push_front(piece));
+                        continue;
+                    }
                     self.failures += 1;
                     self.line(&format!("{asked}: {} after {took} ms", explained(defect)));
                 }
@@ -176,7 +191,7 @@ fn explained(defect: Quality) -> String {
         Quality::UNREACHABLE => "the connection was closed: another client may hold it",
         Quality::NOT_A_NUMBER | Quality::INVALID_BCD => "check `type` and `order`",
         _ if defect == Quality::exception(1) => "it does not know this function: check `table`",
-        _ if defect == Quality::exception(2) => "no such address: check `address`, `max_gap = 0`",
+        _ if defect == Quality::exception(2) => "no such address: check `address` and `table`",
         _ if defect == Quality::exception(11) => "the gateway hears nothing from this unit",
         _ => return defect.word().into_owned(),
     };

@@ -6,15 +6,14 @@
 use std::fmt::Write as _;
 
 use model::{
+    quality::Quality,
+    quantity::Decimal,
     reading::Point,
     time::{Timestamp, Zone},
-    wire::status_v1::Status,
+    wire::status_v1::{DeviceStatus, Status},
 };
 
-use crate::{
-    clock_trust::is_possible,
-    cycle::{Source, Sources},
-};
+use crate::{clock_trust::is_possible, cycle::Sources};
 
 /// What the page shows.
 #[derive(Debug)]
@@ -33,7 +32,12 @@ pub struct View<'a> {
     pub sources: &'a Sources,
     /// What each of them gave last.
     pub latest: &'a [Option<Point>],
+    /// How many decimals the settings ask of each; none where they leave that open.
+    pub decimals: &'a [Option<u8>],
 }
+
+/// So many decimals are shown of a reading of which the settings ask for none.
+const UNASKED_DECIMALS: u8 = 3;
 
 /// The page as HTML.
 pub fn html(view: &View<'_>) -> String {
@@ -93,15 +97,17 @@ fn queue(page: &mut String, view: &View<'_>) {
 
 fn values(page: &mut String, view: &View<'_>) {
     page.push_str("<h2>最新读数 Latest readings</h2><table><tr><th>测点 Gauge<th>数值 Value<th>单位 Unit<th>时间 Time");
-    for (source, latest) in view.sources.iter().zip(view.latest) {
+    for (index, (source, latest)) in view.sources.iter().zip(view.latest).enumerate() {
+        let decimals = view.decimals.get(index);
         add(page, format_args!("<tr><td>{}", source.gauge));
-        match latest {
-            None => page.push_str("<td class=n>—"),
-            Some(point) => match point.value() {
-                Some(value) => add(page, format_args!("<td class=n>{}", decimal(value, source))),
-                None => add(page, format_args!("<td class=\"n bad\">{}", point.quality.word())),
-            },
-        }
+        let (class, shown) = match latest.map(|point| (point.value(), point.quality)) {
+            None => ("n", "—".to_owned()),
+            Some((Some(value), _)) => {
+                ("n", decimal(value, source.decimals, decimals.copied().flatten()))
+            }
+            Some((None, quality)) => ("\"n bad\"", in_words(&quality.word())),
+        };
+        add(page, format_args!("<td class={class}>{shown}"));
         add(page, format_args!("<td>{}<td>", escaped(&source.unit)));
         if let Some(point) = latest {
             page.push_str(&moment(Timestamp::clamped(point.at_ms), view.zone));
@@ -116,17 +122,43 @@ fn devices(page: &mut String, view: &View<'_>) {
         for device in &bus.devices {
             let (class, state) = match device.state.as_str() {
                 "ok" => ("", "正常 ok"),
+                "silent" if is_refused(device) => (" class=bad", "拒绝读取 refuses"),
                 "silent" => (" class=bad", "无应答 silent"),
                 _ => ("", "未轮询 new"),
             };
             let at = device.last_answer_at.map(|at| moment(at, view.zone)).unwrap_or_default();
-            let reason =
-                device.reason.as_deref().filter(|_| device.state != "ok").unwrap_or_default();
+            let reason = device.reason.as_deref().filter(|_| device.state != "ok");
+            let reason = reason.map(in_words).unwrap_or_default();
             let (bus, device) = (escaped(&bus.name), escaped(&device.name));
             add(page, format_args!("<tr><td>{bus}<td>{device}<td{class}>{state} {reason}<td>{at}"));
         }
     }
     page.push_str("</table>");
+}
+
+/// Whether a device without a usable answer has answered that it gives none.
+fn is_refused(device: &DeviceStatus) -> bool {
+    let number = device.reason.as_deref().and_then(|word| word.strip_prefix("exception_"));
+    number.and_then(|n| n.parse().ok()).is_some_and(|n| Quality::exception(n).is_refusal())
+}
+
+/// The word of a quality code in the page's two languages.
+fn in_words(word: &str) -> String {
+    let chinese = match word {
+        "timeout" => "超时",
+        "unreachable" => "线路不通",
+        "malformed" => "报文错误",
+        "mismatched" => "应答不符",
+        "short" => "应答长度不符",
+        "not_a_number" => "非数值",
+        "invalid_bcd" => "BCD 码错误",
+        "overflow" => "数值溢出",
+        "back_off" => "暂停轮询",
+        "exception_2" => "无此地址",
+        _ if word.starts_with("exception_") => "设备拒绝",
+        _ => return escaped(word),
+    };
+    format!("{chinese} {}", escaped(word))
 }
 
 /// A moment as the station's watches show it, and in UTC, as the server's lists and logs do; since
@@ -139,15 +171,13 @@ fn moment(at: Timestamp, zone: &Zone) -> String {
     format!("{} <span class=utc>UTC {utc}</span>", at.with_offset(zone))
 }
 
-/// The exact decimal text of a value.
-fn decimal(value: i64, source: &Source) -> String {
-    let decimals = usize::from(source.decimals);
-    let digits = format!("{:0width$}", value.unsigned_abs(), width = decimals + 1);
-    let sign = if value < 0 { "-" } else { "" };
-    match digits.split_at_checked(digits.len().saturating_sub(decimals)) {
-        Some((whole, fraction)) if decimals > 0 => format!("{sign}{whole}.{fraction}"),
-        Some(_) | None => format!("{sign}{digits}"),
-    }
+/// The decimal text of a value, with as many decimals as the register's settings ask for; what they
+/// leave open is kept finer than anybody at the cabinet reads.
+fn decimal(value: i64, decimals: u8, shown: Option<u8>) -> String {
+    let exact = Decimal { units: value, decimals };
+    let shown = shown.unwrap_or(decimals.min(UNASKED_DECIMALS));
+    let rounded = exact.rescaled(shown).map(|units| Decimal { units, decimals: shown });
+    rounded.unwrap_or(exact).to_string()
 }
 
 fn escaped(text: &str) -> String {
@@ -163,10 +193,8 @@ fn add(page: &mut String, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use model::quality::Quality;
-
     use super::*;
-    use crate::clock_trust::BUILT_AT;
+    use crate::{clock_trust::BUILT_AT, cycle::Source};
 
     #[test]
     fn values_are_exact_and_names_are_escaped() {
@@ -191,14 +219,39 @@ mod tests {
             server: None,
             sources: &sources,
             latest: &latest,
+            decimals: &[Some(3), Some(3), Some(3)],
         };
         let page = html(&view);
         let local = BUILT_AT.with_offset(&zone);
         let both = format!("{local} <span class=utc>UTC {BUILT_AT}</span>");
         assert!(both.contains(" +08:00 "), "{both}");
         assert!(page.contains(&both), "{both} is not in {page}");
-        for part in ["-0.050<td>&lt;m3/h&gt;", "timeout", "since boot 7 s", "&lt;it&gt;", "—"] {
+        for part in ["-0.050<td>&lt;m3/h&gt;", "超时 timeout", "since boot 7 s", "&lt;it&gt;", "—"]
+        {
             assert!(page.contains(part), "{part} is not in {page}");
         }
+    }
+
+    #[test]
+    fn decimals_that_nobody_asked_for_are_not_shown() {
+        assert_eq!(decimal(2_952_123_456, 6, None), "2952.123");
+        assert_eq!(decimal(2_952_123_456, 6, Some(6)), "2952.123456");
+        assert_eq!(decimal(2_431, 2, None), "24.31");
+        assert_eq!(decimal(-50, 3, Some(3)), "-0.050");
+        assert_eq!(decimal(7, 0, None), "7");
+    }
+
+    #[test]
+    fn a_device_that_refuses_is_not_said_to_be_silent() {
+        let device = |reason: &str| DeviceStatus {
+            name: "m".to_owned(),
+            state: "silent".to_owned(),
+            last_answer_at: None,
+            reason: Some(reason.to_owned()),
+        };
+        assert!(is_refused(&device("exception_2")));
+        assert!(!is_refused(&device("exception_11")) && !is_refused(&device("timeout")));
+        assert_eq!(in_words("exception_2"), "无此地址 exception_2");
+        assert_eq!(in_words("code_140"), "code_140");
     }
 }

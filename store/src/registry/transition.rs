@@ -50,6 +50,34 @@ pub fn stored_units<'a>(
     changed.collect()
 }
 
+/// What an import leaves behind that its author may not expect, in words: readings under the name
+/// of a gauge that is taken out, `stored` being those that have any; and an agent that loses its
+/// station.
+pub fn left_behind<'a>(
+    old: &Registry,
+    new: &Registry,
+    stored: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    for (station, name) in stored {
+        if old.gauge(station, name).is_some() && new.gauge(station, name).is_none() {
+            told.push(format!(
+                "gauge {station}/{name} has readings, which stay under this name; what still comes under it is set aside"
+            ));
+        }
+    }
+    for (id, before) in &old.stations {
+        let after = new.stations.get(id);
+        let Some(agent) = &before.agent else { continue };
+        if after.is_some_and(|after| after.agent.as_ref() != Some(agent)) {
+            told.push(format!(
+                "station {id}: what {agent} sends of it from then on is refused and set aside, also what still waits in its spool"
+            ));
+        }
+    }
+    told
+}
+
 /// Every way to a contact that names no channel of the server's settings.
 pub fn unknown_channels(registry: &Registry, channels: &BTreeSet<ChannelId>) -> Vec<KeyFault> {
     let names: Vec<_> = channels.iter().map(ChannelId::as_str).collect();
@@ -62,7 +90,11 @@ pub fn unknown_channels(registry: &Registry, channels: &BTreeSet<ChannelId>) -> 
         for (index, reach) in contact.reach.iter().enumerate() {
             if !channels.contains(&reach.channel) {
                 let key = format!("contact[{}].reach[{index}].channel", contact.id);
-                faults.push(fault(key, format!("`{}` is no channel; {there}", reach.channel)));
+                let problem = format!(
+                    "`{name}` is no channel; {there}; write [[channel]] name = \"{name}\" into the settings",
+                    name = reach.channel
+                );
+                faults.push(fault(key, problem));
             }
         }
     }
@@ -169,13 +201,29 @@ mod tests {
     }
 
     #[test]
+    fn what_an_import_leaves_behind_is_told() {
+        let old = registry(&OLD.replacen("id = \"A\"", "id = \"A\"\nagent = \"gw-a\"", 1));
+        let renamed = OLD.replace("id = \"q\"", "id = \"flow\"");
+        let moved = renamed.replacen("id = \"A\"", "id = \"A\"\nagent = \"gw-b\"", 1);
+        let stored = [("A", "q"), ("C", "q")];
+        let told = |new: &str, stored: &[(&'static str, &'static str)]| {
+            left_behind(&old, &registry(new), stored.iter().copied()).join("\n")
+        };
+        expect![[r#"
+            gauge A/q has readings, which stay under this name; what still comes under it is set aside
+            station A: what gw-a sends of it from then on is refused and set aside, also what still waits in its spool"#]]
+        .assert_eq(&told(&moved, &stored));
+        let same = OLD.replacen("id = \"A\"", "id = \"A\"\nagent = \"gw-a\"", 1);
+        assert_eq!(told(&same.replace("id = \"q\"", "id = \"flow\""), &[]), "");
+        assert_eq!(told(&same, &stored), "");
+    }
+
+    #[test]
     fn a_contact_is_reached_by_a_channel_that_exists() {
         let text = "[[contact]]\nid = \"zhang\"\nreach = [{ channel = \"sms\", to = \"1\" }, { channel = \"pigeon\", to = \"1\" }]";
         let channels = ["sms", "mail"].map(|name| name.parse().unwrap()).into();
         let faults = Faults(unknown_channels(&registry(text), &channels));
-        expect![
-            "contact[zhang].reach[1].channel: `pigeon` is no channel; the settings have mail, sms"
-        ]
+        expect![[r#"contact[zhang].reach[1].channel: `pigeon` is no channel; the settings have mail, sms; write [[channel]] name = "pigeon" into the settings"#]]
         .assert_eq(&faults.to_string());
     }
 }

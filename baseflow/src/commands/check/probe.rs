@@ -69,6 +69,10 @@ pub(super) fn probe(
             ))?,
             None => prober.server(findings).await?,
         }
+        if let Some(account) = account {
+            let file = &account.password_file;
+            super::warn(super::cautions::loose("--password-file", file).as_slice());
+        }
         match (account, login) {
             (Some(account), Some(login)) => prober.agent(&account.agent, login, findings).await,
             (_, _) => findings.skipped(

@@ -27,6 +27,7 @@ pub struct Metrics {
     taken: IntCounterVec,
     failed: IntCounterVec,
     skipped: IntCounterVec,
+    split: IntCounterVec,
     poll: HistogramVec,
 }
 
@@ -37,6 +38,8 @@ pub struct BusMetrics {
     pub taken: IntCounter,
     /// Slots without any reading.
     pub skipped: IntCounter,
+    /// Reads that a device refused as a whole and that are made in pieces since.
+    pub split: IntCounter,
     /// From the first request of a poll to its last answer.
     pub poll: Histogram,
     failed: BTreeMap<&'static str, IntCounter>,
@@ -73,6 +76,11 @@ impl Metrics {
                 "Slots for which no reading was taken since the line was busy",
                 &["bus"],
             )?,
+            split: counter(
+                "baseflow_edge_reads_split_total",
+                "Reads that a device refused as a whole and that are made in pieces since",
+                &["bus"],
+            )?,
             poll,
         })
     }
@@ -83,6 +91,7 @@ impl Metrics {
         BusMetrics {
             taken: self.taken.with_label_values(&[bus]),
             skipped: self.skipped.with_label_values(&[bus]),
+            split: self.split.with_label_values(&[bus]),
             poll: self.poll.with_label_values(&[bus]),
             failed: REASONS.into_iter().map(failed).collect(),
         }
