@@ -91,10 +91,9 @@ pub struct Since {
 }
 
 impl EpochRow {
-    /// Sequences between the first and the last that never came.
+    /// Sequences up to the last that never came: an epoch begins with 1.
     pub const fn holes(&self) -> u64 {
-        let width = self.last_sequence.saturating_sub(self.first_sequence).saturating_add(1);
-        width.saturating_sub(self.batches)
+        self.last_sequence.saturating_sub(self.batches)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What of an agent may still be on its way, by its ledger and its own word.
 
 use model::{
+    batch::Previous,
+    ids::{Epoch, Sequence},
     time::Timestamp,
     wire::status_v1::{SpoolStatus, Status},
 };
@@ -59,13 +61,23 @@ impl EpochRow {
         if spoken_of < holes {
             return Holes::Unknown;
         }
-        match spool.oldest_queued {
-            None => Holes::Lost,
-            Some(oldest) if oldest > self.last_sequence => Holes::Lost,
-            Some(oldest) if oldest <= self.first_sequence => Holes::Queued,
-            // From `oldest` on there is room for so many holes; if there are more, some are lost.
-            Some(oldest) if holes > self.last_sequence - oldest + 1 => Holes::PartlyLost,
-            Some(_) => Holes::Unknown,
+        let Some(oldest) = spool.oldest_queued.filter(|oldest| *oldest <= self.last_sequence)
+        else {
+            return Holes::Lost;
+        };
+        // what came first tells of the holes before it, one by one
+        let leading = self.first_sequence.saturating_sub(1);
+        let lost = leading.min(oldest.saturating_sub(1));
+        // from `oldest` on there is room for so many holes; if there are more, some are lost
+        let room = self.last_sequence - oldest + 1;
+        if holes == lost {
+            Holes::Lost
+        } else if lost > 0 || holes > room {
+            Holes::PartlyLost
+        } else if oldest <= self.first_sequence {
+            Holes::Queued
+        } else {
+            Holes::Unknown
         }
     }
 
@@ -75,7 +87,7 @@ impl EpochRow {
         if next_sequence > self.last_sequence {
             return Some(holes);
         }
-        let later = self.last_sequence - next_sequence.max(self.first_sequence) + 1;
+        let later = self.last_sequence - next_sequence.max(1) + 1;
         Some(holes.saturating_sub(later.saturating_sub(batches?)))
     }
 
@@ -87,20 +99,23 @@ impl EpochRow {
     /// From where on readings of it may still come.
     fn queued_from(&self, heard: Option<(&Status, Timestamp)>) -> Timestamp {
         let holes = self.holes();
-        if holes == 0 {
-            return Timestamp::MAX;
-        }
-        let Some((status, spool, at)) = with_spool(heard) else { return Timestamp::MIN };
+        let of_ledger = if holes == 0 { Timestamp::MAX } else { Timestamp::MIN };
+        let Some((status, spool, at)) = with_spool(heard) else { return of_ledger };
         if status.epoch != Some(self.epoch) {
-            return if self.is_over(spool, at) { Timestamp::MAX } else { Timestamp::MIN };
+            return if self.is_over(spool, at) { Timestamp::MAX } else { of_ledger };
         }
+        let spoken_of = if holes == 0 { Some(0) } else { self.spoken_of(holes) };
+        // what was made by then and is later than everything that came
+        let is_tail = spool.next_sequence.is_some_and(|next| next > self.last_sequence + 1)
+            || spool.oldest_queued.is_some_and(|oldest| oldest > self.last_sequence);
         let of_queue = match spool.oldest_queued {
-            Some(oldest) if oldest > self.last_sequence => Timestamp::MAX,
-            Some(_) => spool.queued_from.unwrap_or(Timestamp::MIN),
-            None => Timestamp::MAX,
+            Some(_) if is_tail || spoken_of != Some(0) => {
+                spool.queued_from.unwrap_or(Timestamp::MIN)
+            }
+            Some(_) | None => Timestamp::MAX,
         };
         // What the status does not speak of holds readings of a batch that was open at that time.
-        let (is_all, told_at) = (self.spoken_of(holes) == Some(holes), status.at);
+        let (is_all, told_at) = (spoken_of == Some(holes), status.at);
         let later = told_at.map_or(Timestamp::MIN, |at| at.plus_ms(-SLACK_MS));
         if is_all { of_queue } else { of_queue.min(later) }
     }
@@ -110,15 +125,81 @@ fn with_spool(heard: Option<(&Status, Timestamp)>) -> Option<(&Status, &SpoolSta
     heard.and_then(|(status, at)| Some((status, status.spool.as_ref()?, at)))
 }
 
-/// From where on readings of an agent may be on their way: the end of time where there is no hole,
-/// the beginning of time where nobody knows. Of what has been waited for a day nothing more is
-/// expected.
+/// From where on readings of an agent may be on their way: the end of time where everything that
+/// its ledger and its own word tell of is here, the beginning of time where nobody knows. Of what
+/// has been waited for a day nothing more is expected.
 pub(crate) fn queued_from(epochs: &[EpochRow], heard: Option<(&Status, Timestamp)>) -> Timestamp {
-    let newest = epochs.iter().map(|epoch| epoch.last_at).max();
-    let is_recent =
-        |epoch: &&EpochRow| newest.is_some_and(|newest| newest.ms_since(epoch.last_at) < LIMIT_MS);
-    let recent = epochs.iter().filter(is_recent);
-    recent.map(|epoch| epoch.queued_from(heard)).min().unwrap_or(Timestamp::MAX)
+    let mut told = told(epochs, heard);
+    let newest = told.iter().map(|epoch| epoch.last_at).max().unwrap_or(Timestamp::MIN);
+    let begins: Vec<Timestamp> = told.iter().map(|epoch| epoch.first_at).collect();
+    // It is waited for since the next one began: an agent may have been away for long before.
+    told.retain(|epoch| {
+        let next = begins.iter().copied().filter(|begin| *begin > epoch.last_at).min();
+        newest.ms_since(next.unwrap_or(epoch.last_at)) < LIMIT_MS
+    });
+    let of_epochs = told.iter().map(|epoch| epoch.queued_from(heard)).min();
+    of_epochs.unwrap_or(Timestamp::MAX).min(earlier_from(epochs, &told, heard))
+}
+
+/// The epochs that anything tells of, each to its last sequence that is told: by what came of it,
+/// by the one that followed, or by the agent's status.
+fn told(epochs: &[EpochRow], heard: Option<(&Status, Timestamp)>) -> Vec<EpochRow> {
+    let mut told = epochs.to_vec();
+    let mut note = |epoch: Epoch, last_sequence: Sequence, at: Timestamp| {
+        if let Some(known) = told.iter_mut().find(|known| known.epoch == epoch) {
+            known.last_sequence = known.last_sequence.max(last_sequence);
+        } else {
+            told.push(EpochRow {
+                epoch,
+                first_at: at,
+                last_at: at,
+                first_sequence: last_sequence,
+                last_sequence,
+                batches: 0,
+                previous: None,
+                since: None,
+            });
+        }
+    };
+    for epoch in epochs {
+        if let Some(Previous { epoch: before, last_sequence }) = epoch.previous {
+            note(before, last_sequence, epoch.first_at);
+        }
+    }
+    if let Some((status, _, at)) = with_spool(heard)
+        && let Some(epoch) = status.epoch
+    {
+        // how many there are of it the status itself says
+        note(epoch, 0, at);
+    }
+    told
+}
+
+/// Of its queue an agent counts the batches of earlier epochs, and says no more of them: nobody
+/// knows from where on they are, unless all of those epochs has come.
+fn earlier_from(
+    epochs: &[EpochRow],
+    recent: &[EpochRow],
+    heard: Option<(&Status, Timestamp)>,
+) -> Timestamp {
+    let Some((status, spool, _)) = with_spool(heard) else { return Timestamp::MAX };
+    let (least, most) = spool.oldest_queued.map_or((0, 0), |oldest| {
+        let Some(next) = spool.next_sequence else { return (1, u64::MAX) };
+        // What is not here was not here by then: what came lies between the first and the last.
+        let current = epochs.iter().find(|epoch| status.epoch == Some(epoch.epoch));
+        let (first, last) = current.map_or((next, 0), |c| (c.first_sequence, c.last_sequence));
+        let before = first.min(next).saturating_sub(oldest);
+        let after = next.saturating_sub(first.max(last + 1).max(oldest));
+        ((before + after).max(1), next.saturating_sub(oldest).max(1))
+    });
+    let is_whole = |earlier: &EpochRow| {
+        let ends = epochs.iter().filter_map(|epoch| epoch.previous);
+        let is_ended = ends.into_iter().any(|end| end.epoch == earlier.epoch);
+        is_ended && earlier.holes() == 0
+    };
+    let others = || recent.iter().filter(|epoch| status.epoch != Some(epoch.epoch));
+    let is_some = spool.queued > most || (spool.queued > least && !others().all(is_whole));
+    if is_some { Timestamp::MIN } else { Timestamp::MAX }
 }
 
 #[cfg(test)]
@@ -131,14 +212,14 @@ mod tests {
         Timestamp::clamped(ms)
     }
 
-    /// Batches 5 to 14 of an epoch, so many of which came, so many of them from `next` on.
+    /// Batches 1 to 10 of an epoch, so many of which came, so many of them from `next` on.
     fn row(batches: u64, since: Option<(Sequence, u64)>) -> EpochRow {
         EpochRow {
             epoch: Epoch(1),
             first_at: at(0),
             last_at: at(1_000_000),
-            first_sequence: 5,
-            last_sequence: 14,
+            first_sequence: 1,
+            last_sequence: 10,
             batches,
             previous: None,
             since: since
@@ -157,21 +238,27 @@ mod tests {
         }
     }
 
+    /// The same of an agent whose next batch is this one.
+    fn status_at(next: Sequence, epoch: u64, queued: u64, oldest: Option<Sequence>) -> Status {
+        let mut status = status(epoch, queued, oldest);
+        status.spool.as_mut().unwrap().next_sequence = Some(next);
+        status
+    }
+
     fn check(row: EpochRow, status: &Status, holes: Holes, queued_from: Timestamp) {
         let heard = Some((status, at(1_000_001)));
         assert_eq!(row.holes_are(heard), holes, "{row:?} {status:?}");
-        assert_eq!(super::queued_from(&[row], heard), queued_from);
+        assert_eq!(super::queued_from(&[row.clone()], heard), queued_from, "{row:?} {status:?}");
     }
 
     #[test]
     fn a_hole_is_queued_or_lost_and_never_guessed() {
-        let all = Some((15, 0));
+        let all = Some((11, 0));
         check(row(10, None), &status(1, 0, None), Holes::None, Timestamp::MAX);
         check(row(7, all), &status(1, 0, None), Holes::Lost, Timestamp::MAX);
-        check(row(7, all), &status(1, 3, Some(5)), Holes::Queued, at(300_000));
-        check(row(7, all), &status(1, 3, Some(15)), Holes::Lost, Timestamp::MAX);
-        check(row(2, all), &status(1, 3, Some(12)), Holes::PartlyLost, at(300_000));
-        check(row(7, all), &status(1, 3, Some(12)), Holes::Unknown, at(300_000));
+        check(row(7, all), &status(1, 3, Some(1)), Holes::Queued, at(300_000));
+        check(row(2, all), &status(1, 3, Some(8)), Holes::PartlyLost, at(300_000));
+        check(row(7, all), &status(1, 3, Some(8)), Holes::Unknown, at(300_000));
         check(row(7, None), &status(2, 3, Some(1)), Holes::Unknown, Timestamp::MIN);
         check(row(7, None), &status(2, 0, None), Holes::Lost, Timestamp::MAX);
         // a word from before the epoch began
@@ -180,13 +267,69 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_begins_with_one_and_what_never_came_before_is_a_hole() {
+        // 4 to 10 came
+        let late = EpochRow { first_sequence: 4, ..row(7, Some((11, 0))) };
+        assert_eq!(late.holes(), 3);
+        check(late.clone(), &status_at(11, 1, 3, Some(1)), Holes::Queued, at(300_000));
+        check(late.clone(), &status_at(11, 1, 1, Some(3)), Holes::PartlyLost, at(300_000));
+        check(late.clone(), &status_at(11, 1, 0, None), Holes::Lost, Timestamp::MAX);
+        check(late.clone(), &status_at(11, 1, 7, Some(4)), Holes::Lost, at(300_000));
+        assert_eq!(queued_from(&[late], None), Timestamp::MIN);
+    }
+
+    #[test]
+    fn what_an_agent_has_made_and_nothing_has_shown_is_on_its_way() {
+        let whole = row(10, None);
+        let waits = |status: &Status| queued_from(&[whole.clone()], Some((status, at(1_000_001))));
+        // 11 to 13 were made by then
+        assert_eq!(waits(&status_at(14, 1, 3, Some(11))), at(300_000));
+        assert_eq!(waits(&status(1, 3, Some(11))), at(300_000), "that says no more");
+        assert_eq!(waits(&status_at(14, 1, 0, None)), Timestamp::MAX, "they are lost");
+        // all that was queued by then has come
+        assert_eq!(waits(&status_at(11, 1, 3, Some(8))), Timestamp::MAX);
+        // an epoch of which nothing came yet
+        assert_eq!(waits(&status_at(4, 2, 3, Some(1))), at(300_000));
+        assert_eq!(waits(&status_at(1, 2, 0, None)), Timestamp::MAX);
+    }
+
+    #[test]
+    fn of_earlier_epochs_that_are_queued_nobody_knows_from_when_they_are() {
+        let old = row(10, None);
+        let new = EpochRow { epoch: Epoch(2), first_at: at(1_000_001), ..row(10, None) };
+        let ended = |last_sequence| {
+            let previous = Some(Previous { epoch: Epoch(1), last_sequence });
+            EpochRow { previous, ..new.clone() }
+        };
+        let waits = |epochs: &[EpochRow], status: &Status| {
+            queued_from(epochs, Some((status, at(1_000_001))))
+        };
+        // more than the current epoch has
+        let none = status_at(11, 2, 3, None);
+        assert_eq!(waits(&[old.clone(), ended(10)], &none), Timestamp::MIN);
+        assert_eq!(waits(&[old.clone(), ended(10)], &status_at(11, 2, 3, Some(9))), Timestamp::MIN);
+        // perhaps more; but all of the earlier one is here
+        let some = status_at(11, 2, 2, Some(9));
+        assert_eq!(waits(&[old.clone(), ended(10)], &some), Timestamp::MAX);
+        assert_eq!(waits(&[old.clone(), new.clone()], &some), Timestamp::MIN);
+        // one at most, which is the oldest of the current one
+        let one = status_at(11, 2, 1, Some(10));
+        assert_eq!(waits(&[old.clone(), new.clone()], &one), Timestamp::MAX);
+        // the later one says that there was more of it
+        assert_eq!(waits(&[old.clone(), ended(12)], &one), Timestamp::MIN);
+        assert_eq!(queued_from(&[old.clone(), ended(12)], None), Timestamp::MIN);
+        assert_eq!(waits(&[old, ended(12)], &status_at(11, 2, 0, None)), Timestamp::MAX);
+        assert_eq!(queued_from(&[ended(10)], None), Timestamp::MIN, "nothing of it came");
+    }
+
+    #[test]
     fn what_a_status_does_not_speak_of_may_be_on_its_way_since_then() {
-        // 12 to 14 were made later, and all of them came: the holes are older
-        check(row(7, Some((12, 3))), &status(1, 0, None), Holes::Lost, Timestamp::MAX);
+        // 8 to 10 were made later, and all of them came: the holes are older
+        check(row(7, Some((8, 3))), &status(1, 0, None), Holes::Lost, Timestamp::MAX);
         // two of them did not
         let later = at(600_000);
-        check(row(8, Some((12, 1))), &status(1, 0, None), Holes::Unknown, later);
-        check(row(7, Some((12, 1))), &status(1, 2, Some(9)), Holes::Unknown, at(300_000));
+        check(row(8, Some((8, 1))), &status(1, 0, None), Holes::Unknown, later);
+        check(row(7, Some((8, 1))), &status(1, 2, Some(5)), Holes::Unknown, at(300_000));
         // an epoch of which the status knows nothing yet
         check(row(8, Some((1, 8))), &status(1, 0, None), Holes::Unknown, later);
     }
@@ -197,16 +340,23 @@ mod tests {
         assert_eq!(silent.holes_are(None), Holes::Unknown);
         assert_eq!(queued_from(&[silent], None), Timestamp::MIN);
         let will = Status::offline("0");
-        assert_eq!(queued_from(&[row(7, Some((15, 0)))], Some((&will, at(0)))), Timestamp::MIN);
+        assert_eq!(queued_from(&[row(7, Some((11, 0)))], Some((&will, at(0)))), Timestamp::MIN);
         assert_eq!(queued_from(&[], None), Timestamp::MAX);
     }
 
     #[test]
-    fn an_epoch_of_long_ago_is_waited_for_no_more() {
-        let old = EpochRow { last_at: at(0), ..row(7, None) };
-        let new = EpochRow { epoch: Epoch(2), last_at: at(LIMIT_MS), ..row(10, None) };
-        assert_eq!(queued_from(&[old.clone(), new.clone()], None), Timestamp::MAX);
-        let recent = EpochRow { last_at: at(1), ..old };
-        assert_eq!(queued_from(&[recent, new], None), Timestamp::MIN);
+    fn an_epoch_is_waited_for_a_day_from_the_next_one_on() {
+        let old = EpochRow { first_at: at(0), last_at: at(0), ..row(7, None) };
+        let next = |first_at, last_at| EpochRow {
+            epoch: Epoch(2),
+            first_at: at(first_at),
+            last_at: at(last_at),
+            ..row(10, None)
+        };
+        let day = LIMIT_MS;
+        assert_eq!(queued_from(&[old.clone(), next(1, day + 1)], None), Timestamp::MAX);
+        assert_eq!(queued_from(&[old.clone(), next(1, day)], None), Timestamp::MIN);
+        // it was away for long, and what it has to tell of that time is on its way
+        assert_eq!(queued_from(&[old, next(3 * day, 3 * day + 5)], None), Timestamp::MIN);
     }
 }

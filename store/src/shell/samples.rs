@@ -4,6 +4,7 @@ mod admit;
 mod anchors;
 mod aside_text;
 mod book;
+mod by_itself;
 mod chain_head;
 mod contradictions;
 mod counters;

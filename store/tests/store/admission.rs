@@ -131,7 +131,7 @@ fn agents_epochs_gaps_and_status_are_told() {
     assert_eq!(agents[0].seen_at, Some(at(1_000_000)));
     let epoch = &agents[0].epochs[0];
     assert_eq!((epoch.epoch, epoch.first_sequence, epoch.last_sequence), (Epoch(7), 3, 9));
-    assert_eq!((epoch.holes(), epoch.previous), (5, first.previous));
+    assert_eq!((epoch.holes(), epoch.previous), (7, first.previous));
     let gaps = |from: i64, to: i64, station: &str| {
         let span = Span { from: at(from), to: at(to) };
         let station = station.parse().unwrap();

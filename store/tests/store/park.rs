@@ -2,6 +2,7 @@
 
 use model::{
     ids::BootId,
+    time::Timestamp,
     wire::refused_v1::{Kept, Reason},
 };
 use store::{
@@ -779,4 +780,49 @@ fn what_only_its_gaps_keep_counts_against_the_park_and_stays_when_the_rest_is_gi
     assert!(is_there(at_once) && is_there(position), "a gap's word stays with it");
     assert_eq!(counters(&store).parked_bytes, 0);
     is_sound(&store);
+}
+
+#[test]
+fn what_is_parked_and_admitted_by_itself_may_still_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let from = || store.samples().read_blocking(|reader| reader.queued_from(&agent())).unwrap();
+    // What the registry refuses waits for a person.
+    put_new(&store, unknown(1).1);
+    assert_eq!(from(), Timestamp::MAX);
+    // What lay ahead as the clock said 1,000 s comes when its time does.
+    let whole = batch(2, &[("level", vec![(1_200_000, 1)])]);
+    let mut ahead = aside(whole.clone(), "level", Reason::Time);
+    ahead.set_aside[0].due = Some(at(1_080_000));
+    put_new(&store, ahead.clone());
+    assert_eq!(from(), at(1_120_000));
+    let item = held(&store).into_iter().find(|row| row.reason == "time").unwrap();
+    let judged = rejudged(item_batches(&store, item.id)[0], &(whole, ahead), &[]);
+    assert!(matches!(replay(&store, item.id, vec![judged]), Replayed::Done(_)));
+    assert_eq!(from(), Timestamp::MAX);
+    // Moments since boot are told by nobody, before their anchor has come and until they stand.
+    let whole = crate::making::booted(3, &[("level", vec![(10, 1)])], BootId(7));
+    let parked = aside(whole.clone(), "level", Reason::Clock);
+    let parked = Admit { boot: Some(BootId(7)), ..parked };
+    put_new(&store, parked.clone());
+    assert_eq!(from(), Timestamp::MIN);
+    // A start that never says when it was is waited for a day.
+    let day = 24 * 3_600_000;
+    put_new(
+        &store,
+        Admit { received_at: at(1_000_000 + day), ..batch(4, &[("level", vec![(30, 1)])]) },
+    );
+    assert_eq!(from(), Timestamp::MAX);
+    put_new(&store, started(5, 7..8, 1_000_000 + day));
+    assert_eq!(from(), Timestamp::MIN);
+    let item = held(&store).into_iter().find(|row| row.reason == "clock").unwrap();
+    let judged = rejudged(item_batches(&store, item.id)[0], &(whole, parked), &[]);
+    assert!(matches!(replay(&store, item.id, vec![judged]), Replayed::Done(_)));
+    assert_eq!(from(), Timestamp::MAX);
+    is_sound(&store);
+}
+
+fn item_batches(store: &Store, item: i64) -> Vec<i64> {
+    let slice = store.samples().read_blocking(|reader| reader.parked_slice(item, 0)).unwrap();
+    slice.batches.iter().map(|batch| batch.stored.position).collect()
 }

@@ -302,6 +302,7 @@ fn questions(world: &mut World) {
     let agent = "gw".parse().unwrap();
     world.read(|reader| reader.anchor(&agent, BootId(7)));
     world.read(|reader| reader.anchors_of(&agent));
+    world.read(|reader| reader.queued_from(&agent));
     world.read(|reader| reader.anchors_after(0, 9));
 }
 

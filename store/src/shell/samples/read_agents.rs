@@ -64,8 +64,8 @@ impl SamplesReader {
     /// From where on readings of this agent may be on its way: the end of time where everything
     /// that it has told of is here, the beginning of time where nobody knows.
     ///
-    /// Holes of an epoch that was last heard of a day before its newest are left out: they have
-    /// been waited for.
+    /// Holes of an epoch whose next one was first heard of a day before the newest word are left
+    /// out: they have been waited for.
     pub fn queued_from(&self, agent: &AgentId) -> Result<Timestamp, StoreError> {
         let sql = "SELECT id, status, status_at FROM agent WHERE name = ?1";
         let found = first_row(&self.connection, sql, [agent.as_str()], |row| {
@@ -76,7 +76,8 @@ impl SamplesReader {
         };
         let status = read(status.as_deref());
         let (epochs, _count) = self.epochs(id, status.as_ref())?;
-        Ok(queued_from(&epochs, status.as_ref().zip(at)))
+        let queued = queued_from(&epochs, status.as_ref().zip(at));
+        Ok(queued.min(self.admitted_by_itself_from(id)?))
     }
 
     /// The epochs of which something came last, by the moment they were first heard of, and how
