@@ -9,7 +9,6 @@ export interface Columns {
   readonly low: readonly (number | null)[];
   readonly high: readonly (number | null)[];
   readonly mean: readonly (number | null)[];
-  readonly required: readonly (number | null)[];
 }
 
 export interface Chart {
@@ -19,6 +18,8 @@ export interface Chart {
   readonly to: number;
   /** The highest value that must be seen. */
   readonly top: number;
+  /** What is mandated, step by step. */
+  readonly required: readonly Mark<number>[];
   readonly breaches: readonly Mark<BreachSpan>[];
   readonly gaps: readonly Mark<Gap>[];
   readonly exemptions: readonly Mark<{ readonly from: number; readonly to: number }>[];
@@ -41,14 +42,15 @@ export function chart(series: Series): Chart {
     low: buckets.min.map(drawn),
     high: buckets.max.map(drawn),
     mean,
-    required: requiredAt(series, begins),
   };
-  const values = [...columns.high, ...columns.required].filter((value) => value !== null);
+  const required = series.required.map((span) => ({ from: seconds(span.from), to: seconds(span.to), of: forDrawing(span.value) }));
+  const values = [...columns.high.filter((value) => value !== null), ...required.map((step) => step.of)];
   return {
     columns,
     from: seconds(from),
     to: seconds(to),
     top: values.reduce((most, value) => Math.max(most, value), 0),
+    required,
     breaches: marks(series.breaches),
     gaps: marks(series.gaps),
     exemptions: marks(series.exemptions),
@@ -85,16 +87,6 @@ export function bucketRow(series: Series, place: number): BucketRow | null {
     gap: mean === null ? (series.gaps.find((gap) => gap.from < to && from < gap.to) ?? null) : null,
     isLower: (buckets.whole_ms[place] ?? 0) < (buckets.held_ms[place] ?? 0),
   };
-}
-
-/** What is required at each moment; steps are in order, so one look at each is enough. */
-function requiredAt(series: Series, moments: readonly number[]): (number | null)[] {
-  let place = 0;
-  return moments.map((moment) => {
-    while ((series.required[place]?.to ?? Infinity) <= moment) place += 1;
-    const step = series.required[place];
-    return step !== undefined && step.from <= moment ? forDrawing(step.value) : null;
-  });
 }
 
 function marks<T extends { readonly from: number; readonly to: number }>(spans: readonly T[]): Mark<T>[] {

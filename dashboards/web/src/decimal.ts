@@ -104,6 +104,11 @@ function isWithinStep(missing: Decimal, decimals: number): boolean {
   return compare(missing, { units: 1n, decimals }) < 0;
 }
 
+/** The product, exactly. */
+export function times(a: Decimal, b: Decimal): Decimal {
+  return withoutZeros({ units: a.units * b.units, decimals: a.decimals + b.decimals });
+}
+
 /** The difference, exactly. */
 export function minus(a: Decimal, b: Decimal): Decimal {
   const decimals = Math.max(a.decimals, b.decimals);
