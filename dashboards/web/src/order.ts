@@ -4,7 +4,7 @@ import { compare, share, type Decimal } from "./decimal.ts";
 import { STATES, type LiveSection, type Section, type State, type Station, type VerdictWord } from "./api/station.ts";
 
 /** How one section stands, wherever that was told. */
-export type Standing = Omit<Section, "id"> & { readonly section: string };
+export type Standing = Omit<Section, "id" | "outlets"> & { readonly section: string };
 
 /** A station as a list shows it. */
 export interface Row {
@@ -79,7 +79,7 @@ function row(station: Station, standings: readonly Standing[]): Row {
 }
 
 function standing(station: Station, section: Section, live: ReadonlyMap<string, LiveSection> | null): Standing {
-  const { id, ...known } = section;
+  const { id, outlets: _outlets, ...known } = section;
   if (live === null) return { section: id, ...known };
   const told = live.get(`${station.id}/${id}`);
   // of a section that the stream does not name nothing is said any more

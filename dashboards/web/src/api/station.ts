@@ -57,7 +57,9 @@ export const gauge = members({
 });
 export type Gauge = Of<typeof gauge>;
 
-export const section = members({ id: words, ...standing });
+const outlet = members({ id: words, formula: optional(words) });
+
+export const section = members({ id: words, ...standing, outlets: optional(list(outlet)) });
 export type Section = Of<typeof section>;
 
 export const station = members({

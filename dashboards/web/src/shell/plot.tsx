@@ -78,7 +78,7 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
       y: { range: () => [0, chart.top === 0 ? 1 : chart.top * 1.12] },
     },
     axes: [
-      { ...axis, font, space: width < NARROW ? 70 : 90, values: moments(chart.to - chart.from, zone) },
+      { ...axis, font, size: 34, space: width < NARROW ? 70 : 90, values: moments(chart.to - chart.from, zone) },
       { ...axis, font, size: 52 },
     ],
     series: [
@@ -108,15 +108,19 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
   };
 }
 
-/** Years are in no label of a shorter chart, hours in none of a longer one. */
+/**
+ * Years are in no label of a shorter chart, hours in none of a longer one. Splits of days are found with the
+ * browser's own clock changes and may be an hour off, so a day is named by what is a few hours into it.
+ */
 function moments(seconds: number, zone: string): uPlot.Axis.DynamicValues {
   const pattern = seconds <= 2 * 86_400 ? "{HH}:{mm}" : seconds <= 100 * 86_400 ? "{MM}-{DD}" : "{YYYY}-{MM}";
   const day = uPlot.fmtDate("{MM}-{DD}");
   const format = uPlot.fmtDate(pattern);
   return (_made, splits) =>
     splits.map((split) => {
-      const at = uPlot.tzDate(new Date(split * 1000), zone);
-      const isMidnight = seconds <= 2 * 86_400 && at.getHours() === 0 && at.getMinutes() === 0;
+      const isShort = seconds <= 2 * 86_400;
+      const at = uPlot.tzDate(new Date((isShort ? split : split + 3 * 3_600) * 1000), zone);
+      const isMidnight = isShort && at.getHours() === 0 && at.getMinutes() === 0;
       return (isMidnight ? day : format)(at);
     });
 }

@@ -4,13 +4,14 @@ import type { ComponentType, JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { series as seriesShape } from "../api/series.ts";
-import { station as stationShape } from "../api/station.ts";
+import { station as stationShape, type Station } from "../api/station.ts";
 import { verdicts as verdictsShape } from "../api/verdict.ts";
 import { chart } from "../chart.ts";
 import { neighbours } from "../river.ts";
 import type { Row, Standing } from "../order.ts";
 import type { Route, SpanWord } from "../route.ts";
 import { strip, stripBegin, type StripDay } from "../strip.ts";
+import type { Texts } from "../texts/zh.ts";
 import { DAY_MS, HOUR_MS } from "../time.ts";
 import { useTexts } from "../view/language.tsx";
 import { SeriesChart, SeriesTable, SpanChoice, Stretches } from "../view/series.tsx";
@@ -46,7 +47,7 @@ export function StationPage({ route }: { readonly route: StationRoute }): JSX.El
   const row = list.find(({ station }) => station.id === route.id) ?? null;
   return (
     <Known of={stations.value} again={() => void load()} lines={10}>
-      {() => (row === null ? <Empty title={t.station.unknown}><a href="/">{t.missingPage.back}</a></Empty> : <Body key={route.id} route={route} row={row} list={list} />)}
+      {() => (row === null ? <><h1 class="unseen">{t.station.unknown}</h1><Empty title={t.station.unknown}><a href="/">{t.missingPage.back}</a></Empty></> : <Body key={route.id} route={route} row={row} list={list} />)}
     </Known>
   );
 }
@@ -65,7 +66,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       />
       {standing === null ? null : (
         <>
-          <Flow key={standing.section} route={route} zone={station.zone} section={standing.section} />
+          {whyNoSeries(t, station, standing.section) ?? <Flow key={standing.section} route={route} zone={station.zone} section={standing.section} />}
           <Days key={`days ${standing.section}`} route={route} zone={station.zone} standing={standing} />
         </>
       )}
@@ -81,6 +82,14 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       </div>
     </div>
   );
+}
+
+/** What stands in the place of a chart that the server does not make; asking for it would be refused. */
+function whyNoSeries(t: Texts, station: Station, section: string): JSX.Element | null {
+  const outlets = station.sections.find(({ id }) => id === section)?.outlets ?? [];
+  const isByFormula = outlets.some(({ formula }) => formula !== null);
+  if (station.status !== "exited" && !isByFormula) return null;
+  return <section class="card"><Empty title={isByFormula ? t.station.noSeriesFormula : t.station.noSeriesExited} /></section>;
 }
 
 interface PartProps {

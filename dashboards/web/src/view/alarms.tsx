@@ -57,8 +57,8 @@ export function Alarms(props: AlarmsProps): JSX.Element {
           ))}
         </nav>
         {alarms.value === null ? null : <span class="muted">{t.alarms.countOf(alarms.value.length)}</span>}
+        <p class="said" role="status">{said}</p>
       </div>
-      <p class="said" role="status">{said}</p>
       <Known of={alarms} again={props.again}>
         {(known) =>
           known.length === 0 ? (

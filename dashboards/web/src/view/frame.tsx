@@ -85,7 +85,7 @@ export function LinkChip({ link, at }: { readonly link: Link; readonly at: numbe
   return (
     <span class={`chip is-${link}`}>
       <span aria-hidden="true">{glyph}</span> {t.link[link]}
-      {at === null ? null : <span class="chip-at"> {t.link.asOf(secondText(at, ZONE).slice(11))}</span>}
+      {at === null ? null : <span class="chip-at"> · {t.link.asOf(secondText(at, ZONE).slice(11))}</span>}
     </span>
   );
 }

@@ -178,7 +178,7 @@ function Table({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: n
           <th scope="col" class="wide">{columns.river}</th>
           <th scope="col" class="number">{columns.released} <span class="unit">{unit}</span></th>
           <th scope="col" class="number">{columns.required} <span class="unit">{unit}</span></th>
-          <th scope="col" class="number">{columns.share}</th>
+          <th scope="col" class="number wide">{columns.share}</th>
           <th scope="col" class="number wide">{columns.at}</th>
         </tr>
       </thead>
@@ -221,7 +221,7 @@ class StationRow extends Component<RowProps> {
         <td class="wide">{station.river ?? "—"}</td>
         <td class="number">{releasedText(gravest?.released ?? null, gravest?.required ?? null)}</td>
         <td class="number">{requiredOf(gravest?.required ?? null)}</td>
-        <td class="number">{percentText(t, row.share, 0)}</td>
+        <td class="number wide">{percentText(t, row.share, 0)}</td>
         <td class="number wide">{gravest?.released ? shortText(gravest.released.at, asOf, station.zone) : "—"}</td>
       </tr>
     );

@@ -54,6 +54,7 @@ class Reach extends Component<ReachProps> {
         <a href={href(stationRoute(station.id))} class={`stop is-${state ?? "none"}`}>
           <svg class="water" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
             <path d={stretch(isSource, isMouth)} />
+            {isMouth ? <path d="M90 9l8 6-8 6" /> : null}
           </svg>
           <Mark state={state ?? "none"} size={state === "breach" ? 22 : 18} />
           <span class="stop-name">{station.name}</span>
@@ -67,10 +68,9 @@ class Reach extends Component<ReachProps> {
   }
 }
 
-/** A line that swings once and leaves at the height at which it came, so that stretches join; thin at the source. */
+/** A line that swings once and leaves at the height at which it came, so that stretches join; an arrow at the mouth. */
 function stretch(isSource: boolean, isMouth: boolean): string {
-  const begin = isSource ? "M50 14C56 17 66 20 76 18S94 14 100 14" : "M0 14C8 14 16 8 26 9S42 13 50 14";
-  if (isSource && isMouth) return `${begin}`;
-  if (isSource) return begin;
-  return isMouth ? `${begin}C58 16 70 20 92 15` : `${begin}S64 21 76 19 92 14 100 14`;
+  const before = isSource ? "M50 14" : "M0 14C8 14 16 8 26 9S42 13 50 14";
+  const after = isMouth ? "C58 16 70 18 96 15" : "C58 15 64 20 76 19S92 14 100 14";
+  return before + after;
 }

@@ -129,7 +129,7 @@ export function Gauges({ gauges, zone }: { readonly gauges: readonly Gauge[]; re
   const { gauge: columns } = t.station;
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.station.gauges}>
+    <div class="scroll" tabIndex={0} role="group" aria-label={t.station.gauges}>
       <table>
         <thead>
           <tr>

@@ -65,10 +65,10 @@ function sum(t: Texts, verdict: Verdict): string {
   const { observed, required, factor, bound } = verdict;
   if (observed === null || required === null) return NOTHING;
   const enough = factor === null ? required : times(required, factor);
-  const released = `${bound === "lower" ? "≥ " : ""}${observedText(observed, enough)}`;
+  const released = (bound === "lower" ? t.station.observedIsAtLeast : t.station.observedIs)(observedText(observed, enough));
   const sign = compare(observed, enough) < 0 ? "<" : "≥";
-  const compared = t.station.observedOf(released, sign, `${requiredText(enough)} m³/s`);
-  return factor === null ? compared : `${compared}${t.code === "en" ? " " : ""}(${t.station.enoughIs(requiredText(required), text(factor))})`;
+  const compared = `${released} ${sign} ${t.station.neededIs(requiredText(enough))}`;
+  return factor === null ? compared : compared + t.station.enoughIs(requiredText(required), text(factor));
 }
 
 function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly zone: string }): JSX.Element {

@@ -57,7 +57,7 @@ export function Wall(props: WallProps): JSX.Element {
               <Rates counts={counts} />
             </div>
             <div class="wall-columns">
-              <section aria-label={t.overview.rivers}><Rivers rows={rows} isWall /></section>
+              <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} isWall /></section>
               <Worst rows={rows} asOf={asOf} />
             </div>
           </>
