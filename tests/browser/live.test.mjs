@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, open, serverPid, shown, visit } from "./pages.mjs";
+import { launch, open, serverPid, shown, url, visit } from "./pages.mjs";
 
 let browser;
 before(async () => {
@@ -52,6 +52,24 @@ test("eight tabs have one connection, and when its tab goes another one takes it
     await context.waitForEvent("request", { predicate: (request) => request.url().endsWith("/api/v1/live"), timeout: BACK_LIMIT });
     await pages[7].waitForFunction(() => document.querySelector(".chip.is-live") !== null);
     assert.equal(await pages[7].locator(".stale-band").count(), 0);
+  });
+});
+
+test("a tab that holds the connection and sleeps loses it to one that is seen", async () => {
+  const context = await visit(browser);
+  await shown("asleep", context, async () => {
+    // a page of the same origin that is none of ours takes the lock and never says anything
+    const asleep = await context.newPage();
+    await asleep.goto(`${url}/api/v1/openapi.json`);
+    await asleep.evaluate(() => new Promise((held) => {
+      void navigator.locks.request("baseflow-live-1", () => {
+        held(undefined);
+        return new Promise(() => undefined);
+      }).catch(() => undefined);
+    }));
+    const { page } = await open(context, "/alarms", { isLive: false });
+    await page.locator(".chip.is-live").waitFor({ timeout: STALE_LIMIT + BACK_LIMIT });
+    await page.locator(".stale-band").waitFor({ state: "detached" });
   });
 });
 

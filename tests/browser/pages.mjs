@@ -37,7 +37,7 @@ export async function visit(browser, { width = 1440, height = 900, language = "z
 }
 
 /** Opens an address; `complaints` fills with whatever the page writes to its console, or throws. */
-export async function open(context, path) {
+export async function open(context, path, { isLive = true } = {}) {
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {
@@ -53,7 +53,7 @@ export async function open(context, path) {
     await page.locator(".login").waitFor({ state: "detached" });
     complaints.length = 0;
   }
-  await page.locator(".loading").first().waitFor({ state: "detached" });
+  if (isLive) await page.locator(".loading").first().waitFor({ state: "detached" });
   return { page, complaints };
 }
 

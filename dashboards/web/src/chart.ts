@@ -53,7 +53,7 @@ export function chart(series: Series): Chart {
     required,
     breaches: marks(series.breaches),
     gaps: marks(series.gaps),
-    exemptions: marks(series.exemptions),
+    exemptions: marks(series.exemptions.flatMap(({ from: begin, to: end }) => (begin === null || end === null ? [] : [{ from: begin, to: end }]))),
   };
 }
 

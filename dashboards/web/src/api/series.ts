@@ -19,7 +19,8 @@ export type RequiredStep = Of<typeof step>;
 const breach = members({ from: moment, to: moment, lowest: decimal, deficit_m3: optional(decimal) });
 export type BreachSpan = Of<typeof breach>;
 
-const exemption = members({ from: moment, to: moment });
+/** There are none yet, and nothing says what they will be: what has no span is not drawn. */
+const exemption = members({ from: optional(moment), to: optional(moment) });
 
 export const series = members({
   station: words,

@@ -1,9 +1,10 @@
 // Which page is shown within which frame, and whether somebody has to log in first.
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import type { Route } from "../route.ts";
+import type { Texts } from "../texts/zh.ts";
 import { Frame } from "../view/frame.tsx";
 import { Language, useTexts } from "../view/language.tsx";
 import { LogIn } from "../view/login.tsx";
@@ -11,7 +12,7 @@ import { Empty } from "../view/states.tsx";
 import { Guard } from "./guard.tsx";
 import { live } from "./known.ts";
 import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
-import { AlarmsPage, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
+import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
 import { place } from "./place.ts";
 import { logIn, logOut, standing, who } from "./session.ts";
 import { StationPage } from "./station_page.tsx";
@@ -25,6 +26,7 @@ export function App(): JSX.Element {
 }
 
 function Pages({ route }: { readonly route: Route }): JSX.Element {
+  useTitle(route);
   if (route.page === "wall") return <Guard page="wall"><WallPage /></Guard>;
   const { link, at, alarms } = live.value;
   return (
@@ -44,6 +46,26 @@ function Pages({ route }: { readonly route: Route }): JSX.Element {
       </Guard>
     </Frame>
   );
+}
+
+/** What a tab, a bookmark and a screen reader call the page. */
+function useTitle(route: Route): void {
+  const t = useTexts();
+  const name = titleOf(t, route);
+  useEffect(() => {
+    document.title = `${name} · ${t.name}`;
+  }, [name, t]);
+}
+
+function titleOf(t: Texts, route: Route): string {
+  switch (route.page) {
+    case "overview": return t.overview.heading;
+    case "station": return nameOf(route.id);
+    case "alarms": return t.alarms.heading;
+    case "outbox": return t.outbox.heading;
+    case "wall": return t.wall.heading;
+    case "unknown": return t.missingPage.heading;
+  }
 }
 
 function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall" }> }): JSX.Element {

@@ -13,6 +13,8 @@ import { follow } from "./stream.ts";
 
 /** Stations in a page of the API. */
 const PAGE = 1_000;
+/** So long the first list waits for the snapshot that says which registry it is of. */
+const FIRST_MS = 1_000;
 /** A list that failed is asked for again so often. */
 const AGAIN_MS = 5_000;
 
@@ -53,11 +55,16 @@ export function begin(stop: AbortSignal): void {
     else live.value = step(live.value, { kind: "looked" }, patience());
   }, 500);
   const registry = computed(() => live.value.registry);
+  const isTold = computed(() => live.value.at !== null);
+  const hasWaited = signal(false);
+  setTimeout(() => {
+    hasWaited.value = true;
+  }, FIRST_MS);
   effect(() => {
-    // each registry, and each login, has its own
+    // each registry, and each login, has its own; a list from before the snapshot would be asked for twice
     void registry.value;
     void logins.value;
-    void load();
+    if (isTold.value || hasWaited.value) void load();
   });
 }
 

@@ -115,6 +115,7 @@ export const en: Texts = {
     emptyHelp: "Stations appear here once baseflow registry import has read a registry.",
     nothingFound: "No station matches",
     clear: "Clear filters",
+    more: (count) => `Show more, ${of(count, "station is", "stations are")} left`,
     openAlarms: "Open alarms",
     announce: (name) => `${name} is now below its mandate`,
     columns: { state: "State", station: "Station", river: "River", released: "Released", required: "Required", share: "Share", at: "Measured" },

@@ -164,6 +164,7 @@ export const zh = {
     emptyHelp: "用 baseflow registry import 导入台账后，电站会出现在这里。",
     nothingFound: "没有符合条件的电站",
     clear: "清除筛选",
+    more: (count: number) => `显示更多，其余 ${String(count)} 站`,
     openAlarms: "未处理告警",
     announce: (name: string) => `${name} 新出现未达标`,
     columns: { state: "状态", station: "电站", river: "河流", released: "下泄", required: "核定", share: "占比", at: "测于" },

@@ -28,7 +28,7 @@ export function Frame(props: FrameProps): JSX.Element {
   const t = useTexts();
   const { route, link, at, openAlarms, user, children } = props;
   return (
-    <div class="frame">
+    <div class={`frame is-${link}`}>
       <a class="skip" href="#main">{t.nav.skip}</a>
       <header class="bar">
         <a class="brand" href="/">{t.name}</a>

@@ -121,10 +121,14 @@ interface ListProps {
   readonly onClear: () => void;
 }
 
+/** Rows that are drawn at first, and more each time: the worst are among them, and a thousand would cost seconds. */
+const ROWS = 100;
+
 /** The worst first. While somebody points at the list or is in it, nothing changes its place. */
 function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
   const t = useTexts();
   const [search, setSearch] = useState("");
+  const [limit, setLimit] = useState(ROWS);
   const [held, setHeld] = useState<readonly string[] | null>(null);
   const sorted = useMemo(() => [...rows].sort(worstFirst), [rows]);
   const order = useRef<readonly string[]>([]);
@@ -159,9 +163,12 @@ function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
           onFocusCapture={() => { note({ focus: true }); }}
           onBlurCapture={() => { note({ focus: false }); }}
         >
-          <Table rows={shown} asOf={asOf} />
+          <Table rows={shown.slice(0, limit)} asOf={asOf} />
         </div>
       )}
+      {shown.length > limit ? (
+        <button type="button" class="button" onClick={() => { setLimit(limit + ROWS); }}>{t.overview.more(shown.length - limit)}</button>
+      ) : null}
     </section>
   );
 }

@@ -36,7 +36,7 @@ export function Wall(props: WallProps): JSX.Element {
   const unacknowledged = alarms.filter((alarm) => alarm.state === "unacknowledged").length;
   const states = tally(rows);
   return (
-    <main class="wall" id="main">
+    <main class={`wall is-${link}`} id="main">
       <header class="wall-head">
         <h1>{t.wall.heading}</h1>
         <time class="wall-time">{secondText(asOf, ZONE)}</time>
