@@ -34,6 +34,7 @@ export function OverviewPage(): JSX.Element {
 }
 
 export function WallPage(): JSX.Element {
+  useAwake();
   return (
     <Wall
       stations={stations.value}
@@ -46,6 +47,19 @@ export function WallPage(): JSX.Element {
       again={() => void load()}
     />
   );
+}
+
+/** The screen of a wall stays on. A browser takes that back whenever the page is hidden, and may refuse it. */
+function useAwake(): void {
+  useEffect(() => {
+    const ask = () => {
+      // pages over plain http have none, whatever the type says
+      if (!document.hidden && (("wakeLock" in navigator) as boolean)) navigator.wakeLock.request("screen").catch(() => undefined);
+    };
+    ask();
+    document.addEventListener("visibilitychange", ask);
+    return () => { document.removeEventListener("visibilitychange", ask); };
+  }, []);
 }
 
 /** The name of a station that has come below its mandate, for whoever does not see it turn red. */

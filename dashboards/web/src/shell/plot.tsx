@@ -72,7 +72,7 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
     height: HEIGHT,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     legend: { show: false },
-    padding: [12, 12, 0, 0],
+    padding: [12, 26, 0, 0],
     scales: {
       x: { time: true, range: () => [chart.from, chart.to] },
       y: { range: () => [0, chart.top === 0 ? 1 : chart.top * 1.12] },

@@ -212,7 +212,7 @@ export const en: Texts = {
     noneHelp: "Every station releases what it must, and all data arrive.",
     noneHistory: "No closed alarms",
     keys: "Arrow keys choose an alarm, A or its button takes it on, Enter shows what happened",
-    columns: { severity: "Severity", state: "State", what: "What", began: "Began", lasting: "For", who: "Taken on", act: "Action" },
+    columns: { severity: "Severity", state: "State", what: "What", began: "Began", lasting: "for", who: "Taken on", act: "Action" },
     below: (released, required) => `${released} released < ${required} m³/s required`,
     belowUnknown: "Less is released than required",
     silent: (gauge) => `Gauge ${gauge} is silent`,

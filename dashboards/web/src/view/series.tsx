@@ -23,6 +23,8 @@ export interface SeriesProps {
 
 /** More rows would make the table slower than anybody reads it. */
 const TABLE_ROWS = 300;
+/** The latest times below the mandate, and without data, that are listed; the rest is counted. */
+const STRETCHES = 8;
 
 export function SpanChoice(props: {
   readonly span: SpanWord;
@@ -125,7 +127,7 @@ export function Stretches({ series, zone, asOf }: { readonly series: Series; rea
         <h3 id="breaches">{t.station.breaches}</h3>
         {series.breaches.length === 0 ? <p class="muted">{t.station.noBreaches}</p> : (
           <ol class="spans">
-            {[...series.breaches].reverse().slice(0, 12).map((breach) => (
+            {[...series.breaches].reverse().slice(0, STRETCHES).map((breach) => (
               <li key={breach.from}>
                 <span>{when(breach)}</span>
                 <span class="muted">
@@ -136,13 +138,13 @@ export function Stretches({ series, zone, asOf }: { readonly series: Series; rea
             ))}
           </ol>
         )}
-        <LeftOff count={series.breaches_left_off + Math.max(0, series.breaches.length - 12)} />
+        <LeftOff count={series.breaches_left_off + Math.max(0, series.breaches.length - STRETCHES)} />
       </section>
       <section aria-labelledby="gaps">
         <h3 id="gaps">{t.station.gaps}</h3>
         {series.gaps.length === 0 ? <p class="muted">{t.station.noGaps}</p> : (
           <ol class="spans">
-            {[...series.gaps].reverse().slice(0, 12).map((gap) => (
+            {[...series.gaps].reverse().slice(0, STRETCHES).map((gap) => (
               <li key={gap.from}>
                 <span>{when(gap)}</span>
                 <span class="muted">{lasting(t, gap.to - gap.from)}{t.separator}{gapText(t, gap)}</span>
@@ -150,7 +152,7 @@ export function Stretches({ series, zone, asOf }: { readonly series: Series; rea
             ))}
           </ol>
         )}
-        <LeftOff count={series.gaps_left_off + Math.max(0, series.gaps.length - 12)} />
+        <LeftOff count={series.gaps_left_off + Math.max(0, series.gaps.length - STRETCHES)} />
       </section>
     </div>
   );
