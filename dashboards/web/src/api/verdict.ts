@@ -1,0 +1,30 @@
+// Verdicts with the arithmetic that shows them.
+
+import { hours, verdictWord } from "./station.ts";
+import { count, decimal, flag, list, members, moment, optional, words, type Of } from "./shape.ts";
+
+export const verdict = members({
+  section: words,
+  from: moment,
+  to: moment,
+  verdict: optional(verdictWord),
+  because: words,
+  provisional: flag,
+  version: count,
+  late: flag,
+  judged_at: moment,
+  required: optional(decimal),
+  observed: optional(decimal),
+  bound: optional(words),
+  coverage: optional(decimal),
+  deficit_m3: optional(decimal),
+  factor: optional(decimal),
+  statistic: optional(words),
+  rule: optional(words),
+  document: optional(words),
+  entry: optional(count),
+  hours: optional(hours),
+});
+export type Verdict = Of<typeof verdict>;
+
+export const verdicts = members({ station: words, by: words, verdicts: list(verdict), next: optional(words) });

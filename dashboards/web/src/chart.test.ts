@@ -1,0 +1,49 @@
+// A chart shows gaps as gaps, and the mandate as the steps it has.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { series } from "./api/series.ts";
+import { bucketRow, chart } from "./chart.ts";
+import { text } from "./decimal.ts";
+import { parse } from "./json.ts";
+
+const SERIES = series(
+  parse(`{"station":"S","gauge":"released","section":"dam","unit":"m3/s","decimals":3,
+    "from":"2026-03-31T15:00:00Z","to":"2026-03-31T17:30:00Z","step_ms":3600000,
+    "buckets":{"min":[0.7,null,1.1],"mean":[0.7996,null,1.2],"max":[0.9,null,1.3],
+      "held_ms":[3600000,0,1800000],"whole_ms":[1800000,0,1800000],"covered_ms":[1,0,1],"doubted":[0,0,0]},
+    "gaps":[{"from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","because":"defect","reason":"timeout"}],
+    "gaps_left_off":0,
+    "required":[{"from":"2026-03-31T15:00:00Z","to":"2026-03-31T16:00:00Z","value":0.8,"document":"D1","rule":"r"},
+      {"from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:30:00Z","value":1.25,"document":"D2","rule":"r"}],
+    "exemptions":[],
+    "breaches":[{"from":"2026-03-31T15:10:00Z","to":"2026-03-31T15:20:00Z","lowest":0.7,"deficit_m3":60.5}],
+    "breaches_left_off":0}`),
+  "",
+);
+
+test("lines have a hole where nothing stands, and the last bucket is as long as it is", () => {
+  const { columns, required, top, from, to } = chart(SERIES);
+  assert.deepEqual(columns.mean, [0.7996, null, 1.2]);
+  assert.deepEqual(required.map((step) => [step.from - from, step.to - from, step.of]), [[0, 3600, 0.8], [3600, 9000, 1.25]]);
+  assert.deepEqual(columns.times.map((time) => (time - from) / 60), [30, 90, 135]);
+  assert.equal(top, 1.3);
+  assert.equal(to - from, 9_000);
+});
+
+test("breaches and gaps are the server's, to the second", () => {
+  const { breaches, gaps, from } = chart(SERIES);
+  assert.deepEqual(breaches.map((mark) => [mark.from - from, mark.to - from]), [[600, 1200]]);
+  assert.equal(gaps[0]?.of.reason, "timeout");
+});
+
+test("a bucket is read out exactly, with why nothing stands and whether it is a bound", () => {
+  const first = bucketRow(SERIES, 0);
+  assert.ok(first?.mean && first.required);
+  assert.equal(`${text(first.mean)} of ${text(first.required)}`, "0.7996 of 0.8");
+  assert.equal(first.isLower, true);
+  assert.equal(bucketRow(SERIES, 1)?.gap?.reason, "timeout");
+  assert.equal(bucketRow(SERIES, 2)?.to, SERIES.to);
+  assert.equal(bucketRow(SERIES, 3), null);
+});

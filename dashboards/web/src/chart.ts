@@ -1,0 +1,102 @@
+// A series as lines, bands and marks: what a chart draws, without drawing it.
+
+import { forDrawing, type Decimal } from "./decimal.ts";
+import type { BreachSpan, Gap, Series } from "./api/series.ts";
+
+/** Columns of one length; times in seconds. A null is a gap, which no line crosses. */
+export interface Columns {
+  readonly times: readonly number[];
+  readonly low: readonly (number | null)[];
+  readonly high: readonly (number | null)[];
+  readonly mean: readonly (number | null)[];
+}
+
+export interface Chart {
+  readonly columns: Columns;
+  /** In seconds. */
+  readonly from: number;
+  readonly to: number;
+  /** The highest value that must be seen. */
+  readonly top: number;
+  /** What is mandated, step by step. */
+  readonly required: readonly Mark<number>[];
+  readonly breaches: readonly Mark<BreachSpan>[];
+  readonly gaps: readonly Mark<Gap>[];
+  readonly exemptions: readonly Mark<{ readonly from: number; readonly to: number }>[];
+}
+
+/** A stretch of time, in seconds. */
+export interface Mark<T> {
+  readonly from: number;
+  readonly to: number;
+  readonly of: T;
+}
+
+export function chart(series: Series): Chart {
+  const { buckets, step_ms: step, from, to } = series;
+  const mean = buckets.mean.map(drawn);
+  const begins = mean.map((_, place) => from + place * step);
+  const columns: Columns = {
+    // a mean speaks for its bucket, so it stands in the middle of it
+    times: begins.map((begin) => seconds(begin + Math.min(step, to - begin) / 2)),
+    low: buckets.min.map(drawn),
+    high: buckets.max.map(drawn),
+    mean,
+  };
+  const required = series.required.map((span) => ({ from: seconds(span.from), to: seconds(span.to), of: forDrawing(span.value) }));
+  const values = [...columns.high.filter((value) => value !== null), ...required.map((step) => step.of)];
+  return {
+    columns,
+    from: seconds(from),
+    to: seconds(to),
+    top: values.reduce((most, value) => Math.max(most, value), 0),
+    required,
+    breaches: marks(series.breaches),
+    gaps: marks(series.gaps),
+    exemptions: marks(series.exemptions.flatMap(({ from: begin, to: end }) => (begin === null || end === null ? [] : [{ from: begin, to: end }]))),
+  };
+}
+
+/** A bucket in exact numbers, for the readout and the table. */
+export interface BucketRow {
+  readonly from: number;
+  readonly to: number;
+  readonly min: Decimal | null;
+  readonly mean: Decimal | null;
+  readonly max: Decimal | null;
+  readonly required: Decimal | null;
+  /** Why nothing stands, where nothing does. */
+  readonly gap: Gap | null;
+  /** Whether an outlet was missing, so that the values are lower bounds. */
+  readonly isLower: boolean;
+}
+
+export function bucketRow(series: Series, place: number): BucketRow | null {
+  const { buckets, step_ms: step } = series;
+  if (place < 0 || place >= buckets.mean.length) return null;
+  const from = series.from + place * step;
+  const to = Math.min(from + step, series.to);
+  const mean = buckets.mean[place] ?? null;
+  return {
+    from,
+    to,
+    min: buckets.min[place] ?? null,
+    mean,
+    max: buckets.max[place] ?? null,
+    required: series.required.find((stretch) => stretch.from <= from && from < stretch.to)?.value ?? null,
+    gap: mean === null ? (series.gaps.find((gap) => gap.from < to && from < gap.to) ?? null) : null,
+    isLower: (buckets.whole_ms[place] ?? 0) < (buckets.held_ms[place] ?? 0),
+  };
+}
+
+function marks<T extends { readonly from: number; readonly to: number }>(spans: readonly T[]): Mark<T>[] {
+  return spans.map((span) => ({ from: seconds(span.from), to: seconds(span.to), of: span }));
+}
+
+function drawn(value: Decimal | null): number | null {
+  return value === null ? null : forDrawing(value);
+}
+
+function seconds(ms: number): number {
+  return ms / 1000;
+}

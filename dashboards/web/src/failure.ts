@@ -1,0 +1,58 @@
+// Why something could not be shown or done, as a page says it.
+
+import type { Texts } from "./texts/zh.ts";
+
+export type FailureKind =
+  | "unreachable"
+  | "unreadable"
+  | "unauthorized"
+  | "forbidden"
+  | "missing"
+  | "conflict"
+  | "refused";
+
+export interface Failure {
+  readonly kind: FailureKind;
+  /** What the server says of it, for whoever helps; it is English. */
+  readonly detail: string | null;
+}
+
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
+
+/** A thing that is fetched: what is known of it stays while it is fetched again, or cannot be. */
+export interface Loaded<T> {
+  readonly value: T | null;
+  readonly failure: Failure | null;
+  /** Since when it fails, by the browser's clock. */
+  readonly failingSince: number | null;
+}
+
+export const NOT_LOADED = { value: null, failure: null, failingSince: null } as const;
+
+/** What is known after an answer. */
+export function loaded<T>(before: Loaded<T>, result: Result<T>, now: number): Loaded<T> {
+  if (result.ok) return { value: result.value, failure: null, failingSince: null };
+  return { value: before.value, failure: result.failure, failingSince: before.failingSince ?? now };
+}
+
+export function kindOfStatus(status: number): FailureKind {
+  switch (status) {
+    case 401: return "unauthorized";
+    case 403: return "forbidden";
+    case 404: return "missing";
+    case 409: return "conflict";
+    default: return status >= 500 ? "unreachable" : "refused";
+  }
+}
+
+export function failureText(t: Texts, { kind }: Failure): string {
+  switch (kind) {
+    case "unreachable": return t.load.unreachable;
+    case "unreadable": return t.load.unreadable;
+    case "unauthorized":
+    case "forbidden": return t.load.forbidden;
+    case "missing": return t.load.missing;
+    case "conflict":
+    case "refused": return t.load.failed;
+  }
+}

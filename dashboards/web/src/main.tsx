@@ -1,0 +1,27 @@
+// Where the pages begin: language and colours first, then what they know, then what is drawn.
+
+import { render } from "preact";
+
+import "./style/tokens.css";
+import "./style/base.css";
+import "./style/frame.css";
+import "./style/overview.css";
+import "./style/station.css";
+import "./style/alarms.css";
+import "./style/wall.css";
+import { App } from "./shell/app.tsx";
+import { begin } from "./shell/known.ts";
+import { settle } from "./shell/language.ts";
+import { followLinks } from "./shell/place.ts";
+import { find } from "./shell/session.ts";
+
+async function start(page: HTMLElement): Promise<void> {
+  await settle();
+  followLinks();
+  void find();
+  begin(new AbortController().signal);
+  render(<App />, page);
+}
+
+const page = document.getElementById("page");
+if (page !== null) void start(page);

@@ -1,0 +1,100 @@
+// Which page is shown within which frame, and whether somebody has to log in first.
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import type { Route } from "../route.ts";
+import type { Texts } from "../texts/zh.ts";
+import { Frame } from "../view/frame.tsx";
+import { Language, useTexts } from "../view/language.tsx";
+import { LogIn } from "../view/login.tsx";
+import { Empty } from "../view/states.tsx";
+import { Guard } from "./guard.tsx";
+import { live } from "./known.ts";
+import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
+import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
+import { place } from "./place.ts";
+import { logIn, logOut, standing, who } from "./session.ts";
+import { StationPage } from "./station_page.tsx";
+
+export function App(): JSX.Element {
+  return (
+    <Language.Provider value={texts.value}>
+      {standing.value === "out" ? <LogInPage /> : <Pages route={place.value} />}
+    </Language.Provider>
+  );
+}
+
+function Pages({ route }: { readonly route: Route }): JSX.Element {
+  useTitle(route);
+  if (route.page === "wall") return <Guard page="wall"><WallPage /></Guard>;
+  const { link, at, alarms } = live.value;
+  return (
+    <Frame
+      route={route}
+      link={link}
+      at={at}
+      openAlarms={[...alarms.values()].filter(({ state }) => state === "unacknowledged").length}
+      user={who.value?.name ?? null}
+      theme={theme.value}
+      onLanguage={otherLanguage}
+      onTheme={chooseTheme}
+      onLogOut={() => void logOut()}
+    >
+      <Guard page={route.page === "station" ? `station ${route.id}` : route.page}>
+        <Page route={route} />
+      </Guard>
+    </Frame>
+  );
+}
+
+/** What a tab, a bookmark and a screen reader call the page. */
+function useTitle(route: Route): void {
+  const t = useTexts();
+  const name = titleOf(t, route);
+  useEffect(() => {
+    document.title = `${name} · ${t.name}`;
+  }, [name, t]);
+}
+
+function titleOf(t: Texts, route: Route): string {
+  switch (route.page) {
+    case "overview": return t.overview.heading;
+    case "station": return nameOf(route.id);
+    case "alarms": return t.alarms.heading;
+    case "outbox": return t.outbox.heading;
+    case "wall": return t.wall.heading;
+    case "unknown": return t.missingPage.heading;
+  }
+}
+
+function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall" }> }): JSX.Element {
+  const t = useTexts();
+  switch (route.page) {
+    case "overview": return <OverviewPage />;
+    case "station": return <StationPage route={route} />;
+    case "alarms": return <AlarmsPage tab={route.tab} />;
+    case "outbox": return <OutboxPage alarm={route.alarm} />;
+    case "unknown": return <><h1 class="unseen">{t.missingPage.heading}</h1><Empty title={t.missingPage.heading}><a href="/">{t.missingPage.back}</a></Empty></>;
+  }
+}
+
+function LogInPage(): JSX.Element {
+  const t = useTexts();
+  const [isBusy, setBusy] = useState(false);
+  const [said, setSaid] = useState<string | null>(null);
+  const ask = async (name: string, password: string): Promise<void> => {
+    setBusy(true);
+    setSaid(null);
+    const result = await logIn(name, password);
+    setBusy(false);
+    if (result.ok) return;
+    const { kind } = result.failure;
+    setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : t.load.unreachable);
+  };
+  return <LogIn isBusy={isBusy} said={said} onLogIn={(name, password) => void ask(name, password)} onLanguage={otherLanguage} />;
+}
+
+function otherLanguage(): void {
+  void chooseLanguage(texts.value.code === "en" ? "zh" : "en");
+}

@@ -1,0 +1,98 @@
+// What the pages know: the live state, the registry's stations, and both together in rows.
+
+import { computed, effect, signal } from "@preact/signals";
+
+import { stations as stationsShape, type Station } from "../api/station.ts";
+import { loaded, NOT_LOADED, type Loaded, type Result } from "../failure.ts";
+import { opening, step, type Live } from "../live.ts";
+import { rows as rowsOf, type Row } from "../order.ts";
+import { get } from "./call.ts";
+import { now, patience, second } from "./clock.ts";
+import { logins, standing } from "./session.ts";
+import { follow } from "./stream.ts";
+
+/** Stations in a page of the API. */
+const PAGE = 1_000;
+/** So long the first list waits for the snapshot that says which registry it is of. */
+const FIRST_MS = 1_000;
+/** A list that failed is asked for again so often. */
+const AGAIN_MS = 5_000;
+
+export const live = signal<Live>(opening(patience()));
+export const stations = signal<Loaded<readonly Station[]>>(NOT_LOADED);
+
+let before: ReadonlyMap<string, Row> = new Map();
+
+/** Every station as it stands; a row of which nothing has changed is the same object. */
+export const rows = computed<readonly Row[]>(() => {
+  const known = stations.value.value ?? [];
+  const { at, sections } = live.value;
+  const made = rowsOf(known, at === null ? null : sections, before);
+  before = new Map(made.map((row) => [row.station.id, row]));
+  return made;
+});
+
+/** As of when the page speaks: the server's clock, and the browser's until that has spoken. */
+export const asOf = computed(() => live.value.at ?? second.value);
+
+/** Begins to follow the stream, and to ask for the stations of each registry. */
+export function begin(stop: AbortSignal): void {
+  follow(
+    {
+      known: () => live.value,
+      mayAsk: () => standing.value !== "out",
+      told: (name, id, told) => {
+        live.value = step(live.value, { kind: "told", name, id, told }, patience());
+      },
+      adopted: (known, ageMs) => {
+        if (known.at !== null) live.value = { ...known, heardMs: patience() - ageMs };
+      },
+    },
+    stop,
+  );
+  const look = setInterval(() => {
+    if (stop.aborted) clearInterval(look);
+    else live.value = step(live.value, { kind: "looked" }, patience());
+  }, 500);
+  const registry = computed(() => live.value.registry);
+  const isTold = computed(() => live.value.at !== null);
+  const hasWaited = signal(false);
+  setTimeout(() => {
+    hasWaited.value = true;
+  }, FIRST_MS);
+  effect(() => {
+    // each registry, and each login, has its own; a list from before the snapshot would be asked for twice
+    void registry.value;
+    void logins.value;
+    if (isTold.value || hasWaited.value) void load();
+  });
+}
+
+let asked = 0;
+
+/** Asks for all stations; the answer to an earlier question never replaces that to a later one. */
+export async function load(): Promise<void> {
+  asked += 1;
+  const mine = asked;
+  const result = await all();
+  if (mine !== asked) return;
+  stations.value = loaded(stations.peek(), result, now());
+  if (!result.ok && result.failure.kind !== "unauthorized") {
+    setTimeout(() => {
+      if (mine === asked) void load();
+    }, AGAIN_MS);
+  }
+}
+
+async function all(): Promise<Result<readonly Station[]>> {
+  const found: Station[] = [];
+  let cursor: string | null = null;
+  do {
+    const more: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const page = await get(stationsShape, `/stations?limit=${String(PAGE)}${more}`);
+    if (!page.ok) return page;
+    found.push(...page.value.stations);
+    cursor = page.value.next;
+  } while (cursor !== null);
+  return { ok: true, value: found };
+}

@@ -1,0 +1,203 @@
+// Each page with what it shows: the live state, what it fetches, and what happens when somebody acts.
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { alarms as alarmsShape, alarmWithTimeline, notifications, type Alarm } from "../api/alarm.ts";
+import { NOT_LOADED, type Loaded } from "../failure.ts";
+import type { AlarmTab } from "../route.ts";
+import { MINUTE_MS } from "../time.ts";
+import { matterText, whereText } from "../words.ts";
+import { Alarms, bySoonest, type Taking } from "../view/alarms.tsx";
+import { useTexts } from "../view/language.tsx";
+import { Outbox } from "../view/outbox.tsx";
+import { Overview } from "../view/overview.tsx";
+import { Wall } from "../view/wall.tsx";
+import { get, post } from "./call.ts";
+import { asOf, live, load, rows, stations } from "./known.ts";
+import { useResource } from "./resource.ts";
+
+/** What a list that has no end shows at first, and how much more each time. */
+const PAGE = 50;
+/** A new breach is said aloud so often at most. */
+const NEWS_MS = 30_000;
+
+export function OverviewPage(): JSX.Element {
+  const t = useTexts();
+  const news = useNews();
+  return (
+    <>
+      <Overview stations={stations.value} rows={rows.value} counts={live.value.counts} asOf={minute(asOf.value)} again={() => void load()} />
+      <p class="unseen" aria-live="polite">{news === null ? "" : t.overview.announce(news)}</p>
+    </>
+  );
+}
+
+export function WallPage(): JSX.Element {
+  useAwake();
+  return (
+    <Wall
+      stations={stations.value}
+      rows={rows.value}
+      counts={live.value.counts}
+      alarms={[...live.value.alarms.values()]}
+      link={live.value.link}
+      at={live.value.at}
+      asOf={asOf.value}
+      again={() => void load()}
+    />
+  );
+}
+
+/** The screen of a wall stays on. A browser takes that back whenever the page is hidden, and may refuse it. */
+function useAwake(): void {
+  useEffect(() => {
+    const ask = () => {
+      // pages over plain http have none, whatever the type says
+      if (!document.hidden && (("wakeLock" in navigator) as boolean)) navigator.wakeLock.request("screen").catch(() => undefined);
+    };
+    ask();
+    document.addEventListener("visibilitychange", ask);
+    return () => { document.removeEventListener("visibilitychange", ask); };
+  }, []);
+}
+
+/** The name of a station that has come below its mandate, for whoever does not see it turn red. */
+function useNews(): string | null {
+  const [news, setNews] = useState<string | null>(null);
+  const known = useRef<{ readonly ids: ReadonlySet<string>; readonly saidAt: number } | null>(null);
+  const list = rows.value;
+  const isKnown = live.value.at !== null && stations.value.value !== null;
+  useEffect(() => {
+    if (!isKnown) return;
+    const breaches = list.filter((row) => row.state === "breach");
+    const ids = new Set(breaches.map((row) => row.station.id));
+    const before = known.current;
+    const fresh = before === null ? undefined : breaches.find((row) => !before.ids.has(row.station.id));
+    const at = performance.now();
+    const isTime = before === null || at - before.saidAt >= NEWS_MS;
+    if (fresh !== undefined && isTime) setNews(fresh.station.name);
+    known.current = { ids, saidAt: fresh !== undefined && isTime ? at : (before?.saidAt ?? -NEWS_MS) };
+  }, [list, isKnown]);
+  return news;
+}
+
+export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
+  const [limit, setLimit] = useState(PAGE);
+  const [open, setOpen] = useState<string | null>(null);
+  const { taking, said, take } = useTaking();
+  const isHistory = tab === "history";
+  const history = useResource(
+    `alarms ${String(isHistory)} ${String(limit)}`,
+    isHistory ? async (signal) => get(alarmsShape, `/alarms?state=normal&limit=${String(limit)}`, signal) : null,
+    null,
+    isHistory ? 15_000 : null,
+  );
+  const known: Loaded<readonly Alarm[]> = isHistory ? { ...history, value: history.value?.alarms ?? null } : openAlarms();
+  const version = open === null ? 0 : (live.value.alarms.get(open)?.version ?? 0);
+  const timeline = useResource(
+    `timeline ${open ?? ""}`,
+    open === null ? null : async (signal) => get(alarmWithTimeline, `/alarms/${encodeURIComponent(open)}`, signal),
+    version,
+  );
+  useFocusKept();
+  return (
+    <Alarms
+      tab={tab}
+      alarms={known}
+      asOf={minute(asOf.value)}
+      nameOf={nameOf}
+      taking={taking}
+      said={said}
+      open={open}
+      timeline={{ ...timeline, value: timeline.value?.timeline ?? null }}
+      hasMore={isHistory && (history.value?.next ?? null) !== null}
+      onTake={take}
+      onOpen={setOpen}
+      onMore={() => { setLimit((before) => before + PAGE); }}
+      again={history.again}
+      againTimeline={timeline.again}
+    />
+  );
+}
+
+/** Alarms that are not over. One that is pending may never be raised, and asks nobody for anything. */
+function openAlarms(): Loaded<readonly Alarm[]> {
+  const { at, link, alarms } = live.value;
+  if (at === null) return link === "stale" ? { ...NOT_LOADED, failure: { kind: "unreachable", detail: null } } : NOT_LOADED;
+  const list = [...alarms.values()].filter((alarm) => alarm.state !== "pending" && alarm.state !== "normal");
+  return { value: list.sort(bySoonest), failure: null, failingSince: null };
+}
+
+/** Taking alarms on: the server decides who was first, and the stream tells everybody. */
+function useTaking(): { readonly taking: ReadonlyMap<string, Taking>; readonly said: string | null; readonly take: (alarm: Alarm) => void } {
+  const t = useTexts();
+  const [taking, setTaking] = useState<ReadonlyMap<string, Taking>>(new Map());
+  const [said, setSaid] = useState<string | null>(null);
+  const busy = useRef(new Set<string>());
+  const note = (id: string, what: Taking) => { setTaking((before) => new Map(before).set(id, what)); };
+  const ask = async (alarm: Alarm): Promise<void> => {
+    if (busy.current.has(alarm.id)) return;
+    busy.current.add(alarm.id);
+    note(alarm.id, "asking");
+    const result = await post(alarmWithTimeline, `/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { version: alarm.version });
+    busy.current.delete(alarm.id);
+    if (result.ok) {
+      note(alarm.id, "asked");
+      setSaid(t.alarms.done(`${whereText(t, alarm, nameOf(alarm.station))}${t.separator}${matterText(t, alarm)}`));
+      return;
+    }
+    const { kind } = result.failure;
+    const what = kind === "conflict" ? "conflict" : kind === "forbidden" ? "forbidden" : "failed";
+    note(alarm.id, what);
+    setSaid(t.alarms[what]);
+  };
+  return { taking, said, take: (alarm) => void ask(alarm) };
+}
+
+/** A list that is sorted anew, or a button that has gone, must not take the place of whoever works with keys. */
+function useFocusKept(): void {
+  const last = useRef<string | null>(null);
+  useEffect(() => {
+    const note = (event: FocusEvent) => {
+      const item = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-alarm]") : null;
+      last.current = item?.dataset["alarm"] ?? null;
+    };
+    document.addEventListener("focusin", note);
+    return () => { document.removeEventListener("focusin", note); };
+  }, []);
+  useEffect(() => {
+    if (last.current === null || document.activeElement !== document.body) return;
+    document.querySelector<HTMLElement>(`[data-alarm="${CSS.escape(last.current)}"]`)?.focus({ preventScroll: true });
+  });
+}
+
+export function OutboxPage({ alarm }: { readonly alarm: string | null }): JSX.Element {
+  const [limit, setLimit] = useState(PAGE);
+  const about = alarm === null ? "" : `&alarm=${encodeURIComponent(alarm)}`;
+  const messages = useResource(
+    `outbox ${about} ${String(limit)}`,
+    async (signal) => get(notifications, `/notifications?limit=${String(limit)}${about}`, signal),
+    null,
+    5_000,
+  );
+  return (
+    <Outbox
+      messages={{ ...messages, value: messages.value?.notifications ?? null }}
+      alarm={alarm}
+      asOf={minute(asOf.value)}
+      hasMore={(messages.value?.next ?? null) !== null}
+      onMore={() => { setLimit((before) => before + PAGE); }}
+      again={messages.again}
+    />
+  );
+}
+
+export function nameOf(id: string): string {
+  return rows.value.find((row) => row.station.id === id)?.station.name ?? id;
+}
+
+/** Lengths are told in minutes, so nothing is drawn again for less. */
+export function minute(ms: number): number {
+  return ms - (ms % MINUTE_MS);
+}

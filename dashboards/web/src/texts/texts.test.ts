@@ -1,0 +1,37 @@
+// Both languages are whole: the compiler sees to what there is, this to what is open to more words.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { en } from "./en.ts";
+import { zh } from "./zh.ts";
+
+/** Every text with its path; a function is called with numbers, so that what it leaves out is seen. */
+function leaves(value: unknown, path: string): [string, string][] {
+  if (typeof value === "string") return [[path, value]];
+  if (typeof value === "function") {
+    const marks = Array.from({ length: value.length }, (_, place) => 101 + place);
+    return [[path, (value as (...marks: number[]) => string)(...marks)]];
+  }
+  return Object.entries(value as object).flatMap(([name, item]) => leaves(item, `${path}.${name}`));
+}
+
+const chinese = new Map(leaves(zh, ""));
+const english = new Map(leaves(en, ""));
+
+test("both languages have the same texts, words that may grow too", () => {
+  assert.deepEqual([...english.keys()].sort(), [...chinese.keys()].sort());
+  for (const [path, text] of [...chinese, ...english]) assert.notEqual(text.trim(), "", path);
+});
+
+test("what is filled in is in both languages", () => {
+  for (const [path, text] of chinese) {
+    const marks = (of: string) => (of.match(/10[1-9]/g) ?? []).sort();
+    assert.deepEqual(marks(english.get(path) ?? ""), marks(text), path);
+  }
+});
+
+test("English is English, and Chinese punctuation is full width", () => {
+  for (const [path, text] of english) if (path !== ".other") assert.doesNotMatch(text, /[\u3000-\u9fff\uff00-\uffef]/, path);
+  for (const [path, text] of chinese) if (path !== ".code") assert.doesNotMatch(text, /[\u4e00-\u9fff][,;:?!]/, path);
+});

@@ -1,0 +1,182 @@
+// The alarm console: what needs a hand first, and taking it on with a key.
+
+import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
+
+import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmStep } from "../api/alarm.ts";
+import type { Loaded } from "../failure.ts";
+import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
+import { minuteText, shortText, ZONE } from "../time.ts";
+import { lasting, matterText, whereText } from "../words.ts";
+import { useTexts } from "./language.tsx";
+import { Empty, Known } from "./states.tsx";
+
+/** What became of somebody's taking an alarm on. */
+export type Taking = "asking" | "asked" | "conflict" | "forbidden" | "failed";
+
+export interface AlarmsProps {
+  readonly tab: AlarmTab;
+  readonly alarms: Loaded<readonly Alarm[]>;
+  readonly asOf: number;
+  readonly nameOf: (station: string) => string;
+  readonly taking: ReadonlyMap<string, Taking>;
+  /** What was said last of a taking, for everybody to see and hear. */
+  readonly said: string | null;
+  readonly open: string | null;
+  readonly timeline: Loaded<readonly AlarmStep[]>;
+  readonly hasMore: boolean;
+  readonly onTake: (alarm: Alarm) => void;
+  readonly onOpen: (id: string | null) => void;
+  readonly onMore: () => void;
+  readonly again: () => void;
+  readonly againTimeline: () => void;
+}
+
+/** The one that needs somebody soonest first. */
+export function bySoonest(a: Alarm, b: Alarm): number {
+  const state = (alarm: Alarm) => (alarm.state === null ? ALARM_STATES.length : ALARM_STATES.indexOf(alarm.state));
+  const severity = (alarm: Alarm) => (alarm.severity === null ? SEVERITIES.length : SEVERITIES.indexOf(alarm.severity));
+  return state(a) - state(b) || severity(a) - severity(b) || a.began_at - b.began_at || (a.id < b.id ? -1 : 1);
+}
+
+/** Whether somebody can take it on. */
+export function isToBeTaken(alarm: Alarm): boolean {
+  return alarm.state === "unacknowledged" || alarm.state === "cleared_unacknowledged";
+}
+
+export function Alarms(props: AlarmsProps): JSX.Element {
+  const t = useTexts();
+  const { tab, alarms, said, hasMore } = props;
+  return (
+    <div class="alarms">
+      <div class="page-head">
+        <h1>{t.alarms.heading}</h1>
+        <nav class="segments" aria-label={t.alarms.heading}>
+          {ALARM_TABS.map((known) => (
+            <a key={known} href={href({ page: "alarms", tab: known })} aria-current={known === tab ? "page" : undefined}>{t.alarms.tabs[known]}</a>
+          ))}
+        </nav>
+        {alarms.value === null || hasMore ? null : <span class="muted">{t.alarms.countOf(alarms.value.length)}</span>}
+        <p class="said" role="status">{said}</p>
+      </div>
+      <Known of={alarms} again={props.again}>
+        {(known) =>
+          known.length === 0 ? (
+            <Empty title={tab === "open" ? t.alarms.none : t.alarms.noneHistory}>{tab === "open" ? <p>{t.alarms.noneHelp}</p> : null}</Empty>
+          ) : (
+            <>
+              {tab === "open" ? <p class="muted keys">{t.alarms.keys}</p> : null}
+              <AlarmList {...props} list={known} />
+              {hasMore ? <button type="button" class="button" onClick={props.onMore}>{t.alarms.more}</button> : null}
+            </>
+          )
+        }
+      </Known>
+    </div>
+  );
+}
+
+function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JSX.Element {
+  const { list, onTake, onOpen, open } = props;
+  const box = useRef<HTMLOListElement>(null);
+  const key = (event: KeyboardEvent) => {
+    const item = event.target instanceof HTMLElement && event.target.matches("[data-alarm]") ? event.target : null;
+    const place = list.findIndex((alarm) => alarm.id === item?.dataset["alarm"]);
+    const alarm = list[place];
+    if (alarm === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    const to = event.key === "ArrowDown" ? place + 1 : event.key === "ArrowUp" ? place - 1 : null;
+    if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${list[to]?.id ?? ""}"]`)?.focus();
+    else if (event.key === "Enter") onOpen(open === alarm.id ? null : alarm.id);
+    else if (event.key.toLowerCase() === "a") { if (isToBeTaken(alarm)) onTake(alarm); }
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <ol class="alarm-list" ref={box} onKeyDown={key}>
+      {list.map((alarm) => <AlarmItem key={alarm.id} alarm={alarm} {...props} />)}
+    </ol>
+  );
+}
+
+function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
+  const t = useTexts();
+  const { alarm, asOf, nameOf, open, onOpen } = props;
+  const where = whereText(t, alarm, nameOf(alarm.station));
+  const matter = matterText(t, alarm);
+  const isOpen = open === alarm.id;
+  return (
+    <li
+      class={`alarm is-${alarm.severity ?? "none"} stands-${alarm.state ?? "none"}`}
+      data-alarm={alarm.id}
+      tabIndex={0}
+      aria-label={`${alarm.drill ? t.alarms.drillTag : ""}${where}${t.separator}${matter}`}
+    >
+      <span class="severity">{alarm.severity === null ? "—" : t.severities[alarm.severity]}</span>
+      <span class="alarm-what">
+        <span class="alarm-where">
+          {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
+          <a href={href(stationRoute(alarm.station))}>{where}</a>
+        </span>
+        <span>{matter}</span>
+      </span>
+      <span class="alarm-when">
+        <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
+        <span class="muted">
+          {shortText(alarm.began_at, asOf, ZONE)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
+        </span>
+      </span>
+      <span class="alarm-act">
+        <Act {...props} what={`${where}${t.separator}${matter}`} />
+        <button type="button" class="quiet" aria-expanded={isOpen} onClick={() => { onOpen(isOpen ? null : alarm.id); }}>{t.alarms.details}</button>
+      </span>
+      {isOpen ? <Timeline {...props} /> : null}
+    </li>
+  );
+}
+
+function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly alarm: Alarm; readonly what: string }): JSX.Element | null {
+  const t = useTexts();
+  const stands = taking.get(alarm.id);
+  if (alarm.acknowledged) {
+    const at = alarm.acknowledged_at === null ? "" : shortText(alarm.acknowledged_at, asOf, ZONE);
+    return <span class="muted">{t.alarms.taken(alarm.acknowledged_by ?? "—", at)}</span>;
+  }
+  if (!isToBeTaken(alarm)) return null;
+  if (stands === "asked") return <span class="muted">{t.alarms.asked}</span>;
+  const isBusy = stands === "asking";
+  return (
+    <button
+      type="button"
+      class="button is-first"
+      aria-disabled={isBusy}
+      aria-label={t.alarms.takeLabel(what)}
+      onClick={() => { if (!isBusy) onTake(alarm); }}
+    >
+      {isBusy ? t.alarms.taking : t.alarms.take}
+    </button>
+  );
+}
+
+function Timeline({ alarm, timeline, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
+  const t = useTexts();
+  return (
+    <div class="timeline">
+      <Known of={timeline} again={againTimeline} lines={2}>
+        {(steps) =>
+          steps.length === 0 ? <p class="muted">{t.alarms.noTimeline}</p> : (
+            <ol>
+              {steps.map((step) => (
+                <li key={`${String(step.version)} ${step.what}`}>
+                  <span class="number">{minuteText(step.event_at, ZONE)}</span> <strong>{t.steps[step.what] ?? step.what}</strong>
+                  {step.by === null ? null : <> {step.by}</>}
+                  {step.detected_at - step.event_at > 60_000 ? <span class="muted">{t.separator}{t.alarms.detected(minuteText(step.detected_at, ZONE))}</span> : null}
+                </li>
+              ))}
+            </ol>
+          )
+        }
+      </Known>
+      <a href={href({ page: "outbox", alarm: alarm.id })}>{t.alarms.messages}</a>
+    </div>
+  );
+}

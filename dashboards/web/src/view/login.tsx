@@ -1,0 +1,45 @@
+// The way in: a name and a password, and nothing that tells which of the two was wrong.
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+
+import { useTexts } from "./language.tsx";
+
+export interface LogInProps {
+  readonly isBusy: boolean;
+  readonly said: string | null;
+  readonly onLogIn: (name: string, password: string) => void;
+  readonly onLanguage: () => void;
+}
+
+export function LogIn({ isBusy, said, onLogIn, onLanguage }: LogInProps): JSX.Element {
+  const t = useTexts();
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [isIncomplete, setIncomplete] = useState(false);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const isWhole = name !== "" && password !== "";
+    setIncomplete(!isWhole);
+    if (isWhole && !isBusy) onLogIn(name, password);
+  };
+  return (
+    <main class="login" id="main">
+      <form class="card" onSubmit={submit} noValidate>
+        <p class="brand">{t.name}</p>
+        <h1>{t.login.heading}</h1>
+        <p class="muted">{t.title}</p>
+        <label for="name">{t.login.user}</label>
+        <input id="name" name="username" autoComplete="username" autoCapitalize="none" spellcheck={false} value={name}
+          onInput={(event) => { setName(event.currentTarget.value); }} />
+        <label for="password">{t.login.password}</label>
+        <input id="password" name="password" type="password" autoComplete="current-password" value={password}
+          onInput={(event) => { setPassword(event.currentTarget.value); }} />
+        <p class="wrong" role="alert">{isIncomplete ? t.login.needed : said}</p>
+        <button type="submit" class="button is-first" aria-disabled={isBusy}>{isBusy ? t.login.busy : t.login.submit}</button>
+        <p class="muted">{t.login.help}</p>
+        <button type="button" class="quiet" lang={t.code === "en" ? "zh-CN" : "en"} onClick={onLanguage}>{t.other}</button>
+      </form>
+    </main>
+  );
+}

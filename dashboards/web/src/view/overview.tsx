@@ -1,0 +1,243 @@
+// The overview: how many are below their mandate, which ones, since when, and whether the picture is current.
+
+import { Component, type JSX } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
+
+import { STATES, type LiveCounts, type State, type Station } from "../api/station.ts";
+import type { Loaded } from "../failure.ts";
+import { filtered, tally, worstFirst, type Row } from "../order.ts";
+import { href, stationRoute } from "../route.ts";
+import type { Texts } from "../texts/zh.ts";
+import { dayText, shortText, ZONE } from "../time.ts";
+import { percentText, rateText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { useTexts } from "./language.tsx";
+import { Mark, StateWord } from "./mark.tsx";
+import { Rivers } from "./river.tsx";
+import { Empty, Known } from "./states.tsx";
+
+export interface OverviewProps {
+  readonly stations: Loaded<readonly Station[]>;
+  readonly rows: readonly Row[];
+  readonly counts: LiveCounts | null;
+  readonly asOf: number;
+  readonly again: () => void;
+}
+
+export function Overview({ stations, rows, counts, asOf, again }: OverviewProps): JSX.Element {
+  const t = useTexts();
+  const [state, setState] = useState<State | null>(null);
+  return (
+    <div class="overview">
+      <h1 class="unseen">{t.overview.heading}</h1>
+      <Known of={stations} again={again} lines={12}>
+        {(known) =>
+          known.length === 0 ? (
+            <Empty title={t.overview.empty}><p>{t.overview.emptyHelp}</p></Empty>
+          ) : (
+            <>
+              <div class="summary">
+                <Rates counts={counts} />
+                <Tiles rows={rows} chosen={state} onChoose={setState} />
+              </div>
+              <div class="columns">
+                <section class="card" aria-labelledby="rivers">
+                  <h2 id="rivers">{t.overview.rivers} <span class="muted">{t.overview.riversHint}</span></h2>
+                  <Rivers rows={rows} />
+                </section>
+                <StationList rows={rows} state={state} asOf={asOf} onClear={() => { setState(null); }} />
+              </div>
+            </>
+          )
+        }
+      </Known>
+    </div>
+  );
+}
+
+/** How many sections would meet their day, beside how many speak at all: the one is worth nothing without the other. */
+export function Rates({ counts }: { readonly counts: LiveCounts | null }): JSX.Element {
+  const t = useTexts();
+  const of = (map: ReadonlyMap<string, number> | undefined, word: string) => map?.get(word) ?? 0;
+  const met = of(counts?.today, "met");
+  const assessed = met + of(counts?.today, "short");
+  const undetermined = of(counts?.today, "indeterminate") + of(counts?.today, "exempt");
+  const all = [...(counts?.sections ?? [])].reduce((sum, [word, count]) => (word === "out_of_service" ? sum : sum + count), 0);
+  const running = all - of(counts?.sections, "stale");
+  return (
+    <dl class="rates">
+      <div title={t.overview.metRateMeans}>
+        <dt>{t.overview.metRate}</dt>
+        <dd class="rate">{rateText(t, met, assessed, 1)}</dd>
+        <dd class="muted">
+          {t.overview.metRateOf(met, assessed)}
+          {undetermined > 0 ? <><br />{t.overview.undetermined(undetermined)}</> : null}
+        </dd>
+      </div>
+      <div title={t.overview.runningRateMeans}>
+        <dt>{t.overview.runningRate}</dt>
+        <dd class="rate">{rateText(t, running, all, 1)}</dd>
+        <dd class="muted">{t.overview.runningRateOf(running, all)}</dd>
+      </div>
+    </dl>
+  );
+}
+
+interface TilesProps {
+  readonly rows: readonly Row[];
+  readonly chosen: State | null;
+  readonly onChoose: (state: State | null) => void;
+}
+
+/** How many stations are what; each tile shows only those. */
+function Tiles({ rows, chosen, onChoose }: TilesProps): JSX.Element {
+  const t = useTexts();
+  const counts = tally(rows);
+  return (
+    <div class="tiles" role="group" aria-label={t.overview.filterBy}>
+      {STATES.map((state) => {
+        const count = counts.get(state) ?? 0;
+        return (
+          <button
+            key={state}
+            type="button"
+            class={`tile is-${state}${count === 0 ? " is-zero" : ""}`}
+            aria-pressed={chosen === state}
+            onClick={() => { onChoose(chosen === state ? null : state); }}
+          >
+            <Mark state={state} size={18} />
+            <span class="tile-count">{count}</span>
+            <span class="tile-word">{t.states[state]}</span>
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+interface ListProps {
+  readonly rows: readonly Row[];
+  readonly state: State | null;
+  readonly asOf: number;
+  readonly onClear: () => void;
+}
+
+/** Rows that are drawn at first, and more each time: the worst are among them, and a thousand would cost seconds. */
+const ROWS = 100;
+
+/** The worst first. While somebody points at the list or is in it, nothing changes its place. */
+function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
+  const t = useTexts();
+  const [search, setSearch] = useState("");
+  const [limit, setLimit] = useState(ROWS);
+  const [held, setHeld] = useState<readonly string[] | null>(null);
+  const sorted = useMemo(() => [...rows].sort(worstFirst), [rows]);
+  const order = useRef<readonly string[]>([]);
+  const inOrder = held === null ? sorted : byOrder(rows, held);
+  order.current = inOrder.map((row) => row.station.id);
+  const isMoved = held !== null && sorted.some((row, place) => row.station.id !== order.current[place]);
+  const shown = filtered(inOrder, state, search);
+  const inside = useRef({ pointer: false, focus: false });
+  const letGo = () => { setHeld(null); };
+  const note = (what: Partial<{ pointer: boolean; focus: boolean }>) => {
+    inside.current = { ...inside.current, ...what };
+    const isHeld = inside.current.pointer || inside.current.focus;
+    setHeld((before) => (isHeld ? (before ?? order.current) : null));
+  };
+  return (
+    <section class="card list" aria-labelledby="list">
+      <div class="list-head">
+        <h2 id="list">{t.overview.list}</h2>
+        {isMoved ? <button type="button" class="button" onClick={letGo}>{t.overview.resort}</button> : null}
+        <input type="search" placeholder={t.overview.search} aria-label={t.overview.search} value={search}
+          onInput={(event) => { setSearch(event.currentTarget.value); }} />
+      </div>
+      {shown.length === 0 ? (
+        <Empty title={t.overview.nothingFound}>
+          <button type="button" class="button" onClick={() => { setSearch(""); onClear(); }}>{t.overview.clear}</button>
+        </Empty>
+      ) : (
+        <div
+          class="scroll"
+          onPointerEnter={() => { note({ pointer: true }); }}
+          onPointerLeave={() => { note({ pointer: false }); }}
+          onFocusCapture={() => { note({ focus: true }); }}
+          onBlurCapture={() => { note({ focus: false }); }}
+        >
+          <Table rows={shown.slice(0, limit)} asOf={asOf} />
+        </div>
+      )}
+      {shown.length > limit ? (
+        <button type="button" class="button" onClick={() => { setLimit(limit + ROWS); }}>{t.overview.more(shown.length - limit)}</button>
+      ) : null}
+    </section>
+  );
+}
+
+function Table({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: number }): JSX.Element {
+  const t = useTexts();
+  const { columns, unit } = t.overview;
+  return (
+    <table class="stations">
+      <thead>
+        <tr>
+          <th scope="col">{columns.state}</th>
+          <th scope="col">{columns.station}</th>
+          <th scope="col" class="wide">{columns.river}</th>
+          <th scope="col" class="number">{columns.released} <span class="unit">{unit}</span></th>
+          <th scope="col" class="number">{columns.required} <span class="unit">{unit}</span></th>
+          <th scope="col" class="number wide">{columns.share}</th>
+          <th scope="col" class="number wide">{columns.at}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <StationRow key={row.station.id} row={row} t={t} since={sinceText(t, row.gravest, asOf)} asOf={asOf} today={dayText(asOf, ZONE)} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+interface RowProps {
+  readonly row: Row;
+  readonly t: Texts;
+  readonly since: string | null;
+  readonly asOf: number;
+  readonly today: string;
+}
+
+/** A line of the list; it is drawn again only when something of it reads otherwise. */
+class StationRow extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const { row, t, since, today } = this.props;
+    return next.row !== row || next.t !== t || next.since !== since || next.today !== today;
+  }
+
+  override render({ row, t, since, asOf }: RowProps): JSX.Element {
+    const { station, gravest, state, standings } = row;
+    return (
+      <tr class={`is-${state ?? "none"}`}>
+        <td>
+          <StateWord state={state} />
+          {since !== null && state !== "ok" ? <span class="since">{since}</span> : null}
+        </td>
+        <th scope="row">
+          <a href={href(stationRoute(station.id))}>{station.name}</a>
+          {standings.length > 1 && gravest !== null ? <span class="muted"> {sectionText(t, gravest.section)}</span> : null}
+        </th>
+        <td class="wide">{station.river ?? "—"}</td>
+        <td class="number">{releasedText(gravest?.released ?? null, gravest?.required ?? null)}</td>
+        <td class="number">{requiredOf(gravest?.required ?? null)}</td>
+        <td class="number wide">{percentText(t, row.share, 0)}</td>
+        <td class="number wide">{gravest?.released ? shortText(gravest.released.at, asOf, station.zone) : "—"}</td>
+      </tr>
+    );
+  }
+}
+
+/** The rows in an order that was; what has come since is at the end. */
+function byOrder(rows: readonly Row[], order: readonly string[]): readonly Row[] {
+  const place = new Map(order.map((id, index) => [id, index]));
+  const of = (row: Row) => place.get(row.station.id) ?? order.length;
+  return [...rows].sort((a, b) => of(a) - of(b));
+}

@@ -1,0 +1,76 @@
+// The river schematic: every river a line that flows to the right, every station a mark on it.
+//
+// Each station draws its own stretch of the river, so a long river breaks into lines as words do, at any width.
+
+import { Component, type JSX } from "preact";
+
+import { rivers } from "../river.ts";
+import type { Row } from "../order.ts";
+import { href, stationRoute } from "../route.ts";
+import type { Texts } from "../texts/zh.ts";
+import { releasedText, requiredOf } from "../words.ts";
+import { useTexts } from "./language.tsx";
+import { Mark } from "./mark.tsx";
+
+export function Rivers({ rows, isWall = false }: { readonly rows: readonly Row[]; readonly isWall?: boolean }): JSX.Element {
+  const t = useTexts();
+  return (
+    <div class={isWall ? "rivers is-wall" : "rivers"}>
+      {rivers(rows).map(({ name, stations }) => (
+        <section key={name ?? ""} class="river" aria-label={name ?? t.overview.noRiver}>
+          <h3>
+            {name ?? t.overview.noRiver} <span class="muted">{t.overview.stationsOf(stations.length)}</span>
+          </h3>
+          <ol class={name === null ? "reaches is-loose" : "reaches"}>
+            {stations.map((row, place) => (
+              <Reach key={row.station.id} row={row} t={t} isMouth={place === stations.length - 1} isSource={place === 0} />
+            ))}
+          </ol>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+interface ReachProps {
+  readonly row: Row;
+  readonly t: Texts;
+  readonly isSource: boolean;
+  readonly isMouth: boolean;
+}
+
+/** A station and its stretch of water. It is drawn again only when it stands otherwise. */
+class Reach extends Component<ReachProps> {
+  override shouldComponentUpdate(next: ReachProps): boolean {
+    const { row, t, isSource, isMouth } = this.props;
+    return next.row !== row || next.t !== t || next.isSource !== isSource || next.isMouth !== isMouth;
+  }
+
+  override render({ row, t, isSource, isMouth }: ReachProps): JSX.Element {
+    const { station, state, gravest } = row;
+    const word = state === null ? t.overview.unjudged : t.states[state];
+    return (
+      <li class="reach">
+        <a href={href(stationRoute(station.id))} class={`stop is-${state ?? "none"}`}>
+          <svg class="water" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
+            <path d={stretch(isSource, isMouth)} />
+            {isMouth ? <path d="M90 9l8 6-8 6" /> : null}
+          </svg>
+          <Mark state={state ?? "none"} size={state === "breach" ? 22 : 18} />
+          <span class="stop-name">{station.name}</span>
+          <span class="unseen">{word}{t.separator}</span>
+          <span class="stop-flow">
+            {gravest === null ? word : `${releasedText(gravest.released, gravest.required)} / ${requiredOf(gravest.required)}`}
+          </span>
+        </a>
+      </li>
+    );
+  }
+}
+
+/** A line that swings once and leaves at the height at which it came, so that stretches join; an arrow at the mouth. */
+function stretch(isSource: boolean, isMouth: boolean): string {
+  const before = isSource ? "M50 14" : "M0 14C8 14 16 8 26 9S42 13 50 14";
+  const after = isMouth ? "C58 16 70 18 96 15" : "C58 15 64 20 76 19S92 14 100 14";
+  return before + after;
+}

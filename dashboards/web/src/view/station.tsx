@@ -1,0 +1,169 @@
+// The head of a station's page: how it stands now, and what the registry says of it.
+
+import type { ComponentChildren, JSX } from "preact";
+
+import type { Gauge, Station } from "../api/station.ts";
+import { observedText } from "../decimal.ts";
+import type { Row, Standing } from "../order.ts";
+import { href, stationRoute } from "../route.ts";
+import { minuteText, shortText } from "../time.ts";
+import { NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { share } from "../decimal.ts";
+import { useTexts } from "./language.tsx";
+import { StateWord } from "./mark.tsx";
+
+export interface HeadProps {
+  readonly row: Row;
+  readonly standing: Standing | null;
+  readonly up: Row | null;
+  readonly down: Row | null;
+  readonly asOf: number;
+  readonly onSection: (section: string) => void;
+}
+
+export function StationHead({ row, standing, up, down, asOf, onSection }: HeadProps): JSX.Element {
+  const t = useTexts();
+  const { station, standings } = row;
+  const since = sinceText(t, standing, asOf);
+  return (
+    <header class="station-head">
+      <div class="station-title">
+        <h1>{station.name}</h1>
+        <StateWord state={row.state === "out_of_service" ? row.state : (standing?.state ?? null)} />
+        {since === null ? null : <span class="muted">{since}</span>}
+      </div>
+      <p class="muted">
+        <bdi>{station.id}</bdi>
+        {station.river === null ? null : <>{t.separator}{station.river}</>}
+      </p>
+      <nav class="beside" aria-label={station.river ?? t.overview.rivers}>
+        <Beside label={`‹ ${t.station.up}`} row={up} />
+        <Beside label={`${t.station.down} ›`} row={down} />
+      </nav>
+      {standings.length > 1 ? (
+        <div class="segments" role="group" aria-label={t.station.section}>
+          {standings.map(({ section }) => (
+            <button key={section} type="button" aria-pressed={section === standing?.section} onClick={() => { onSection(section); }}>
+              {sectionText(t, section)}
+            </button>
+          ))}
+        </div>
+      ) : null}
+      <Figures standing={standing} station={station} asOf={asOf} />
+    </header>
+  );
+}
+
+function Beside({ label, row }: { readonly label: string; readonly row: Row | null }): JSX.Element | null {
+  if (row === null) return null;
+  return (
+    <a href={href(stationRoute(row.station.id))}>
+      <span class="muted">{label}</span> {row.station.name} <StateWord state={row.state} />
+    </a>
+  );
+}
+
+function Figures({ standing, station, asOf }: { readonly standing: Standing | null; readonly station: Station; readonly asOf: number }): JSX.Element {
+  const t = useTexts();
+  const { released, required, today } = standing ?? { released: null, required: null, today: null };
+  const part = released !== null && required !== null ? share(released.value, required.value, 4) : null;
+  return (
+    <dl class={`figures is-${standing?.state ?? "none"}`}>
+      <Figure label={t.station.released} unit="m³/s" value={releasedText(released, required)}>
+        {released === null ? t.station.noData : `${t.station.measured} ${shortText(released.at, asOf, station.zone)}${released.quality === "good" ? "" : `${t.separator}${t.qualities[released.quality] ?? released.quality}`}`}
+      </Figure>
+      <Figure label={t.station.required} unit="m³/s" value={requiredOf(required)}>
+        {required === null ? t.station.noMandate : required.document}
+      </Figure>
+      <Figure label={t.station.share} value={percentText(t, part, 1)}>{null}</Figure>
+      <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : NOTHING}>
+        {today?.hours ? t.station.hourCounts(today.hours.met, today.hours.short, today.hours.exempt, today.hours.indeterminate) : null}
+      </Figure>
+      <Figure label={t.station.completeness} value={percentText(t, today?.completeness ?? null, 1)}>
+        {today?.online ? `${t.station.online} ${percentText(t, today.online, 1)}` : null}
+      </Figure>
+    </dl>
+  );
+}
+
+function Figure(props: { readonly label: string; readonly value: string; readonly unit?: string; readonly children: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{props.label}</dt>
+      <dd class="figure">
+        {props.value}
+        {props.unit === undefined || props.value === NOTHING ? null : <span class="unit"> {props.unit}</span>}
+      </dd>
+      {props.children === null ? null : <dd class="muted">{props.children}</dd>}
+    </div>
+  );
+}
+
+export function StationFacts({ station }: { readonly station: Station }): JSX.Element {
+  const t = useTexts();
+  const { fact, statuses } = t.station;
+  const facts: readonly (readonly [string, string | null])[] = [
+    [fact.id, station.id],
+    [fact.river, station.river],
+    [fact.county, station.county],
+    [fact.status, statuses[station.status] ?? station.status],
+    [fact.owner, station.owner],
+    [fact.phone, station.phone],
+    [fact.agent, station.agent],
+    [fact.zone, station.zone],
+  ];
+  return (
+    <dl class="facts">
+      {facts.filter(([, value]) => value !== null).map(([label, value]) => (
+        <div key={label}>
+          <dt>{label}</dt>
+          <dd><bdi>{value}</bdi></dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export function Gauges({ gauges, zone }: { readonly gauges: readonly Gauge[]; readonly zone: string }): JSX.Element {
+  const t = useTexts();
+  const { gauge: columns } = t.station;
+  if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
+  return (
+    <div class="scroll" tabIndex={0} role="group" aria-label={t.station.gauges}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{columns.id}</th>
+            <th scope="col">{columns.quantity}</th>
+            <th scope="col" class="number">{columns.value}</th>
+            <th scope="col">{columns.quality}</th>
+            <th scope="col">{columns.at}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {gauges.map((gauge) => (
+            <tr key={gauge.id}>
+              <th scope="row"><bdi>{gauge.id}</bdi></th>
+              <td>{t.quantities[gauge.quantity] ?? gauge.quantity}</td>
+              <td class="number">
+                {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
+              </td>
+              <td>{gauge.latest === null ? NOTHING : quality(t, gauge.latest)}</td>
+              <td>{gauge.latest === null ? NOTHING : minuteText(gauge.latest.at, zone)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function quality(t: ReturnType<typeof useTexts>, sample: { readonly quality: string; readonly reason: string | null }): string {
+  const word = t.qualities[sample.quality] ?? sample.quality;
+  return sample.reason === null ? word : `${word}${t.separator}${reasonText(t, sample.reason)}`;
+}
+
+/** Units as people write them. */
+function unitText(unit: string): string {
+  return unit.replace("m3", "m³").replace("10^4", "10⁴");
+}

@@ -1,0 +1,64 @@
+// Facts in words: lengths of time, flows, sections, and what an alarm is about.
+
+import type { Alarm } from "./api/alarm.ts";
+import type { Released, Required } from "./api/station.ts";
+import { floored, observedText, percent, requiredText, share, text, whole, type Decimal } from "./decimal.ts";
+import type { Standing } from "./order.ts";
+import type { Texts } from "./texts/zh.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
+
+/** Nothing is known, which is not zero. */
+export const NOTHING = "—";
+
+export function lasting(t: Texts, ms: number): string {
+  const past = Math.max(0, ms);
+  return t.lasting(Math.floor(past / DAY_MS), Math.floor((past % DAY_MS) / HOUR_MS), Math.floor((past % HOUR_MS) / MINUTE_MS));
+}
+
+/** What is released, with `≥` where an outlet is missing. */
+export function releasedText(released: Released | null, required: Required | null): string {
+  if (released === null) return NOTHING;
+  return `${released.bound === "lower" ? "≥ " : ""}${observedText(released.value, required?.value ?? null)}`;
+}
+
+export function requiredOf(required: Required | null): string {
+  return required === null ? NOTHING : requiredText(required.value);
+}
+
+/** A share in percent with so many decimals, truncated. */
+export function percentText(t: Texts, value: Decimal | null, decimals: number): string {
+  return value === null ? NOTHING : t.percent(text(floored(percent(value), decimals)));
+}
+
+/** How many of how many in percent, truncated; `—` of none. */
+export function rateText(t: Texts, part: number, of: number, decimals: number): string {
+  return percentText(t, share(whole(part), whole(of), decimals + 2), decimals);
+}
+
+export function sectionText(t: Texts, section: string): string {
+  return t.sections[section] ?? section;
+}
+
+/** How long a section has stood as it does; null where nobody knows. */
+export function sinceText(t: Texts, standing: Standing | null, asOf: number): string | null {
+  return standing === null || standing.since === null ? null : lasting(t, asOf - standing.since);
+}
+
+/** The reason of a gap, or of a sample that is not good. */
+export function reasonText(t: Texts, reason: string): string {
+  const exception = /^exception_(\d+)$/.exec(reason);
+  return t.reasons[reason] ?? (exception === null ? reason : `Modbus ${exception[1] ?? ""}`);
+}
+
+/** What an alarm is about, in a sentence. */
+export function matterText(t: Texts, alarm: Alarm): string {
+  if (alarm.gauge !== null) return t.alarms.silent(alarm.gauge.split("/").at(-1) ?? alarm.gauge);
+  if (alarm.released === null || alarm.required === null) return t.alarms.belowUnknown;
+  const bound = alarm.bound === "lower" ? "≥ " : "";
+  return t.alarms.below(bound + observedText(alarm.released, alarm.required), requiredText(alarm.required));
+}
+
+/** Where an alarm is: the station by its name, and the section where there is one. */
+export function whereText(t: Texts, alarm: Alarm, name: string): string {
+  return alarm.section === null ? name : `${name} · ${sectionText(t, alarm.section)}`;
+}

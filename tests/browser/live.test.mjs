@@ -1,0 +1,106 @@
+// What moves: a page says when it stops being current, comes back by itself, and one connection serves all tabs.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, open, serverPid, shown, url, visit } from "./pages.mjs";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => browser.close());
+
+/** Two missed beats, and what a look at the clock and the way take. */
+const STALE_LIMIT = 10_000;
+const BACK_LIMIT = 10_000;
+
+test("a stopped server makes the page say so within ten seconds, and it comes back by itself", async () => {
+  const context = await visit(browser);
+  await shown("stale", context, async () => {
+    const { page } = await open(context, "/");
+    await page.locator(".chip.is-live").waitFor();
+    const rows = await page.locator(".stations tbody tr").count();
+    process.kill(serverPid, "SIGSTOP");
+    try {
+      await page.locator(".stale-band").waitFor({ timeout: STALE_LIMIT });
+      assert.equal(await page.locator(".stations tbody tr").count(), rows, "what was known stays");
+      assert.match(await page.locator(".stale-band").textContent(), /数据截至 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d/);
+    } finally {
+      process.kill(serverPid, "SIGCONT");
+    }
+    await page.locator(".stale-band").waitFor({ state: "detached", timeout: BACK_LIMIT });
+    await page.locator(".chip.is-live").waitFor();
+  });
+});
+
+test("eight tabs have one connection, and when its tab goes another one takes it", async () => {
+  const context = await visit(browser);
+  await shown("tabs", context, async () => {
+    let streams = 0;
+    context.on("request", (request) => {
+      if (new URL(request.url()).pathname === "/api/v1/live") streams += 1;
+    });
+    const pages = [];
+    for (let tab = 0; tab < 8; tab += 1) {
+      const { page } = await open(context, "/");
+      await page.locator(".chip.is-live").waitFor();
+      pages.push(page);
+    }
+    assert.equal(streams, 1);
+    await pages[0].close();
+    await context.waitForEvent("request", { predicate: (request) => request.url().endsWith("/api/v1/live"), timeout: BACK_LIMIT });
+    await pages[7].waitForFunction(() => document.querySelector(".chip.is-live") !== null);
+    assert.equal(await pages[7].locator(".stale-band").count(), 0);
+  });
+});
+
+test("a tab that holds the connection and sleeps loses it to one that is seen", async () => {
+  const context = await visit(browser);
+  await shown("asleep", context, async () => {
+    // a page of the same origin that is none of ours takes the lock and never says anything
+    const asleep = await context.newPage();
+    await asleep.goto(`${url}/api/v1/openapi.json`);
+    await asleep.evaluate(() => new Promise((held) => {
+      void navigator.locks.request("baseflow-live-1", () => {
+        held(undefined);
+        return new Promise(() => undefined);
+      }).catch(() => undefined);
+    }));
+    const { page } = await open(context, "/alarms", { isLive: false });
+    await page.locator(".chip.is-live").waitFor({ timeout: STALE_LIMIT + BACK_LIMIT });
+    await page.locator(".stale-band").waitFor({ state: "detached" });
+  });
+});
+
+test("an alarm is taken on with the keyboard alone, and every tab hears of it", async () => {
+  const context = await visit(browser);
+  await shown("alarm", context, async () => {
+    const { page: other } = await open(context, "/alarms");
+    const { page, complaints } = await open(context, "/");
+    // from the top of the page: the way to the console, then to the first alarm, then its button
+    await reach(page, 'a[href="/alarms"]');
+    await page.keyboard.press("Enter");
+    await page.locator(".alarm").first().waitFor();
+    const item = page.locator(".alarm.stands-unacknowledged").first();
+    const id = await item.getAttribute("data-alarm");
+    await reach(page, `[data-alarm="${id}"] .button.is-first`);
+    await page.keyboard.press("Enter");
+    for (const tab of [page, other]) {
+      await tab.locator(`[data-alarm="${id}"].stands-acknowledged`).waitFor();
+    }
+    assert.match(await page.locator(".said").textContent(), /已确认/);
+    const focused = await page.evaluate(() => document.activeElement?.closest("[data-alarm]")?.getAttribute("data-alarm"));
+    assert.equal(focused, id, "who works with keys stays where they were");
+    assert.deepEqual(complaints, []);
+  });
+});
+
+/** Presses Tab until something has the focus. */
+async function reach(page, selector) {
+  for (let step = 0; step < 80; step += 1) {
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail(`the tab key does not come to ${selector}`);
+}

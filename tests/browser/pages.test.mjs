@@ -1,0 +1,119 @@
+// What holds for every page: it draws, complains of nothing, fits, keeps the rules of access, and runs no stored script.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, open, shown, url, violations, visit } from "./pages.mjs";
+
+let browser;
+let station;
+before(async () => {
+  browser = await launch();
+  const context = await visit(browser);
+  const { page } = await open(context, "/");
+  // as the page asks: with whatever session it has
+  const { stations } = await page.evaluate(async () => (await fetch("/api/v1/stations")).json());
+  station = stations.find(({ state }) => state !== null && state !== "out_of_service");
+  assert.ok(station, "the registry has a station that is judged");
+  await context.close();
+});
+after(async () => browser.close());
+
+const routes = () => ["/", `/s/${encodeURIComponent(station.id)}`, `/s/${encodeURIComponent(station.id)}?span=1y`, "/alarms", "/alarms?tab=history", "/outbox", "/wall", "/nothing"];
+
+for (const [width, language, theme] of [[1440, "zh", "light"], [1440, "en", "dark"], [768, "zh", "dark"], [360, "zh", "light"], [360, "en", "light"]]) {
+  test(`every page draws without a complaint and keeps the rules: ${width} ${language} ${theme}`, async () => {
+    const context = await visit(browser, { width, language, theme });
+    await shown(`rules ${width} ${language} ${theme}`, context, async () => {
+      for (const route of routes()) {
+        const { page, complaints } = await open(context, route);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(over <= 0, `${route} is ${over} px too wide`);
+        assert.deepEqual(await violations(page), [], route);
+        assert.deepEqual(complaints, [], route);
+        await page.close();
+      }
+    });
+  });
+}
+
+test("a script in a station's name is shown and never run", async () => {
+  const context = await visit(browser);
+  await shown("script", context, async () => {
+    for (const route of ["/", "/wall", "/alarms"]) {
+      const { page, complaints } = await open(context, route);
+      if (route !== "/alarms") await page.getByText('<img src=x onerror="window.pwned=1">').first().waitFor();
+      assert.equal(await page.evaluate(() => window.pwned), undefined, route);
+      assert.deepEqual(complaints, [], route);
+      await page.close();
+    }
+  });
+});
+
+test("the overview lists every station, the worst first, and opens one by keyboard", async () => {
+  const context = await visit(browser);
+  await shown("overview", context, async () => {
+    const { page } = await open(context, "/");
+    const { stations } = await page.evaluate(async () => (await fetch("/api/v1/stations")).json());
+    const rows = page.locator(".stations tbody tr");
+    await rows.nth(stations.length - 1).waitFor();
+    assert.equal(await rows.count(), stations.length);
+    const order = ["is-breach", "is-stale", "is-near", "is-ok", "is-exempt", "is-out_of_service", "is-none"];
+    const classes = await rows.evaluateAll((all) => all.map((row) => row.className));
+    assert.deepEqual(classes, [...classes].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+    await page.locator(".stations a").first().focus();
+    await page.keyboard.press("Enter");
+    await page.locator(".station h1").waitFor();
+    await page.goBack();
+    await page.locator(".stations").waitFor();
+  });
+});
+
+test("a year is drawn within 300 ms after its data, and read out with the keyboard", async () => {
+  const context = await visit(browser);
+  await shown("year", context, async () => {
+    await context.addInitScript(() => {
+      // the last piece of the answer is there, and the canvas is done
+      new PerformanceObserver((list) => {
+        for (const { name, responseEnd } of list.getEntries()) if (name.includes("/series?")) window.arrived = responseEnd;
+      }).observe({ type: "resource", buffered: true });
+    });
+    const { page } = await open(context, `/s/${encodeURIComponent(station.id)}`);
+    await page.locator(".plot canvas").waitFor();
+    await page.evaluate(() => { performance.clearMarks(); window.arrived = undefined; });
+    await page.locator('[role="group"] button').filter({ hasText: "1 年" }).click();
+    await page.waitForFunction(() => window.arrived !== undefined && performance.getEntriesByName("baseflow-chart-drawn").some(({ startTime }) => startTime > window.arrived));
+    const took = await page.evaluate(() => performance.getEntriesByName("baseflow-chart-drawn").at(-1).startTime - window.arrived);
+    console.log(`a year was drawn ${took.toFixed(0)} ms after its data`);
+    assert.ok(took <= 300, `${took} ms`);
+    await page.locator(".chart-canvas").focus();
+    const before = await page.locator(".readout").textContent();
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction((text) => document.querySelector(".readout")?.textContent !== text, before);
+    assert.match(await page.locator(".readout").textContent(), /\d{4}-\d\d-\d\d \d\d:\d\d–/);
+  });
+});
+
+test("a day of the strip is chosen with arrows and shows its arithmetic", async () => {
+  const context = await visit(browser);
+  await shown("strip", context, async () => {
+    const { page } = await open(context, `/s/${encodeURIComponent(station.id)}`);
+    await page.locator('.strip .day[tabindex="0"]').focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/day=\d{4}-\d\d-\d\d/);
+    const day = new URL(page.url()).searchParams.get("day");
+    await page.locator(".one-day h3").filter({ hasText: day }).waitFor();
+    assert.equal(await page.locator(`[data-day="${day}"]`).getAttribute("aria-pressed"), "true");
+  });
+});
+
+test("the policy of every page allows nothing inline and nothing from elsewhere", async () => {
+  const response = await fetch(`${url}/`, { headers: { accept: "text/html" } });
+  const policy = response.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /default-src '(none|self)'/);
+  assert.match(policy, /script-src 'self'/);
+  assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval|https?:/);
+  const html = await response.text();
+  assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=/);
+});
