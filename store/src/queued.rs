@@ -204,6 +204,8 @@ fn earlier_from(
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use model::ids::{Epoch, Sequence};
 
     use super::*;
@@ -248,7 +250,8 @@ mod tests {
     fn check(row: EpochRow, status: &Status, holes: Holes, queued_from: Timestamp) {
         let heard = Some((status, at(1_000_001)));
         assert_eq!(row.holes_are(heard), holes, "{row:?} {status:?}");
-        assert_eq!(super::queued_from(&[row.clone()], heard), queued_from, "{row:?} {status:?}");
+        let rows = [row];
+        assert_eq!(super::queued_from(&rows, heard), queued_from, "{rows:?} {status:?}");
     }
 
     #[test]
@@ -281,7 +284,8 @@ mod tests {
     #[test]
     fn what_an_agent_has_made_and_nothing_has_shown_is_on_its_way() {
         let whole = row(10, None);
-        let waits = |status: &Status| queued_from(&[whole.clone()], Some((status, at(1_000_001))));
+        let waits =
+            |status: &Status| queued_from(slice::from_ref(&whole), Some((status, at(1_000_001))));
         // 11 to 13 were made by then
         assert_eq!(waits(&status_at(14, 1, 3, Some(11))), at(300_000));
         assert_eq!(waits(&status(1, 3, Some(11))), at(300_000), "that says no more");

@@ -1,5 +1,5 @@
 //! Open hours are carried on; a process that begins anew judges them from all of their readings.
-//! Both say the same, byte for byte, at every moment.
+//! Both close the same, byte for byte.
 
 use model::{time::Timestamp, verdict::Length};
 use proptest::{prelude::*, test_runner::RngSeed};
