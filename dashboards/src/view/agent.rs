@@ -62,7 +62,7 @@ pub struct EpochView {
     pub last_sequence: Sequence,
     /// How many batches came.
     pub batches: u64,
-    /// How many between the lowest and the highest did not.
+    /// How many up to the highest did not; the first is 1.
     pub holes: u64,
     /// Whether what did not come is `queued` at the agent or `lost`: `none` without holes,
     /// `partly_lost` where both, `unknown` where the agent's last status does not tell.
