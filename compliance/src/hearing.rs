@@ -152,6 +152,10 @@ pub fn day_of(
     let rule = RuleProfile { missing, ..demand.rule.clone() };
     let by = (Length::Day, day_span);
     if rule.statistic == Statistic::DailyMean {
+        // an open day reaches as far as it is known, as its open hour does; what a decision excuses
+        // of it is told when it is over
+        let known_to = period.from.plus_ms(i64::try_from(weight.length).unwrap_or(0));
+        let period = if is_open { Span { to: known_to, ..period } } else { period };
         let judged = evaluate_mean(weight, period, &rule);
         return Some(Judgement::new(section.key(), by, demand, judged));
     }

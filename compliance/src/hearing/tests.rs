@@ -105,6 +105,26 @@ fn a_day_is_what_its_hours_are_and_sums_them() {
 }
 
 #[test]
+fn an_open_day_by_its_mean_is_judged_as_far_as_it_is_known() {
+    let mut registry = registry();
+    for rule in registry.rules.values_mut() {
+        rule.statistic = Statistic::DailyMean;
+    }
+    let section = Section::judged(&registry).next().unwrap();
+    let hours = section.day_of(hour_span(0)).unwrap();
+    let day = Span { from: hours[0].from, to: hours[23].to };
+    let open = |flow: &str, minutes: usize| {
+        let evidence = evidence(&section, day.from, &vec![Some(flow); minutes]);
+        let judged = hour_so_far(&section, &evidence, hours[0]).unwrap();
+        let together = Together::of(JudgedHour::of(&judged));
+        day_of(&section, day, together, true).unwrap()
+    };
+    assert_eq!(shown(Some(open("1", 2))), "met (enough), 120 of 120 s covered");
+    assert_eq!(shown(Some(open("0.9", 2))), "short (below), 120 of 120 s covered");
+    assert_eq!(shown(Some(open("1", 60))), "met (enough), 3600 of 3600 s covered");
+}
+
+#[test]
 fn what_comes_after_the_months_close_is_late() {
     let registry = registry();
     let section = Section::judged(&registry).next().unwrap();
