@@ -179,12 +179,13 @@ fn why(verdict: Verdict, hours: Hours, rule: &RuleProfile) -> Because {
 }
 
 /// Whether a change that is made at `now` to a period comes after the month of its begin was
-/// closed: on the rule's `late_close_day` of the next month, in the station's zone.
+/// closed: on the rule's `late_close_day` of the next month, in the station's zone. Of what is
+/// taken back since no rule judges it any more, the next one counts, else the last.
 pub fn is_late(section: &Section<'_>, period: Span, now: Timestamp) -> bool {
-    let Some(demand) = section.demand_at(period.from) else { return false };
+    let Some(rule) = section.rule_to_begin(period.from) else { return false };
     let zone = &section.station().zone;
     let month = zone.date_of(period.from);
-    let day = i8::try_from(demand.rule.late_close_day).unwrap_or(28);
+    let day = i8::try_from(rule.late_close_day).unwrap_or(28);
     let next = month.last_of_month().tomorrow().and_then(|next| next.with().day(day).build());
     next.is_ok_and(|closes| zone.start_of_day(closes) <= now)
 }

@@ -137,4 +137,8 @@ fn what_comes_after_the_months_close_is_late() {
     };
     assert!(!is_late(&section, december, "2027-01-04T00:00:00+08:00".parse().unwrap()));
     assert!(is_late(&section, december, "2027-01-05T00:00:00+08:00".parse().unwrap()));
+    // what lies before the mandate can only be taken back
+    let before = hour_span(-24 * 3);
+    assert!(!is_late(&section, before, "2026-01-04T23:59:59+08:00".parse().unwrap()));
+    assert!(is_late(&section, before, "2026-01-05T00:00:00+08:00".parse().unwrap()));
 }
