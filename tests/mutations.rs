@@ -120,8 +120,8 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "a stale value is credited in full",
         file: "model/src/release.rs",
-        from: "saturating_add(value.min(piece.enough))",
-        to: "saturating_add(value)",
+        from: "self.released.min(self.measured.max(self.enough))",
+        to: "self.released",
     },
     Mutation {
         what: "a day is shifted by an hour",

@@ -137,8 +137,11 @@ impl Tally {
                     *accounted += accounted_ms(&inside);
                 }
                 *run = run_below(*run, piece);
-                *is_short |= run
-                    .is_some_and(|(begun, ended)| ended - begun >= *for_ms && ended > self.from_ms);
+                // a run goes on while a value stands, and is as long as values are fresh
+                *is_short |= piece.is_covered()
+                    && run.is_some_and(|(begun, ended)| {
+                        ended - begun >= *for_ms && ended > self.from_ms
+                    });
             }
             LookedAt::Windows(windows) => windows.pieces.push(*piece),
         }
@@ -192,7 +195,18 @@ impl Tally {
                 known_below(*is_short, *accounted, &weight, self.coverage)
             }
             LookedAt::Windows(windows) => {
-                windows.found(period.to.as_ms(), true, (self.factor, self.coverage))
+                let finding = windows.found(period.to.as_ms(), true, (self.factor, self.coverage));
+                let own = mean(&weight, self.factor, self.coverage);
+                match finding {
+                    Some(false) => finding,
+                    // the hour's own coverage decides whether anything is missing
+                    Some(true) => own.map(|_| true),
+                    None if own.is_some() => {
+                        let (verdict, because) = (Verdict::Indeterminate, Because::TooLittleKnown);
+                        return Judged { verdict, because, weight };
+                    }
+                    None => None,
+                }
             }
         };
         judged(finding, rule, weight)
@@ -222,7 +236,11 @@ impl Windows {
             }
             match mean(&window, factor, coverage) {
                 Some(true) => {}
-                other => finding = other,
+                Some(false) => finding = Some(false),
+                // Of a window that reaches into time of which nothing is known nothing is said;
+                // unless what is known of it is below.
+                None if window.is_known_below(factor) => finding = None,
+                None => {}
             }
         }
         finding
@@ -280,15 +298,13 @@ fn mean(weight: &Weight, factor: Decimal, coverage: Share) -> Finding {
 
 /// One covered instant below is enough, whatever else is unknown.
 const fn is_below(piece: &Piece) -> bool {
-    let is_covered = piece.outlets > 0 && piece.fresh == piece.outlets;
-    !piece.is_exempt && is_covered && piece.released < piece.enough
+    !piece.is_exempt && piece.is_covered() && piece.released < piece.enough
 }
 
 /// For how long it is known whether enough is released.
 fn accounted_ms(piece: &Piece) -> i128 {
-    let is_bound_enough = piece.fresh > 0 && piece.credited >= piece.enough;
-    let is_accounted =
-        !piece.is_exempt && piece.outlets > 0 && (piece.fresh == piece.outlets || is_bound_enough);
+    let is_bound_enough = piece.fresh > 0 && piece.measured >= piece.enough;
+    let is_accounted = !piece.is_exempt && (piece.is_covered() || is_bound_enough);
     if is_accounted { i128::from(piece.length_ms()) } else { 0 }
 }
 

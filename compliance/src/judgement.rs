@@ -114,6 +114,8 @@ impl Judgement {
             | Statistic::RunningHour
             | Statistic::DailyMean => None,
         };
+        let is_bound = weight.held > weight.whole;
+        let water = if is_bound { weight.held_water } else { weight.whole_water };
         let written = Written {
             v: 1,
             station: self.section.station.as_str(),
@@ -129,8 +131,8 @@ impl Judgement {
             below_for_ms: for_ms,
             factor: self.factor.trimmed().to_string(),
             required: shown(mean_flow(weight.required, weight.length, Rounding::Up)),
-            observed: shown(mean_flow(weight.held_water, weight.held, Rounding::Down)),
-            bound: (weight.held > weight.whole).then_some("lower"),
+            observed: shown(mean_flow(water, weight.held, Rounding::Down)),
+            bound: is_bound.then_some("lower"),
             coverage: shown(quotient(weight.covered, weight.length, 4, Rounding::Down)),
             deficit_m3: shown(quotient(weight.deficit, M3, 3, Rounding::HalfEven)),
             hours: self.hours,

@@ -18,7 +18,8 @@ pub struct Weight {
     pub whole_water: i128,
     /// Time for which some outlet's value stands.
     pub held: i128,
-    /// Water credited during that time: with an outlet missing, a lower bound.
+    /// Water that was released during that time at least: where a value is fresh, a stale one of
+    /// another outlet is missing.
     pub held_water: i128,
     /// Time for which every outlet's value is fresh.
     pub covered: i128,
@@ -46,8 +47,8 @@ impl Weight {
             whole: when(is_whole, length),
             whole_water: when(is_whole, credited),
             held: when(is_held, length),
-            held_water: when(is_held, credited),
-            covered: when(piece.outlets > 0 && piece.fresh == piece.outlets, length),
+            held_water: when(is_held, i128::from(piece.bound()) * length),
+            covered: when(piece.is_covered(), length),
             partly_covered: when(piece.fresh > 0, length),
             required: i128::from(piece.required) * length,
             deficit: when(is_whole, missing),
@@ -66,6 +67,12 @@ impl Weight {
         let is_bound_covered = coverage.is_reached_by(self.partly_covered, self.length);
         (self.is_covered(coverage) && self.is_mean_enough(self.whole_water, self.whole, factor))
             || (is_bound_covered && self.is_mean_enough(self.held_water, self.held, factor))
+    }
+
+    /// Whether less than enough is known to have been released while anything is known, be it for
+    /// however short a time.
+    pub fn is_known_below(&self, factor: Decimal) -> bool {
+        self.held > 0 && !self.is_mean_enough(self.held_water, self.held, factor)
     }
 
     /// water / time ≥ factor · required / length, without a division.

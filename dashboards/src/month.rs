@@ -42,8 +42,8 @@ pub struct Sums {
     pub whole: i128,
     /// For how much of it some outlet's does.
     pub held: i128,
-    /// What was released meanwhile.
-    pub held_water: i128,
+    /// What was released meanwhile; at least, on days on which an outlet was missing for a time.
+    pub water: i128,
     /// For how much of it every outlet's value is fresh.
     pub covered: i128,
     /// What had to be released.
@@ -61,6 +61,7 @@ struct Judgement {
 struct Written {
     length: String,
     whole: String,
+    whole_water: String,
     held: String,
     held_water: String,
     covered: String,
@@ -134,11 +135,14 @@ impl Sums {
         let sum = |text: &str| {
             text.parse::<i128>().map_err(|_none| unreadable(format!("`{text}` is no whole number")))
         };
+        let (whole, held) = (sum(&read.sums.whole)?, sum(&read.sums.held)?);
+        let is_whole = whole == held;
+        let water = if is_whole { &read.sums.whole_water } else { &read.sums.held_water };
         Ok(Self {
             length: sum(&read.sums.length)?,
-            whole: sum(&read.sums.whole)?,
-            held: sum(&read.sums.held)?,
-            held_water: sum(&read.sums.held_water)?,
+            whole,
+            held,
+            water: sum(water)?,
             covered: sum(&read.sums.covered)?,
             required: sum(&read.sums.required)?,
             deficit: sum(&read.sums.deficit)?,
@@ -150,7 +154,7 @@ impl Sums {
             length: self.length.saturating_add(other.length),
             whole: self.whole.saturating_add(other.whole),
             held: self.held.saturating_add(other.held),
-            held_water: self.held_water.saturating_add(other.held_water),
+            water: self.water.saturating_add(other.water),
             covered: self.covered.saturating_add(other.covered),
             required: self.required.saturating_add(other.required),
             deficit: self.deficit.saturating_add(other.deficit),
@@ -164,7 +168,7 @@ impl Sums {
 
     /// The mean that is known to have been released, m³/s, rounded down.
     pub fn observed(&self) -> Option<Decimal> {
-        mean_flow(self.held_water, self.held, Rounding::Down)
+        mean_flow(self.water, self.held, Rounding::Down)
     }
 
     /// Whether an outlet was missing for a time, so that at least that much was released.

@@ -2,9 +2,9 @@
 //!
 //! A value holds until the next one of its outlet, at most [`Outlet::hold_ms`]. For one interval
 //! it is *fresh*; from then on, until the hold ends, it is *stale*: most likely a reading is
-//! missing, and the last one stands in for it. A stale value is credited with no more than the
-//! requirement, so that a reading left out at or above the requirement can never make a mean
-//! larger: else whoever lost the reading after a surge would stretch the surge.
+//! missing, and the last one stands in for it. What stale values add is credited up to the
+//! requirement, all outlets together, so that a reading left out at or above the requirement can
+//! never make a mean larger: else whoever lost the reading after a surge would stretch the surge.
 
 use crate::{
     flow::Flow,
@@ -57,8 +57,10 @@ pub struct Piece {
     pub enough: i64,
     /// What the outlets that are known let out together, ml/s.
     pub released: i64,
-    /// The same with each stale value credited with no more than the requirement, ml/s.
+    /// The same with stale values filling up what is fresh to what is enough at most, ml/s.
     pub credited: i64,
+    /// What the outlets whose value is fresh let out together, ml/s.
+    pub measured: i64,
     /// Whether a decision excuses this time: it weighs nothing.
     pub is_exempt: bool,
     /// Outlets that count.
@@ -78,6 +80,22 @@ impl Piece {
     /// Whether every outlet's value stands, so that `released` is not just a lower bound.
     pub const fn is_whole(&self) -> bool {
         self.outlets > 0 && self.held == self.outlets
+    }
+
+    /// Whether every outlet's value is fresh.
+    pub const fn is_covered(&self) -> bool {
+        self.outlets > 0 && self.fresh == self.outlets
+    }
+
+    /// What was released at least, ml/s: beside a fresh value a stale one is missing, else an
+    /// outlet that lets out nothing would answer for another of which nothing is known.
+    pub fn bound(&self) -> i64 {
+        if self.fresh > 0 { self.measured } else { self.credited }
+    }
+
+    /// With what stale values add credited.
+    fn settled(self) -> Self {
+        Self { credited: self.released.min(self.measured.max(self.enough)), ..self }
     }
 }
 
@@ -141,11 +159,13 @@ pub fn release(outlets: &[Outlet], duty: Duty<'_>, span: Span) -> Vec<Piece> {
             is_exempt: duty.exempt.iter().any(is_inside),
             released: 0,
             credited: 0,
+            measured: 0,
             outlets: 0,
             held: 0,
             fresh: 0,
         };
-        pieces.push(states.iter_mut().fold(nothing, |piece, state| state.add_to(piece)));
+        let piece = states.iter_mut().fold(nothing, |piece, state| state.add_to(piece));
+        pieces.push(piece.settled());
     }
     pieces
 }
@@ -179,14 +199,13 @@ impl<'a> State<'a> {
         match age {
             Some((age, value)) if age < self.outlet.interval_ms => Piece {
                 released: piece.released.saturating_add(value),
-                credited: piece.credited.saturating_add(value),
+                measured: piece.measured.saturating_add(value),
                 held: piece.held + 1,
                 fresh: piece.fresh + 1,
                 ..piece
             },
             Some((age, value)) if age < self.outlet.hold_ms() => Piece {
                 released: piece.released.saturating_add(value),
-                credited: piece.credited.saturating_add(value.min(piece.enough)),
                 held: piece.held + 1,
                 ..piece
             },
@@ -271,10 +290,10 @@ mod tests {
                 5000–10000 8 credited 8, 2 of 2 held, 2 fresh
                 10000–15000 10 credited 10, 2 of 2 held, 2 fresh
                 15000–20000 10 credited 10, 2 of 2 held, 2 fresh
-                20000–25000 10 credited 10, 2 of 2 held, 1 fresh
-                25000–30000 10 credited 10, 2 of 2 held, 1 fresh
-                30000–35000 10 credited 4, 2 of 2 held, 0 fresh
-                35000–45000 10 credited 4, 2 of 2 held, 0 fresh
+                20000–25000 10 credited 9, 2 of 2 held, 1 fresh
+                25000–30000 10 credited 9, 2 of 2 held, 1 fresh
+                30000–35000 10 credited 3, 2 of 2 held, 0 fresh
+                35000–45000 10 credited 3, 2 of 2 held, 0 fresh
                 45000–50000 1 credited 1, 1 of 2 held, 0 fresh
                 50000–60000 0 credited 0, 0 of 2 held, 0 fresh
             "#]],

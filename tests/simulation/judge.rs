@@ -104,15 +104,16 @@ impl Law {
             plus(before[place(at - base)], sums, (at - base) % STEP)
         };
         let between = |a: i64, b: i64| plus(until(b), until(a), -1);
-        let finding = |hour: i64| {
+        let word = |hour: i64| {
             let (sums, own) =
                 (between(hour, hour + HOUR), place(hour - base)..place(hour + HOUR - base));
-            match self.rule["statistic"].as_str() {
+            let finding = match self.rule["statistic"].as_str() {
+                "running_hour" => return self.running(hour, between),
                 "hourly_mean" => self.mean(sums, self.coverage),
-                "running_hour" => self.running(hour, between),
                 "instantaneous" => self.known(steps[own].iter().any(|step| step.is_low_now), sums),
                 _ => self.known(own.into_iter().any(|end| self.ran(&steps, end)), sums),
-            }
+            };
+            self.word(finding)
         };
         let is_daily = self.rule["statistic"] == "daily_mean";
         let hours: Vec<i64> = (from..to).step_by(3_600).collect();
@@ -122,7 +123,7 @@ impl Law {
             partly * MILLION >= self.coverage * length
         };
         let begun = hours.iter().find(is_known).map_or(to, |hour| *hour);
-        let own = hours.iter().filter(|_| !is_daily).map(|hour| (*hour, self.word(finding(*hour))));
+        let own = hours.iter().filter(|_| !is_daily).map(|hour| (*hour, word(*hour)));
         let own: Vec<(i64, &str)> = own.collect();
         let mut judged: Vec<Judged> = own.iter().map(|(at, word)| (false, *at, *word)).collect();
         let mut day = from;
@@ -146,7 +147,7 @@ impl Law {
         let required = i128::from(self.required(at));
         let enough = (required * self.factor + MILLION - 1) / MILLION;
         let all = self.outlets.len();
-        let (mut water, mut credited, mut held, mut fresh) = (0, 0, 0, 0);
+        let (mut water, mut measured, mut held, mut fresh) = (0, 0, 0, 0);
         for (gauge, interval) in &self.outlets {
             let good = said[gauge].range(at - interval * 5 / 2 + 1..=at).rev();
             let Some((moment, value)) = good.filter_map(|(at, value)| Some((at, (*value)?))).next()
@@ -155,17 +156,20 @@ impl Law {
             };
             let (value, is_fresh) = (i128::from(value.max(0)), at - moment < *interval);
             water += value;
-            credited += if is_fresh { value } else { value.min(enough) };
+            measured += if is_fresh { value } else { 0 };
             (held, fresh) = (held + 1, fresh + usize::from(is_fresh));
         }
         let when = |is: bool, what: i128| if is { what } else { 0 };
-        let is_told = fresh == all || (fresh > 0 && credited >= enough);
+        // what stands in adds up to what is enough, and beside what is measured shows nothing
+        let credited = water.min(enough.max(measured));
+        let bound = if fresh > 0 { measured } else { credited };
+        let is_told = fresh == all || (fresh > 0 && measured >= enough);
         let sums = [
             1,
             when(held == all, 1),
             when(held == all, credited),
             when(held > 0, 1),
-            when(held > 0, credited),
+            when(held > 0, bound),
             when(fresh == all, 1),
             when(fresh > 0, 1),
             required,
@@ -187,10 +191,25 @@ impl Law {
         (is_met || covers(fresh)).then_some(is_met)
     }
 
-    fn running(&self, hour: i64, between: impl Fn(i64, i64) -> Sums) -> Option<bool> {
-        let mean = |end: i64| self.mean(between(end - HOUR, end), self.coverage);
-        let means: Vec<Option<bool>> = (hour + 1..=hour + HOUR).map(mean).collect();
-        if means.contains(&Some(false)) { Some(false) } else { means.into_iter().min().flatten() }
+    /// Each hour that ends within this one: one that is too little known counts only where what is
+    /// known of it is below. Then nobody says that any hour was enough, and nothing is missing.
+    fn running(&self, hour: i64, between: impl Fn(i64, i64) -> Sums) -> &'static str {
+        let ends: Vec<Sums> =
+            (hour + 1..=hour + HOUR).map(|end| between(end - HOUR, end)).collect();
+        let is_below = |[length, _, _, held, water, .., required, _]: Sums| {
+            held > 0 && water * length * MILLION < self.factor * required * held
+        };
+        let own = self.mean(between(hour, hour + HOUR), self.coverage);
+        let mean = |sums: &Sums| self.mean(*sums, self.coverage);
+        if ends.iter().any(|sums| mean(sums) == Some(false)) {
+            self.word(Some(false))
+        } else if own.is_none() {
+            self.word(None)
+        } else if ends.iter().any(|sums| mean(sums).is_none() && is_below(*sums)) {
+            "indeterminate"
+        } else {
+            self.word(Some(true))
+        }
     }
 
     fn known(&self, is_short: bool, sums: Sums) -> Option<bool> {
@@ -201,7 +220,9 @@ impl Law {
     /// Whether a run below has lasted long enough with this step.
     fn ran(&self, steps: &[Step], end: usize) -> bool {
         let begin = (end + 1).checked_sub(place(seconds(&self.rule["below_for"])));
-        begin.is_some_and(|begin| steps[begin..=end].iter().all(|step| step.is_low))
+        let is_low = |begin: usize| steps[begin..=end].iter().all(|step| step.is_low);
+        // what only stands in does not make it longer
+        steps[end].is_low_now && begin.is_some_and(is_low)
     }
 
     fn day<'a>(&self, hours: impl Iterator<Item = &'a str>) -> Option<bool> {

@@ -227,6 +227,82 @@ fn a_run_below_counts_in_each_hour_that_it_reaches() {
 }
 
 #[test]
+fn a_second_outlet_that_lets_out_nothing_does_not_answer_for_what_the_first_one_lost() {
+    // of the first outlet every second reading is there, and stands in for what is lost; the second
+    // one is closed and says so
+    let lossy = format!("{FIRST} {}", "10 - 10 - - 10 ".repeat(2));
+    let closed = "0 ".repeat(24);
+    for statistic in [Statistic::HourlyMean, Statistic::Instantaneous, Statistic::RunningHour] {
+        check(
+            statistic,
+            &[&lossy, &closed],
+            &expect!["indeterminate (TooLittleKnown), 1800 s covered, 18000 released, 0 short"],
+        );
+    }
+}
+
+#[test]
+fn readings_that_two_outlets_lose_at_once_are_not_credited_twice() {
+    // each lets out 6 of 10 for a while, then 2: the readings of the latter are lost by turns
+    let whole = format!("{FIRST} 6 6 6 6 6 6 2 2 2 2 2 2");
+    let lost = format!("{FIRST} 6 6 6 6 6 6 - 2 2 2 2 2");
+    let short = |lines: &[&str]| {
+        let outlets: Vec<Outlet> = lines.iter().map(|line| every_300(line)).collect();
+        let rule = rule(Statistic::HourlyMean, Missing::Indeterminate);
+        judged(&outlets, &[step(0, 10)], &[], seconds(HOUR, 2 * HOUR), &rule)
+    };
+    assert_eq!(short(&[&whole, &whole]).verdict, Verdict::Short);
+    let judged = short(&[&lost, &lost]);
+    assert_eq!((judged.verdict, judged.weight.whole_water / 1_000), (Verdict::Short, 30_600));
+}
+
+#[test]
+fn a_complete_hour_after_an_outage_is_judged_by_what_it_is() {
+    let after = |before: &str, hour: &str| format!("{before} {}", format!("{hour} ").repeat(12));
+    let outage = "- ".repeat(12);
+    check(
+        Statistic::RunningHour,
+        &[&after(&outage, "20")],
+        &expect!["met (Enough), 3600 s covered, 72000 released, 0 short"],
+    );
+    check(
+        Statistic::RunningHour,
+        &[&after("20 20 20 20 20 20 - - - - - -", "20")],
+        &expect!["met (Enough), 3600 s covered, 72000 released, 0 short"],
+    );
+    check(
+        Statistic::RunningHour,
+        &[&after(&outage, "9")],
+        &expect!["short (Below), 3600 s covered, 32400 released, 3600 short"],
+    );
+    // what is known of the hours before is below: nobody says that any hour was enough
+    let doubtful = after("1 1 1 1 1 1 - - - - - -", "20");
+    check(
+        Statistic::RunningHour,
+        &[&doubtful],
+        &expect!["indeterminate (TooLittleKnown), 3600 s covered, 72000 released, 0 short"],
+    );
+    let rule = rule(Statistic::RunningHour, Missing::Short);
+    let period = seconds(HOUR, 2 * HOUR);
+    let judged = judged(&[every_300(&doubtful)], &[step(0, 10)], &[], period, &rule);
+    assert_eq!(judged.verdict, Verdict::Indeterminate, "what was measured is no shortfall");
+}
+
+#[test]
+fn a_value_that_only_stands_in_makes_no_run_longer() {
+    let hour = |run: &str| format!("{FIRST} 10 10 10 {run} 10 10 10 10 10 10");
+    let of = |run: &str| {
+        let rule = rule(Statistic::BelowFor { for_ms: 600_000 }, Missing::Short);
+        let outlets = [every_300(&hour(run))];
+        judged(&outlets, &[step(0, 10)], &[], seconds(HOUR, 2 * HOUR), &rule).verdict
+    };
+    // below at one reading; the next one is lost
+    assert_eq!(of("9 - 10"), Verdict::Met);
+    // two readings tell of it, be the one between them lost
+    assert_eq!((of("9 9 10"), of("9 - 9")), (Verdict::Short, Verdict::Short));
+}
+
+#[test]
 fn an_exempt_hour_is_neither_met_nor_short() {
     let outlets = [every_300(&"9 ".repeat(24))];
     let of = |exempt: Span| {
@@ -265,7 +341,7 @@ mod by_seconds {
 
     #[derive(Clone, Copy)]
     struct Second {
-        credited: i64,
+        measured: i64,
         released: i64,
         held: usize,
         fresh: usize,
@@ -279,7 +355,7 @@ mod by_seconds {
         let enough = (required * case.percent + 99) / 100;
         let is_exempt = case.exempt.contains(&at);
         let mut second =
-            Second { credited: 0, released: 0, held: 0, fresh: 0, required, enough, is_exempt };
+            Second { measured: 0, released: 0, held: 0, fresh: 0, required, enough, is_exempt };
         for outlet in &case.outlets {
             let mut samples = outlet.samples.iter().rev();
             let Some((moment, flow)) = samples.find(|(moment, _)| moment.as_ms() <= at * 1_000)
@@ -289,16 +365,30 @@ mod by_seconds {
             let (age, flow) = (at * 1_000 - moment.as_ms(), flow.as_ml_per_s());
             if age < outlet.interval_ms {
                 second.fresh += 1;
-                second.credited += flow;
-            } else if age < outlet.interval_ms * 5 / 2 {
-                second.credited += flow.min(enough);
-            } else {
+                second.measured += flow;
+            } else if age >= outlet.interval_ms * 5 / 2 {
                 continue;
             }
             second.held += 1;
             second.released += flow;
         }
         second
+    }
+
+    impl Second {
+        /// With stale values beside fresh ones, up to what is enough.
+        fn credited(&self) -> i64 {
+            if self.released > self.enough.max(self.measured) {
+                self.enough.max(self.measured)
+            } else {
+                self.released
+            }
+        }
+
+        /// Beside fresh values stale ones are missing.
+        fn bound(&self) -> i64 {
+            if self.fresh > 0 { self.measured } else { self.credited() }
+        }
     }
 
     /// `part` of `whole`, as a share of time.
@@ -312,8 +402,8 @@ mod by_seconds {
         let outlets = case.outlets.len();
         let count = |is: &dyn Fn(&Second) -> bool| seconds.iter().filter(|s| is(s)).count();
         let required: i64 = seconds.iter().map(|s| s.required).sum();
-        let is_enough = |is: &dyn Fn(&Second) -> bool| {
-            let water: i64 = seconds.iter().filter(|s| is(s)).map(|s| s.credited).sum();
+        let is_enough = |is: &dyn Fn(&Second) -> bool, of: &dyn Fn(&Second) -> i64| {
+            let water: i64 = seconds.iter().filter(|s| is(s)).map(of).sum();
             let (time, all) = (count(is), seconds.len());
             let (time, all) = (i128::try_from(time).unwrap(), i128::try_from(all).unwrap());
             let (water, needed) = (i128::from(water), i128::from(required * case.percent));
@@ -321,12 +411,27 @@ mod by_seconds {
         };
         let is_covered = reaches(count(&|s| s.fresh == outlets), seconds.len(), share);
         let is_partly = reaches(count(&|s| s.fresh > 0), seconds.len(), share);
-        if is_covered && is_enough(&|s| s.held == outlets)
-            || is_partly && is_enough(&|s| s.held > 0)
+        if is_covered && is_enough(&|s| s.held == outlets, &Second::credited)
+            || is_partly && is_enough(&|s| s.held > 0, &Second::bound)
         {
             return Some(true);
         }
         is_covered.then_some(false)
+    }
+
+    /// Of what is known of these seconds.
+    fn is_known_below(case: &Case, seconds: &[Second]) -> bool {
+        let left = seconds.iter().filter(|s| !s.is_exempt);
+        let (mut water, mut time, mut required, mut all) = (0, 0, 0, 0);
+        for second in left {
+            all += 1;
+            required += second.required;
+            if second.held > 0 {
+                water += second.bound();
+                time += 1;
+            }
+        }
+        time > 0 && i128::from(water * all * 100) < i128::from(required * case.percent) * time
     }
 
     pub(super) fn judge(case: &Case) -> Verdict {
@@ -340,7 +445,7 @@ mod by_seconds {
         }
         let outlets = case.outlets.len();
         let accounted = || {
-            let is = |s: &&&Second| s.fresh == outlets || s.fresh > 0 && s.credited >= s.enough;
+            let is = |s: &&&Second| s.fresh == outlets || s.fresh > 0 && s.measured >= s.enough;
             reaches(left.iter().filter(is).count(), left.len(), share).then_some(true)
         };
         let finding = match case.statistic {
@@ -355,7 +460,7 @@ mod by_seconds {
                 for (at, s) in (0_i64..).zip(&all) {
                     let is_below = !s.is_exempt && s.held == outlets && s.released < s.enough;
                     run = if is_below { run + 1 } else { 0 };
-                    is_short |= at >= HOUR && run * 1_000 >= for_ms;
+                    is_short |= at >= HOUR && run * 1_000 >= for_ms && s.fresh == outlets;
                 }
                 if is_short { Some(false) } else { accounted() }
             }
@@ -363,11 +468,15 @@ mod by_seconds {
                 let windows = (hour + 1..=2 * hour).map(|end| &all[end - hour..end]);
                 let judged = windows
                     .filter(|of| reaches(of.iter().filter(|s| !s.is_exempt).count(), hour, share));
-                let findings: Vec<_> = judged.map(|of| mean(case, of, share)).collect();
-                if findings.contains(&Some(false)) {
+                let judged: Vec<_> = judged.collect();
+                if judged.iter().any(|of| mean(case, of, share) == Some(false)) {
                     Some(false)
                 } else {
-                    (!findings.contains(&None)).then_some(true)
+                    let is_doubtful = |of: &&[Second]| {
+                        mean(case, of, share).is_none() && is_known_below(case, of)
+                    };
+                    let is_known = mean(case, &period, share).is_some();
+                    (is_known && !judged.iter().any(is_doubtful)).then_some(true)
                 }
             }
         };

@@ -18,7 +18,7 @@ fn at(text: &str) -> Timestamp {
 /// A day that begins then; `deficit` is a whole number of ml/s · ms.
 fn day(from: Timestamp, version: u32, verdict: Option<Verdict>, deficit: i128) -> VerdictRow {
     let sums = format!(
-        r#"{{"sums":{{"length":"86400000","whole":"86400000","whole_water":"0","held":"86400000","held_water":"{}","covered":"43200000","partly_covered":"0","required":"{}","deficit":"{deficit}"}}}}"#,
+        r#"{{"sums":{{"length":"86400000","whole":"86400000","whole_water":"{}","held":"86400000","held_water":"0","covered":"43200000","partly_covered":"0","required":"{}","deficit":"{deficit}"}}}}"#,
         86_400_000_i128 * 1_199_999 + 86_399_999,
         86_400_000_i128 * 1_200_000,
     );

@@ -38,7 +38,7 @@ fn days(of: &[Vec<Option<Verdict>>], is_last_open: bool) -> Vec<SetVerdicts> {
                 None => VerdictKind::Withdrawn,
             };
             let sums = format!(
-                r#"{{"round":{round},"sums":{{"length":"{DAY_MS}","whole":"{DAY_MS}","whole_water":"0","held":"{DAY_MS}","held_water":"{}","covered":"{DAY_MS}","partly_covered":"{DAY_MS}","required":"{}","deficit":"500000000"}}}}"#,
+                r#"{{"round":{round},"sums":{{"length":"{DAY_MS}","whole":"{DAY_MS}","whole_water":"{}","held":"{DAY_MS}","held_water":"0","covered":"{DAY_MS}","partly_covered":"{DAY_MS}","required":"{}","deficit":"500000000"}}}}"#,
                 i128::from(DAY_MS) * 1_199_999,
                 i128::from(DAY_MS) * 1_200_000,
             );
