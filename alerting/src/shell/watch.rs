@@ -47,6 +47,8 @@ const WRITE_PERIOD_MS: i64 = 10_000;
 const HOLD_MS: i64 = 30_000;
 /// A message that has been owed for longer is a matter for a person.
 const STUCK_MS: i64 = 600_000;
+/// So is an alarm of which nobody has been told for so long.
+const UNHEARD_MS: i64 = 300_000;
 /// What attempts on their way get at the end.
 const DRAIN: Duration = Duration::from_millis(1_500);
 /// Whose positions they are.
@@ -204,7 +206,6 @@ impl Consumer {
             Some(watch) => watch,
             None => Watch::open(&self.parts, &known, self.is_first, now).await?,
         };
-        self.is_first = false;
         self.listening.notice(&mut watch.desk, &self.parts, now);
         if watch.registry != known.entry {
             watch.desk.adopt(Arc::clone(&known.registry), now);
@@ -224,8 +225,14 @@ impl Consumer {
         self.listening.look(&mut watch.desk, is_caught_up, now);
         let may_send = watch.has_caught_up || now.ms_since(watch.opened_at) >= HOLD_MS;
         watch.desk.tick(may_send, now);
+        if may_send {
+            let outbox = &self.parts.outbox;
+            watch.desk.begin_attempts(|channel| outbox.places(channel), now);
+        }
         let is_urgent = watch.desk.is_urgent();
         let attempts = watch.write(&self.parts, self.listening.until(), now).await?;
+        // not before: what was doubted of an earlier process stands in the journal now
+        self.is_first = false;
         // what they said is written
         self.outcomes.clear();
         for attempt in attempts {
@@ -237,7 +244,7 @@ impl Consumer {
     }
 
     /// Whether an attempt is on its way.
-    pub const fn is_busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         self.parts.outbox.is_busy()
     }
 
@@ -292,10 +299,26 @@ impl Consumer {
         for (state, count) in watch.desk.messages_by_state() {
             metrics.messages.with_label_values(&[state.word()]).set(count);
         }
+        metrics.queued.reset();
+        metrics.queue_seconds.reset();
+        for (channel, queue) in watch.desk.queues() {
+            let labels = &[channel.as_str()];
+            let length = i64::try_from(queue.length).unwrap_or(i64::MAX);
+            metrics.queued.with_label_values(labels).set(length);
+            let wait_ms = now.ms_since(queue.since).max(0);
+            metrics.queue_seconds.with_label_values(labels).set(wait_ms / 1_000);
+        }
+        let (unheard, since) = watch.desk.unheard();
+        metrics.unheard.set(i64::try_from(unheard).unwrap_or(i64::MAX));
+        let unheard_ms = since.map_or(0, |since| now.ms_since(since));
         let oldest_ms = watch.desk.oldest_owed().map_or(0, |owed| now.ms_since(owed).max(0));
         metrics.oldest_owed_seconds.set(oldest_ms / 1_000);
         self.was_told = false;
-        if oldest_ms > STUCK_MS {
+        if unheard_ms > UNHEARD_MS {
+            let minutes = unheard_ms / 60_000;
+            let text = format!("{unheard} alarms reached nobody, the oldest for {minutes} minutes");
+            self.parts.readiness.warn(text);
+        } else if oldest_ms > STUCK_MS {
             let minutes = oldest_ms / 60_000;
             self.parts.readiness.warn(format!("a message has been owed for {minutes} minutes"));
         } else {
