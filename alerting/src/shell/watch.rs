@@ -7,6 +7,7 @@
 
 mod feeds;
 mod listening;
+mod pulse;
 mod words;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -142,6 +143,9 @@ pub async fn run(parts: Parts, stage: Stage) {
     let stop = stage.stopping();
     let mut journal = parts.journal.watch();
     let mut fed = parts.samples.fed();
+    let (pulse, ended) = watch::channel(());
+    let supervised = pulse::supervise(ended, parts.readiness.clone(), (stop.clone(), pulse::LIMIT));
+    stage.spawn("alerting passes", supervised);
     let mut consumer = Consumer::new(parts);
     loop {
         let not_before = tokio::time::Instant::now() + GAP;
@@ -154,6 +158,7 @@ pub async fn run(parts: Parts, stage: Stage) {
                 PAUSE
             }
         };
+        pulse.send_replace(());
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
