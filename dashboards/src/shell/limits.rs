@@ -165,17 +165,13 @@ impl Drop for Outgoing {
 /// Answers 503 where too many calls are at work, so that none waits without an end, or where too
 /// many answers wait to be written.
 pub(crate) async fn in_turn(State(slots): State<Slots>, request: Request, next: Next) -> Response {
-    match slots.take() {
-        Some(slot) => {
-            let response = next.run(request).await;
-            slots.held(response, slot).await
-        }
-        None => {
-            let calls = slots.of_calls;
-            Problem::unavailable(format!("{calls} calls are at work already; try again"))
-                .into_response()
-        }
-    }
+    let Some(slot) = slots.take() else {
+        let calls = slots.of_calls;
+        return Problem::unavailable(format!("{calls} calls are at work already; try again"))
+            .into_response();
+    };
+    let response = next.run(request).await;
+    slots.held(response, slot).await
 }
 
 /// Lets a few reads at a time be made into answers: what is read, its view and its JSON are in

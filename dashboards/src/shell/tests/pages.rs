@@ -1,7 +1,7 @@
 //! The page behind a link, as a telephone asks for it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
@@ -13,6 +13,7 @@ use model::{
     alarm::LinkToken,
     port::{Acknowledged, AlertingError, LinkView, Links},
 };
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::{
@@ -262,13 +263,18 @@ fn clicks_of_which_only_half_comes_keep_nobody_out() {
                 .body(Body::new(HalfSent))
                 .unwrap();
             let router = world.router.clone();
-            tokio::spawn(async move { router.oneshot(request).await.unwrap().status().as_u16() })
+            async move { router.oneshot(request).await.unwrap().status().as_u16() }
         };
         // Of one visitor few are waited for, and the others are told so at once.
-        let alone: Vec<_> = (0..20).map(|_| half_sent("203.0.113.9".to_owned())).collect();
+        let mut alone = JoinSet::new();
+        for _ in 0..20 {
+            alone.spawn(half_sent("203.0.113.9".to_owned()));
+        }
         // Of many together more than there are places for calls.
-        let many: Vec<_> =
-            (0..400).map(|n| half_sent(format!("10.0.{}.{}", n / 200, n % 200))).collect();
+        let mut many = JoinSet::new();
+        for n in 0..400 {
+            many.spawn(half_sent(format!("10.0.{}.{}", n / 200, n % 200)));
+        }
         let other = world.page(&Method::GET, &path(7), "", "198.51.100.9").await;
         assert_eq!(other.status, 200);
         let click = world.page(&Method::POST, &path(1), "version=2", "198.51.100.9").await;
@@ -276,14 +282,12 @@ fn clicks_of_which_only_half_comes_keep_nobody_out() {
         let viewer = world.token(Role::Viewer);
         let api = world.ask(&Method::GET, "/api/v1/stations", Some(viewer), "").await;
         assert_eq!(api.status, 200);
-        let mut statuses = std::collections::BTreeMap::new();
-        for answer in alone {
-            *statuses.entry(answer.await.unwrap()).or_insert(0) += 1;
+        let mut statuses = BTreeMap::new();
+        for status in alone.join_all().await {
+            *statuses.entry(status).or_insert(0) += 1;
         }
         assert_eq!(statuses, [(408, 8), (429, 12)].into());
-        for answer in many {
-            assert_eq!(answer.await.unwrap(), 408);
-        }
+        assert!(many.join_all().await.iter().all(|status| *status == 408));
     });
 }
 
