@@ -31,12 +31,12 @@ use model::{
 };
 use store::{Alarming, Body, NotificationRow};
 
+use self::queue::Queues;
 pub use self::{
     changes::{Attempt, Changes},
     messages::Outcome,
     queue::{PATIENCE_MS, Queue},
 };
-use self::queue::Queues;
 use crate::{
     alarm::Alarm,
     below_mandate::BelowMandate,

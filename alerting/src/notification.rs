@@ -159,8 +159,15 @@ impl Notification {
     /// A message that is owed from now on.
     pub const fn new(id: NotificationId, schedule: Schedule, now: Timestamp) -> Self {
         let life = Life::Owed { next_at: now, is_trying: false };
-        let state =
-            State { id, life, attempts: 0, doubts: 0, owed_at: now, passed_on: None, is_recalled: false };
+        let state = State {
+            id,
+            life,
+            attempts: 0,
+            doubts: 0,
+            owed_at: now,
+            passed_on: None,
+            is_recalled: false,
+        };
         Self { schedule, state }
     }
 

@@ -302,7 +302,9 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
         | Saying::NothingMandated { flows, since, until } => {
             (Some(flows), None, since, Some(until))
         }
-        Saying::AboveShare { flows, share, until } => (Some(flows), Some(share), until, Some(until)),
+        Saying::AboveShare { flows, share, until } => {
+            (Some(flows), Some(share), until, Some(until))
+        }
         Saying::DataAgain { since, until } => (None, None, since, Some(until)),
         Saying::NoData { since } | Saying::RuleWithdrawn { since } => (None, None, since, None),
     };

@@ -160,9 +160,8 @@ impl Desk {
     /// Attempts that were on their way when the process ended are on their way no longer, and made
     /// again soon; whether their channel had taken them, nobody knows.
     pub fn forget_attempts(&mut self, now: Timestamp) {
-        let was_trying = |(id, kept): (&NotificationId, &KeptMessage)| {
-            kept.machine.is_trying().then_some(*id)
-        };
+        let was_trying =
+            |(id, kept): (&NotificationId, &KeptMessage)| kept.machine.is_trying().then_some(*id);
         let tried: Vec<_> = self.messages.iter().filter_map(was_trying).collect();
         for id in tried {
             self.tell_message(id, Event::Unanswered, now);

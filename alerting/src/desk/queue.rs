@@ -13,13 +13,13 @@ use std::{
 use model::{
     alarm::Occasion,
     alarm_rule::Severity,
+    deadlines::Deadlines,
     ids::{ChannelId, NotificationId},
     time::Timestamp,
 };
 
 use super::{Desk, KeptMessage};
 use crate::{
-    deadlines::Deadlines,
     escalation,
     notification::{Event, Notification},
 };
@@ -50,7 +50,13 @@ pub struct Queue {
 }
 
 impl Queues {
-    fn enter(&mut self, id: NotificationId, channel: &ChannelId, urgency: Urgency, until: Timestamp) {
+    fn enter(
+        &mut self,
+        id: NotificationId,
+        channel: &ChannelId,
+        urgency: Urgency,
+        until: Timestamp,
+    ) {
         if self.places.contains_key(&id) {
             return;
         }
@@ -74,7 +80,8 @@ impl Queues {
 impl Desk {
     /// Puts a message that is due into its channel's queue; wakes one that waits for something else.
     pub(super) fn wake_message(&mut self, id: NotificationId, now: Timestamp) {
-        let Some(kept) = self.messages.get(&id).filter(|kept| kept.machine.wants_a_place(now)) else {
+        let Some(kept) = self.messages.get(&id).filter(|kept| kept.machine.wants_a_place(now))
+        else {
             self.tell_message(id, Event::Tick, now);
             return;
         };

@@ -136,7 +136,15 @@ impl World {
         let none = Alarming { listened_until: Some(at(0)), ..Alarming::default() };
         let mut desk = Desk::restore(surroundings(), Arc::clone(&registry), none, at(0)).unwrap();
         desk.listen(at(0));
-        Self { desk, kept, registry, now: at(0), lines: String::new(), attempts: Vec::new(), places: 8 }
+        Self {
+            desk,
+            kept,
+            registry,
+            now: at(0),
+            lines: String::new(),
+            attempts: Vec::new(),
+            places: 8,
+        }
     }
 
     /// Writes, notes what happened, and starts again from what was written.
@@ -194,7 +202,11 @@ impl World {
             self.pass_to(now);
             match words[1] {
                 "flow" => self.flow(words[2].parse::<i64>().unwrap()),
-                "taken" => self.desk.outcome(self.attempts.last().unwrap().id, Outcome::Taken { has_receipt: true }, now),
+                "taken" => self.desk.outcome(
+                    self.attempts.last().unwrap().id,
+                    Outcome::Taken { has_receipt: true },
+                    now,
+                ),
                 "lost" => {
                     let id = self.attempts.last().unwrap().id;
                     self.desk.outcome(id, Outcome::Refused(Fault::Permanent), now);

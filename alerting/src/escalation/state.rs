@@ -83,6 +83,7 @@ pub(super) struct Message {
     pub(super) is_taken: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that is kept")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct State {

@@ -273,20 +273,26 @@ fn reminders_that_no_channel_takes_count_for_nothing_and_go_on() {
     let registry = registry();
     let people = People::from(&registry);
     let (mut machine, effects) = Escalation::open(AlarmId(1), &ladder("li@0"), people, at(0));
-    let newest = |effects: &[Effect]| effects.iter().find_map(|effect| match effect {
-        Effect::Owe(owed) => Some(owed.id),
-        Effect::Recall(_) | Effect::LadderEnded | Effect::RemindersEnded | Effect::NobodyReached => None,
-    });
+    let newest = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Owe(owed) => Some(owed.id),
+            Effect::Recall(_)
+            | Effect::LadderEnded
+            | Effect::RemindersEnded
+            | Effect::NobodyReached => None,
+        })
+    };
     let (mut last, mut owed, mut is_ended) = (newest(&effects).unwrap(), 1, false);
     let mut owed_at = at(0);
-    let mut step = |machine: &mut Escalation, event: Event, now: Timestamp, last: &mut NotificationId| {
-        let effects = machine.step(event, people, now);
-        is_ended |= effects.contains(&Effect::RemindersEnded);
-        if let Some(id) = newest(&effects) {
-            (*last, owed, owed_at) = (id, owed + 1, now);
-        }
-        (owed, owed_at, is_ended)
-    };
+    let mut step =
+        |machine: &mut Escalation, event: Event, now: Timestamp, last: &mut NotificationId| {
+            let effects = machine.step(event, people, now);
+            is_ended |= effects.contains(&Effect::RemindersEnded);
+            if let Some(id) = newest(&effects) {
+                (*last, owed, owed_at) = (id, owed + 1, now);
+            }
+            (owed, owed_at, is_ended)
+        };
     let mut tally = (1, at(0), false);
     for second in (0..=86_400).step_by(300) {
         let now = at(second);

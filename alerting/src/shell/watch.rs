@@ -8,6 +8,7 @@
 mod feeds;
 mod listening;
 mod pulse;
+mod shown;
 mod words;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -46,10 +47,6 @@ const ROWS: usize = 256;
 const WRITE_PERIOD_MS: i64 = 10_000;
 /// So long after a start messages go, even if the feed has not been read to its end.
 const HOLD_MS: i64 = 30_000;
-/// A message that has been owed for longer is a matter for a person.
-const STUCK_MS: i64 = 600_000;
-/// So is an alarm of which nobody has been told for so long.
-const UNHEARD_MS: i64 = 300_000;
 /// What attempts on their way get at the end.
 const DRAIN: Duration = Duration::from_millis(1_500);
 /// Whose positions they are.
@@ -296,38 +293,10 @@ impl Consumer {
             return;
         }
         self.counted_at = now;
-        metrics.alarms.reset();
-        for (state, count) in watch.desk.alarms_by_state() {
-            metrics.alarms.with_label_values(&[state.word()]).set(count);
-        }
-        metrics.messages.reset();
-        for (state, count) in watch.desk.messages_by_state() {
-            metrics.messages.with_label_values(&[state.word()]).set(count);
-        }
-        metrics.queued.reset();
-        metrics.queue_seconds.reset();
-        for (channel, queue) in watch.desk.queues() {
-            let labels = &[channel.as_str()];
-            let length = i64::try_from(queue.length).unwrap_or(i64::MAX);
-            metrics.queued.with_label_values(labels).set(length);
-            let wait_ms = now.ms_since(queue.since).max(0);
-            metrics.queue_seconds.with_label_values(labels).set(wait_ms / 1_000);
-        }
-        let (unheard, since) = watch.desk.unheard();
-        metrics.unheard.set(i64::try_from(unheard).unwrap_or(i64::MAX));
-        let unheard_ms = since.map_or(0, |since| now.ms_since(since));
-        let oldest_ms = watch.desk.oldest_owed().map_or(0, |owed| now.ms_since(owed).max(0));
-        metrics.oldest_owed_seconds.set(oldest_ms / 1_000);
         self.was_told = false;
-        if unheard_ms > UNHEARD_MS {
-            let minutes = unheard_ms / 60_000;
-            let text = format!("{unheard} alarms reached nobody, the oldest for {minutes} minutes");
-            self.parts.readiness.warn(text);
-        } else if oldest_ms > STUCK_MS {
-            let minutes = oldest_ms / 60_000;
-            self.parts.readiness.warn(format!("a message has been owed for {minutes} minutes"));
-        } else {
-            self.parts.readiness.set(Ok(()));
+        match shown::show(&watch.desk, metrics, now) {
+            Some(warning) => self.parts.readiness.warn(warning),
+            None => self.parts.readiness.set(Ok(())),
         }
     }
 }

@@ -102,13 +102,13 @@ fn the_other_messages() {
         Message { saying: half, ..base },
         &expect![[r#"
             鹿鸣滩下泄0.612，10:52已升至核定0.800m³/s的50%以上，仍低于核定。
-            Ucs2, 44 in 1"#]],
+            Ucs2, 43 in 1"#]],
     );
     check(
         Message { saying: half, locale: Locale::English, station: "Luming", ..base },
         &expect![[r#"
             Luming: flow 0.612 above 0.800 m3/s (50%) again since 10:52, still below the mandate.
-            Gsm7, 84 in 1"#]],
+            Gsm7, 85 in 1"#]],
     );
     check(
         Message { saying: Saying::NothingMandated { flows, since, until }, ..base },

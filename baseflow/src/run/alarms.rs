@@ -56,8 +56,7 @@ impl Server<'_> {
         for (name, kind) in &config.channels {
             let channel: Arc<dyn Channel> = match kind {
                 ChannelKind::File { path } => {
-                    let started =
-                        FileChannel::start(path.clone(), Arc::clone(&self.clock), stage);
+                    let started = FileChannel::start(path.clone(), Arc::clone(&self.clock), stage);
                     Arc::new(started.with_context(|| format!("channel {name}"))?)
                 }
                 ChannelKind::Kannel(kannel) => {

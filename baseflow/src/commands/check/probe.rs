@@ -87,8 +87,10 @@ async fn channels(config: &Config, findings: &mut Findings) -> anyhow::Result<()
             ChannelKind::File { path } => {
                 let place = path.display();
                 match alerting::shell::file::look(path) {
-                    Ok(()) => findings
-                        .skipped(&format!("channel {name}: `{place}` is not written to"))?,
+                    Ok(()) => {
+                        findings
+                            .skipped(&format!("channel {name}: `{place}` is not written to"))?;
+                    }
                     Err(error) => findings.bad(&format!("channel {name}: `{place}`: {error}"))?,
                 }
                 continue;
