@@ -13,6 +13,7 @@ mod alarms;
 mod changes;
 mod conditions;
 mod messages;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +31,12 @@ use model::{
 };
 use store::{Alarming, Body, NotificationRow};
 
-pub use self::changes::{Attempt, Changes};
+use self::queue::Queues;
+pub use self::{
+    changes::{Attempt, Changes},
+    messages::Outcome,
+    queue::{PATIENCE_MS, Queue},
+};
 use crate::{
     alarm::Alarm,
     below_mandate::BelowMandate,
@@ -99,6 +105,7 @@ pub struct Desk {
     sleepers: Deadlines<Sleeper>,
     /// Messages have a queue of their own: they can be held while the feed is read to its end.
     sendings: Deadlines<NotificationId>,
+    queues: Queues,
     dirty: Dirty,
     is_deaf: bool,
 }
@@ -140,6 +147,7 @@ impl Desk {
             of_alarm: BTreeMap::new(),
             sleepers: Deadlines::default(),
             sendings: Deadlines::default(),
+            queues: Queues::default(),
             dirty: Dirty::default(),
             is_deaf: true,
         };
@@ -192,8 +200,8 @@ impl Desk {
         [self.sleepers.next(), sendings].into_iter().flatten().min()
     }
 
-    /// Wakes whose deadline has come. Messages go only where they may: not before the feed has
-    /// been read to its end, lest somebody is told of what is over.
+    /// Wakes whose deadline has come; [`Desk::begin_attempts`] follows. Messages go only where they
+    /// may: not before the feed has been read to its end, lest somebody is told of what is over.
     pub fn tick(&mut self, may_send: bool, now: Timestamp) {
         for sleeper in self.sleepers.due(now) {
             match sleeper {
@@ -224,6 +232,13 @@ impl Desk {
             *counts.entry(message.machine.state()).or_insert(0) += 1;
         }
         counts
+    }
+
+    /// Alarms that nobody has taken on and of which no channel has taken a message, and since when
+    /// the oldest of them stands.
+    pub fn unheard(&self) -> (usize, Option<Timestamp>) {
+        let unheard = self.ladders.values().filter_map(Escalation::unheard_since);
+        (unheard.clone().count(), unheard.min())
     }
 
     /// Since when the message has been owed that has waited longest.

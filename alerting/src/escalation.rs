@@ -10,17 +10,22 @@
 //! When the ladder has ended and nobody has taken the alarm on, that is said after
 //! [`REMINDER_MS`], and its last rung is told again then and every [`REMINDER_MS`] after,
 //! [`REMINDERS`] times (a night); where none of it can be reached, all who were told. That the
-//! reminders have ended is said, too, and so is that nobody can be reached.
+//! reminders have ended is said, too, and so is that nobody can be reached. A reminder that no
+//! channel took was given to nobody and counts for none: while gateways are dead, they go on. Whose
+//! latest message is tried still is not owed another one, so that a gateway that comes back after a
+//! night has one message for each person and not a night's.
 //!
 //! An acknowledgement ends all of this, and so does the alarm's end. Messages that no channel has
 //! taken are recalled. When the alarm is over, whoever a channel took a message for is told so,
-//! once, and nobody else; so is whoever may have been told when the process ended in between.
+//! once, and nobody else; so is whoever may have been told, where a channel was given a message and
+//! no answer came.
 //!
 //! The ladder is that of the moment when the alarm was raised; contacts and rotas are those of the
 //! moment of telling. What grows is bounded by the ladder: a message for each way of each person
-//! on it, and as many reminders as there are.
+//! on it, and as many reminders as there are; of those that no channel takes, one at a time.
 
 mod event;
+mod remind;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -41,7 +46,7 @@ use crate::snapshot::{self, RestoreError};
 pub const QUIET_MS: i64 = 600_000;
 /// How long after its last rung a ladder has ended, and from one reminder to the next.
 pub const REMINDER_MS: i64 = 1_800_000;
-/// How often the last rung is reminded.
+/// How often the last rung is reminded; what no channel takes counts for nothing.
 pub const REMINDERS: u32 = 16;
 
 /// The machine of one alarm.
@@ -69,10 +74,12 @@ impl Escalation {
             rests_on: Vec::new(),
             rounds: 0,
             reminders: 0,
+            is_heard: false,
+            is_end_said: false,
             remind_at: None,
             is_nobody_said: false,
             people: Vec::new(),
-            waiting: Vec::new(),
+            messages: Vec::new(),
         };
         let mut machine = Self { state };
         let effects = machine.step(Event::Tick, people, now);
@@ -92,6 +99,13 @@ impl Escalation {
     /// Whether the alarm is over: then nothing follows but of messages that are still on their way.
     pub const fn is_over(&self) -> bool {
         matches!(self.state.phase, Phase::Over)
+    }
+
+    /// Since when an alarm that nobody has taken on has stood without any channel having taken a
+    /// message of it; none where one has.
+    pub fn unheard_since(&self) -> Option<Timestamp> {
+        let is_told = self.state.people.iter().any(|person| person.reached_by.is_some());
+        (self.state.phase == Phase::Open && !is_told).then_some(self.state.raised_at)
     }
 
     /// The server's clock was set back: whoever is to be told is told as soon as he would have been.
@@ -130,8 +144,21 @@ impl Escalation {
             }
             Event::Acknowledged | Event::Over => {}
             Event::Sent(id) => self.reach(id, people, &mut effects),
+            Event::Arrived(id) => {
+                self.reach(id, people, &mut effects);
+                self.let_go(id);
+            }
+            Event::Gone(id) => self.let_go(id),
             Event::Doubted(id) => self.doubt(id, people, &mut effects),
-            Event::Unreached(id) => self.pass_on(id, people, now, &mut effects),
+            Event::Unreached(id) => {
+                if let Some(lost) = self.pass_on(id, people, now, &mut effects) {
+                    lost.is_lost = true;
+                }
+            }
+            // whoever has no other way is waited for: he is not lost
+            Event::Delayed(id) => {
+                self.pass_on(id, people, now, &mut effects);
+            }
         }
         if self.state.phase == Phase::Open {
             self.climb(people, now, &mut effects);
@@ -215,12 +242,13 @@ impl Escalation {
             way: 0,
             is_lost: false,
             reached_by: self.state.people.get(place).and_then(|known| known.reached_by),
+            doubted_by: self.state.people.get(place).and_then(|known| known.doubted_by),
         };
         match self.state.people.get_mut(place) {
             Some(known) => *known = person,
             None => self.state.people.push(person),
         }
-        self.state.waiting.push(Message { id, person: place, way: 0 });
+        self.note(id, place, 0);
         Some((place, Effect::Owe(owed)))
     }
 
@@ -244,47 +272,67 @@ impl Escalation {
         self.state.people.get(place).is_some_and(|person| !person.is_lost)
     }
 
-    fn recall(&self, effects: &mut Vec<Effect>) {
-        effects.extend(self.state.waiting.iter().map(|message| Effect::Recall(message.id)));
+    fn note(&mut self, id: NotificationId, person: usize, way: u8) {
+        self.state.messages.push(Message { id, person, way, is_taken: false });
     }
 
-    /// A channel took a message: whom it is for was told.
+    fn let_go(&mut self, id: NotificationId) {
+        self.state.messages.retain(|message| message.id != id);
+    }
+
+    fn recall(&self, effects: &mut Vec<Effect>) {
+        let untaken = self.state.messages.iter().filter(|message| !message.is_taken);
+        effects.extend(untaken.map(|message| Effect::Recall(message.id)));
+    }
+
+    /// Whom a message is for, by which of his ways. The newest one of a person is known also when
+    /// it had come to nothing.
+    fn addressee(&self, id: NotificationId) -> Option<(usize, u8)> {
+        let known = self.state.messages.iter().find(|message| message.id == id);
+        let of_known = known.map(|message| (message.person, message.way));
+        of_known.or_else(|| {
+            let place = self.state.people.iter().position(|person| person.last == id)?;
+            self.state.people.get(place).map(|person| (place, person.way))
+        })
+    }
+
+    /// A channel took a message, or it arrived: whom it is for was told.
     fn reach(&mut self, id: NotificationId, people: People<'_>, effects: &mut Vec<Effect>) {
-        let Some(at) = self.state.waiting.iter().position(|message| message.id == id) else {
-            return;
-        };
-        let message = self.state.waiting.remove(at);
-        let Some(person) = self.state.people.get_mut(message.person) else { return };
-        let is_first = person.reached_by.is_none();
-        person.reached_by = Some(message.way);
+        let Some((place, way)) = self.addressee(id) else { return };
+        for message in self.state.messages.iter_mut().filter(|message| message.id == id) {
+            message.is_taken = true;
+        }
+        let Some(person) = self.state.people.get_mut(place) else { return };
+        person.reached_by = Some(way);
         if person.occasion != Occasion::Over {
             // tried in vain before, and taken after all
             person.is_lost = false;
         }
-        if is_first && self.state.phase == Phase::Over {
-            self.say_over(message.person, people, effects);
+        match self.state.phase {
+            Phase::Open if self.state.is_end_said && !self.state.is_heard => {
+                self.state.is_heard = true;
+                self.state.reminders = self.state.reminders.saturating_add(1);
+            }
+            Phase::Open | Phase::Taken => {}
+            Phase::Over => self.say_over(place, people, effects),
         }
     }
 
     /// A message may have been taken: whom it is for counts as told, for the end of the alarm alone.
     fn doubt(&mut self, id: NotificationId, people: People<'_>, effects: &mut Vec<Effect>) {
-        let Some(message) = self.state.waiting.iter().find(|message| message.id == id).cloned()
-        else {
-            return;
-        };
-        let Some(person) = self.state.people.get_mut(message.person) else { return };
-        let is_first = person.reached_by.is_none();
-        person.reached_by.get_or_insert(message.way);
-        if is_first && self.state.phase == Phase::Over {
-            self.say_over(message.person, people, effects);
+        let Some((place, way)) = self.addressee(id) else { return };
+        let Some(person) = self.state.people.get_mut(place) else { return };
+        person.doubted_by.get_or_insert(way);
+        if self.state.phase == Phase::Over {
+            self.say_over(place, people, effects);
         }
     }
 
     /// Tells whoever was told that the alarm is over, by the way that reached him.
     fn say_over(&mut self, place: usize, people: People<'_>, effects: &mut Vec<Effect>) {
         let Some(person) = self.state.people.get(place) else { return };
-        let (Some(way), Some(contact)) = (person.reached_by, people.contacts.get(&person.contact))
-        else {
+        let way = person.reached_by.or(person.doubted_by);
+        let (Some(way), Some(contact)) = (way, people.contacts.get(&person.contact)) else {
             return;
         };
         if person.occasion == Occasion::Over {
@@ -298,88 +346,36 @@ impl Escalation {
             (person.last, person.occasion) = (owed.id, Occasion::Over);
             (person.round, person.way) = (0, way);
         }
-        self.state.waiting.push(Message { id: owed.id, person: place, way });
+        self.note(owed.id, place, way);
         effects.push(Effect::Owe(owed));
     }
 
-    /// A message may not arrive: the person's next way, if it was his newest one.
+    /// A message may not arrive: the person's next way, if it was his newest one. Gives the person
+    /// where there is none.
     fn pass_on(
         &mut self,
         id: NotificationId,
         people: People<'_>,
         now: Timestamp,
         effects: &mut Vec<Effect>,
-    ) {
-        let Some(place) = self.state.people.iter().position(|person| person.last == id) else {
-            return;
-        };
-        let Some(person) = self.state.people.get(place) else { return };
+    ) -> Option<&mut Person> {
+        let place = self.state.people.iter().position(|person| person.last == id)?;
+        let person = self.state.people.get(place)?;
         let is_wanted = self.state.phase == Phase::Open || person.occasion == Occasion::Over;
         if !is_wanted {
-            return;
+            return None;
         }
         let way = person.way.saturating_add(1);
         let owed = people
             .contacts
             .get(&person.contact)
             .and_then(|contact| self.message(contact, person.occasion, person.round, way));
-        let Some(person) = self.state.people.get_mut(place) else { return };
-        let Some(owed) = owed else {
-            person.is_lost = true;
-            return;
-        };
-        (person.last, person.way, person.told_at) = (owed.id, way, now);
-        self.state.waiting.push(Message { id: owed.id, person: place, way });
+        let Some(owed) = owed else { return self.state.people.get_mut(place) };
+        if let Some(person) = self.state.people.get_mut(place) {
+            (person.last, person.way, person.told_at) = (owed.id, way, now);
+        }
+        self.note(owed.id, place, way);
         effects.push(Effect::Owe(owed));
-    }
-
-    /// Reminds the last rung, or everybody where none of it can be reached. Where all of them were
-    /// told just now, it waits for the end of their quiet time.
-    fn remind(&mut self, people: People<'_>, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.state.remind_at.is_none_or(|remind_at| now < remind_at) {
-            return;
-        }
-        let told = self.whom_to_remind(people, now);
-        let quiet_until = |contact: &ContactId| {
-            let known = self.state.people.iter().find(|person| person.contact == *contact);
-            known.map(|person| person.told_at.plus_ms(QUIET_MS)).filter(|until| now < *until)
-        };
-        let quiet: Vec<Option<Timestamp>> = told.iter().map(quiet_until).collect();
-        let waits = quiet.iter().copied().min().flatten();
-        if self.state.reminders < REMINDERS && waits.is_some() {
-            self.state.remind_at = waits;
-            return;
-        }
-        if self.state.reminders == 0 {
-            effects.push(Effect::LadderEnded);
-        }
-        if self.state.reminders == REMINDERS {
-            self.state.remind_at = None;
-            effects.push(Effect::RemindersEnded);
-            return;
-        }
-        self.state.reminders += 1;
-        self.state.rounds += 1;
-        self.state.remind_at = Some(now.plus_ms(REMINDER_MS));
-        self.state.rests_on.clear();
-        for (contact, _) in told.iter().zip(quiet).filter(|(_, quiet)| quiet.is_none()) {
-            if let Some((place, owed)) = self.owe(contact, Occasion::Reminder, people, now) {
-                self.state.rests_on.push(place);
-                effects.push(owed);
-            }
-        }
-    }
-
-    fn whom_to_remind(&self, people: People<'_>, now: Timestamp) -> Vec<ContactId> {
-        let last = self.state.steps.last().map(|step| step.who(people, now)).unwrap_or_default();
-        let is_lost = |contact: &ContactId| {
-            let known = self.state.people.iter().find(|person| person.contact == *contact);
-            known.is_some_and(|person| person.is_lost) || !people.contacts.contains_key(contact)
-        };
-        if last.iter().all(is_lost) {
-            self.state.people.iter().map(|person| person.contact.clone()).collect()
-        } else {
-            last
-        }
+        None
     }
 }

@@ -78,7 +78,11 @@ impl Facts {
             _ if end.is_withdrawn => Saying::RuleWithdrawn { since },
             (Some(flow), Some(point)) => {
                 let flows = flows(point, flow.decimals);
+                // a rule may ask for a share of the mandate alone, and then so does its recovery
                 match point.required {
+                    Some(required) if point.released < required => {
+                        Saying::AboveShare { flows, share: flow.share, until }
+                    }
                     Some(_) => Saying::BackAtMandate { flows, since, until },
                     None => Saying::NothingMandated { flows, since, until },
                 }
@@ -107,6 +111,25 @@ fn read_decimal<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error>
 mod tests {
     use super::*;
     use crate::below_mandate::Bound;
+
+    #[test]
+    fn an_alarm_that_ends_below_the_mandate_is_not_called_recovered() {
+        let at = Timestamp::clamped(1_795_660_320_000);
+        let point = |litres: i64| Point {
+            at,
+            released: Flow::from_ml_per_s(litres * 1_000),
+            bound: Bound::Whole,
+            required: Some(Flow::from_ml_per_s(1_000_000)),
+        };
+        let share = "0.5".parse().unwrap();
+        let flow = Some(Measured { point: point(400), share, decimals: 3 });
+        let over = |litres| {
+            let end = Some(End { at, point: Some(point(litres)), is_withdrawn: false });
+            Facts { flow, end }.saying(Occasion::Over, at)
+        };
+        assert!(matches!(over(600), Saying::AboveShare { .. }), "{:?}", over(600));
+        assert!(matches!(over(1_000), Saying::BackAtMandate { .. }), "{:?}", over(1_000));
+    }
 
     #[test]
     fn every_kept_state_stays_readable() {

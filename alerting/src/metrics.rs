@@ -23,7 +23,14 @@ pub struct Metrics {
     pub message_steps: IntCounterVec,
     /// How long the message has been owed that has waited longest.
     pub oldest_owed_seconds: IntGauge,
-    /// Attempts, by `channel` and `outcome`: `accepted`, `refused` (for now) and `failed`.
+    /// Alarms that nobody has taken on and of which no channel has taken a message.
+    pub unheard: IntGauge,
+    /// Messages that wait for a place, by `channel`.
+    pub queued: IntGaugeVec,
+    /// How long the first of them has been due, by `channel`.
+    pub queue_seconds: IntGaugeVec,
+    /// Attempts, by `channel` and `outcome`: `accepted`, `refused` (for now), `unanswered` and
+    /// `failed`.
     pub attempts: IntCounterVec,
     /// Receipts that said nothing.
     pub stray_receipts: IntCounter,
@@ -67,6 +74,20 @@ impl Metrics {
             oldest_owed_seconds: gauge(
                 "oldest_owed_seconds",
                 "How long the message has been owed that has waited longest; 0 where none is.",
+            )?,
+            unheard: gauge(
+                "unheard_alarms",
+                "Raised alarms of which no channel has taken a message, and that nobody took on.",
+            )?,
+            queued: gauges(
+                "queued_messages",
+                "Messages that wait for a place on their channel.",
+                &["channel"],
+            )?,
+            queue_seconds: gauges(
+                "queue_seconds",
+                "How long the message has been due that waits longest for a place on its channel.",
+                &["channel"],
             )?,
             attempts: counters(
                 "attempts_total",

@@ -1,8 +1,8 @@
 //! The life of one message to one person by one way, from owed to delivered.
 //!
 //! An attempt is announced before it is made, under an id that a channel can pass on; one of which
-//! nothing is heard (a crash, a timeout) is made again under the same id, so a crash costs one
-//! message more at most. What a channel refuses for now is tried again, ever more seldom, until the
+//! nothing is heard (a crash, a timeout) is made again under the same id, [`REPETITIONS`] times at
+//! most, for each may have woken somebody. What a channel refuses for now is tried again, ever more seldom, until the
 //! message expires. It need not have failed for somebody else to be told meanwhile: once it has
 //! been tried in vain a few times, or its receipt stays out, the message asks to be passed on.
 //!
@@ -18,6 +18,9 @@ use model::{alarm::NotificationState, fault::Fault, ids::NotificationId, time::T
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::{self, RestoreError};
+
+/// How often what may have been taken is handed over again.
+pub const REPETITIONS: u32 = 2;
 
 /// When to try, how often, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub enum Event {
     },
     /// The channel did not.
     Refused(Fault),
+    /// It was given the message and did not answer, or what it answered was not heard.
+    Unanswered,
     /// Somebody vouches that it arrived, or that it will not.
     Receipt {
         /// Which.
@@ -87,6 +92,8 @@ pub enum Effect {
     },
     /// Its state is another.
     Changed(NotificationState),
+    /// The channel may have taken it.
+    Doubted,
     /// The person must be told by another way, or another person; at most once.
     PassOn(Why),
     /// A receipt that says nothing: for a message that was never tried, or against an earlier one;
@@ -132,6 +139,8 @@ struct State {
     id: NotificationId,
     life: Life,
     attempts: u32,
+    /// Attempts of which no answer was heard.
+    doubts: u32,
     owed_at: Timestamp,
     passed_on: Option<Why>,
     is_recalled: bool,
@@ -150,8 +159,15 @@ impl Notification {
     /// A message that is owed from now on.
     pub const fn new(id: NotificationId, schedule: Schedule, now: Timestamp) -> Self {
         let life = Life::Owed { next_at: now, is_trying: false };
-        let state =
-            State { id, life, attempts: 0, owed_at: now, passed_on: None, is_recalled: false };
+        let state = State {
+            id,
+            life,
+            attempts: 0,
+            doubts: 0,
+            owed_at: now,
+            passed_on: None,
+            is_recalled: false,
+        };
         Self { schedule, state }
     }
 
@@ -179,6 +195,28 @@ impl Notification {
     /// How often it was tried.
     pub const fn attempts(&self) -> u32 {
         self.state.attempts
+    }
+
+    /// Whether it may have arrived although nobody says so.
+    pub const fn is_doubted(&self) -> bool {
+        self.state.doubts > 0 && !matches!(self.state.life, Life::Sent { .. } | Life::Delivered)
+    }
+
+    /// When it is due, or was: the next attempt of one that waits for it.
+    pub const fn due_at(&self) -> Option<Timestamp> {
+        match self.state.life {
+            Life::Owed { next_at, is_trying: false } => Some(next_at),
+            Life::Owed { is_trying: true, .. }
+            | Life::Sent { .. }
+            | Life::Delivered
+            | Life::Failed
+            | Life::Expired => None,
+        }
+    }
+
+    /// Whether an [`Event::Tick`] would hand it over: there should be a place for it.
+    pub fn wants_a_place(&self, now: Timestamp) -> bool {
+        self.due_at().is_some_and(|due_at| due_at <= now) && now < self.expires_at()
     }
 
     /// Whether an attempt is on its way.
@@ -222,6 +260,7 @@ impl Notification {
             (Life::Owed { is_trying: true, .. }, Event::Refused(Fault::Transient)) => {
                 self.be_in_vain(now)
             }
+            (Life::Owed { is_trying: true, .. }, Event::Unanswered) => self.be_unanswered(now),
             (Life::Owed { .. }, Event::Refused(Fault::Permanent | Fault::Bug)) => {
                 let mut effects = self.enter(Life::Failed);
                 effects.extend(self.pass_on(Why::Refused));
@@ -238,18 +277,23 @@ impl Notification {
                 | Life::Delivered
                 | Life::Failed
                 | Life::Expired,
-                Event::Tick | Event::Accepted { .. } | Event::Refused(_) | Event::Recalled,
+                Event::Tick
+                | Event::Accepted { .. }
+                | Event::Refused(_)
+                | Event::Unanswered
+                | Event::Recalled,
             ) => Vec::new(),
         }
     }
 
-    const fn expires_at(&self) -> Timestamp {
+    /// When nobody wants it any longer.
+    pub const fn expires_at(&self) -> Timestamp {
         self.state.owed_at.plus_ms(self.schedule.expires_ms)
     }
 
     fn wake(&mut self, next_at: Timestamp, is_trying: bool, now: Timestamp) -> Vec<Effect> {
         if is_trying {
-            return if now >= next_at { self.be_in_vain(now) } else { Vec::new() };
+            return if now >= next_at { self.be_unanswered(now) } else { Vec::new() };
         }
         if now >= self.expires_at() {
             return self.expire();
@@ -274,6 +318,18 @@ impl Notification {
         } else {
             Vec::new()
         }
+    }
+
+    /// It may have been taken, so it is not tried as often as what was refused.
+    fn be_unanswered(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.state.doubts = self.state.doubts.saturating_add(1);
+        let mut effects = vec![Effect::Doubted];
+        effects.extend(if self.state.doubts > REPETITIONS {
+            self.expire()
+        } else {
+            self.be_in_vain(now)
+        });
+        effects
     }
 
     fn expire(&mut self) -> Vec<Effect> {
@@ -338,6 +394,7 @@ mod tests {
             Effect::Attempt { number, .. } => format!("attempt {number}"),
             Effect::Changed(state) => state.word().to_owned(),
             Effect::PassOn(why) => format!("pass on: {why:?}").to_lowercase(),
+            Effect::Doubted => "doubted".to_owned(),
             Effect::Stray => "stray".to_owned(),
         }
     }
@@ -348,6 +405,7 @@ mod tests {
             "taken-blind" => Event::Accepted { has_receipt: false },
             "busy" => Event::Refused(Fault::Transient),
             "never" => Event::Refused(Fault::Permanent),
+            "mute" => Event::Unanswered,
             "arrived" => Event::Receipt { is_delivered: true },
             "lost" => Event::Receipt { is_delivered: false },
             "recalled" => Event::Recalled,
@@ -466,13 +524,36 @@ mod tests {
     fn an_attempt_of_which_nothing_is_heard_is_made_again_under_the_same_id() {
         let mut message = message();
         let first = message.step(Event::Tick, at(0));
-        assert_eq!(message.step(Event::Tick, at(30)), []);
+        assert_eq!(message.step(Event::Tick, at(30)), [Effect::Doubted]);
         let again = message.step(Event::Tick, at(35));
         let id = |effects: &[Effect]| match effects {
             [Effect::Attempt { id, .. }] => *id,
             other => panic!("{other:?}"),
         };
         assert_eq!(id(&first), id(&again));
+    }
+
+    #[test]
+    fn what_may_have_been_taken_is_repeated_twice_and_no_more() {
+        check(
+            "0:tick 25:mute 31:tick 56:mute 72:tick 97:mute 9999:tick",
+            &expect![[r#"
+                0 attempt 1
+                25 doubted
+                30 attempt 2
+                56 doubted
+                71 attempt 3
+                97 doubted
+                97 expired
+                97 pass on: expired
+            "#]],
+        );
+        let mut message = message();
+        message.step(Event::Tick, at(0));
+        message.step(Event::Unanswered, at(25));
+        assert!(message.is_doubted());
+        message.step(Event::Receipt { is_delivered: true }, at(26));
+        assert!(!message.is_doubted());
     }
 
     #[test]
@@ -509,7 +590,9 @@ mod tests {
             for effect in message.step(Event::Tick, now) {
                 match effect {
                     Effect::Attempt { .. } => said.extend(message.step(event("busy"), now)),
-                    Effect::Changed(_) | Effect::PassOn(_) | Effect::Stray => said.push(effect),
+                    Effect::Changed(_) | Effect::PassOn(_) | Effect::Doubted | Effect::Stray => {
+                        said.push(effect);
+                    }
                 }
             }
         }
@@ -535,7 +618,7 @@ mod tests {
             events in prop::collection::vec((0_usize..9, 0_i64..400), 0..40),
         ) {
             let words =
-                ["tick", "taken", "taken-blind", "busy", "never", "arrived", "lost", "recalled", "tick"];
+                ["tick", "taken", "taken-blind", "busy", "never", "arrived", "lost", "recalled", "mute"];
             let mut message = message();
             let (mut now, mut passed_on) = (0, 0);
             let mut was_delivered = false;

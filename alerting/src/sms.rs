@@ -96,6 +96,16 @@ pub enum Saying {
         /// When that ended.
         until: Timestamp,
     },
+    /// The share of the mandate that the rule asks for is released again, and the mandate is not
+    /// known to be.
+    AboveShare {
+        /// What is, and what must be.
+        flows: Flows,
+        /// The share.
+        share: Decimal,
+        /// When it was reached.
+        until: Timestamp,
+    },
     /// Nothing is mandated any longer.
     NothingMandated {
         /// What is released.
@@ -258,6 +268,8 @@ fn said(message: &Message<'_>, is_brief: bool) -> &'static str {
         (Saying::BelowMandate { .. }, true) => Phrase::BelowMandateInBrief,
         (Saying::BackAtMandate { .. }, false) => Phrase::BackAtMandate,
         (Saying::BackAtMandate { .. }, true) => Phrase::BackAtMandateInBrief,
+        (Saying::AboveShare { .. }, false) => Phrase::AboveShare,
+        (Saying::AboveShare { .. }, true) => Phrase::AboveShareInBrief,
         (Saying::NothingMandated { .. }, false) => Phrase::NothingMandated,
         (Saying::NothingMandated { .. }, true) => Phrase::NothingMandatedInBrief,
         (Saying::NoData { .. }, _) => Phrase::NoData,
@@ -290,6 +302,9 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
         | Saying::NothingMandated { flows, since, until } => {
             (Some(flows), None, since, Some(until))
         }
+        Saying::AboveShare { flows, share, until } => {
+            (Some(flows), Some(share), until, Some(until))
+        }
         Saying::DataAgain { since, until } => (None, None, since, Some(until)),
         Saying::NoData { since } | Saying::RuleWithdrawn { since } => (None, None, since, None),
     };
@@ -304,6 +319,10 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
         }),
         "required" => flows.map(|flows| flows.shown().1.to_string()),
         "share" => share.map(|share| share_words(share, message.locale)),
+        // of a lower bound nobody knows
+        "still" => flows
+            .filter(|flows| flows.bound == Bound::Whole)
+            .map(|_| Phrase::StillBelow.in_language(message.locale).to_owned()),
         "since" => Some(time(since)),
         "until" => until.map(time),
         _ => None,

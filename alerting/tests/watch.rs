@@ -394,13 +394,15 @@ fn a_message_by_a_channel_that_comes_with_a_restart_goes_out_then() {
         page.notifications.iter().map(row).collect::<Vec<_>>()
     };
     assert!(states(&world).contains(&"zhang sms owed".to_owned()), "{:?}", states(&world));
-    assert!(states(&world).contains(&"li slow owed".to_owned()), "{:?}", states(&world));
+    // one that never answers may have taken it three times, which is enough
+    assert!(states(&world).contains(&"li slow expired".to_owned()), "{:?}", states(&world));
     world.channels = &["sms", "slow"];
     world.start();
     world.live(400, 400);
     let given = world.phone.given.lock().unwrap();
-    let to: Vec<&str> = given.iter().map(|(_, to, _)| to.as_str()).collect();
-    assert_eq!(to, ["139", "138"], "li by his next way, and zhang once");
+    let mut to: Vec<&str> = given.iter().map(|(_, to, _)| to.as_str()).collect();
+    to.sort_unstable();
+    assert_eq!(to, ["138", "139"], "li by his next way, and zhang once");
 }
 
 #[test]
@@ -493,11 +495,12 @@ fn a_slow_channel_delays_no_other_and_is_passed_over() {
     check(
         &world,
         &expect![[r#"
-        40 alarm_raised low
-        40 message_sent raised to zhang
-        470 message_sent raised to li
-        770 nobody_reached 
-    "#]],
+            40 alarm_raised low
+            40 message_sent raised to zhang
+            460 message_expired raised to li
+            470 message_sent raised to li
+            770 nobody_reached 
+        "#]],
     );
 }
 

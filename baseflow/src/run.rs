@@ -57,6 +57,8 @@ const INGEST_LIMIT: Duration = Duration::from_millis(4_500);
 const COMPLIANCE_LIMIT: Duration = Duration::from_secs(1);
 const ALERTING_LIMIT: Duration = Duration::from_millis(2_500);
 const API_LIMIT: Duration = Duration::from_millis(1_500);
+/// What blocking work that no stage knows of has at the very end.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(2);
 const ADMIN_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the server until it is asked to stop, or until a part of it fails.
@@ -79,7 +81,8 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     let decided = Decided::default();
     let server = Server { settings, clock, metrics, store: &store, decided, hooks };
     let ended = runtime.block_on(server.serve(imported, reloader));
-    drop(runtime); // whatever would not stop ends here, before the store does
+    // whatever would not stop ends here, before the store does; a disk that hangs is not waited for
+    runtime.shutdown_timeout(RUNTIME_LIMIT);
     store.close();
     info!("stopped");
     ended.map(|()| Ended::Done)

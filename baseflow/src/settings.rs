@@ -195,7 +195,11 @@ fn server(root: &Table<'_>, folder: &Path) -> Option<Config> {
     later::journal(&root.table("journal"), folder);
     let registry = registry(&root.table("registry"), folder);
     let log = log(&root.table("log"));
-    let channels = channel::channels(&root.tables("channel"), folder);
+    let own = channel::Own {
+        data_dir: data_dir.as_deref(),
+        registry: registry.as_ref().map(|registry| registry.file.as_path()),
+    };
+    let channels = channel::channels(&root.tables("channel"), folder, &own);
     if let (Some(http), Some(address)) = (&http, admin_listen)
         && http.listen == address
         && address.port() != 0

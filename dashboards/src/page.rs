@@ -13,7 +13,7 @@ use model::{contact::Locale, phrase::Phrase};
 
 /// The style of every page. The palette keeps its states apart for those who see no red or green,
 /// and no state is told by colour alone.
-const STYLE: &str = "body{margin:0 auto;max-width:34em;padding:0 1em 1em;background:#f5f7f9;color:#1b2430;\
+const STYLE: &str = "body{margin:0 auto;max-width:34em;padding:0 1em 1em;background:#f5f7f9;color:#1b2430;overflow-wrap:anywhere;\
 font:16px/1.5 system-ui,-apple-system,\"PingFang SC\",\"HarmonyOS Sans SC\",\"MiSans\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",sans-serif}\
 header{overflow:hidden;padding:.75em 0;color:#55606d}header a{float:right;padding:0 .5em;color:#0b74b8}\
 h1{margin:0;font-size:1.35em;line-height:1.3}h2{margin:.25em 0 .75em;font-size:1.1em}\
@@ -28,7 +28,7 @@ font:inherit;font-size:1.15em;font-weight:bold}p{margin:.5em 0}";
 
 /// What a browser is let do with a page: show it in this very style, send its form back here, and
 /// nothing else.
-pub const POLICY: &str = "default-src 'none'; style-src 'sha256-S7BhKL7tkWRH4Ahlb7Funz3JIZZuRrTt+aag7guU2ds='; form-action 'self'; \
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-GULiXQwBRs9VZ6FTcq8WthkYJqSeSAfS0xWeSGoDPCE='; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'";
 
 /// The tag of a language in HTML and in addresses.

@@ -12,6 +12,7 @@ pub(crate) mod nothing;
 pub mod pages;
 pub mod parts;
 pub(crate) mod patient;
+mod places;
 pub mod routes;
 pub mod server;
 #[cfg(test)]

@@ -3,19 +3,25 @@
 //! The address of a visitor is its connection's; where that comes from this very machine, it is a
 //! proxy's, and the visitor is the last one that it names in `X-Forwarded-For`. An IPv6 network of
 //! 64 bits counts as one visitor. Of telephones many share an address, so the first thirty pages
-//! cost nothing, and nobody is told apart by what it asks for: a wrong guess costs what a right one
-//! does.
+//! cost nothing.
+//!
+//! What is common to many is charged for guesses alone, tokens that nobody knows: so whoever has a
+//! thousand addresses to guess from locks out nobody who holds a link. That is no help to whoever
+//! guesses, since 64 bits are not found at any rate that a server answers.
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | pages of a visitor | 30 at once, then one every two seconds | 429 |
-//! | pages of all visitors | 200 at once, then 50 a second | 429 |
-//! | visitors that are remembered | 4,096; those of the last minute, which are fewer | 429 |
-//! | receipts of all gateways | 1,000 at once, then 100 a second | 429 |
+//! | guesses of an IPv6 network of 56 bits | 120 at once, then one a second | the network gets 429 |
+//! | guesses of an IPv6 network of 48 bits | 480 at once, then 4 a second | the network gets 429 |
+//! | guesses of all visitors | 200 at once, then 50 a second | guesses get 429 |
+//! | visitors, and networks, that are remembered | 4,096 each, those of the last minutes | a stranger is not counted by himself |
+//! | bodies of a visitor that are waited for | 8 | 429 |
+//! | receipts of a channel | 1,000 at once, then 100 a second | 429 |
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
 /// How often something may be done: so often at once, and then at a steady rate.
@@ -48,41 +54,95 @@ impl Budget {
     }
 }
 
-/// Receipts of all gateways.
+/// Receipts of a channel.
 pub const RECEIPTS: Budget = Budget::new(1_000, 10);
-const PAGES: Budget = Budget::new(200, 20);
+/// Bodies of one visitor that are waited for.
+pub const BODIES: usize = 8;
 const PAGES_OF_ONE: Budget = Budget::new(30, 2_000);
+const GUESSES: Budget = Budget::new(200, 20);
+/// Networks wider than a visitor's own: their bits, and what they may guess.
+const WIDER: [(u32, Budget); 2] = [(56, Budget::new(120, 1_000)), (48, Budget::new(480, 250))];
 const REMEMBERED: usize = 4_096;
 
-/// The budget of pages: each visitor's own, and that of all.
+/// Budgets of many, each whole until it is charged.
+#[derive(Debug)]
+struct Each {
+    budget: Budget,
+    charged: HashMap<IpAddr, Budget>,
+}
+
+impl Each {
+    fn of(budget: Budget) -> Self {
+        Self { budget, charged: HashMap::new() }
+    }
+
+    fn has_left(&self, who: IpAddr, now_ms: u64) -> bool {
+        self.charged.get(&who).copied().unwrap_or(self.budget).take(now_ms)
+    }
+
+    /// Whether there was something left. Where too many are remembered already, a stranger is
+    /// given it: a table that somebody fills must not keep others out.
+    fn take(&mut self, who: IpAddr, now_ms: u64) -> bool {
+        if let Some(known) = self.charged.get_mut(&who) {
+            return known.take(now_ms);
+        }
+        if self.charged.len() >= REMEMBERED {
+            self.charged.retain(|_, budget| !budget.is_whole(now_ms));
+        }
+        let mut own = self.budget;
+        let is_left = own.take(now_ms);
+        if self.charged.len() < REMEMBERED {
+            self.charged.insert(who, own);
+        }
+        is_left
+    }
+}
+
+/// The budgets of pages: each visitor's own, and that of guesses.
 #[derive(Debug)]
 pub struct Visitors {
-    all: Budget,
-    each: HashMap<IpAddr, Budget>,
+    each: Each,
+    wider: [(u32, Each); 2],
+    guesses: Budget,
 }
 
 impl Default for Visitors {
     fn default() -> Self {
-        Self { all: PAGES, each: HashMap::new() }
+        let wider = WIDER.map(|(bits, budget)| (bits, Each::of(budget)));
+        Self { each: Each::of(PAGES_OF_ONE), wider, guesses: GUESSES }
     }
 }
 
 impl Visitors {
-    /// Whether `visitor` gets another page. Who has none left takes nothing from the others.
+    /// Whether `visitor` gets another page, asked before anything is done for him.
     pub fn take(&mut self, visitor: IpAddr, now_ms: u64) -> bool {
-        let mut own = self.each.get(&visitor).copied().unwrap_or(PAGES_OF_ONE);
-        if !own.take(now_ms) {
-            return false;
+        let is_bearable = self.wider.iter().all(|(bits, each)| {
+            network(visitor, *bits).is_none_or(|network| each.has_left(network, now_ms))
+        });
+        is_bearable && self.each.take(visitor, now_ms)
+    }
+
+    /// Charges `visitor` and the networks around it for a token that nobody knows; whether guesses
+    /// are answered as such.
+    pub fn guess(&mut self, visitor: IpAddr, now_ms: u64) -> bool {
+        for (bits, each) in &mut self.wider {
+            if let Some(network) = network(visitor, *bits) {
+                each.take(network, now_ms);
+            }
         }
-        if self.each.len() >= REMEMBERED {
-            self.each.retain(|_, budget| !budget.is_whole(now_ms));
+        self.guesses.take(now_ms)
+    }
+}
+
+/// The IPv6 network of so many bits around an address; none of an IPv4 address, of which there are
+/// too few for anybody to have many.
+fn network(address: IpAddr, bits: u32) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits)).unwrap_or(0);
+            Some(Ipv6Addr::from(u128::from(address) & mask).into())
         }
-        let has_place = self.each.len() < REMEMBERED || self.each.contains_key(&visitor);
-        if !has_place || !self.all.take(now_ms) {
-            return false;
-        }
-        self.each.insert(visitor, own);
-        true
     }
 }
 
@@ -90,14 +150,22 @@ impl Visitors {
 pub fn visitor(peer: IpAddr, forwarded: Option<&[u8]>) -> IpAddr {
     let named = forwarded.filter(|_| peer.to_canonical().is_loopback());
     let named = named.and_then(|list| std::str::from_utf8(list).ok());
-    let last = named.and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    match last.unwrap_or(peer).to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address @ IpAddr::V4(_) => address,
-    }
+    let last =
+        named.and_then(|list| list.rsplit(',').next()).and_then(|last| named_by(last.trim()));
+    of_its_own(last.unwrap_or(peer))
+}
+
+/// An address as one visitor: an IPv6 network of 64 bits is one.
+pub fn of_its_own(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
+    network(address, 64).unwrap_or(address)
+}
+
+/// An address as proxies write it: by itself, in brackets, or with a port.
+fn named_by(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    bare.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -122,6 +190,10 @@ mod tests {
             ("127.0.0.1", Some(b"unknown".as_slice()), "127.0.0.1"),
             ("127.0.0.1", Some(b"\xff".as_slice()), "127.0.0.1"),
             ("127.0.0.1", Some(b"2001:db8:1:2:3:4:5:6".as_slice()), "2001:db8:1:2::"),
+            ("127.0.0.1", Some(b"203.0.113.7:4711".as_slice()), "203.0.113.7"),
+            ("127.0.0.1", Some(b"[2001:db8:1:2:3:4:5:6]:4711".as_slice()), "2001:db8:1:2::"),
+            ("127.0.0.1", Some(b"10.0.0.1,[2001:db8:1:2:3:4:5:6]".as_slice()), "2001:db8:1:2::"),
+            ("127.0.0.1", Some(b"::ffff:203.0.113.7".as_slice()), "203.0.113.7"),
             ("2001:db8:1:2::9", None, "2001:db8:1:2::"),
         ] {
             assert_eq!(
@@ -143,17 +215,42 @@ mod tests {
     }
 
     #[test]
-    fn all_of_them_have_a_bound_and_so_has_what_is_remembered_of_them() {
+    fn who_guesses_from_a_block_of_addresses_locks_out_nobody_but_that_block() {
+        let mut visitors = Visitors::default();
+        let block =
+            |number: u128| IpAddr::from(Ipv6Addr::from((0x2001_0db8_0001 << 80) | (number << 64)));
+        let mut looked_up = 0_u32;
+        // Ten seconds of a thousand guesses each, every one from another network of 64 bits.
+        for number in 0..10_000_u32 {
+            let (visitor, now) = (block(u128::from(number)), u64::from(number));
+            if visitors.take(visitor, now) {
+                looked_up += 1;
+                visitors.guess(visitor, now);
+            }
+        }
+        assert!((480..=480 + 40).contains(&looked_up), "{looked_up}");
+        let neighbour = address("2001:db8:2::");
+        assert!(visitors.take(neighbour, 10_000) && visitors.take(address("203.0.113.8"), 10_000));
+        // Of those who hold a link, however many they are, nothing common is taken.
+        let holders = (0..10_000_u32)
+            .filter(|number| visitors.take(IpAddr::from(number.to_be_bytes()), 10_001));
+        assert_eq!(holders.count(), 10_000);
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound_and_a_full_table_keeps_out_no_stranger() {
         let mut visitors = Visitors::default();
         let mut answered = 0;
-        // Twenty seconds of a thousand requests each, every one from another address.
         for number in 0..20_000_u32 {
             let visitor = IpAddr::from(number.to_be_bytes());
-            answered += u32::from(visitors.take(visitor, u64::from(number)));
-            assert!(visitors.each.len() <= REMEMBERED);
+            assert!(visitors.take(visitor, 7));
+            answered += u32::from(visitors.guess(visitor, 7));
+            assert!(visitors.each.charged.len() <= REMEMBERED);
         }
-        assert_eq!(answered, 200 + 19_999 / 20);
-        assert!(visitors.each.len() < 1_250);
+        assert_eq!(answered, 200);
+        // whoever was there before is counted on
+        let first = IpAddr::from(0_u32.to_be_bytes());
+        assert_eq!((0..1_000).filter(|_| visitors.take(first, 7)).count(), 29);
     }
 
     proptest! {

@@ -38,6 +38,12 @@ phrases! {
     BackAtMandate = "back_at_mandate",
         "{station}已恢复：下泄{released}，核定{required}m³/s，{since}至{until}不足。",
         "{station}: back to normal, flow {released} of {required} m3/s, low {since} to {until}.";
+    /// Released flow is above the share of the mandate again that a rule asks for, and below the mandate.
+    AboveShare = "above_share",
+        "{station}下泄{released}，{until}已升至核定{required}m³/s{share}以上{still}。",
+        "{station}: flow {released} above {required} m3/s{share} again since {until}{still}.";
+    /// That what is above a share of the mandate is below the mandate.
+    StillBelow = "still_below", "，仍低于核定", ", still below the mandate";
     /// Nothing is mandated any longer.
     NothingMandated = "nothing_mandated",
         "{station}告警结束：下泄{released}m³/s，现无核定流量，{since}至{until}不足。",
@@ -50,6 +56,10 @@ phrases! {
     BackAtMandateInBrief = "back_at_mandate_in_brief",
         "{station}恢复{released}，核定{required}m³/s，{since}起",
         "{station}: normal, flow {released} of {required} m3/s, since {since}.";
+    /// The same in fewer words.
+    AboveShareInBrief = "above_share_in_brief",
+        "{station}下泄{released}，已过{required}m³/s{share}{still}",
+        "{station}: flow {released} above {required} m3/s{share}{still}.";
     /// The same in fewer words.
     NothingMandatedInBrief = "nothing_mandated_in_brief",
         "{station}告警结束，下泄{released}m³/s，{since}起",

@@ -71,8 +71,8 @@ enum State {
     Unmet(String),
 }
 
-/// One condition, held by whoever knows of it.
-#[derive(Debug)]
+/// One condition, held by whoever knows of it; clones speak of the same one.
+#[derive(Debug, Clone)]
 pub struct Condition {
     name: String,
     readiness: Readiness,

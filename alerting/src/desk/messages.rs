@@ -19,6 +19,20 @@ use crate::{
     snapshot::RestoreError,
 };
 
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The channel took the message.
+    Taken {
+        /// Whether it will say whether it arrived.
+        has_receipt: bool,
+    },
+    /// It did not, for now or for good.
+    Refused(Fault),
+    /// It was given the message and did not answer.
+    Unanswered,
+}
+
 /// What stands in a stored text for the token of its link.
 const MASK: &str = "*************";
 
@@ -118,15 +132,12 @@ impl Desk {
         self.tell_message(id, Event::Recalled, now);
     }
 
-    pub(super) fn wake_message(&mut self, id: NotificationId, now: Timestamp) {
-        self.tell_message(id, Event::Tick, now);
-    }
-
-    /// What a channel said to an attempt.
-    pub fn outcome(&mut self, id: NotificationId, outcome: Result<bool, Fault>, now: Timestamp) {
+    /// What came of an attempt.
+    pub fn outcome(&mut self, id: NotificationId, outcome: Outcome, now: Timestamp) {
         let event = match outcome {
-            Ok(has_receipt) => Event::Accepted { has_receipt },
-            Err(fault) => Event::Refused(fault),
+            Outcome::Taken { has_receipt } => Event::Accepted { has_receipt },
+            Outcome::Refused(fault) => Event::Refused(fault),
+            Outcome::Unanswered => Event::Unanswered,
         };
         self.tell_message(id, event, now);
     }
@@ -149,13 +160,11 @@ impl Desk {
     /// Attempts that were on their way when the process ended are on their way no longer, and made
     /// again soon; whether their channel had taken them, nobody knows.
     pub fn forget_attempts(&mut self, now: Timestamp) {
-        let was_trying = |(id, kept): (&NotificationId, &KeptMessage)| {
-            kept.machine.is_trying().then_some((*id, kept.row.alarm))
-        };
+        let was_trying =
+            |(id, kept): (&NotificationId, &KeptMessage)| kept.machine.is_trying().then_some(*id);
         let tried: Vec<_> = self.messages.iter().filter_map(was_trying).collect();
-        for (id, alarm) in tried {
-            self.tell_ladder(alarm, escalation::Event::Doubted(id), now);
-            self.tell_message(id, Event::Refused(Fault::Transient), now);
+        for id in tried {
+            self.tell_message(id, Event::Unanswered, now);
         }
     }
 
@@ -165,6 +174,7 @@ impl Desk {
         self.tell_all_silent(no_data::Event::SetBack { by_ms }, now);
         for (id, kept) in &mut self.messages {
             kept.machine.set_back(by_ms);
+            self.queues.leave(*id);
             self.sendings.set(id, kept.machine.deadline());
             self.dirty.messages.insert(*id);
         }
@@ -175,7 +185,7 @@ impl Desk {
         }
     }
 
-    fn tell_message(&mut self, id: NotificationId, event: Event, now: Timestamp) {
+    pub(super) fn tell_message(&mut self, id: NotificationId, event: Event, now: Timestamp) {
         let Some(kept) = self.messages.get_mut(&id) else { return };
         let effects = kept.machine.step(event, now);
         let deadline = kept.machine.deadline();
@@ -193,11 +203,13 @@ impl Desk {
             kept.row.token = None;
         }
         self.sendings.set(&id, deadline);
+        self.queues.leave(id);
         self.dirty.messages.insert(id);
         for effect in effects {
             match effect {
                 Effect::Attempt { number, .. } => self.attempt(id, number),
                 Effect::Changed(state) => self.enter(id, state, now),
+                Effect::Doubted => self.tell_ladder(alarm, escalation::Event::Doubted(id), now),
                 Effect::PassOn(_) => {
                     self.tell_ladder(alarm, escalation::Event::Unreached(id), now);
                 }
@@ -227,9 +239,13 @@ impl Desk {
             occasion: row.occasion,
             attempts: row.attempts,
         }));
-        if matches!(state, NotificationState::Sent | NotificationState::Delivered) {
-            self.tell_ladder(alarm, escalation::Event::Sent(id), now);
-        }
+        let told = match state {
+            NotificationState::Owed => return,
+            NotificationState::Sent => escalation::Event::Sent(id),
+            NotificationState::Delivered => escalation::Event::Arrived(id),
+            NotificationState::Failed | NotificationState::Expired => escalation::Event::Gone(id),
+        };
+        self.tell_ladder(alarm, told, now);
     }
 
     /// Hands a message over, to the address that the registry has now: no state holds it.

@@ -126,6 +126,8 @@ struct World {
     lines: String,
     /// What channels were given, the newest last.
     attempts: Vec<Attempt>,
+    /// How many messages a channel takes at once.
+    places: usize,
 }
 
 impl World {
@@ -134,7 +136,15 @@ impl World {
         let none = Alarming { listened_until: Some(at(0)), ..Alarming::default() };
         let mut desk = Desk::restore(surroundings(), Arc::clone(&registry), none, at(0)).unwrap();
         desk.listen(at(0));
-        Self { desk, kept, registry, now: at(0), lines: String::new(), attempts: Vec::new() }
+        Self {
+            desk,
+            kept,
+            registry,
+            now: at(0),
+            lines: String::new(),
+            attempts: Vec::new(),
+            places: 8,
+        }
     }
 
     /// Writes, notes what happened, and starts again from what was written.
@@ -177,6 +187,7 @@ impl World {
         while let Some(deadline) = self.desk.deadline(true).filter(|deadline| *deadline <= now) {
             self.now = self.now.max(deadline);
             self.desk.tick(true, self.now);
+            self.desk.begin_attempts(|_| self.places, self.now);
             self.settle(self.now);
         }
         self.now = now;
@@ -191,10 +202,14 @@ impl World {
             self.pass_to(now);
             match words[1] {
                 "flow" => self.flow(words[2].parse::<i64>().unwrap()),
-                "taken" => self.desk.outcome(self.attempts.last().unwrap().id, Ok(true), now),
+                "taken" => self.desk.outcome(
+                    self.attempts.last().unwrap().id,
+                    Outcome::Taken { has_receipt: true },
+                    now,
+                ),
                 "lost" => {
                     let id = self.attempts.last().unwrap().id;
-                    self.desk.outcome(id, Err(Fault::Permanent), now);
+                    self.desk.outcome(id, Outcome::Refused(Fault::Permanent), now);
                 }
                 "receipt" => self.desk.receipt(self.attempts.last().unwrap().id, true, now),
                 "ack" => {
@@ -370,7 +385,7 @@ fn nobody_is_told_any_later_for_a_clock_that_was_set_back() {
     let mut world = World::new(registry());
     world.run("0 flow 400; 10 flow 400; 20 flow 400");
     let id = world.attempts[0].id;
-    world.desk.outcome(id, Err(Fault::Transient), at(21));
+    world.desk.outcome(id, Outcome::Refused(Fault::Transient), at(21));
     world.settle(at(21));
     world.desk.set_back(3_600_000, at(-3_579));
     world.settle(at(-3_579));
@@ -378,12 +393,67 @@ fn nobody_is_told_any_later_for_a_clock_that_was_set_back() {
     world.pass_to(at(-3_574));
     assert_eq!(world.attempts.len(), 2, "{}", world.lines);
     // and the next rung is due ten minutes after the alarm was raised
-    world.desk.outcome(id, Ok(false), at(-3_573));
+    world.desk.outcome(id, Outcome::Taken { has_receipt: false }, at(-3_573));
     world.settle(at(-3_573));
     world.pass_to(at(-2_981));
     assert_eq!(world.attempts.len(), 2, "{}", world.lines);
     world.pass_to(at(-2_980));
     assert_eq!(world.attempts.len(), 3, "{}", world.lines);
+}
+
+#[test]
+fn what_waits_for_a_place_is_no_attempt_and_the_next_rung_is_not_told_for_it() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400");
+    world.now = at(20);
+    world.flow(400);
+    let desk = &mut world.desk;
+    for (second, ways) in [(20, 1), (139, 1), (140, 2), (500, 2)] {
+        desk.tick(true, at(second));
+        desk.begin_attempts(|_| 0, at(second));
+        desk.tick(true, at(second));
+        assert_eq!(desk.changes().attempts, []);
+        let queues = desk.queues();
+        let sms = queues.get("sms").unwrap();
+        assert_eq!((sms.length, sms.since, queues.len()), (1, at(20), ways), "{second}");
+        assert_eq!(desk.unheard(), (1, Some(at(20))));
+        // nobody else is told: the next rung waits for its time
+        let is_zhang = |kept: &KeptMessage| kept.row.contact.as_str() == "zhang";
+        assert!(desk.messages.values().all(is_zhang));
+    }
+    desk.begin_attempts(|_| 1, at(501));
+    let attempts = desk.changes().attempts;
+    assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 1]);
+    assert!(desk.queues().is_empty());
+}
+
+#[test]
+fn the_gravest_goes_first_and_what_is_recalled_while_it_waits_never() {
+    let worse = r#"ladder = "duty"
+        [[alarm_rule]]
+        id = "worse"
+        kind = "below_mandate"
+        severity = "red"
+        share = 0.9
+        on_delay = "20s"
+        off_delay = "20s"
+        ladder = "duty""#;
+    let mut world = World::new(registry_of("20s", worse));
+    world.run("0 flow 400; 10 flow 400");
+    world.now = at(20);
+    world.flow(400);
+    let desk = &mut world.desk;
+    desk.tick(true, at(20));
+    let rule = |desk: &Desk, id: AlarmId| desk.alarms[&id].machine.about().rule.to_string();
+    desk.begin_attempts(|_| 1, at(21));
+    let attempts = desk.changes().attempts;
+    let of: Vec<_> = attempts.iter().map(|a| desk.messages[&a.id].row.alarm).collect();
+    assert_eq!(of.iter().map(|id| rule(desk, *id)).collect::<Vec<_>>(), ["worse"]);
+    let other = desk.alarms.keys().copied().find(|id| !of.contains(id)).unwrap();
+    let seen = desk.alarms[&other].machine.version();
+    desk.acknowledge(other, ("wang", seen), at(22)).unwrap();
+    desk.begin_attempts(|_| 8, at(23));
+    assert_eq!((desk.changes().attempts, desk.queues().len()), (vec![], 0));
 }
 
 #[test]

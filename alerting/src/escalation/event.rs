@@ -36,9 +36,15 @@ pub enum Event {
     Over,
     /// A channel took this message.
     Sent(NotificationId),
-    /// Nobody knows whether a channel took this message, since the process ended meanwhile: whom it
-    /// is for may have been told.
+    /// It is known to have arrived, be it after all.
+    Arrived(NotificationId),
+    /// Nobody knows whether a channel took this message, since no answer came or the process ended
+    /// meanwhile: whom it is for may have been told.
     Doubted(NotificationId),
+    /// It failed or expired, and nothing is tried of it any longer.
+    Gone(NotificationId),
+    /// It has waited long for a place on its channel, and waits on.
+    Delayed(NotificationId),
     /// This message asks to be passed on.
     Unreached(NotificationId),
 }

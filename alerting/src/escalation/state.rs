@@ -68,6 +68,8 @@ pub(super) struct Person {
     pub(super) is_lost: bool,
     /// A channel took a message for him, by this way.
     pub(super) reached_by: Option<u8>,
+    /// One may have taken a message for him, by this way.
+    pub(super) doubted_by: Option<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +79,11 @@ pub(super) struct Message {
     /// The place of whom it is to in `people`.
     pub(super) person: usize,
     pub(super) way: u8,
+    /// A channel took it; whether it arrives may be heard yet.
+    pub(super) is_taken: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that is kept")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct State {
@@ -91,10 +96,15 @@ pub(super) struct State {
     /// Whom the latest rung rests on, as places in `people`.
     pub(super) rests_on: Vec<usize>,
     pub(super) rounds: u32,
+    /// Reminders of which a channel took one at least.
     pub(super) reminders: u32,
+    /// A channel took a message since the latest reminder was due.
+    pub(super) is_heard: bool,
+    /// That the ladder has ended was said.
+    pub(super) is_end_said: bool,
     pub(super) remind_at: Option<Timestamp>,
     pub(super) is_nobody_said: bool,
     pub(super) people: Vec<Person>,
-    /// Messages that no channel has taken yet.
-    pub(super) waiting: Vec<Message>,
+    /// Messages that have neither arrived nor come to nothing.
+    pub(super) messages: Vec<Message>,
 }

@@ -119,6 +119,10 @@ fn check(rungs: &str, words: &str, expected: &Expect) {
             "sent" => Event::Sent(of_him.next_back().unwrap().id),
             "lost" => Event::Unreached(of_him.next_back().unwrap().id),
             "late" => Event::Sent(of_him.next().unwrap().id),
+            "arrived" => Event::Arrived(of_him.next().unwrap().id),
+            "doubted" => Event::Doubted(of_him.next_back().unwrap().id),
+            "gone" => Event::Gone(of_him.next_back().unwrap().id),
+            "delayed" => Event::Delayed(of_him.next_back().unwrap().id),
             _ => Event::Tick,
         };
         let effects = machine.step(event, people, now);
@@ -219,9 +223,10 @@ fn who_is_on_duty_is_asked_when_the_rung_is_due() {
 
 #[test]
 fn the_last_rung_is_reminded_and_the_end_is_said() {
+    let taken: Vec<_> = (0..16).map(|n| format!("{}:sent-li", 2_401 + n * 1_800)).collect();
     check(
         "zhang@0 li@600",
-        "2399:tick 2400:tick 4200:tick 60000:tick",
+        &format!("601:sent-li {} 60000:tick", taken.join(" ")),
         &expect![[r#"
             0 raised zhang sms
             600 raised li sms
@@ -251,13 +256,111 @@ fn the_last_rung_is_reminded_and_the_end_is_said() {
 fn where_the_last_rung_cannot_be_reached_all_are_reminded() {
     check(
         "zhang@0 li@600",
-        "1:sent-zhang 601:lost-li 2400:tick",
+        "1:sent-zhang 601:lost-li 602:gone-li 2400:tick",
         &expect![[r#"
             0 raised zhang sms
             600 raised li sms
             2400 ladder ended
             2400 reminder zhang sms
             2400 reminder li sms
+        "#]],
+    );
+}
+
+#[test]
+fn reminders_that_no_channel_takes_count_for_nothing_and_go_on() {
+    // each message is tried for two hours, and none is owed beside it; after a day one is taken
+    let registry = registry();
+    let people = People::from(&registry);
+    let (mut machine, effects) = Escalation::open(AlarmId(1), &ladder("li@0"), people, at(0));
+    let newest = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Owe(owed) => Some(owed.id),
+            Effect::Recall(_)
+            | Effect::LadderEnded
+            | Effect::RemindersEnded
+            | Effect::NobodyReached => None,
+        })
+    };
+    let (mut last, mut owed, mut is_ended) = (newest(&effects).unwrap(), 1, false);
+    let mut owed_at = at(0);
+    let mut step =
+        |machine: &mut Escalation, event: Event, now: Timestamp, last: &mut NotificationId| {
+            let effects = machine.step(event, people, now);
+            is_ended |= effects.contains(&Effect::RemindersEnded);
+            if let Some(id) = newest(&effects) {
+                (*last, owed, owed_at) = (id, owed + 1, now);
+            }
+            (owed, owed_at, is_ended)
+        };
+    let mut tally = (1, at(0), false);
+    for second in (0..=86_400).step_by(300) {
+        let now = at(second);
+        if now.ms_since(tally.1) >= 7_200_000 {
+            step(&mut machine, Event::Gone(last), now, &mut last);
+        }
+        step(&mut machine, Event::Unreached(last), now, &mut last);
+        tally = step(&mut machine, Event::Tick, now, &mut last);
+        assert!(machine.deadline().is_some() && !tally.2, "{second}");
+        assert_eq!(machine.unheard_since(), Some(at(0)));
+        assert!(machine.state.messages.len() <= 1);
+    }
+    assert!((11..=14).contains(&tally.0), "{}", tally.0);
+    step(&mut machine, Event::Sent(last), at(86_500), &mut last);
+    assert_eq!((machine.unheard_since(), machine.state.reminders), (None, 1));
+}
+
+#[test]
+fn what_arrives_after_its_receipt_had_stayed_out_is_no_loss() {
+    // wang is not told, since zhang rests on what arrived
+    check(
+        "zhang@0 wang@1200",
+        "1:sent-zhang 301:lost-zhang 302:arrived-zhang 303:over",
+        &expect![[r#"
+            0 raised zhang sms
+            301 raised zhang mail
+            303 over zhang sms
+        "#]],
+    );
+    check(
+        "li@0 wang@1200",
+        "1:sent-li 301:lost-li 302:arrived-li 303:over",
+        &expect![[r#"
+            0 raised li sms
+            301 raised wang sms
+            303 over li sms
+        "#]],
+    );
+}
+
+#[test]
+fn who_may_have_been_told_learns_that_it_is_over() {
+    check(
+        "li@0 wang@1200",
+        "25:doubted-li 100:over",
+        &expect![[r#"
+            0 raised li sms
+            100 over li sms
+        "#]],
+    );
+    check(
+        "li@0",
+        "10:over 25:doubted-li 26:doubted-li",
+        &expect![[r#"
+            0 raised li sms
+            25 over li sms
+        "#]],
+    );
+}
+
+#[test]
+fn a_wait_for_a_place_uses_the_next_way_and_never_the_next_rung() {
+    check(
+        "zhang@0 wang@1200",
+        "120:delayed-zhang 240:delayed-zhang 360:delayed-zhang",
+        &expect![[r#"
+            0 raised zhang sms
+            120 raised zhang mail
         "#]],
     );
 }

@@ -2,7 +2,7 @@
 //!
 //! A channel hands over one message and says what became of it; it keeps nothing, retries nothing
 //! and decides nothing. Whoever calls it has stored the attempt before, gives it
-//! [`ATTEMPT_LIMIT`] altogether, and stores the answer after. An attempt that was cut off by a
+//! [`ATTEMPT_LIMIT`] altogether where it has a place for it, and stores the answer after. An attempt that was cut off by a
 //! crash or by that limit is made again under the same [`Outgoing::id`]: a channel that can passes
 //! the id on, so that the other end may tell a repetition from a second message.
 //!
@@ -17,16 +17,20 @@ use std::{error::Error, fmt, time::Duration};
 
 use model::{contact::Personal, fault::Fault, ids::NotificationId, port::Answer};
 
-/// What an attempt may take, a wait for earlier ones of its channel included. Less than
+/// What an attempt may take. Less than
 /// `Schedule::URGENT.attempt_ms`, so that an attempt has ended before it counts as in vain and is
 /// made again.
 pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(25);
 
 /// A way by which messages leave.
 pub trait Channel: fmt::Debug + Send + Sync + 'static {
-    /// Hands one message over. May be dropped at any moment, which counts as refused for now;
-    /// several may be on their way at once.
+    /// Hands one message over. May be dropped at any moment, which counts as unanswered.
     fn hand_over<'a>(&'a self, message: &'a Outgoing) -> Answer<'a, Result<Taken, ChannelError>>;
+
+    /// How many messages may be on their way at once; the others are not begun.
+    fn places(&self) -> usize {
+        8
+    }
 
     /// Units of UTF-16 that the channel, or the gateway behind it, adds to a text by itself, such
     /// as a signature 【张掖水务】; at most [`crate::sms::RESERVED`].
@@ -92,6 +96,14 @@ pub enum ChannelError {
         /// What broke.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// It was given the message and did not answer: it may have taken it.
+    #[error("no answer from {place}")]
+    Unanswered {
+        /// Where, without secrets.
+        place: String,
+        /// What was waited for.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The other end, or the channel itself, refuses for now: it is busy, or set up wrongly, which
     /// a person may put right while the message is tried again.
     #[error("refused for now: {what}")]
@@ -114,8 +126,18 @@ impl ChannelError {
     /// Only what is refused for good is not tried again.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Reach { .. } | Self::ForNow { .. } | Self::Silent => Fault::Transient,
+            Self::Reach { .. } | Self::Unanswered { .. } | Self::ForNow { .. } | Self::Silent => {
+                Fault::Transient
+            }
             Self::ForGood { .. } => Fault::Permanent,
+        }
+    }
+
+    /// Whether the other end may have taken the message all the same.
+    pub const fn is_doubtful(&self) -> bool {
+        match self {
+            Self::Unanswered { .. } | Self::Silent => true,
+            Self::Reach { .. } | Self::ForNow { .. } | Self::ForGood { .. } => false,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Channels at work: each has a task and a queue of its own, so that a slow gateway delays nobody
 //! else's messages, and nothing of it holds up the machines.
 //!
+//! A message is handed over only where its channel has a place: until then it is owed, in the store,
+//! and the time of an attempt begins with it.
+//!
 //! | bound | at the bound |
 //! |---|---|
-//! | [`QUEUE`] messages wait for a channel | it has refused them for now |
-//! | [`TOGETHER`] messages are on their way by a channel | the others wait, within their limit |
+//! | [`Channel::places`] messages are on their way by a channel | the others are owed (`desk::queue`) |
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,42 +18,45 @@ use model::{
 use runtime::tasks::Stage;
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
-    time::{Instant, timeout_at},
+    time::timeout,
 };
 use tracing::{debug, error, info, warn};
 
 use super::channel::{ATTEMPT_LIMIT, Channel, ChannelError, Outgoing, Taken, Text};
-use crate::{desk::Attempt, metrics::Metrics};
+use crate::{
+    desk::{Attempt, Outcome as Said},
+    metrics::Metrics,
+};
 
-/// Messages that wait for a channel.
-pub const QUEUE: usize = 256;
-/// Messages on their way by one channel.
-pub const TOGETHER: usize = 8;
 /// Outcomes that wait to be taken up; a channel waits for a place.
 const OUTCOMES: usize = 256;
 
 /// What became of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Of which message.
     pub id: NotificationId,
-    /// Whether a receipt will come, or why the channel did not take it.
-    pub said: Result<bool, Fault>,
+    /// Whose place is free again.
+    pub channel: ChannelId,
+    /// What the channel said.
+    pub said: Said,
 }
 
-struct Job {
-    outgoing: Outgoing,
-    until: Instant,
+/// A channel as the outbox sees it.
+#[derive(Debug)]
+struct Queue {
+    jobs: mpsc::Sender<Outgoing>,
+    places: usize,
+    /// Attempts whose outcome has not been taken up.
+    on_their_way: usize,
 }
 
 /// All channels.
 #[derive(Debug)]
 pub struct Outbox {
-    queues: BTreeMap<ChannelId, mpsc::Sender<Job>>,
+    queues: BTreeMap<ChannelId, Queue>,
     outcomes: mpsc::Receiver<Outcome>,
     metrics: Metrics,
-    /// Attempts whose outcome has not been taken up.
-    on_their_way: usize,
 }
 
 impl Outbox {
@@ -64,15 +69,23 @@ impl Outbox {
         let (sender, outcomes) = mpsc::channel(OUTCOMES);
         let mut queues = BTreeMap::new();
         for (name, channel) in channels {
-            let (queue, jobs) = mpsc::channel(QUEUE);
+            let places = channel.places().max(1);
+            let (queue, jobs) = mpsc::channel(places);
             let (sender, metrics) = (sender.clone(), metrics.clone());
             stage.spawn(
                 format!("channel {name}"),
-                work(name.clone(), channel, jobs, sender, metrics),
+                work(name.clone(), channel, (jobs, places), sender, metrics),
             );
-            queues.insert(name, queue);
+            queues.insert(name, Queue { jobs: queue, places, on_their_way: 0 });
         }
-        Self { queues, outcomes, metrics, on_their_way: 0 }
+        Self { queues, outcomes, metrics }
+    }
+
+    /// How many messages may be handed to a channel now. One that is not there says at once that it
+    /// takes none, so it may be given any number.
+    pub fn places(&self, channel: &ChannelId) -> usize {
+        let free = |queue: &Queue| queue.places.saturating_sub(queue.on_their_way);
+        self.queues.get(channel).map_or(usize::MAX, free)
     }
 
     /// Whether there is such a channel.
@@ -86,24 +99,25 @@ impl Outbox {
         let Some(to) = to else {
             warn!(message = %id, %channel, "message has no address in the registry");
             self.metrics.attempts.with_label_values(&["none", "failed"]).inc();
-            return Some(Outcome { id, said: Err(Fault::Permanent) });
+            return Some(Outcome { id, channel, said: Said::Refused(Fault::Permanent) });
         };
-        let Some(queue) = self.queues.get(&channel) else {
+        let Some(queue) = self.queues.get_mut(&channel) else {
             // written into the settings since they were read, it is there after a restart
             error!(message = %id, %channel, "channel was not in the settings when this server started; start it again, and the message goes out");
             self.metrics.attempts.with_label_values(&["none", "refused"]).inc();
-            return Some(Outcome { id, said: Err(Fault::Transient) });
+            return Some(Outcome { id, channel, said: Said::Refused(Fault::Transient) });
         };
         let outgoing = Outgoing { id, attempt: number, to, text: Text::new(text) };
-        match queue.try_send(Job { outgoing, until: Instant::now() + ATTEMPT_LIMIT }) {
+        match queue.jobs.try_send(outgoing) {
             Ok(()) => {
-                self.on_their_way += 1;
+                queue.on_their_way = queue.on_their_way.saturating_add(1);
                 None
             }
+            // not reached but at the end: there was a place
             Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
                 warn!(message = %id, %channel, "channel has no room for a message");
                 self.metrics.attempts.with_label_values(&[channel.as_str(), "refused"]).inc();
-                Some(Outcome { id, said: Err(Fault::Transient) })
+                Some(Outcome { id, channel, said: Said::Refused(Fault::Transient) })
             }
         }
     }
@@ -111,10 +125,7 @@ impl Outbox {
     /// The next outcome; pending while there is none. Dropping it half-way loses nothing.
     pub async fn next(&mut self) -> Outcome {
         match self.outcomes.recv().await {
-            Some(outcome) => {
-                self.on_their_way = self.on_their_way.saturating_sub(1);
-                outcome
-            }
+            Some(outcome) => self.taken_up(outcome),
             // no channel is left
             None => std::future::pending().await,
         }
@@ -123,13 +134,19 @@ impl Outbox {
     /// An outcome that is there already.
     pub fn try_next(&mut self) -> Option<Outcome> {
         let outcome = self.outcomes.try_recv().ok()?;
-        self.on_their_way = self.on_their_way.saturating_sub(1);
-        Some(outcome)
+        Some(self.taken_up(outcome))
     }
 
     /// Whether an attempt is on its way.
-    pub const fn is_busy(&self) -> bool {
-        self.on_their_way > 0
+    pub fn is_busy(&self) -> bool {
+        self.queues.values().any(|queue| queue.on_their_way > 0)
+    }
+
+    fn taken_up(&mut self, outcome: Outcome) -> Outcome {
+        if let Some(queue) = self.queues.get_mut(&outcome.channel) {
+            queue.on_their_way = queue.on_their_way.saturating_sub(1);
+        }
+        outcome
     }
 }
 
@@ -137,7 +154,7 @@ impl Outbox {
 async fn work(
     name: ChannelId,
     channel: Arc<dyn Channel>,
-    mut jobs: mpsc::Receiver<Job>,
+    (mut jobs, places): (mpsc::Receiver<Outgoing>, usize),
     outcomes: mpsc::Sender<Outcome>,
     metrics: Metrics,
 ) {
@@ -146,12 +163,13 @@ async fn work(
         tokio::select! {
             biased;
             Some((id, said)) = running.next(), if !running.is_empty() => {
-                let outcome = Outcome { id, said: said_by(&name, id, &said, &metrics) };
+                let said = said_by(&name, id, &said, &metrics);
+                let outcome = Outcome { id, channel: name.clone(), said };
                 if outcomes.send(outcome).await.is_err() {
                     return;
                 }
             }
-            job = jobs.recv(), if running.len() < TOGETHER => match job {
+            job = jobs.recv(), if running.len() < places => match job {
                 Some(job) => running.push(hand_over(Arc::clone(&channel), job)),
                 None => return,
             }
@@ -159,39 +177,31 @@ async fn work(
     }
 }
 
-type Said = Result<Taken, ChannelError>;
+type Answered = Result<Taken, ChannelError>;
 
-async fn hand_over(channel: Arc<dyn Channel>, job: Job) -> (NotificationId, Said) {
-    let Job { outgoing, until } = job;
-    // What has waited too long is not begun: it may be announced again by now.
-    let said = if Instant::now() >= until {
-        Err(ChannelError::Silent)
-    } else {
-        let answer = timeout_at(until, channel.hand_over(&outgoing)).await;
-        answer.unwrap_or(Err(ChannelError::Silent))
-    };
-    (outgoing.id, said)
+async fn hand_over(channel: Arc<dyn Channel>, job: Outgoing) -> (NotificationId, Answered) {
+    let answer = timeout(ATTEMPT_LIMIT, channel.hand_over(&job)).await;
+    (job.id, answer.unwrap_or(Err(ChannelError::Silent)))
 }
 
-fn said_by(
-    channel: &ChannelId,
-    id: NotificationId,
-    said: &Said,
-    metrics: &Metrics,
-) -> Result<bool, Fault> {
+fn said_by(channel: &ChannelId, id: NotificationId, said: &Answered, metrics: &Metrics) -> Said {
     let (word, outcome) = match said {
         Ok(taken) => {
             info!(message = %id, %channel, "message sent");
-            ("accepted", Ok(*taken == Taken::WithReceipt))
+            ("accepted", Said::Taken { has_receipt: *taken == Taken::WithReceipt })
+        }
+        Err(error) if error.is_doubtful() => {
+            warn!(message = %id, %channel, error = %Chain(error), "message may have been taken");
+            ("unanswered", Said::Unanswered)
         }
         Err(error) => match error.fault() {
             Fault::Transient => {
                 debug!(message = %id, %channel, error = %Chain(error), "message refused for now");
-                ("refused", Err(Fault::Transient))
+                ("refused", Said::Refused(Fault::Transient))
             }
             fault @ (Fault::Permanent | Fault::Bug) => {
                 warn!(message = %id, %channel, error = %Chain(error), "message refused for good");
-                ("failed", Err(fault))
+                ("failed", Said::Refused(fault))
             }
         },
     };

@@ -7,6 +7,8 @@
 
 mod feeds;
 mod listening;
+mod pulse;
+mod shown;
 mod words;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -45,8 +47,6 @@ const ROWS: usize = 256;
 const WRITE_PERIOD_MS: i64 = 10_000;
 /// So long after a start messages go, even if the feed has not been read to its end.
 const HOLD_MS: i64 = 30_000;
-/// A message that has been owed for longer is a matter for a person.
-const STUCK_MS: i64 = 600_000;
 /// What attempts on their way get at the end.
 const DRAIN: Duration = Duration::from_millis(1_500);
 /// Whose positions they are.
@@ -140,6 +140,9 @@ pub async fn run(parts: Parts, stage: Stage) {
     let stop = stage.stopping();
     let mut journal = parts.journal.watch();
     let mut fed = parts.samples.fed();
+    let (pulse, ended) = watch::channel(());
+    let supervised = pulse::supervise(ended, parts.readiness.clone(), (stop.clone(), pulse::LIMIT));
+    stage.spawn("alerting passes", supervised);
     let mut consumer = Consumer::new(parts);
     loop {
         let not_before = tokio::time::Instant::now() + GAP;
@@ -152,6 +155,7 @@ pub async fn run(parts: Parts, stage: Stage) {
                 PAUSE
             }
         };
+        pulse.send_replace(());
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -204,7 +208,6 @@ impl Consumer {
             Some(watch) => watch,
             None => Watch::open(&self.parts, &known, self.is_first, now).await?,
         };
-        self.is_first = false;
         self.listening.notice(&mut watch.desk, &self.parts, now);
         if watch.registry != known.entry {
             watch.desk.adopt(Arc::clone(&known.registry), now);
@@ -224,8 +227,14 @@ impl Consumer {
         self.listening.look(&mut watch.desk, is_caught_up, now);
         let may_send = watch.has_caught_up || now.ms_since(watch.opened_at) >= HOLD_MS;
         watch.desk.tick(may_send, now);
+        if may_send {
+            let outbox = &self.parts.outbox;
+            watch.desk.begin_attempts(|channel| outbox.places(channel), now);
+        }
         let is_urgent = watch.desk.is_urgent();
         let attempts = watch.write(&self.parts, self.listening.until(), now).await?;
+        // not before: what was doubted of an earlier process stands in the journal now
+        self.is_first = false;
         // what they said is written
         self.outcomes.clear();
         for attempt in attempts {
@@ -237,7 +246,7 @@ impl Consumer {
     }
 
     /// Whether an attempt is on its way.
-    pub const fn is_busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         self.parts.outbox.is_busy()
     }
 
@@ -284,22 +293,10 @@ impl Consumer {
             return;
         }
         self.counted_at = now;
-        metrics.alarms.reset();
-        for (state, count) in watch.desk.alarms_by_state() {
-            metrics.alarms.with_label_values(&[state.word()]).set(count);
-        }
-        metrics.messages.reset();
-        for (state, count) in watch.desk.messages_by_state() {
-            metrics.messages.with_label_values(&[state.word()]).set(count);
-        }
-        let oldest_ms = watch.desk.oldest_owed().map_or(0, |owed| now.ms_since(owed).max(0));
-        metrics.oldest_owed_seconds.set(oldest_ms / 1_000);
         self.was_told = false;
-        if oldest_ms > STUCK_MS {
-            let minutes = oldest_ms / 60_000;
-            self.parts.readiness.warn(format!("a message has been owed for {minutes} minutes"));
-        } else {
-            self.parts.readiness.set(Ok(()));
+        match shown::show(&watch.desk, metrics, now) {
+            Some(warning) => self.parts.readiness.warn(warning),
+            None => self.parts.readiness.set(Ok(())),
         }
     }
 }

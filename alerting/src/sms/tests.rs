@@ -96,6 +96,20 @@ fn the_other_messages() {
         鹿鸣滩已恢复：下泄≥0.812，核定0.800m³/s，10:32至10:52不足。
         Ucs2, 42 in 1"#]],
     );
+    let share = "0.5".parse().unwrap();
+    let half = Saying::AboveShare { flows: self::flows("0.612", "0.8"), share, until };
+    check(
+        Message { saying: half, ..base },
+        &expect![[r#"
+            鹿鸣滩下泄0.612，10:52已升至核定0.800m³/s的50%以上，仍低于核定。
+            Ucs2, 43 in 1"#]],
+    );
+    check(
+        Message { saying: half, locale: Locale::English, station: "Luming", ..base },
+        &expect![[r#"
+            Luming: flow 0.612 above 0.800 m3/s (50%) again since 10:52, still below the mandate.
+            Gsm7, 85 in 1"#]],
+    );
     check(
         Message { saying: Saying::NothingMandated { flows, since, until }, ..base },
         &expect![[r#"
@@ -253,7 +267,7 @@ fn sayings() -> impl Strategy<Value = Saying> {
             required: Flow::from_ml_per_s(required.clamp(0, 100_000_000_000)),
             decimals,
         });
-    (0_u8..6, flows, share, moment(), moment()).prop_map(|(kind, flows, share, since, until)| {
+    (0_u8..7, flows, share, moment(), moment()).prop_map(|(kind, flows, share, since, until)| {
         match kind {
             0 | 1 => {
                 Saying::BelowMandate { flows: Flows { bound: Bound::Whole, ..flows }, share, since }
@@ -261,6 +275,7 @@ fn sayings() -> impl Strategy<Value = Saying> {
             2 => Saying::BackAtMandate { flows, since, until },
             3 => Saying::NothingMandated { flows, since, until },
             4 => Saying::NoData { since },
+            6 => Saying::AboveShare { flows, share, until },
             _ => Saying::DataAgain { since, until },
         }
     })
@@ -296,7 +311,7 @@ proptest! {
         }
         for blank in ["released", "required", "since"] {
             let must = blank_of(blank, &message);
-            let is_said = said(&message, false).contains(blank);
+            let is_said = said(&message, false).contains(&format!("{{{blank}}}"));
             prop_assert!(!is_said || essential.contains(&must), "{:?} lacks {:?}", sms, must);
         }
         let has_unit = essential.contains("m³/s") || essential.contains("m3/s");

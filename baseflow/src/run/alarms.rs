@@ -29,7 +29,7 @@ impl Server<'_> {
     ) -> anyhow::Result<()> {
         let config = &self.settings.config;
         let metrics = Metrics::new(&self.metrics)?;
-        let channels = self.channels()?;
+        let channels = self.channels(stage)?;
         let reserved = channels.iter().map(|(name, way)| (name.clone(), way.reserved())).collect();
         let url = config.http.link_url().to_owned();
         if url.len() > URL_UNITS {
@@ -50,13 +50,14 @@ impl Server<'_> {
         Ok(())
     }
 
-    fn channels(&self) -> anyhow::Result<BTreeMap<ChannelId, Arc<dyn Channel>>> {
+    fn channels(&self, stage: &Stage) -> anyhow::Result<BTreeMap<ChannelId, Arc<dyn Channel>>> {
         let config = &self.settings.config;
         let mut channels = BTreeMap::new();
         for (name, kind) in &config.channels {
             let channel: Arc<dyn Channel> = match kind {
                 ChannelKind::File { path } => {
-                    Arc::new(FileChannel::new(path.clone(), Arc::clone(&self.clock)))
+                    let started = FileChannel::start(path.clone(), Arc::clone(&self.clock), stage);
+                    Arc::new(started.with_context(|| format!("channel {name}"))?)
                 }
                 ChannelKind::Kannel(kannel) => {
                     let url = &config.http.public_url;

@@ -92,6 +92,26 @@ fn what_this_version_cannot_do_is_refused_by_its_key() {
 }
 
 #[test]
+fn a_channel_writes_to_no_file_that_is_somebody_elses() {
+    let file = |name: &str, path: &str| {
+        format!("[[channel]]\nname = '{name}'\nkind = 'file'\npath = '{path}'\n")
+    };
+    let text = [
+        file("a", "/var/log/messages.jsonl"),
+        file("b", "/var/log/messages.jsonl"),
+        file("c", "/var/lib/baseflow/journal.db"),
+        file("d", "/etc/baseflow/registry.toml"),
+    ];
+    check(
+        &text.concat(),
+        &expect![[r#"
+            channel[1].path: is the file of another channel (file …/baseflow.toml)
+            channel[2].path: lies in data_dir, where the server's own files are (file …/baseflow.toml)
+            channel[3].path: is the registry file (file …/baseflow.toml)"#]],
+    );
+}
+
+#[test]
 fn a_channel_is_checked_before_anybody_has_to_be_told_something() {
     let channel = |keys: &str| format!("[[channel]]\nname = 'sms'\nkind = 'kannel'\n{keys}");
     check(

@@ -4,7 +4,7 @@ use model::{
     alarm::AlarmState,
     ids::{AlarmId, StationId},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use store::{AlarmsQuery, NotificationsQuery};
 use utoipa::{IntoParams, ToSchema};
 
@@ -67,7 +67,13 @@ pub struct NotificationsParameters {
 pub struct Acknowledgement {
     /// The version of the alarm that the person has seen: if it has changed since, nothing is done.
     /// Left out: whatever it is now.
+    #[serde(default, deserialize_with = "written")]
     pub version: Option<u32>,
+}
+
+/// What is written must be a number: `null` would take on what nobody has seen.
+fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    u32::deserialize(from).map(Some)
 }
 
 impl AlarmsParameters {
@@ -111,4 +117,21 @@ pub fn alarm_id(text: &str) -> Result<AlarmId, Problem> {
     text.parse().map_err(|_unparsable: model::ids::IdError| {
         Problem::not_found(format!("`{}` is no alarm", shortened(text)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_number_or_left_out() {
+        let read = |body: &str| Acknowledgement::read(body.as_bytes()).map(|said| said.version);
+        for (body, version) in [("", None), (" {} ", None), (r#"{"version":7}"#, Some(7))] {
+            assert_eq!(read(body).unwrap(), version, "{body}");
+        }
+        for body in [r#"{"version":null}"#, r#"{"version":-1}"#, r#"{"version":"7"}"#, "null", "7"]
+        {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
 }

@@ -38,7 +38,8 @@ pub(crate) const PATH: &str = "/hooks/kannel/{channel}/{secret}";
 pub struct Hooks {
     secrets: BTreeMap<ChannelId, HookSecret>,
     receipts: Option<Arc<dyn Receipts>>,
-    budget: Mutex<Budget>,
+    /// Each channel's: a gateway that floods us costs the others nothing.
+    budgets: Mutex<BTreeMap<ChannelId, Budget>>,
     begun: Instant,
 }
 
@@ -49,7 +50,8 @@ impl Hooks {
         secrets: BTreeMap<ChannelId, HookSecret>,
         receipts: Option<Arc<dyn Receipts>>,
     ) -> Self {
-        Self { secrets, receipts, budget: Mutex::new(RECEIPTS), begun: Instant::now() }
+        let budgets = secrets.keys().map(|name| (name.clone(), RECEIPTS)).collect();
+        Self { secrets, receipts, budgets: Mutex::new(budgets), begun: Instant::now() }
     }
 
     /// The channel whose hook this is.
@@ -58,9 +60,10 @@ impl Hooks {
         secret.is(said).then_some(channel)
     }
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self, channel: &ChannelId) -> bool {
         let now_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner).take(now_ms)
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.get_mut(channel).is_some_and(|budget| budget.take(now_ms))
     }
 }
 
@@ -116,7 +119,7 @@ pub(crate) async fn kannel(
 }
 
 async fn take(hooks: &Hooks, channel: &ChannelId, query: Option<&str>) -> (Outcome, Response) {
-    if !hooks.has_room() {
+    if !hooks.has_room(channel) {
         let problem = Problem::of_status(429, "more receipts than are taken; try again");
         return (Outcome::Refused, problem.into_response());
     }

@@ -2,7 +2,7 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | calls at work, until their answers are written | 256 | 503 |
+//! | calls at work, until their answers are written | 256 of the API, 128 of pages, 64 of hooks | 503 |
 //! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8 | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of a body | 64 KiB | 413 |
@@ -11,7 +11,8 @@
 //! A caller that does not read what it asked for costs memory: so an answer's bytes carry the
 //! call's slot and their share of the room, and give both back where they themselves are dropped,
 //! be it after the last of them was written or because the connection ended. An answer without an
-//! end is bounded by whoever gives it, and takes no slot.
+//! end is bounded by whoever gives it, and takes no slot. The API, pages and hooks have places of
+//! their own, so that none of them can keep the others out.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -36,8 +37,12 @@ use crate::problem::{MEDIA_TYPE, Problem};
 
 /// How long a call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-/// How many calls may be at work.
+/// How many calls of the API may be at work.
 const CALLS: usize = 256;
+/// How many requests for pages may be.
+const PAGES: usize = 128;
+/// How many receipts may be on their way to the journal.
+const RECEIPTS: usize = 64;
 /// How many reads may be made into answers.
 const READS: usize = 8;
 /// Calls that wait for a place of their own: those that wait keep nobody else's.
@@ -54,6 +59,7 @@ const MAX_TEXT: usize = 4_096;
 #[derive(Debug, Clone)]
 pub(crate) struct Slots {
     calls: Arc<Semaphore>,
+    of_calls: usize,
     reads: Arc<Semaphore>,
     /// Bytes.
     room: Arc<Semaphore>,
@@ -73,17 +79,33 @@ struct Outgoing {
 }
 
 impl Slots {
-    pub(crate) fn new(metrics: Metrics) -> Self {
+    /// Those of the API.
+    pub(crate) fn of_api(metrics: Metrics) -> Self {
         Self::with(metrics, CALLS, ROOM_BYTES)
+    }
+
+    /// Those of pages, each of which is small.
+    pub(crate) fn of_pages(metrics: Metrics) -> Self {
+        Self::with(metrics, PAGES, 0)
+    }
+
+    /// Those of hooks, whose answers are empty.
+    pub(crate) fn of_hooks(metrics: Metrics) -> Self {
+        Self::with(metrics, RECEIPTS, 0)
     }
 
     fn with(metrics: Metrics, calls: usize, room: usize) -> Self {
         Self {
             calls: Arc::new(Semaphore::new(calls)),
+            of_calls: calls,
             reads: Arc::new(Semaphore::new(READS)),
             room: Arc::new(Semaphore::new(room)),
             metrics,
         }
+    }
+
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.calls).try_acquire_owned().ok()
     }
 
     /// The answer with what it takes, or 503 where too much waits to be written already.
@@ -143,16 +165,13 @@ impl Drop for Outgoing {
 /// Answers 503 where too many calls are at work, so that none waits without an end, or where too
 /// many answers wait to be written.
 pub(crate) async fn in_turn(State(slots): State<Slots>, request: Request, next: Next) -> Response {
-    match Arc::clone(&slots.calls).try_acquire_owned() {
-        Ok(slot) => {
-            let response = next.run(request).await;
-            slots.held(response, slot).await
-        }
-        Err(_none_free) => {
-            Problem::unavailable(format!("{CALLS} calls are at work already; try again"))
-                .into_response()
-        }
-    }
+    let Some(slot) = slots.take() else {
+        let calls = slots.of_calls;
+        return Problem::unavailable(format!("{calls} calls are at work already; try again"))
+            .into_response();
+    };
+    let response = next.run(request).await;
+    slots.held(response, slot).await
 }
 
 /// Lets a few reads at a time be made into answers: what is read, its view and its JSON are in

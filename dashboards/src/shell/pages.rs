@@ -1,19 +1,30 @@
 //! `/i/{token}`: the page behind the link in a message.
 //!
 //! The token in the address stands for a login. So nothing of it enters a log or a label, the page
-//! sends no referrer, is kept nowhere and asked of nobody else, and whoever guesses is bounded with
-//! everybody ([`crate::visitor`]) and is answered as whoever knows, only with another page.
+//! sends no referrer, is kept nowhere and asked of nobody else, and how often is answered depends on
+//! who asks and not on what for ([`crate::visitor`]).
+//!
+//! Who asks is bounded by the head of a request, before its body is read and before it takes a
+//! place, since anybody can begin requests and never end them.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | bytes of a body | 64 | 413 |
+//! | seconds until a body has come | 3 | 408 |
+//! | tokens that are looked up at the same time | 16 | more wait, as many as there are places |
 
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use axum::{
-    body::Bytes,
-    extract::{FromRequestParts, Path, State},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
+    extract::{FromRequestParts, Path, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts as HeadParts},
+    middleware::Next,
     response::{Html, IntoResponse, Response},
 };
 use model::{
@@ -23,35 +34,53 @@ use model::{
     phrase::Phrase,
     port::{Acknowledged, AlertingError, Links},
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tracing::warn;
 
-use super::parts::Parts;
+use super::{parts::Parts, places::Places};
 use crate::{
     page::{POLICY, link, notice, tag},
-    visitor::{Visitors, visitor},
+    visitor::{BODIES, Visitors, visitor},
 };
 
 /// Where the page stands.
 pub(crate) const PATH: &str = "/i/{token}";
+/// Where nothing stands, of which the address may hold a token all the same.
+pub(crate) const BELOW: [&str; 3] = ["/i/", "/i/{token}/", "/i/{token}/{*below}"];
+/// The form is a version.
+const MAX_BODY_BYTES: usize = 64;
+const BODY_LIMIT: Duration = Duration::from_secs(3);
+/// Tokens that are looked up at the same time.
+const LOOKUPS: usize = 16;
 
 /// What these pages need.
 #[derive(Debug)]
 pub struct Pages {
     links: Option<Arc<dyn Links>>,
     visitors: Mutex<Visitors>,
+    /// Bodies that are waited for.
+    bodies: Places,
+    lookups: Semaphore,
     begun: Instant,
 }
 
 impl Pages {
     /// Pages over what `links` knows, `None` in a server without alerting.
     pub fn new(links: Option<Arc<dyn Links>>) -> Self {
-        Self { links, visitors: Mutex::default(), begun: Instant::now() }
+        let lookups = Semaphore::new(LOOKUPS);
+        let (visitors, bodies) = (Mutex::default(), Places::default());
+        Self { links, visitors, bodies, lookups, begun: Instant::now() }
     }
 
-    fn has_room_for(&self, visitor: IpAddr) -> bool {
-        let now_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.visitors.lock().unwrap_or_else(PoisonError::into_inner).take(visitor, now_ms)
+    fn visitors(&self) -> MutexGuard<'_, Visitors> {
+        self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -73,10 +102,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut HeadParts, state: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<Peer>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| *peer);
-        let forwarded = parts.headers.get_all("x-forwarded-for").into_iter().next_back();
-        let visitor = visitor(peer, forwarded.map(HeaderValue::as_bytes));
+        let visitor = whose(parts);
         let language = language(parts.uri.query());
         // What is no text is no token.
         let token = Path::<String>::from_request_parts(parts, state).await;
@@ -85,21 +111,63 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     }
 }
 
+fn whose(head: &HeadParts) -> IpAddr {
+    let peer = head.extensions.get::<Peer>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| *peer);
+    let forwarded = head.headers.get_all("x-forwarded-for").into_iter().next_back();
+    visitor(peer, forwarded.map(HeaderValue::as_bytes))
+}
+
+/// Whether a request is to be answered at all, by its head; then its body is read.
+pub(crate) async fn admit(
+    State(parts): State<Arc<Parts>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let (visitor, language) = (whose(&head), language(head.uri.query()));
+    let pages = &parts.pages;
+    let is_admitted = pages.visitors().take(visitor, pages.now_ms());
+    let body = if is_admitted {
+        read(pages, visitor, body).await
+    } else {
+        Err((StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften))
+    };
+    let response = match body {
+        Ok(bytes) => next.run(Request::from_parts(head, Body::from(bytes))).await,
+        Err((status, phrase)) => noticed(status, phrase, language),
+    };
+    guarded(response)
+}
+
+async fn read(pages: &Pages, visitor: IpAddr, body: Body) -> Result<Bytes, (StatusCode, Phrase)> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let place = pages.bodies.take(visitor, BODIES);
+    let _place = place.ok_or((StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften))?;
+    match timeout(BODY_LIMIT, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_too_long)) => Err((StatusCode::PAYLOAD_TOO_LARGE, Phrase::NotUnderstood)),
+        Err(_elapsed) => Err((StatusCode::REQUEST_TIMEOUT, Phrase::NotUnderstood)),
+    }
+}
+
 /// A request that is to be answered.
 struct Asked<'p> {
     parts: &'p Parts,
     links: &'p dyn Links,
+    visitor: IpAddr,
     token: LinkToken,
     language: Option<Locale>,
 }
 
 /// Shows the alarm.
 pub(crate) async fn show(State(parts): State<Arc<Parts>>, visit: Visit) -> Response {
-    let response = match asked(&parts, &visit) {
+    match asked(&parts, &visit) {
         Ok(asked) => asked.shown(StatusCode::OK, None).await,
         Err((status, phrase)) => noticed(status, phrase, visit.language),
-    };
-    guarded(response)
+    }
 }
 
 /// Takes the alarm on, and leads back to the page, so that loading it again does nothing again.
@@ -108,41 +176,69 @@ pub(crate) async fn acknowledge(
     visit: Visit,
     form: Bytes,
 ) -> Response {
-    let response = match (asked(&parts, &visit), version(&form)) {
+    match (asked(&parts, &visit), version(&form)) {
         (Ok(asked), Some(seen)) => asked.acknowledged(seen).await,
         (Ok(_), None) => noticed(StatusCode::BAD_REQUEST, Phrase::NotUnderstood, visit.language),
         (Err((status, phrase)), _) => noticed(status, phrase, visit.language),
-    };
-    guarded(response)
+    }
 }
 
-/// Whether it is to be answered at all. A token that can be none costs what any other does.
+/// What else is asked of a page.
+pub(crate) async fn no_method(visit: Visit) -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = noticed(status, Phrase::NotUnderstood, visit.language);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"));
+    response
+}
+
+/// What is asked for where no page is.
+pub(crate) async fn nothing(visit: Visit) -> Response {
+    noticed(StatusCode::NOT_FOUND, Phrase::LinkUnknown, visit.language)
+}
+
+/// What is to be looked up. What can be no token is a guess like any other.
 fn asked<'p>(parts: &'p Parts, visit: &Visit) -> Result<Asked<'p>, (StatusCode, Phrase)> {
-    if !parts.pages.has_room_for(visit.visitor) {
-        return Err((StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften));
-    }
     let token = visit.token.parse();
-    let token = token.map_err(|_no_token| (StatusCode::NOT_FOUND, Phrase::LinkUnknown))?;
+    let token = token.map_err(|_no_token| guessed(&parts.pages, visit.visitor))?;
     let links = parts.pages.links.as_deref();
     let links = links.ok_or((StatusCode::SERVICE_UNAVAILABLE, Phrase::NotNow))?;
-    Ok(Asked { parts, links, token, language: visit.language })
+    Ok(Asked { parts, links, visitor: visit.visitor, token, language: visit.language })
+}
+
+/// What a token that nobody knows is answered with.
+fn guessed(pages: &Pages, visitor: IpAddr) -> (StatusCode, Phrase) {
+    if pages.visitors().guess(visitor, pages.now_ms()) {
+        (StatusCode::NOT_FOUND, Phrase::LinkUnknown)
+    } else {
+        (StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften)
+    }
 }
 
 impl Asked<'_> {
     async fn shown(&self, status: StatusCode, said: Option<Phrase>) -> Response {
-        match self.links.view(self.token).await {
+        // never closed, so each comes to its turn
+        let turn = self.parts.pages.lookups.acquire().await;
+        let view = self.links.view(self.token).await;
+        drop(turn);
+        match view {
             Ok(Some(view)) => {
                 let locale = self.language.unwrap_or(view.locale);
                 let html = link::html(&view, said, locale, self.parts.clock.now());
                 in_language(locale, (status, Html(html)).into_response())
             }
-            Ok(None) => noticed(StatusCode::NOT_FOUND, Phrase::LinkUnknown, self.language),
+            Ok(None) => {
+                let (status, phrase) = guessed(&self.parts.pages, self.visitor);
+                noticed(status, phrase, self.language)
+            }
             Err(failure) => failed(&failure, self.language),
         }
     }
 
     async fn acknowledged(&self, seen: u32) -> Response {
-        let done = match self.links.acknowledge(self.token, seen).await {
+        let turn = self.parts.pages.lookups.acquire().await;
+        let done = self.links.acknowledge(self.token, seen).await;
+        drop(turn);
+        let done = match done {
             Ok(done) => done,
             Err(failure) => return failed(&failure, self.language),
         };

@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 use utoipa::{
@@ -133,27 +133,42 @@ pub fn router(parts: &Arc<Parts>) -> Router {
             async move { Json((*openapi).clone()) }
         }),
     );
-    let slots = limits::Slots::new(parts.metrics.clone());
+    let slots = limits::Slots::of_api(parts.metrics.clone());
     described
         .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
-        .merge(by_address())
+        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
+        .merge(hooks_of_gateways(parts))
+        .merge(pages_behind_links(parts))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(Arc::clone(parts))
         .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(middleware::from_fn(limits::in_time))
-        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(middleware::from_fn_with_state(parts.metrics.clone(), limits::in_our_words))
 }
 
 /// What asks for no token, since whoever knows the address may do what stands behind it. It is no
-/// part of the API, and does not wait for reads of it.
-fn by_address() -> Router<Arc<Parts>> {
+/// part of the API, and neither waits for it nor keeps it waiting.
+fn hooks_of_gateways(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
+    let slots = limits::Slots::of_hooks(parts.metrics.clone());
     Router::new()
         .route(hooks::PATH, get(hooks::kannel))
-        .route(pages::PATH, get(pages::show).post(pages::acknowledge))
+        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
+}
+
+/// The same for people. A body is read before a place is taken: see [`pages::admit`].
+fn pages_behind_links(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
+    let slots = limits::Slots::of_pages(parts.metrics.clone());
+    let page = get(pages::show).post(pages::acknowledge).fallback(pages::no_method);
+    let mut router = Router::new().route(pages::PATH, page);
+    for path in pages::BELOW {
+        router = router.route(path, any(pages::nothing));
+    }
+    router
+        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
+        .layer(middleware::from_fn_with_state(Arc::clone(parts), pages::admit))
 }
 
 async fn no_route() -> Problem {

@@ -3,6 +3,7 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | open connections | 512, and one for each viewer of `/live` | more wait in the kernel's backlog |
+//! | of one address, this machine's own excepted | 128 | another one is closed |
 //! | seconds until a request's head has come | 10 | the connection ends |
 //! | bytes of a head | 32 KiB, 64 headers | 431 |
 //! | seconds in which a caller takes nothing of its answer | 20 | the connection ends |
@@ -31,9 +32,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{pages::Peer, parts::Parts, patient::Patient, routes};
+use super::{
+    pages::Peer,
+    parts::Parts,
+    patient::Patient,
+    places::{Place, Places},
+    routes,
+};
+use crate::visitor::of_its_own;
 
 const CONNECTIONS: usize = 512;
+/// Of one address, viewers of `/live` among them; a proxy on this machine brings those of many.
+const CONNECTIONS_OF_ONE: usize = 128;
 /// Between two looks for a place, where there is none.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -50,6 +60,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationToken) {
     let router = routes::router(&parts);
     let mut connections = JoinSet::new();
+    let addresses = Places::default();
     loop {
         parts.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
         let places = CONNECTIONS.saturating_add(parts.picture.viewers());
@@ -63,8 +74,15 @@ pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationT
         };
         match accepted {
             Ok((stream, peer)) => {
-                let peer = Peer(peer.ip());
-                connections.spawn(connection(stream, peer, router.clone(), stop.clone()));
+                let peer = peer.ip();
+                let is_here = peer.to_canonical().is_loopback();
+                let at_most = if is_here { places } else { CONNECTIONS_OF_ONE };
+                let Some(place) = addresses.take(of_its_own(peer), at_most) else {
+                    debug!("address has too many connections");
+                    continue;
+                };
+                let taken = connection(stream, Peer(peer), router.clone(), stop.clone());
+                connections.spawn(holding(place, taken));
             }
             Err(failure) => {
                 warn!(error = %Chain(&failure), "cannot accept a connection");
@@ -75,6 +93,11 @@ pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationT
     drop(listener);
     while connections.join_next().await.is_some() {}
     parts.metrics.connections.set(0);
+}
+
+async fn holding(place: Place, connection: impl Future<Output = ()>) {
+    connection.await;
+    drop(place);
 }
 
 async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {

@@ -4,7 +4,13 @@
 //! wants. Redirections are not followed: whoever is named in the settings is spoken to, and nobody
 //! else.
 
-use std::{fmt, io, path::Path, str::FromStr, time::Duration};
+use std::{
+    fmt, io,
+    path::Path,
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -67,6 +73,7 @@ pub(super) struct Answer {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
+    /// Nothing was asked.
     #[error("no connection within {0:?}")]
     SlowConnect(Duration),
     #[error("cannot connect")]
@@ -75,6 +82,7 @@ pub(super) enum HttpError {
     Trust(#[source] io::Error),
     #[error("the connection broke")]
     Broke(#[source] hyper::Error),
+    /// The request was on its way.
     #[error("no answer within {0:?}")]
     SlowAnswer(Duration),
 }
@@ -149,11 +157,21 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target.path.parse().unwrap_or_default();
         *request.headers_mut() = headers;
-        let whole = timeout(self.limits.whole, Box::pin(self.connected(request))).await;
-        whole.unwrap_or(Err(HttpError::SlowAnswer(self.limits.whole)))
+        let is_asked = AtomicBool::new(false);
+        let whole = self.limits.whole;
+        match timeout(whole, Box::pin(self.connected(request, &is_asked))).await {
+            Ok(answer) => answer,
+            Err(_elapsed) if is_asked.load(Ordering::Relaxed) => Err(HttpError::SlowAnswer(whole)),
+            Err(_elapsed) => Err(HttpError::SlowConnect(whole)),
+        }
     }
 
-    async fn connected(&self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+    /// Says in `is_asked` when the request begins to leave.
+    async fn connected(
+        &self,
+        request: Request<Full<Bytes>>,
+        is_asked: &AtomicBool,
+    ) -> Result<Answer, HttpError> {
         let Limits { connect, body, .. } = self.limits;
         let host = self.target.host.as_str();
         let stream = timeout(connect, TcpStream::connect((host, self.target.port))).await;
@@ -161,10 +179,10 @@ impl Client {
             .map_err(|_elapsed| HttpError::SlowConnect(connect))?
             .map_err(HttpError::Connect)?;
         match &self.trust {
-            None => exchange(stream, request, body).await,
+            None => exchange(stream, (request, is_asked), body).await,
             Some(trust) => {
                 let stream = trust.connect(host, stream).await.map_err(HttpError::Trust)?;
-                exchange(stream, request, body).await
+                exchange(stream, (request, is_asked), body).await
             }
         }
     }
@@ -172,7 +190,7 @@ impl Client {
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    request: Request<Full<Bytes>>,
+    (request, is_asked): (Request<Full<Bytes>>, &AtomicBool),
     most: usize,
 ) -> Result<Answer, HttpError> {
     let handshake = http1::Builder::new()
@@ -180,6 +198,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_headers(HEADERS)
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(HttpError::Broke)?;
+    is_asked.store(true, Ordering::Relaxed);
     let asked = async {
         let response = sender.send_request(request).await.map_err(HttpError::Broke)?;
         beginning(response, most).await

@@ -2,8 +2,9 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | calls at a time | 4 | more wait, within what an attempt may take |
-//! | seconds to connect, and for a call as a whole | 5, 20 | refused for now |
+//! | calls at a time | 4 | more are owed |
+//! | seconds to connect | 5 | refused for now |
+//! | seconds for a call as a whole | 20 | refused for now, or unanswered where it was asked |
 //! | bytes of an answer | 512 | the rest is not read |
 //!
 //! A message of which the answer stays out may have been taken: its next attempt makes a second
@@ -15,7 +16,6 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use model::port::Answer as Later;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
 
 use super::{
     Channel, ChannelError, Outgoing, Taken,
@@ -88,7 +88,6 @@ impl SettingsError {
 pub struct Kannel {
     settings: Settings,
     client: Client,
-    places: Semaphore,
 }
 
 impl Kannel {
@@ -111,7 +110,7 @@ impl Kannel {
             return Err(SettingsError::NeedlessTrust);
         }
         let client = Client::new(settings.url.clone(), LIMITS, settings.ca.as_deref())?;
-        Ok(Self { settings, client, places: Semaphore::new(CONNECTIONS) })
+        Ok(Self { settings, client })
     }
 
     /// Whether the gateway is there and lets us in: it is asked to send to nobody, which it must
@@ -131,8 +130,6 @@ impl Kannel {
         let Some(number) = kannel::number(message.to.as_str()) else {
             return Err(ChannelError::ForGood { what: "this is no telephone number".to_owned() });
         };
-        // Never closed, so a call always comes to its place.
-        let _place = self.places.acquire().await.ok();
         let headers = self.headers(&number, message);
         let text = Bytes::copy_from_slice(message.text.as_str().as_bytes());
         let answer = self.client.post(headers, text).await;
@@ -165,13 +162,24 @@ impl Kannel {
     }
 
     fn unreached(&self, failure: HttpError) -> ChannelError {
-        ChannelError::Reach { place: self.settings.url.to_string(), source: Box::new(failure) }
+        let place = self.settings.url.to_string();
+        let is_asked = matches!(failure, HttpError::SlowAnswer(_));
+        let source = Box::new(failure);
+        if is_asked {
+            ChannelError::Unanswered { place, source }
+        } else {
+            ChannelError::Reach { place, source }
+        }
     }
 }
 
 impl Channel for Kannel {
     fn hand_over<'a>(&'a self, message: &'a Outgoing) -> Later<'a, Result<Taken, ChannelError>> {
         Box::pin(self.call(message))
+    }
+
+    fn places(&self) -> usize {
+        CONNECTIONS
     }
 
     fn reserved(&self) -> u8 {

@@ -89,8 +89,14 @@ async fn channels(config: &Config, findings: &mut Findings) -> anyhow::Result<()
         let kannel = match channel {
             ChannelKind::Kannel(kannel) => kannel,
             ChannelKind::File { path } => {
-                findings
-                    .skipped(&format!("channel {name}: `{}` is not written to", path.display()))?;
+                let place = path.display();
+                match alerting::shell::file::look(path) {
+                    Ok(()) => {
+                        findings
+                            .skipped(&format!("channel {name}: `{place}` is not written to"))?;
+                    }
+                    Err(error) => findings.bad(&format!("channel {name}: `{place}`: {error}"))?,
+                }
                 continue;
             }
         };

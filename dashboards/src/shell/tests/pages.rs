@@ -1,11 +1,19 @@
 //! The page behind a link, as a telephone asks for it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
+use axum::body::Bytes;
+use hyper::body::Frame;
 use model::{
     alarm::LinkToken,
     port::{Acknowledged, AlertingError, LinkView, Links},
 };
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::{
@@ -74,6 +82,21 @@ impl World {
 
     async fn show(&self, path: &str) -> Page {
         self.page(&Method::GET, path, "", "198.51.100.1").await
+    }
+}
+
+/// A body that never comes.
+struct HalfSent;
+
+impl hyper::body::Body for HalfSent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
     }
 }
 
@@ -175,7 +198,7 @@ fn a_click_leads_back_to_the_page_or_says_why_it_did_not_count() {
             let page = world.page(&Method::POST, &path(1), form, "198.51.100.2").await;
             assert_eq!(page.status, 400, "{form}");
         }
-        let large = format!("version={}", "0".repeat(65 << 10));
+        let large = format!("version={}", "0".repeat(64));
         let page = world.page(&Method::POST, &path(1), &large, "198.51.100.2").await;
         assert_eq!(page.status, 413);
     });
@@ -226,5 +249,78 @@ fn no_token_stands_in_a_label() {
             prometheus::TextEncoder::new().encode_to_string(&world.counted.gather()).unwrap();
         assert!(text.contains(r#"route="/i/{token}""#), "{text}");
         assert!(!text.contains(&LinkToken(7).to_string()), "{text}");
+    });
+}
+
+#[test]
+fn clicks_of_which_only_half_comes_keep_nobody_out() {
+    in_world(|world| async move {
+        let half_sent = |from: String| {
+            let request = Request::builder()
+                .method(Method::POST)
+                .uri(path(0))
+                .extension(Peer(from.parse().unwrap()))
+                .body(Body::new(HalfSent))
+                .unwrap();
+            let router = world.router.clone();
+            async move { router.oneshot(request).await.unwrap().status().as_u16() }
+        };
+        // Of one visitor few are waited for, and the others are told so at once.
+        let mut alone = JoinSet::new();
+        for _ in 0..20 {
+            alone.spawn(half_sent("203.0.113.9".to_owned()));
+        }
+        // Of many together more than there are places for calls.
+        let mut many = JoinSet::new();
+        for n in 0..400 {
+            many.spawn(half_sent(format!("10.0.{}.{}", n / 200, n % 200)));
+        }
+        let other = world.page(&Method::GET, &path(7), "", "198.51.100.9").await;
+        assert_eq!(other.status, 200);
+        let click = world.page(&Method::POST, &path(1), "version=2", "198.51.100.9").await;
+        assert_eq!(click.status, 303);
+        let viewer = world.token(Role::Viewer);
+        let api = world.ask(&Method::GET, "/api/v1/stations", Some(viewer), "").await;
+        assert_eq!(api.status, 200);
+        let mut statuses = BTreeMap::new();
+        for status in alone.join_all().await {
+            *statuses.entry(status).or_insert(0) += 1;
+        }
+        assert_eq!(statuses, [(408, 8), (429, 12)].into());
+        assert!(many.join_all().await.iter().all(|status| *status == 408));
+    });
+}
+
+#[test]
+fn who_guesses_from_a_block_of_addresses_locks_out_nobody_who_has_a_link() {
+    in_world(|world| async move {
+        for number in 0..6_000_u32 {
+            let from = format!("2001:db8:{:x}:{:x}::1", number / 2_000, number % 2_000);
+            world.page(&Method::GET, &path(0), "", &from).await;
+        }
+        for from in ["198.51.100.9", "2001:db8:99::1"] {
+            assert_eq!(world.page(&Method::GET, &path(7), "", from).await.status, 200, "{from}");
+        }
+    });
+}
+
+#[test]
+fn whatever_stands_below_a_link_is_guarded_like_it() {
+    in_world(|world| async move {
+        let known = world.show(&path(7)).await.headers;
+        for (method, path, status) in [
+            (Method::PUT, path(7), 405),
+            (Method::GET, format!("{}/", path(7)), 404),
+            (Method::GET, format!("{}/x/y", path(7)), 404),
+            (Method::GET, "/i/".to_owned(), 404),
+        ] {
+            let page = world.page(&method, &path, "", "198.51.100.3").await;
+            assert_eq!(page.status, status, "{method} {path}");
+            assert!(page.html.starts_with("<!DOCTYPE html>"), "{method} {path}");
+            for name in known.keys().filter(|name| *name != header::CONTENT_LENGTH) {
+                assert_eq!(page.headers.get(name), known.get(name), "{method} {path} {name}");
+            }
+            assert_eq!(page.headers.contains_key(header::ALLOW), status == 405);
+        }
     });
 }

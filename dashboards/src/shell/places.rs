@@ -1,0 +1,70 @@
+//! Places of which one address may hold a few at the same time.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// How many places each address holds; clones share them. As many addresses are known as hold a
+/// place.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One place, given back where it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    who: IpAddr,
+    places: Places,
+}
+
+impl Places {
+    /// A place for `who`, unless it holds `at_most` already.
+    pub(crate) fn take(&self, who: IpAddr, at_most: usize) -> Option<Place> {
+        let mut held = self.held();
+        let count = held.get(&who).copied().unwrap_or(0);
+        if count >= at_most {
+            return None;
+        }
+        held.insert(who, count.saturating_add(1));
+        drop(held);
+        Some(Place { who, places: self.clone() })
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.places.held();
+        match held.get_mut(&self.who) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => {
+                held.remove(&self.who);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_a_few_places_and_gives_them_back() {
+        let places = Places::default();
+        let [one, other]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+        let first = places.take(one, 2).unwrap();
+        let second = places.take(one, 2).unwrap();
+        assert!(places.take(one, 2).is_none() && places.take(other, 2).is_some());
+        drop(first);
+        let third = places.take(one, 2).unwrap();
+        assert!(places.take(one, 2).is_none());
+        drop((second, third));
+        assert!(places.held().is_empty());
+    }
+}
