@@ -2,9 +2,10 @@
 //!
 //! An attempt is announced before it is made, under an id that a channel can pass on; one of which
 //! nothing is heard (a crash, a timeout) is made again under the same id, [`REPETITIONS`] times at
-//! most, for each may have woken somebody. What a channel refuses for now is tried again, ever more seldom, until the
-//! message expires. It need not have failed for somebody else to be told meanwhile: once it has
-//! been tried in vain a few times, or its receipt stays out, the message asks to be passed on.
+//! most, for each may have woken somebody. What a channel refuses for now is tried again, ever more
+//! seldom, until the message expires. It need not have failed for somebody else to be told
+//! meanwhile: once it has been tried in vain a few times, or its receipt stays out, the message asks
+//! to be passed on.
 //!
 //! | from | what happens | to |
 //! |---|---|---|

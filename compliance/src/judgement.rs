@@ -5,7 +5,7 @@
 
 use model::{
     ids::{RuleId, SectionKey},
-    quantity::{Decimal, Rounding, mean_flow, quotient},
+    quantity::{Decimal, Rounding, mean_flow, share_of_time, volume_m3},
     rule::{RuleProfile, Statistic},
     section::Demand,
     time::{Span, Timestamp},
@@ -133,8 +133,8 @@ impl Judgement {
             required: shown(mean_flow(weight.required, weight.length, Rounding::Up)),
             observed: shown(mean_flow(water, weight.held, Rounding::Down)),
             bound: is_bound.then_some("lower"),
-            coverage: shown(quotient(weight.covered, weight.length, 4, Rounding::Down)),
-            deficit_m3: shown(quotient(weight.deficit, M3, 3, Rounding::HalfEven)),
+            coverage: shown(share_of_time(weight.covered, weight.length)),
+            deficit_m3: shown(volume_m3(weight.deficit)),
             hours: self.hours,
             sums: Sums::of(weight),
         };
@@ -298,9 +298,6 @@ impl Sums {
         })
     }
 }
-
-/// What a sum of [`Weight`] is of a cubic metre: ml/s · ms.
-const M3: i128 = 1_000_000_000;
 
 fn shown(number: Option<Decimal>) -> Option<String> {
     number.map(|number| number.to_string())

@@ -3,7 +3,7 @@
 use model::{
     flow::Flow,
     ids::SectionKey,
-    quantity::{Decimal, Rounding, quotient},
+    quantity::{Decimal, share_of_time},
     section::{Section, Source},
     standing::Standing,
     time::{Span, Timestamp},
@@ -213,7 +213,7 @@ pub fn exited(key: &SectionKey, since: Timestamp) -> Vec<u8> {
 }
 
 fn share(part: i128, whole: i128) -> Option<String> {
-    quotient(part, whole, 4, Rounding::Down).map(|share| share.to_string())
+    share_of_time(part, whole).map(|share| share.to_string())
 }
 
 #[derive(Serialize)]

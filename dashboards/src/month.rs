@@ -6,7 +6,7 @@
 //! belongs to the month in which it begins, in the station's zone.
 
 use model::{
-    quantity::{Decimal, Rounding, mean_flow, quotient},
+    quantity::{Decimal, Rounding, mean_flow, share_of_time, volume_m3},
     time::{Span, Timestamp, Zone},
     verdict::Length,
 };
@@ -14,9 +14,6 @@ use serde::Deserialize;
 use store::{VerdictCounts, VerdictRow};
 
 use crate::view::verdict::Unreadable;
-
-/// What a sum of a judgement is of a cubic metre: ml/s · ms.
-const M3: i128 = 1_000_000_000;
 
 /// A month of which there is a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,12 +175,12 @@ impl Sums {
 
     /// The share of the time for which every outlet's value stood fresh, rounded down.
     pub fn coverage(&self) -> Option<Decimal> {
-        quotient(self.covered, self.length, 4, Rounding::Down)
+        share_of_time(self.covered, self.length)
     }
 
     /// What was missing, m³.
     pub fn deficit_m3(&self) -> Option<Decimal> {
-        quotient(self.deficit, M3, 3, Rounding::HalfEven)
+        volume_m3(self.deficit)
     }
 }
 

@@ -78,6 +78,19 @@ pub fn quotient(part: i128, whole: i128, decimals: u8, rounding: Rounding) -> Op
     Some(Decimal { units: i64::try_from(units).ok()?, decimals }.trimmed())
 }
 
+/// What a sum in ml/s · ms is of a cubic metre.
+const CUBIC_METRE: i128 = 1_000_000_000;
+
+/// A sum of water in ml/s · ms in m³, to the litre.
+pub fn volume_m3(water: i128) -> Option<Decimal> {
+    quotient(water, CUBIC_METRE, 3, Rounding::HalfEven)
+}
+
+/// A part of a time as a share of it, with four decimals, rounded down.
+pub fn share_of_time(part: i128, whole: i128) -> Option<Decimal> {
+    quotient(part, whole, 4, Rounding::Down)
+}
+
 /// The mean of what is in ml/s · ms over a time in ms, in m³/s: as [`quotient`], with the six
 /// decimals that such a sum has already.
 pub fn mean_flow(water: i128, time_ms: i128, rounding: Rounding) -> Option<Decimal> {

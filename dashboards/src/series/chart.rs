@@ -1,6 +1,6 @@
 //! Buckets, gaps and breaches, as stretches of time are brought in one after another.
 
-use model::quantity::{Decimal, Rounding, quotient};
+use model::quantity::{Decimal, Rounding, quotient, volume_m3};
 
 use super::{
     cause::{Cause, Causes},
@@ -74,7 +74,7 @@ pub struct Breach {
 impl Breach {
     /// What was missing, m³, as the verdicts round it.
     pub fn deficit_m3(&self) -> Option<Decimal> {
-        quotient(self.deficit, 1_000_000_000, 3, Rounding::HalfEven)
+        volume_m3(self.deficit)
     }
 }
 
