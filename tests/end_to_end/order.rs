@@ -1,6 +1,14 @@
 //! Order: batches in any order, again and again, change the store once; pages show one moment of it.
 
-use std::{collections::BTreeMap, sync::mpsc, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use model::{
     batch::{Batch, BatchClock, Column},
@@ -158,7 +166,7 @@ fn pages_read_while_data_arrive_show_one_moment_of_the_store() {
         (0..40).map(|at| (start + at * 100_000 + sequence * 100, sequence * 1_000 + at)).collect()
     };
     let mqtt = world.broker.client(AGENT);
-    let send = |mqtt: &Mqtt, sequence: i64| {
+    let send = move |mqtt: &Mqtt, sequence: i64| {
         let batch = batch(1, u64::try_from(sequence).unwrap(), &[("a", &points(sequence))]);
         mqtt.publish(TOPIC, batch_v1::encode(&batch));
     };
@@ -167,20 +175,26 @@ fn pages_read_while_data_arrive_show_one_moment_of_the_store() {
     }
     until_named(&mqtt, &(1..=10).map(|sequence| (1, sequence)).collect::<Vec<_>>());
 
-    let (stop, stopped) = mpsc::sync_channel::<()>(1);
-    let sender = thread::spawn(move || {
-        let mut sequence = 10;
-        while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) && sequence < 400 {
-            sequence += 1;
-            let batch = batch(1, u64::try_from(sequence).unwrap(), &[("a", &points(sequence))]);
-            mqtt.publish(TOPIC, batch_v1::encode(&batch));
-            until_named(&mqtt, &[(1, u64::try_from(sequence).unwrap())]);
+    let (arrived, is_over) = (Arc::new(AtomicU64::new(10)), Arc::new(AtomicBool::new(false)));
+    let sender = thread::spawn({
+        let (arrived, is_over) = (Arc::clone(&arrived), Arc::clone(&is_over));
+        move || {
+            for sequence in 11..=400 {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                send(&mqtt, sequence);
+                let sequence = u64::try_from(sequence).unwrap();
+                until_named(&mqtt, &[(1, sequence)]);
+                arrived.store(sequence, Ordering::Relaxed);
+            }
+            mqtt
         }
-        (mqtt, sequence)
     });
     let api = world.server.api();
     let mut sizes = Vec::new();
-    for _ in 0..4 {
+    wait::until("three listings during which batches arrived", PATIENCE, || {
+        let before = arrived.load(Ordering::Relaxed);
         let mut listing: Vec<Sample> = Vec::new();
         let mut cursor = None;
         loop {
@@ -203,10 +217,13 @@ fn pages_read_while_data_arrive_show_one_moment_of_the_store() {
             })
             .collect();
         assert_eq!(found, expected);
-        sizes.push(count);
-    }
-    stop.send(()).expect("the sender listens");
-    let (_mqtt, sent) = sender.join().expect("the sender");
-    println!("listings of {sizes:?} samples while {sent} batches arrived");
-    assert!(sizes[0] >= 400 && sizes[3] > sizes[0], "nothing arrived meanwhile: {sizes:?}");
+        if arrived.load(Ordering::Relaxed) > before {
+            sizes.push(count);
+        }
+        if sizes.len() >= 3 { Ok(()) } else { Err(format!("{sizes:?} samples")) }
+    });
+    is_over.store(true, Ordering::Relaxed);
+    let _mqtt = sender.join().expect("the sender");
+    println!("listings of {sizes:?} samples while batches arrived");
+    assert!(sizes.is_sorted(), "a batch that was there is missing: {sizes:?}");
 }
