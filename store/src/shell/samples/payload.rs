@@ -1,6 +1,7 @@
 //! A stored payload as those need it who look for points.
 
 use rusqlite::{Connection, types::ValueRef};
+use tracing::trace;
 
 use super::{first_row, read_samples::damaged};
 use crate::{
@@ -38,6 +39,7 @@ impl Payload {
     }
 
     pub(super) fn decoded(&self) -> Result<Decoded<'_>, PointsError> {
+        trace!(bytes = self.bytes.len(), "payload is decoded");
         Decoded::new(self.kind, &self.bytes)
     }
 
