@@ -7,7 +7,6 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -371,42 +370,4 @@ pub(crate) fn node<'t>(tree: &'t Node, key: &str) -> Option<&'t Node> {
 /// Whether somebody wrote `key`, rather than left it to its default.
 pub(crate) fn is_written(tree: &Node, key: &str) -> bool {
     node(tree, key).is_some_and(|node| node.origin != Origin::Default)
-}
-
-/// The keys whose values differ between two trees, in their order.
-pub(crate) fn changed(old: &Node, new: &Node) -> BTreeSet<String> {
-    let mut keys = BTreeSet::new();
-    differ("", Some(old), Some(new), &mut keys);
-    keys
-}
-
-fn differ(key: &str, old: Option<&Node>, new: Option<&Node>, keys: &mut BTreeSet<String>) {
-    if let (Some(Value::Table(old)), Some(Value::Table(new))) =
-        (old.map(|node| &node.value), new.map(|node| &node.value))
-    {
-        let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-        for name in names {
-            let full = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            differ(&full, old.get(name), new.get(name), keys);
-        }
-    } else if old.map(|node| Shown(node).to_string()) != new.map(|node| Shown(node).to_string()) {
-        keys.insert(key.to_owned());
-    }
-}
-
-/// A value without who wrote it.
-struct Shown<'a>(&'a Node);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.value {
-            Value::Text(text) | Value::Decimal(text) => f.write_str(text),
-            Value::Integer(number) => write!(f, "{number}"),
-            Value::Boolean(value) => write!(f, "{value}"),
-            Value::List(items) => items.iter().try_for_each(|item| write!(f, "{},", Shown(item))),
-            Value::Table(entries) => {
-                entries.iter().try_for_each(|(key, node)| write!(f, "{key}={};", Shown(node)))
-            }
-        }
-    }
 }

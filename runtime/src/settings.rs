@@ -4,6 +4,8 @@
 //! What comes out is a [`Node`] whose values know who wrote them; [`model::tree::read`] turns it
 //! into a `Config` and refuses unknown keys, those of the environment too.
 
+mod changed;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -20,6 +22,8 @@ use model::{
 };
 use secrecy::SecretString;
 use tracing::warn;
+
+pub use changed::changed;
 
 /// Variables of this prefix are settings: `BASEFLOW__MQTT__URL` is `mqtt.url`.
 pub const PREFIX: &str = "BASEFLOW__";
@@ -87,17 +91,16 @@ impl SettingsError {
     }
 }
 
-/// Merges `defaults` ← `file` ← `variables`, of which only those named [`PREFIX`]… count.
-///
-/// A table is merged key by key, a list is replaced whole. A variable cannot name an item of a
-/// list: it becomes an unknown key or a table in the list's place, and the reader says so.
-pub fn load(
-    defaults: &str,
-    file: Option<&Path>,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<Node, SettingsError> {
-    let mut layers = vec![parse(defaults, &Origin::Default)?];
-    if let Some(path) = file {
+/// A settings file as it was read.
+#[derive(Debug, Clone)]
+pub struct File {
+    origin: Origin,
+    text: String,
+}
+
+impl File {
+    /// Reads it; what is in it, [`merge`] sees.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
         let text = std::fs::read_to_string(path).map_err(|source| {
             let path = path.to_owned();
             if source.kind() == io::ErrorKind::InvalidData {
@@ -106,7 +109,31 @@ pub fn load(
                 SettingsError::Read { path, source }
             }
         })?;
-        layers.push(parse(&text, &Origin::File(path.display().to_string().into()))?);
+        Ok(Self { origin: Origin::File(path.display().to_string().into()), text })
+    }
+}
+
+/// Reads `file` and merges it with the other layers.
+pub fn load(
+    defaults: &str,
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Node, SettingsError> {
+    merge(defaults, file.map(File::read).transpose()?.as_ref(), variables)
+}
+
+/// Merges `defaults` ← `file` ← `variables`, of which only those named [`PREFIX`]… count.
+///
+/// A table is merged key by key, a list is replaced whole. A variable cannot name an item of a
+/// list: it becomes an unknown key or a table in the list's place, and the reader says so.
+pub fn merge(
+    defaults: &str,
+    file: Option<&File>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Node, SettingsError> {
+    let mut layers = vec![parse(defaults, &Origin::Default)?];
+    if let Some(file) = file {
+        layers.push(parse(&file.text, &file.origin)?);
     }
     layers.push(environment(variables)?);
     let mut builder = Config::builder();
@@ -115,7 +142,7 @@ pub fn load(
     }
     let merged = builder.build().and_then(|merged| merged.collect());
     let merged = merged.map_err(SettingsError::Merge)?;
-    Ok(from_config(config::Value::new(None, merged)))
+    Ok(from_config(config::Value::new(None, merged), &mut BTreeMap::new()))
 }
 
 /// The variables of this process that are settings, for [`load`].
@@ -230,8 +257,12 @@ fn to_config(node: Node) -> config::Value {
     config::Value::new(Some(&node.origin.to_string()), kind)
 }
 
-fn from_config(value: config::Value) -> Node {
-    let origin = value.origin().map(origin_named);
+/// `known` has the origins seen so far, so that thousands of values share a few.
+fn from_config(value: config::Value, known: &mut BTreeMap<String, Origin>) -> Node {
+    let origin = value.origin().map(|name| match known.get(name) {
+        Some(origin) => origin.clone(),
+        None => known.entry(name.to_owned()).or_insert(origin_named(name)).clone(),
+    });
     let value = match value.kind {
         ValueKind::Nil => Value::Text(String::new()),
         ValueKind::Boolean(value) => Value::Boolean(value),
@@ -242,9 +273,11 @@ fn from_config(value: config::Value) -> Node {
         ValueKind::U128(number) => Value::Text(number.to_string()),
         ValueKind::Float(number) => Value::from_float(number),
         ValueKind::String(text) => Value::Text(text),
-        ValueKind::Array(items) => Value::List(items.into_iter().map(from_config).collect()),
+        ValueKind::Array(items) => {
+            Value::List(items.into_iter().map(|item| from_config(item, known)).collect())
+        }
         ValueKind::Table(entries) => Value::Table(
-            entries.into_iter().map(|(key, value)| (key, from_config(value))).collect(),
+            entries.into_iter().map(|(key, value)| (key, from_config(value, known))).collect(),
         ),
     };
     let origin = origin.unwrap_or_else(|| origin_of_merged(&value));

@@ -81,7 +81,7 @@ impl Reloader {
     }
 
     fn settings_changed(&mut self, read: &Settings) {
-        let mut changed = settings::changed(&self.settings.tree, &read.tree);
+        let mut changed = runtime::settings::changed(&self.settings.tree, &read.tree);
         changed.remove(LEVEL);
         if !changed.is_empty() {
             let keys: Vec<_> = changed.into_iter().collect();

@@ -210,7 +210,7 @@ fn a_change_is_named_by_its_key_and_a_secret_is_not_printed() {
     };
     let old = tree("log.level = 'info'\nhttp.listen = '127.0.0.1:1'");
     let new = tree("log.level = 'debug'\n[[channel]]\npassword = 'hush'");
-    let keys: Vec<_> = changed(&old, &new).into_iter().collect();
+    let keys: Vec<_> = runtime::settings::changed(&old, &new).into_iter().collect();
     assert_eq!(keys, ["channel", "http.listen", "log.level"]);
     assert!(is_written(&new, "log.level") && !is_written(&new, "http.listen"));
     assert!(!effective(&new, SECRET_KEYS).contains("hush"));

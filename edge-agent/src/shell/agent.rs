@@ -18,7 +18,7 @@ mod collector;
 mod courier;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -118,6 +118,8 @@ pub enum LoadError {
 /// Settings as merged and as understood.
 #[derive(Debug, Clone)]
 pub struct Loaded {
+    /// As it was read.
+    pub file: settings::File,
     /// Every value with its origin.
     pub tree: Node,
     /// The same, checked.
@@ -126,24 +128,29 @@ pub struct Loaded {
 
 /// Reads the settings: defaults, the file, the environment.
 pub fn load(file: &Path) -> Result<Loaded, LoadError> {
-    let tree = settings::load(DEFAULTS, Some(file), settings::process_variables())
-        .map_err(LoadError::Settings)?;
+    let file = settings::File::read(file).map_err(LoadError::Settings)?;
+    let tree = merged(&file).map_err(LoadError::Settings)?;
     let config = Config::read(&tree).map_err(LoadError::Faults)?;
-    Ok(Loaded { tree, config })
+    Ok(Loaded { file, tree, config })
+}
+
+fn merged(file: &settings::File) -> Result<Node, SettingsError> {
+    settings::merge(DEFAULTS, Some(file), settings::process_variables())
 }
 
 /// Runs until a signal asks it to stop, or a task fails.
 pub async fn run(loaded: Loaded, file: PathBuf, telemetry: Telemetry) -> Result<(), AgentError> {
+    // the tree of a thousand registers takes ten times the room of its text
+    let Loaded { file: started_with, tree: _, config } = loaded;
     let mut signals = Signals::install()
         .map_err(|source| AgentError::Start { attempt: "catch signals", source })?;
     let mut tasks = Tasks::new();
-    start(&loaded.config, &mut tasks).await?;
+    start(&config, &mut tasks).await?;
     let reload = async {
-        let mut tree = loaded.tree;
         loop {
             match signals.next().await {
                 Signal::Stop => return,
-                Signal::Reload => reload(&file, &mut tree, &telemetry),
+                Signal::Reload => reload(&file, &started_with, &telemetry),
             }
         }
     };
@@ -290,7 +297,7 @@ fn pages(config: &Config, sources: Sources, latest: Latest, board: Board) -> Pag
 }
 
 /// Reads the settings again: the log level counts from here on, other changes at the next start.
-fn reload(file: &Path, tree: &mut Node, telemetry: &Telemetry) {
+fn reload(file: &Path, started_with: &settings::File, telemetry: &Telemetry) {
     let loaded = match load(file) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -302,22 +309,13 @@ fn reload(file: &Path, tree: &mut Node, telemetry: &Telemetry) {
         Ok(()) => info!("settings read again, the log level is in force"),
         Err(error) => error!(error = %Chain(&error), "cannot change the log level"),
     }
-    for key in changed(tree, &loaded.tree).iter().filter(|key| *key != "log.level") {
-        warn!(key, "a changed setting needs a restart");
+    // it was merged before, and the environment of a process stays as it is
+    if let Ok(before) = merged(started_with) {
+        let changed = settings::changed(&before, &loaded.tree);
+        for key in changed.iter().filter(|key| *key != "log.level") {
+            warn!(key, "a changed setting needs a restart");
+        }
     }
-}
-
-/// The keys whose values differ.
-fn changed(before: &Node, after: &Node) -> BTreeSet<String> {
-    let lines = |tree: &Node| -> BTreeSet<String> {
-        let all = settings::effective(tree, &[]);
-        let values =
-            all.lines().map(|line| line.rsplit_once("  # ").map_or(line, |(value, _)| value));
-        values.map(str::to_owned).collect()
-    };
-    let (before, after) = (lines(before), lines(after));
-    let differing = before.symmetric_difference(&after);
-    differing.filter_map(|line| line.split_once(" = ")).map(|(key, _)| key.to_owned()).collect()
 }
 
 /// This start of the gateway; a random one where the kernel does not name it.
@@ -333,28 +331,5 @@ const fn trust_word(trust: Trust) -> &'static str {
     match trust {
         Trust::System => "system",
         Trust::Auto => "auto",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree(file: &str) -> Node {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("edge.toml");
-        std::fs::write(&path, file).unwrap();
-        settings::load(DEFAULTS, Some(&path), Vec::new()).unwrap()
-    }
-
-    #[test]
-    fn changed_settings_are_named_by_their_full_keys() {
-        let before =
-            tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://h'\n[log]\nlevel = 'info'");
-        let after =
-            tree("agent = 'a'\n[[bus]]\nname = 'x'\nurl = 'tcp://i'\n[log]\nlevel = 'debug'");
-        assert_eq!(changed(&before, &before), BTreeSet::new());
-        let keys = ["bus[0].url", "log.level"].map(str::to_owned);
-        assert_eq!(changed(&before, &after), BTreeSet::from(keys));
     }
 }
