@@ -91,7 +91,7 @@ fn perform(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(agent::run(loaded, file.config, telemetry))?;
         }
         Command::Check(_) => {
-            print(&format!("{}\n", settings::effective(&loaded.tree, &[])))?;
+            print(&format!("{}\n", settings::effective(&loaded.tree()?, &[])))?;
             print(&read_plan(&loaded.config))?;
             let findings = check(&loaded.config);
             print(&format!("\n{findings}"))?;

@@ -9,7 +9,7 @@ mod changed;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    io,
+    io, mem,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -136,13 +136,14 @@ pub fn merge(
         layers.push(parse(&file.text, &file.origin)?);
     }
     layers.push(environment(variables)?);
+    let mut lists = Vec::new();
     let mut builder = Config::builder();
     for layer in layers {
-        builder = builder.add_source(Layer(to_config(layer)));
+        builder = builder.add_source(Layer(to_config(layer, &mut lists)));
     }
     let merged = builder.build().and_then(|merged| merged.collect());
     let merged = merged.map_err(SettingsError::Merge)?;
-    Ok(from_config(config::Value::new(None, merged), &mut BTreeMap::new()))
+    Ok(from_config(config::Value::new(None, merged), &mut lists))
 }
 
 /// The variables of this process that are settings, for [`load`].
@@ -242,27 +243,30 @@ impl Source for Layer {
     }
 }
 
-fn to_config(node: Node) -> config::Value {
+/// A list stays in `lists`, and its place there goes through the merge: it is replaced whole, so
+/// that nobody need look inside, and a thousand registers are not copied.
+fn to_config(node: Node, lists: &mut Vec<Node>) -> config::Value {
+    let origin = node.origin.to_string();
     let kind = match node.value {
         Value::Text(text) => ValueKind::String(text),
         Value::Integer(number) => ValueKind::I64(number),
         // the shortest text of a float: there and back it stays the same
         Value::Decimal(text) => ValueKind::Float(text.parse().unwrap_or(f64::NAN)),
         Value::Boolean(value) => ValueKind::Boolean(value),
-        Value::List(items) => ValueKind::Array(items.into_iter().map(to_config).collect()),
+        Value::List(_) => {
+            let place = u64::try_from(lists.len()).unwrap_or(u64::MAX);
+            lists.push(node);
+            ValueKind::Array(vec![config::Value::new(None, place)])
+        }
         Value::Table(entries) => ValueKind::Table(
-            entries.into_iter().map(|(key, node)| (key, to_config(node))).collect(),
+            entries.into_iter().map(|(key, node)| (key, to_config(node, lists))).collect(),
         ),
     };
-    config::Value::new(Some(&node.origin.to_string()), kind)
+    config::Value::new(Some(&origin), kind)
 }
 
-/// `known` has the origins seen so far, so that thousands of values share a few.
-fn from_config(value: config::Value, known: &mut BTreeMap<String, Origin>) -> Node {
-    let origin = value.origin().map(|name| match known.get(name) {
-        Some(origin) => origin.clone(),
-        None => known.entry(name.to_owned()).or_insert(origin_named(name)).clone(),
-    });
+fn from_config(value: config::Value, lists: &mut [Node]) -> Node {
+    let origin = value.origin().map(origin_named);
     let value = match value.kind {
         ValueKind::Nil => Value::Text(String::new()),
         ValueKind::Boolean(value) => Value::Boolean(value),
@@ -273,15 +277,23 @@ fn from_config(value: config::Value, known: &mut BTreeMap<String, Origin>) -> No
         ValueKind::U128(number) => Value::Text(number.to_string()),
         ValueKind::Float(number) => Value::from_float(number),
         ValueKind::String(text) => Value::Text(text),
-        ValueKind::Array(items) => {
-            Value::List(items.into_iter().map(|item| from_config(item, known)).collect())
-        }
+        ValueKind::Array(place) => list(&place, lists),
         ValueKind::Table(entries) => Value::Table(
-            entries.into_iter().map(|(key, value)| (key, from_config(value, known))).collect(),
+            entries.into_iter().map(|(key, value)| (key, from_config(value, lists))).collect(),
         ),
     };
     let origin = origin.unwrap_or_else(|| origin_of_merged(&value));
     Node { value, origin }
+}
+
+/// The list that [`to_config`] left at this place.
+fn list(place: &[config::Value], lists: &mut [Node]) -> Value {
+    let place = place.first().and_then(|place| place.clone().into_uint().ok());
+    let left = place.and_then(|place| lists.get_mut(usize::try_from(place).ok()?));
+    left.map_or_else(
+        || Value::List(Vec::new()),
+        |node| mem::replace(&mut node.value, Value::List(Vec::new())),
+    )
 }
 
 /// Of a table made of several layers: the file, where it wrote any of it.

@@ -37,7 +37,7 @@ use runtime::{
     settings::{self, SettingsError},
     signals::{Signal, Signals},
     tasks::{Failed, Stage, Tasks},
-    telemetry::{Repeats, Telemetry},
+    telemetry::{Level, Repeats, Telemetry},
 };
 use tokio::{
     net::TcpListener,
@@ -115,42 +115,45 @@ pub enum LoadError {
     Faults(Faults),
 }
 
-/// Settings as merged and as understood.
+/// Settings as read and as understood.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// As it was read.
-    pub file: settings::File,
-    /// Every value with its origin.
-    pub tree: Node,
-    /// The same, checked.
+    /// As text: the tree of a thousand registers takes ten times its room.
+    file: settings::File,
+    /// What they say, checked.
     pub config: Config,
+}
+
+impl Loaded {
+    /// Every value with its origin.
+    pub fn tree(&self) -> Result<Node, LoadError> {
+        merged(&self.file)
+    }
 }
 
 /// Reads the settings: defaults, the file, the environment.
 pub fn load(file: &Path) -> Result<Loaded, LoadError> {
     let file = settings::File::read(file).map_err(LoadError::Settings)?;
-    let tree = merged(&file).map_err(LoadError::Settings)?;
-    let config = Config::read(&tree).map_err(LoadError::Faults)?;
-    Ok(Loaded { file, tree, config })
+    let config = Config::read(&merged(&file)?).map_err(LoadError::Faults)?;
+    Ok(Loaded { file, config })
 }
 
-fn merged(file: &settings::File) -> Result<Node, SettingsError> {
-    settings::merge(DEFAULTS, Some(file), settings::process_variables())
+fn merged(file: &settings::File) -> Result<Node, LoadError> {
+    let variables = settings::process_variables();
+    settings::merge(DEFAULTS, Some(file), variables).map_err(LoadError::Settings)
 }
 
 /// Runs until a signal asks it to stop, or a task fails.
 pub async fn run(loaded: Loaded, file: PathBuf, telemetry: Telemetry) -> Result<(), AgentError> {
-    // the tree of a thousand registers takes ten times the room of its text
-    let Loaded { file: started_with, tree: _, config } = loaded;
     let mut signals = Signals::install()
         .map_err(|source| AgentError::Start { attempt: "catch signals", source })?;
     let mut tasks = Tasks::new();
-    start(&config, &mut tasks).await?;
+    start(&loaded.config, &mut tasks).await?;
     let reload = async {
         loop {
             match signals.next().await {
                 Signal::Stop => return,
-                Signal::Reload => reload(&file, &started_with, &telemetry),
+                Signal::Reload => reload(&file, &loaded, &telemetry),
             }
         }
     };
@@ -297,25 +300,27 @@ fn pages(config: &Config, sources: Sources, latest: Latest, board: Board) -> Pag
 }
 
 /// Reads the settings again: the log level counts from here on, other changes at the next start.
-fn reload(file: &Path, started_with: &settings::File, telemetry: &Telemetry) {
-    let loaded = match load(file) {
-        Ok(loaded) => loaded,
+fn reload(file: &Path, started_with: &Loaded, telemetry: &Telemetry) {
+    let (before, after, level) = match compared(file, started_with) {
+        Ok(compared) => compared,
         Err(error) => {
             error!(error = %Chain(&error), "settings are wrong, the old ones stay in force");
             return;
         }
     };
-    match telemetry.set_level(&loaded.config.log.level) {
+    match telemetry.set_level(&level) {
         Ok(()) => info!("settings read again, the log level is in force"),
         Err(error) => error!(error = %Chain(&error), "cannot change the log level"),
     }
-    // it was merged before, and the environment of a process stays as it is
-    if let Ok(before) = merged(started_with) {
-        let changed = settings::changed(&before, &loaded.tree);
-        for key in changed.iter().filter(|key| *key != "log.level") {
-            warn!(key, "a changed setting needs a restart");
-        }
+    for key in settings::changed(&before, &after).iter().filter(|key| *key != "log.level") {
+        warn!(key, "a changed setting needs a restart");
     }
+}
+
+/// What the agent was started with, what is in the file by now, and the log level there.
+fn compared(file: &Path, started_with: &Loaded) -> Result<(Node, Node, Level), LoadError> {
+    let loaded = load(file)?;
+    Ok((started_with.tree()?, loaded.tree()?, loaded.config.log.level))
 }
 
 /// This start of the gateway; a random one where the kernel does not name it.
