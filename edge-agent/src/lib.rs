@@ -2,13 +2,21 @@
 //!
 //! | module | has |
 //! |---|---|
+//! | [`config`] | the settings |
+//! | [`register`] | what one register of a device is |
+//! | [`plan`] | which requests read a device's registers |
+//! | [`cadence`] | when each device of a line is asked what |
+//! | [`owed`] | answers that may still come on a serial line, and what may be believed meanwhile |
+//! | [`decode`] | words to values |
 //! | [`cycle`] | what one poll of one device yields |
+//! | [`health`] | how each line and device stands |
 //! | [`batcher`] | when readings become a batch |
 //! | [`ledger`] | which batches are queued, sent and committed |
 //! | [`uplink`] | what to send when, and again |
 //! | [`clock_trust`] | whether moments are UTC or count from boot |
 //! | [`status`] | what the agent says of itself |
 //! | [`metrics`] | what it counts |
+//! | [`read_plan`] | the plan as `check` prints it |
 //! | [`shell`] | everything that waits, reads or writes |
 
 pub mod batcher;
@@ -20,6 +28,7 @@ pub mod decode;
 pub mod health;
 pub mod ledger;
 pub mod metrics;
+pub mod owed;
 pub mod plan;
 pub mod read_plan;
 pub mod register;

@@ -42,7 +42,8 @@ impl Limits {
         Self { words: device.max_registers, bits: device.max_bits, gap: device.max_gap }
     }
 
-    const fn longest(self, table: Table) -> u16 {
+    /// How many addresses of a table come in one answer.
+    pub const fn longest(self, table: Table) -> u16 {
         if table.has_bits() { self.bits } else { self.words }
     }
 }

@@ -26,6 +26,7 @@ import struct
 import sys
 import threading
 import time
+from collections import defaultdict
 
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import ModbusIOException
@@ -265,6 +266,8 @@ class Line(ServerRequestHandler):
         self.station = station
         self.conn = next(self.numbers)
         self.tasks: set[asyncio.Task] = set()
+        # a unit behind a serial line does one thing after the other
+        self.turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def callback_connected(self):
         super().callback_connected()
@@ -285,12 +288,20 @@ class Line(ServerRequestHandler):
                 return len(data)
             used += step
             if request:
-                task = self.loop.create_task(self.answer(request))
+                task = self.loop.create_task(self.take_turn(request))
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
             if not step:
                 break
         return used
+
+    async def take_turn(self, request):
+        """Answer a request, on a serial line after those before it."""
+        if self.station.framing == "tcp":
+            await self.answer(request)
+            return
+        async with self.turns[request.dev_id]:
+            await self.answer(request)
 
     async def answer(self, request):
         """Answer one request as its unit's fault allows."""

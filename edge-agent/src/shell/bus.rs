@@ -181,7 +181,8 @@ impl Poller {
             // the rhythm was made from this plan
             return Event::Heard(Heard::Silence(Quality::UNREACHABLE));
         };
-        let asked = Asked { unit: of_bus.unit, request: planned, attempts, is_probe };
+        let longest = Limits::of(of_bus).longest(planned.table);
+        let asked = Asked { unit: of_bus.unit, request: planned, longest, attempts, is_probe };
         Event::Heard(match self.link.ask(asked).await {
             Answer::Reply(reply) => {
                 self.reply = Some(reply);

@@ -82,7 +82,8 @@ impl Report {
             let request = &request;
             let attempts = bus.retries.saturating_add(1);
             let begun_at = Instant::now();
-            let asked = Asked { unit: device.unit, request, attempts, is_probe: false };
+            let longest = Limits::of(device).longest(request.table);
+            let asked = Asked { unit: device.unit, request, longest, attempts, is_probe: false };
             let answer = link.ask(asked).await;
             let took = begun_at.elapsed().as_millis();
             let Request { table, address, count, .. } = request;

@@ -4,7 +4,8 @@
 //! request is made. After a time-out, a mismatch or an answer that is not one, whatever may still
 //! arrive belongs to the past: a TCP connection is dropped and dialled again; a serial line, also
 //! one behind RTU over TCP, stays quiet for as long as an answer may take, is flushed and opened
-//! again.
+//! again. Since nobody knows how late an answer may be, a serial line's next question is asked so
+//! that none that is owed fits it ([`crate::owed`]).
 
 use std::{
     any::Any,
@@ -33,12 +34,15 @@ use super::wire::{Signs, Wire};
 use crate::{
     config::{self, Bus, Line, Parity, Serial},
     decode::Reply,
+    owed::{Ask, OwedAnswers},
     plan::Request,
     register::Table,
 };
 
 /// A TCP connection idle for longer is dialled anew, before some router forgets it in silence.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
+/// How many refusals in a row may be those of older questions.
+const MOST_UNCLEAR: u8 = 4;
 /// How long to wait before dialling again a peer that has just been left.
 const REDIAL: Duration = Duration::from_millis(50);
 
@@ -106,6 +110,9 @@ pub struct Link {
     is_known: bool,
     ready_at: Instant,
     quiet: Option<Quiet>,
+    /// On a serial line alone: by TCP each answer has the number of its question.
+    owed: Option<OwedAnswers>,
+    begun_at: Instant,
 }
 
 struct Connection {
@@ -136,6 +143,8 @@ pub struct Asked<'a> {
     pub unit: u8,
     /// What to read.
     pub request: &'a Request,
+    /// How many addresses the device gives in one answer.
+    pub longest: u16,
     /// At least 1.
     pub attempts: u8,
     /// Whether no answer would surprise nobody.
@@ -149,14 +158,19 @@ impl Link {
             Line::Serial(serial) => serial.frame_gap(),
             Line::Tcp(_) | Line::RtuOverTcp(_) => Duration::ZERO,
         };
+        let (now, is_serial) = (Instant::now(), bus.line.is_serial_framed());
+        // somebody before us may have asked
+        let quiet = Quiet { unit: 0, until: now + bus.timeout, is_expected: false };
         Self {
             line: bus.line.clone(),
             timeout: bus.timeout,
             gap: bus.gap.max(silence),
             connection: None,
             is_known: false,
-            ready_at: Instant::now(),
-            quiet: None,
+            ready_at: now,
+            quiet: is_serial.then_some(quiet),
+            owed: is_serial.then(OwedAnswers::default),
+            begun_at: now,
         }
     }
 
@@ -168,25 +182,67 @@ impl Link {
     pub async fn ask(&mut self, asked: Asked<'_>) -> Answer {
         let mut left = asked.attempts;
         let mut is_excusable = true;
+        let mut unclear = 0;
         loop {
             sleep_until(self.speaks_at(asked.unit)).await;
             if let Err(error) = self.open().await {
                 return Answer::NoLine(error);
             }
             let was_late = self.quiet.is_some_and(|quiet| Instant::now() < quiet.until);
-            let (answer, was_closed) = self.exchange(asked).await;
+            let sounding = match self.may_ask(asked) {
+                Ask::Plainly => None,
+                Ask::AfterSounding(sounding) => Some(sounding),
+                Ask::NotNow => return Answer::Silence(Quality::TIMEOUT),
+            };
+            let question = Asked { request: sounding.as_ref().unwrap_or(asked.request), ..asked };
+            let (answer, was_closed) = self.exchange(question).await;
+            let is_unclear = !was_closed && self.learn(question, &answer);
             let is_late_word = was_late && matches!(answer, Answer::Nonsense(_));
             if is_excusable && (was_closed || is_late_word) {
                 is_excusable = false;
                 continue;
             }
-            left = left.saturating_sub(1);
             match answer {
+                Answer::Reply(_) if sounding.is_some() => {}
+                Answer::Refusal(defect) if is_unclear => {
+                    unclear += 1;
+                    if unclear == MOST_UNCLEAR {
+                        return Answer::Nonsense(defect);
+                    }
+                }
                 Answer::Reply(_) | Answer::Refusal(_) | Answer::NoLine(_) => return answer,
-                Answer::Nonsense(_) | Answer::Silence(_) if left == 0 => return answer,
-                Answer::Nonsense(_) | Answer::Silence(_) => {}
+                Answer::Nonsense(_) | Answer::Silence(_) => {
+                    left = left.saturating_sub(1);
+                    if left == 0 {
+                        return answer;
+                    }
+                }
             }
         }
+    }
+
+    fn may_ask(&mut self, asked: Asked<'_>) -> Ask {
+        let now = self.begun_at.elapsed();
+        self.owed
+            .as_mut()
+            .map_or(Ask::Plainly, |owed| owed.ask(asked.unit, asked.request, asked.longest, now))
+    }
+
+    /// Notes what an answer says of those that are owed; whether it is a refusal that may be the
+    /// answer to an older question.
+    fn learn(&mut self, asked: Asked<'_>, answer: &Answer) -> bool {
+        let now = self.begun_at.elapsed();
+        let Some(owed) = &mut self.owed else { return false };
+        let Asked { unit, request, .. } = asked;
+        match answer {
+            Answer::Reply(_) => owed.answered(unit),
+            Answer::Refusal(_) => return owed.refused(unit, request),
+            Answer::Silence(defect) if is_gateways(*defect) => return owed.refused(unit, request),
+            Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
+            Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
+            Answer::NoLine(_) => {}
+        }
+        false
     }
 
     /// When `unit` may be asked: after the pause between requests, and after the silence in which
