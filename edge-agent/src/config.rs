@@ -7,7 +7,7 @@ mod register;
 
 use std::{
     net::{AddrParseError, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -126,6 +126,15 @@ impl Config {
     /// The settings in a merged tree, or everything that is wrong with them.
     pub fn read(root: &Node) -> Result<Self, Faults> {
         read(root, Self::from_table)
+    }
+
+    /// The same with paths, where they are relative, beginning at `folder`: that of the settings
+    /// file, wherever the program is started.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.spool.path = folder.join(&self.spool.path);
+        self.mqtt.password_file = self.mqtt.password_file.map(|file| folder.join(file));
+        self
     }
 
     /// Every register in the order of the file; [`crate::register::Register::source`] is its index

@@ -45,11 +45,16 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("`{text}` is not a level; write info, or info,runtime=debug");
-        let levels: Targets = text.parse().map_err(|_unparsable| form())?;
-        if text.trim().is_empty() {
-            return Err(form());
-        }
+        // `Targets` takes a word that is no level for a module, and a log without one for silence
+        let is_level =
+            |word: &str| !word.trim().is_empty() && word.trim().parse::<LevelFilter>().is_ok();
+        let is_known = |part: &str| is_level(part.rsplit('=').next().unwrap_or(part));
+        let mut parts = text.split(',');
+        let levels = text.parse::<Targets>().ok();
+        let levels = levels.filter(|_| parts.clone().all(is_known) && parts.any(is_level));
+        let levels = levels.ok_or_else(|| {
+            format!("`{text}` is not a level; write off, error, warn, info, debug or trace, and modules after it: info,runtime=debug")
+        })?;
         let unnamed = ["rumqttc", "tokio_modbus"].into_iter().filter(|name| !text.contains(name));
         Ok(Self(unnamed.fold(levels, |levels, name| levels.with_target(name, LevelFilter::OFF))))
     }
@@ -202,7 +207,9 @@ mod tests {
         for good in ["info", "warn,runtime=debug", "off"] {
             assert!(good.parse::<Level>().is_ok(), "{good}");
         }
-        for bad in ["", "loud=very", "info,runtime=noisy"] {
+        for bad in
+            ["", "loud=very", "info,runtime=noisy", "warning", "inof", "runtime=debug", "info,"]
+        {
             assert!(bad.parse::<Level>().is_err(), "{bad}");
         }
     }

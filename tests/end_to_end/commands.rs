@@ -152,6 +152,7 @@ fn check_probe_tries_the_brokers_rules_and_takes_nothing_from_the_server() {
         "ok       data: ",
         "may publish `baseflow/v1/baseflow-probe-nobody/commit`",
         "as the server: `baseflow/v1/baseflow-probe-nobody/batch` is refused",
+        "ok       broker, as `gw-third`: may publish `baseflow/v1/gw-third/json`",
         "as `gw-third`: hears nothing that the broker keeps for others",
     ] {
         assert!(alone.out.contains(line), "{line} is missing: {}", alone.out);

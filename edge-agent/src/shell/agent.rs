@@ -133,8 +133,9 @@ impl Loaded {
 
 /// Reads the settings: defaults, the file, the environment.
 pub fn load(file: &Path) -> Result<Loaded, LoadError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
     let file = settings::File::read(file).map_err(LoadError::Settings)?;
-    let config = Config::read(&merged(&file)?).map_err(LoadError::Faults)?;
+    let config = Config::read(&merged(&file)?).map_err(LoadError::Faults)?.within(folder);
     Ok(Loaded { file, config })
 }
 
@@ -336,5 +337,27 @@ const fn trust_word(trust: Trust) -> &'static str {
     match trust {
         Trust::System => "system",
         Trust::Auto => "auto",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_begins_where_the_settings_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("edge.toml");
+        let bus = "[[bus]]\nname = 'm'\nurl = 'tcp://h'\n[[bus.device]]\nname = 'd'\nunit = 1\nperiod = '5s'\n\
+                   register = [{ gauge = 'A/b', table = 'input', address = 0, type = 'u16', unit = 'm' }]";
+        let text = format!(
+            "agent = 'a'\n[mqtt]\npassword_file = 'mqtt.password'\n[spool]\npath = '/flash/spool.db'\n{bus}"
+        );
+        std::fs::write(&file, &text).unwrap();
+        let config = load(&file).unwrap().config;
+        assert_eq!(config.mqtt.password_file, Some(folder.path().join("mqtt.password")));
+        assert_eq!(config.spool.path, Path::new("/flash/spool.db"));
+        std::fs::write(&file, text.replace("/flash/", "")).unwrap();
+        assert_eq!(load(&file).unwrap().config.spool.path, folder.path().join("spool.db"));
     }
 }

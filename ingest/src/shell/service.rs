@@ -257,6 +257,13 @@ impl Service {
                 return;
             }
         };
+        if message.payload.is_empty() && kind != TopicKind::Status {
+            // whether an account may publish is asked so
+            if let Some(ack) = message.ack {
+                ack.send();
+            }
+            return;
+        }
         let taken = Taken {
             agent: agent.clone(),
             kind,

@@ -18,6 +18,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// The most readings in a document.
 pub const MAX_READINGS: usize = 65_536;
 const MAX_VALUE: usize = 40;
+const MAX_PROBLEM: usize = 200;
 
 /// A reading that is well formed; the registry has not seen it yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +66,14 @@ pub enum DocumentError {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Document<'a> {
     #[serde(borrow)]
     readings: &'a RawValue,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Raw<'a> {
     #[serde(borrow)]
     gauge: Cow<'a, str>,
@@ -84,7 +87,10 @@ struct Raw<'a> {
 
 /// The readings of a document in their order, each well formed or refused by itself.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Result<JsonReading<'_>, ReadingFault>>, DocumentError> {
-    let malformed = |error: serde_json::Error| DocumentError::Malformed(error.to_string());
+    // a key that is not known is told, however long it is
+    let malformed = |error: serde_json::Error| {
+        DocumentError::Malformed(error.to_string().chars().take(MAX_PROBLEM).collect())
+    };
     if bytes.len() > MAX_BYTES {
         return Err(DocumentError::TooLarge { what: "bytes", limit: MAX_BYTES });
     }
@@ -196,14 +202,22 @@ mod tests {
         let by_position = r#"["A/b","2026-11-22T00:00:00Z",1.0,"good"]"#;
         let twice = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":1,"value":2}"#;
         let array = format!("[{by_position}]");
-        for readings in ["1", "null", r#"[{"gauge":"A/b"}]"#, r#"[[]]"#, &array, twice] {
+        let misspelt = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":1,"qualtiy":"bad"}"#;
+        let unit = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":612,"unit":"l/s"}"#;
+        for readings in
+            ["1", "null", r#"[{"gauge":"A/b"}]"#, r#"[[]]"#, &array, twice, misspelt, unit]
+        {
             assert!(check(readings).starts_with("refused"), "{readings}");
         }
+        assert!(check(unit).contains("unknown field `unit`"), "{}", check(unit));
+        let long = check(&unit.replace("unit", &"u".repeat(100_000)));
+        assert!(long.len() < 300, "{}", long.len());
         let good = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":1}"#;
         for document in [
             format!("[{good}]"),
             format!("[[{good}]]"),
             format!(r#"{{"readings":{good},"readings":{good}}}"#),
+            format!(r#"{{"format":2,"readings":{good}}}"#),
         ] {
             assert!(decode(document.as_bytes()).is_err(), "{document}");
         }

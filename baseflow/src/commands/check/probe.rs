@@ -201,7 +201,8 @@ impl Prober<'_> {
         line.closed().await
     }
 
-    /// What an agent's account must not do.
+    /// What an agent's account needs, and what it must not do. Its status is left alone: what is
+    /// published there, even nothing, is its last word.
     async fn agent(
         &self,
         agent: &AgentId,
@@ -215,6 +216,9 @@ impl Prober<'_> {
         let nobody: AgentId = NOBODY.parse().context("a sound name")?;
         let who = format!("`{agent}`");
         let mut rules = Rules { version: self.config.mqtt.version, who: &who, findings };
+        for topic in [Topic::Batch(agent.clone()), Topic::Json(agent.clone())] {
+            rules.allowed(&mut line, &topic).await?;
+        }
         for topic in [
             Topic::Batch(nobody.clone()),
             Topic::Json(nobody.clone()),
@@ -263,13 +267,18 @@ struct Rules<'a> {
 
 impl Rules<'_> {
     async fn allowed(&mut self, line: &mut Line, topic: &Topic) -> anyhow::Result<()> {
-        match line.publish(topic).await? {
-            Answer::Taken | Answer::Unheard => {
-                self.findings.good(&format!("broker, as {}: may publish `{topic}`", self.who))
+        let who = self.who;
+        match (line.publish(topic).await?, self.version) {
+            (Answer::Refused(reason), _) => self.findings.bad(&format!(
+                "broker, as {who}: may not publish `{topic}` ({reason}), and must; use the rules of \
+                 deploy/mosquitto"
+            )),
+            (Answer::Taken | Answer::Unheard, Version::V5) => {
+                self.findings.good(&format!("broker, as {who}: may publish `{topic}`"))
             }
-            Answer::Refused(reason) => self
-                .findings
-                .bad(&format!("broker, as {}: may not publish `{topic}` ({reason})", self.who)),
+            (Answer::Taken | Answer::Unheard, Version::V4) => self.findings.skipped(&format!(
+                "broker, as {who}: whether it may publish `{topic}`, MQTT 3.1.1 cannot tell"
+            )),
         }
     }
 
