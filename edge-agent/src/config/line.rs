@@ -77,6 +77,9 @@ pub enum LineError {
         /// What it can be.
         wanted: &'static str,
     },
+    /// More than one of its parameters.
+    #[error("{}", .0.iter().map(Self::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
 }
 
 impl Serial {
@@ -182,32 +185,43 @@ fn serial(url: &str, rest: &str) -> Result<Serial, LineError> {
     }
     let mut serial =
         Serial { path: path.into(), baud: 9_600, parity: Parity::None, data_bits: 8, stop_bits: 1 };
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let refuse = |name, wanted| LineError::Parameter { name, value: value.to_owned(), wanted };
-        match name {
-            "baud" => {
-                let baud = value.parse().ok().filter(|baud| (300..=4_000_000).contains(baud));
-                serial.baud = baud.ok_or_else(|| refuse("baud", "300 to 4000000"))?;
-            }
-            "parity" => {
-                serial.parity = match value {
-                    "none" => Parity::None,
-                    "even" => Parity::Even,
-                    "odd" => Parity::Odd,
-                    _ => return Err(refuse("parity", "none, even or odd")),
-                }
-            }
-            "data_bits" if value == "8" => serial.data_bits = 8,
-            "data_bits" => return Err(refuse("data_bits", "8, RTU needs whole bytes")),
-            "stop_bits" => {
-                let bits = value.parse().ok().filter(|bits| (1..=2).contains(bits));
-                serial.stop_bits = bits.ok_or_else(|| refuse("stop_bits", "1 or 2"))?;
-            }
-            _ => return Err(LineError::UnknownParameter(name.to_owned())),
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut faults: Vec<_> = pairs.filter_map(|pair| parameter(&mut serial, pair).err()).collect();
+    match (faults.pop(), faults.is_empty()) {
+        (None, _) => Ok(serial),
+        (Some(only), true) => Err(only),
+        (Some(last), false) => {
+            faults.push(last);
+            Err(LineError::Several(faults))
         }
     }
-    Ok(serial)
+}
+
+fn parameter(serial: &mut Serial, pair: &str) -> Result<(), LineError> {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let refuse = |name, wanted| LineError::Parameter { name, value: value.to_owned(), wanted };
+    match name {
+        "baud" => {
+            let baud = value.parse().ok().filter(|baud| (300..=4_000_000).contains(baud));
+            serial.baud = baud.ok_or_else(|| refuse("baud", "300 to 4000000"))?;
+        }
+        "parity" => {
+            serial.parity = match value {
+                "none" => Parity::None,
+                "even" => Parity::Even,
+                "odd" => Parity::Odd,
+                _ => return Err(refuse("parity", "none, even or odd")),
+            }
+        }
+        "data_bits" if value == "8" => serial.data_bits = 8,
+        "data_bits" => return Err(refuse("data_bits", "8, RTU needs whole bytes")),
+        "stop_bits" => {
+            let bits = value.parse().ok().filter(|bits| (1..=2).contains(bits));
+            serial.stop_bits = bits.ok_or_else(|| refuse("stop_bits", "1 or 2"))?;
+        }
+        _ => return Err(LineError::UnknownParameter(name.to_owned())),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -263,6 +277,7 @@ mod tests {
                 "rtu:///dev/ttyS0?parity=N",
                 "rtu:///dev/ttyS0?data_bits=7",
                 "rtu:///dev/ttyS0?speed=9600",
+                "rtu:///dev/ttyS0?baud=1&parity=N&stop_bits=9",
             ],
             &expect![[r#"
                 `listen://` (a DTU dials in) is not built yet; let the DTU listen and use rtu+tcp://
@@ -278,6 +293,7 @@ mod tests {
                 parity=N cannot be; write none, even or odd
                 data_bits=7 cannot be; write 8, RTU needs whole bytes
                 `speed` is not a parameter of a serial line; there are baud, parity, data_bits, stop_bits
+                baud=1 cannot be; write 300 to 4000000; parity=N cannot be; write none, even or odd; stop_bits=9 cannot be; write 1 or 2
             "#]],
         );
     }
