@@ -92,6 +92,42 @@ pub enum Body {
         /// What it could do.
         role: String,
     },
+    /// Somebody may log in, or is another than before under this name.
+    UserAdded {
+        /// The name.
+        name: String,
+        /// What they may do.
+        role: String,
+    },
+    /// Somebody may log in no more.
+    UserDisabled {
+        /// The name.
+        name: String,
+        /// What they could do.
+        role: String,
+    },
+    /// Somebody has another password.
+    PasswordSet {
+        /// The name.
+        name: String,
+        /// What they may do.
+        role: String,
+    },
+    /// Somebody logged in.
+    SessionBegun {
+        /// The name.
+        user: String,
+    },
+    /// Somebody logged out, or a later session took this one's place.
+    SessionEnded {
+        /// The name.
+        user: String,
+    },
+    /// Too many wrong passwords were tried on somebody.
+    LoginsLocked {
+        /// The name.
+        user: String,
+    },
     /// Input was refused, so often within an hour.
     Refusals {
         /// Whose.
@@ -301,6 +337,12 @@ impl Body {
             Self::RegistryImported { .. } => "registry_imported",
             Self::TokenAdded { .. } => "token_added",
             Self::TokenRevoked { .. } => "token_revoked",
+            Self::UserAdded { .. } => "user_added",
+            Self::UserDisabled { .. } => "user_disabled",
+            Self::PasswordSet { .. } => "password_set",
+            Self::SessionBegun { .. } => "session_begun",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::LoginsLocked { .. } => "logins_locked",
             Self::Refusals { .. } => "refusals",
             Self::QuarantineDecided { .. } => "quarantine_decided",
             Self::QuarantineVoided { .. } => Self::QUARANTINE_VOIDED,
@@ -465,6 +507,29 @@ mod tests {
     fn every_entry_is_bound_to_the_one_before() {
         assert_ne!(hash(&GENESIS, b"x"), hash(&[1; 32], b"x"));
         assert_ne!(hash(&GENESIS, b"x"), hash(&GENESIS, b"y"));
+    }
+
+    #[test]
+    fn bodies_about_people_name_them_and_hold_no_secret() {
+        let (name, role, user) = ("zhang".to_owned(), "duty".to_owned(), "zhang".to_owned());
+        let bodies = [
+            Body::UserAdded { name: name.clone(), role: role.clone() },
+            Body::PasswordSet { name: name.clone(), role: role.clone() },
+            Body::UserDisabled { name, role },
+            Body::SessionBegun { user: user.clone() },
+            Body::SessionEnded { user: user.clone() },
+            Body::LoginsLocked { user },
+        ];
+        let words =
+            |body: &Body| format!("{} {}", body.kind(), serde_json::to_string(body).unwrap());
+        expect![[r#"
+            user_added {"name":"zhang","role":"duty"}
+            password_set {"name":"zhang","role":"duty"}
+            user_disabled {"name":"zhang","role":"duty"}
+            session_begun {"user":"zhang"}
+            session_ended {"user":"zhang"}
+            logins_locked {"user":"zhang"}"#]]
+        .assert_eq(&bodies.iter().map(words).collect::<Vec<_>>().join("\n"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod refusals;
 pub mod registry;
 mod shell;
 mod token;
+mod user;
 mod verdicts;
 
 pub use admission::{
@@ -47,14 +48,16 @@ pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
 pub use queued::Holes;
 pub use refusals::Refusals;
 pub use shell::{
-    ANCHOR_WINDOW_MS, Acknowledge, AddToken, AlarmsSet, Append, AppendOnce, Asked, BackupError,
-    Decided, GivenUp, Import, ImportRegistry, Journal, JournalReader, JournalState, Limits, NoRoom,
-    OpenError, Options, RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role,
-    Samples, SamplesReader, SetAlarms, SetConsumer, SetVerdicts, Store, StoreError, TakeReceipt,
+    ANCHOR_WINDOW_MS, Acknowledge, AddToken, AddUser, AlarmsSet, Append, AppendOnce, Asked,
+    BackupError, BeginSession, Decided, DisableUser, EndSession, GivenUp, Import, ImportRegistry,
+    Journal, JournalReader, JournalState, Limits, NoRoom, OpenError, Options, Over,
+    RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role, Samples, SamplesReader,
+    SeeSession, SetAlarms, SetConsumer, SetPassword, SetVerdicts, Store, StoreError, TakeReceipt,
     TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder, restore, take_on,
     verify,
 };
 pub use token::{TokenRow, TokenText};
+pub use user::{SessionRow, SessionText, UserRow};
 pub use verdicts::{
     AgainRow, GivenPeriod, NewVerdict, SectionRow, StandingRow, VerdictCounts, VerdictKind,
     VerdictRow, VerdictsQuery,

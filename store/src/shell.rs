@@ -28,8 +28,9 @@ pub use decided::Decided;
 pub use error::{OpenError, StoreError};
 pub use give_up::{GivenUp, give_up};
 pub use journal::{
-    Acknowledge, AddToken, AlarmsSet, Append, AppendOnce, Asked, Import, ImportRegistry, Journal,
-    JournalReader, JournalState, RegistryInForce, RevokeToken, SetAlarms, SetConsumer, SetVerdicts,
+    Acknowledge, AddToken, AddUser, AlarmsSet, Append, AppendOnce, Asked, BeginSession,
+    DisableUser, EndSession, Import, ImportRegistry, Journal, JournalReader, JournalState, Over,
+    RegistryInForce, RevokeToken, SeeSession, SetAlarms, SetConsumer, SetPassword, SetVerdicts,
     TakeReceipt, TokenAdded, VerdictsSet,
 };
 pub use lock::holder;

@@ -9,9 +9,11 @@ mod plans;
 mod read;
 mod read_alarms;
 mod sections;
+mod session;
 mod standing;
 mod tail;
 mod token;
+mod user;
 mod verdicts;
 
 use std::sync::Arc;
@@ -28,7 +30,9 @@ pub use self::{
     alarms::{AlarmsSet, SetAlarms},
     asked::{Acknowledge, Asked, TakeReceipt},
     import::{Import, ImportRegistry},
+    session::{BeginSession, EndSession, Over, SeeSession},
     token::{AddToken, RevokeToken, TokenAdded},
+    user::{AddUser, DisableUser, SetPassword},
     verdicts::{SetVerdicts, VerdictsSet},
 };
 use super::{
@@ -42,6 +46,7 @@ use crate::chain::{Body, By, Entry, GENESIS, Hash};
 /// Writes to and reads from `journal.db`, and tells what stands there.
 ///
 /// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
+/// [`AddUser`], [`SetPassword`], [`DisableUser`], [`BeginSession`], [`SeeSession`], [`EndSession`],
 /// [`SetConsumer`], [`SetVerdicts`], [`SetAlarms`], [`Acknowledge`] and [`TakeReceipt`].
 pub type Journal = Database<JournalBook, watch::Receiver<JournalState>>;
 
@@ -53,6 +58,8 @@ pub type JournalReader = Reader<JournalBook>;
 pub struct JournalState {
     /// The position of the newest entry; 0 before the first look.
     pub head: i64,
+    /// The newest entry after which somebody may be let in no more.
+    pub rights: i64,
     /// The newest registry.
     pub registry: Option<RegistryInForce>,
 }
@@ -182,6 +189,24 @@ pub(super) fn append(
     let row = params![entry.position, at.as_ms(), entry.kind, entry.bytes, entry.hash];
     run(connection, sql, row).map_err(StoreError::sql("append an entry"))?;
     Ok(entry.position)
+}
+
+/// Notes that after this entry somebody may be let in no more: whoever was let in and is still
+/// there is looked up again.
+pub(super) fn note_rights(connection: &Connection, entry: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ('rights', ?1)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    run(connection, sql, [entry.to_string()])
+        .map_err(StoreError::sql("note who is let in no more"))?;
+    Ok(())
+}
+
+/// What [`note_rights`] noted last.
+pub(super) fn rights(connection: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT value FROM meta WHERE key = 'rights'";
+    let entry = first_row(connection, sql, [], |row| row.get::<_, String>(0))
+        .map_err(StoreError::sql("look who is let in no more"))?;
+    Ok(entry.and_then(|entry| entry.parse().ok()).unwrap_or(0))
 }
 
 /// The newest entry's position and hash, or what stands before the first.

@@ -183,6 +183,8 @@ impl Source {
         })?;
         within(&mut journal, |connection| {
             rename(connection, id)?;
+            // Who logged out since, or was given another password, must not be let in by it.
+            run(connection, "DELETE FROM session", [])?;
             // In a copy made by hand the journal may be ahead; what comes again is dealt with again.
             let sql = "UPDATE consumer SET sample_position = min(sample_position,
                 CASE name WHEN ?1 THEN ?2 ELSE ?3 END)";

@@ -79,7 +79,7 @@ CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 ",
 };
 
-/// Entries, registry, tokens, consumers, verdicts, alarms.
+/// Entries, registry, tokens, people, consumers, verdicts, alarms.
 pub(super) const JOURNAL: Format = Format {
     name: "journal.db",
     application_id: 0x4246_4a31,
@@ -94,6 +94,12 @@ CREATE TABLE registry (entry INTEGER PRIMARY KEY, file_digest BLOB NOT NULL);
 CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
   role TEXT NOT NULL, digest BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL,
   revoked_at INTEGER);
+CREATE TABLE user (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  role TEXT NOT NULL, password TEXT NOT NULL, created_at INTEGER NOT NULL,
+  password_at INTEGER NOT NULL, disabled_at INTEGER);
+CREATE TABLE session (digest BLOB PRIMARY KEY, user INTEGER NOT NULL, begun_at INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX session_user ON session (user, begun_at);
 CREATE TABLE consumer (name TEXT PRIMARY KEY, sample_position INTEGER NOT NULL,
   entry_position INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE section (id INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL,

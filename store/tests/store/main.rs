@@ -17,6 +17,7 @@ mod opening;
 mod overlap;
 mod paging;
 mod park;
+mod people;
 mod quarantine;
 mod verdicts;
 mod verify;

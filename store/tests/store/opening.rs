@@ -31,7 +31,7 @@ fn schema(folder: &Path, file: &str, expected: &Expect) {
 }
 
 #[test]
-fn the_tables_are_those_of_the_formats() {
+fn the_tables_of_samples_are_those_of_the_formats() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).close();
     schema(
@@ -68,6 +68,12 @@ fn the_tables_are_those_of_the_formats() {
             CREATE INDEX parked_due ON parked (item, due) WHERE due IS NOT NULL
             CREATE TABLE chain_head (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)"#]],
     );
+}
+
+#[test]
+fn the_tables_of_the_journal_are_those_of_the_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).close();
     schema(
         folder.path(),
         "journal.db",
@@ -82,6 +88,9 @@ fn the_tables_are_those_of_the_formats() {
             CREATE TABLE personal (id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, text TEXT NOT NULL)
             CREATE TABLE registry (entry INTEGER PRIMARY KEY, file_digest BLOB NOT NULL)
             CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, digest BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL, revoked_at INTEGER)
+            CREATE TABLE user (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, role TEXT NOT NULL, password TEXT NOT NULL, created_at INTEGER NOT NULL, password_at INTEGER NOT NULL, disabled_at INTEGER)
+            CREATE TABLE session (digest BLOB PRIMARY KEY, user INTEGER NOT NULL, begun_at INTEGER NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID
+            CREATE INDEX session_user ON session (user, begun_at)
             CREATE TABLE consumer (name TEXT PRIMARY KEY, sample_position INTEGER NOT NULL, entry_position INTEGER NOT NULL) WITHOUT ROWID
             CREATE TABLE section (id INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL, name TEXT NOT NULL, begun_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL, UNIQUE (station, name))
             CREATE TABLE again (section INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY (section, from_ms)) WITHOUT ROWID

@@ -17,6 +17,7 @@ use tracing::warn;
 use super::{
     JournalState, RegistryInForce, head,
     read::{in_force, registry_entry},
+    rights,
 };
 use crate::shell::{
     error::{OpenError, StoreError},
@@ -113,6 +114,7 @@ impl Tail {
         let snapshot = self.connection.transaction().map_err(&attempt)?;
         let (head, _hash) = head(&snapshot)?;
         let entry = registry_entry(&snapshot)?;
+        let rights = rights(&snapshot)?;
         let known = self.state.borrow().registry.as_ref().map(|registry| registry.entry);
         let newer: Option<RegistryInForce> =
             if entry == known { None } else { in_force(&snapshot)? };
@@ -120,6 +122,7 @@ impl Tail {
         self.state.send_if_modified(|state| {
             let is_changed = state.head != head || newer.is_some();
             state.head = head;
+            state.rights = rights;
             if newer.is_some() {
                 state.registry = newer;
             }

@@ -3,7 +3,7 @@
 use model::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{JournalBook, append};
+use super::{JournalBook, append, note_rights};
 use crate::{
     chain::{Body, By},
     shell::{
@@ -85,12 +85,9 @@ impl Write<JournalBook> for RevokeToken {
             first_row(connection, sql, params![self.name, self.at.as_ms()], |row| row.get(0))
                 .map_err(StoreError::sql("revoke a token"))?;
         let Some(role) = role else { return Ok(false) };
-        append(
-            connection,
-            self.at,
-            &self.by,
-            &Body::TokenRevoked { name: self.name.clone(), role },
-        )?;
+        let body = Body::TokenRevoked { name: self.name.clone(), role };
+        let entry = append(connection, self.at, &self.by, &body)?;
+        note_rights(connection, entry)?;
         Ok(true)
     }
 }

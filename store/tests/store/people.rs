@@ -1,0 +1,173 @@
+//! People and their sessions: what ends a right ends it at once, and everybody is told.
+
+use store::{
+    AddUser, BeginSession, Body, By, ByKind, DisableUser, EndSession, Journal, JournalReader, Over,
+    Restore, SeeSession, SessionText, SetPassword, Store, UserRow, back_up, restore, verify,
+};
+
+use crate::making::{at, open};
+
+fn by() -> By {
+    By { kind: ByKind::Command, name: "root".to_owned() }
+}
+
+fn add(journal: &Journal, name: &str, role: &str, password: &str) -> bool {
+    let (name, role, password) = (name.to_owned(), role.to_owned(), password.to_owned());
+    journal.write_blocking(AddUser { at: at(1), by: by(), name, role, password }).unwrap()
+}
+
+fn user(journal: &Journal, name: &str) -> Option<UserRow> {
+    journal.read_blocking(|reader| reader.user(name)).unwrap()
+}
+
+fn begin_at(journal: &Journal, user: UserRow, ms: i64, over: i64) -> Option<SessionText> {
+    let over = Over { begun_before: at(over), seen_before: at(over) };
+    journal.write_blocking(BeginSession { at: at(ms), user, over }).unwrap()
+}
+
+fn begin(journal: &Journal, name: &str) -> SessionText {
+    begin_at(journal, user(journal, name).unwrap(), 2, 0).unwrap()
+}
+
+fn is_known(journal: &Journal, session: &SessionText) -> bool {
+    journal.read_blocking(|reader| reader.session(session)).unwrap().is_some()
+}
+
+fn rights(store: &Store) -> i64 {
+    store.journal().watch().borrow().rights
+}
+
+fn kinds(journal: &Journal) -> Vec<String> {
+    let entries = journal.read_blocking(|reader| reader.entries(1, 1_000)).unwrap();
+    entries.into_iter().map(|entry| entry.kind).collect()
+}
+
+#[test]
+fn a_name_is_one_whatever_its_case_and_comes_back_once_it_was_disabled() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let journal = store.journal();
+    assert!(add(journal, "zhang", "duty", "$1"));
+    assert!(!add(journal, "Zhang", "admin", "$2"));
+    assert_eq!(user(journal, "ZHANG").unwrap().role, "duty");
+    assert!(user(journal, "' OR 1 = 1 --").is_none());
+    let disable = DisableUser { at: at(3), by: by(), name: "Zhang".to_owned() };
+    assert!(journal.write_blocking(disable.clone()).unwrap());
+    assert!(!journal.write_blocking(disable).unwrap());
+    assert!(user(journal, "zhang").is_none());
+    let set =
+        SetPassword { at: at(3), by: by(), name: "zhang".to_owned(), password: "$3".to_owned() };
+    assert!(!journal.write_blocking(set).unwrap());
+    assert!(add(journal, "Zhang", "admin", "$4"));
+    let back = user(journal, "zhang").unwrap();
+    assert_eq!(
+        (back.name.as_str(), back.role.as_str(), back.password.as_str()),
+        ("Zhang", "admin", "$4")
+    );
+    assert_eq!(journal.read_blocking(JournalReader::users).unwrap(), [back]);
+    assert_eq!(kinds(journal), ["user_added", "user_disabled", "user_added"]);
+    // nothing that a password could be found by is in the chain
+    let entries = journal.read_blocking(|reader| reader.entries(1, 1_000)).unwrap();
+    assert!(entries.iter().all(|entry| !String::from_utf8_lossy(&entry.bytes).contains('$')));
+    assert_eq!(verify(&store).unwrap().findings, []);
+}
+
+#[test]
+fn a_session_ends_with_the_password_or_the_user_that_it_rests_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let journal = store.journal();
+    add(journal, "zhang", "duty", "$1");
+    add(journal, "li", "viewer", "$1");
+    let (first, second, other) =
+        (begin(journal, "zhang"), begin(journal, "zhang"), begin(journal, "li"));
+    let known = journal.read_blocking(|reader| reader.session(&first)).unwrap().unwrap();
+    assert_eq!((known.name.as_str(), known.role.as_str()), ("zhang", "duty"));
+    assert_eq!((known.begun_at, known.seen_at), (at(2), at(2)));
+    journal.write_blocking(SeeSession { at: at(7), session: first.clone() }).unwrap();
+    let known = journal.read_blocking(|reader| reader.session(&first)).unwrap().unwrap();
+    assert_eq!((known.begun_at, known.seen_at), (at(2), at(7)));
+    let before = user(journal, "zhang").unwrap();
+    let name = "zhang".to_owned();
+    let set = SetPassword { at: at(8), by: by(), name, password: "$2".to_owned() };
+    assert!(journal.write_blocking(set).unwrap());
+    assert!(!is_known(journal, &first) && !is_known(journal, &second) && is_known(journal, &other));
+    // whoever's password was compared before it was changed is not let in after
+    assert_eq!(begin_at(journal, before, 9, 0), None);
+    let third = begin(journal, "zhang");
+    let disable = DisableUser { at: at(9), by: by(), name: "zhang".to_owned() };
+    assert!(journal.write_blocking(disable).unwrap());
+    assert!(!is_known(journal, &third));
+    let end = EndSession { at: at(9), session: other.clone() };
+    assert!(journal.write_blocking(end.clone()).unwrap());
+    assert!(!journal.write_blocking(end).unwrap() && !is_known(journal, &other));
+}
+
+#[test]
+fn whoever_looks_is_told_within_a_second_that_somebody_may_be_let_in_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let journal = store.journal();
+    add(journal, "zhang", "duty", "$1");
+    let session = begin(journal, "zhang");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut states = journal.watch();
+        states.wait_for(|state| state.head == 3).await.unwrap();
+        assert_eq!(rights(&store), 0, "a log-in takes no right from anybody");
+        assert!(journal.write(EndSession { at: at(3), session }).await.unwrap());
+        states.wait_for(|state| state.rights == 4).await.unwrap();
+    });
+}
+
+#[test]
+fn sessions_have_a_bound_and_those_that_are_over_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let journal = store.journal();
+    add(journal, "zhang", "duty", "$1");
+    let zhang = user(journal, "zhang").unwrap();
+    let sessions: Vec<_> =
+        (0..17).map(|n| begin_at(journal, zhang.clone(), 10 + n, 0).unwrap()).collect();
+    let known: Vec<_> = sessions.iter().map(|session| is_known(journal, session)).collect();
+    assert!(!known[0] && known[1..].iter().all(|known| *known), "{known:?}");
+    let ended = kinds(journal).into_iter().filter(|kind| kind == "session_ended");
+    assert_eq!(ended.count(), 1);
+    begin_at(journal, zhang, 100, 50).unwrap();
+    assert!(sessions.iter().all(|session| !is_known(journal, session)));
+}
+
+#[test]
+fn a_backup_that_is_put_back_lets_nobody_in_by_an_old_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    let store = open(&data);
+    add(store.journal(), "zhang", "duty", "$1");
+    let session = begin(store.journal(), "zhang");
+    back_up(&store, &backup, at(5), "0.1.0").unwrap();
+    assert!(is_known(store.journal(), &session));
+    store.close();
+    std::fs::remove_dir_all(&data).unwrap();
+    let asked = Restore {
+        from: backup,
+        now: at(9),
+        version: "0.1.0".to_owned(),
+        by: by(),
+        is_by_hand: false,
+        accepts_findings: false,
+    };
+    restore(&data, &asked).unwrap();
+    let store = open(&data);
+    assert!(!is_known(store.journal(), &session));
+    assert!(user(store.journal(), "zhang").is_some());
+}
+
+#[test]
+fn what_locks_a_name_is_told_in_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let body = Body::LoginsLocked { user: "zhang".to_owned() };
+    let append = store::Append { at: at(1), by: by(), body };
+    store.journal().write_blocking(append).unwrap();
+    assert_eq!(kinds(store.journal()), ["logins_locked"]);
+}
