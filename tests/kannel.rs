@@ -13,7 +13,8 @@ use alerting::shell::channel::{
     kannel::{self, Settings},
 };
 use dashboards::shell::{
-    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, parts::Parts, server::serve,
+    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, parts::Parts, people::People,
+    server::serve,
 };
 use model::{
     contact::Personal,
@@ -135,6 +136,7 @@ fn open(
         replay: None,
         hooks,
         pages: Pages::new(None),
+        people: People::new("http://127.0.0.1"),
         picture: Picture::new(0),
         clock,
         decided: store::Decided::default(),

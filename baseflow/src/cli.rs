@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dashboards::access::Role;
 use model::{
-    ids::{AgentId, StationId},
+    ids::{AgentId, ContactId, StationId},
     time::Timestamp,
 };
 
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Tokens for the HTTP API
     #[command(subcommand)]
     Token(Token),
+    /// People who log in to the pages
+    #[command(subcommand)]
+    User(User),
     /// What was refused, and the decisions about it
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -164,6 +167,69 @@ pub(crate) enum Token {
         #[command(flatten)]
         settings: Settings,
     },
+}
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Let somebody log in; prints a password that is made for them, alone and once
+    #[command(
+        after_help = "Example:\n  baseflow user add zhang --role duty --config /etc/baseflow/baseflow.toml\n\n\
+        The journal keeps the name for ever. Somebody who was disabled comes back under it. May run beside the server."
+    )]
+    Add {
+        /// What they log in as: 1 to 64 of A-Z a-z 0-9 . _ -
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// viewer (sees), duty (takes alarms on, and sees people's data) or admin (decides about the quarantine too)
+        #[arg(long)]
+        role: Role,
+        /// The password.
+        #[command(flatten)]
+        password: PasswordFrom,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Give somebody another password, and end their sessions
+    #[command(
+        after_help = "Example:\n  baseflow user passwd zhang --config /etc/baseflow/baseflow.toml\n  \
+        baseflow user passwd zhang --password-stdin --config /etc/baseflow/baseflow.toml < zhang.password"
+    )]
+    Passwd {
+        /// Whose
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// The password.
+        #[command(flatten)]
+        password: PasswordFrom,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Let somebody log in no more, and end their sessions
+    #[command(
+        after_help = "Example:\n  baseflow user disable zhang --config /etc/baseflow/baseflow.toml"
+    )]
+    Disable {
+        /// Whom
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// Where the settings are.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// List everybody who may log in, or could
+    #[command(after_help = "Example:\n  baseflow user list --config /etc/baseflow/baseflow.toml")]
+    List(Settings),
+}
+
+/// Where a password comes from: never from the command line, which others on the machine can read.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PasswordFrom {
+    /// Take the password from the first line of standard input instead of making one
+    #[arg(long)]
+    pub password_stdin: bool,
 }
 
 /// What to do with the quarantine.
@@ -321,6 +387,14 @@ pub(crate) enum Form {
     Csv,
 }
 
+/// A name that any keyboard can write, and that looks like no other one.
+fn user_name(text: &str) -> Result<String, String> {
+    let named: Result<ContactId, _> = text.parse();
+    named.map(|name| name.to_string()).map_err(|_no_id| {
+        "a name has 1 to 64 of A-Z a-z 0-9 . _ -, and begins with a letter or a digit".to_owned()
+    })
+}
+
 /// A name that a list and a log line can hold.
 fn token_name(text: &str) -> Result<String, String> {
     let is_sound = (1..=64).contains(&text.chars().count())
@@ -365,6 +439,8 @@ mod tests {
             "baseflow token add --name a --role admin --config c.toml",
             "baseflow token revoke --name a --config c.toml",
             "baseflow token revoke a --config c.toml",
+            "baseflow user add zhang --role duty --config c.toml",
+            "baseflow user passwd zhang --password-stdin --config c.toml",
             "baseflow export samples --format csv --config c.toml --from 2026-11-22T08:00:00+08:00",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -373,6 +449,9 @@ mod tests {
             "baseflow run",
             "baseflow token add --name a --role root --config c.toml",
             "baseflow token revoke --config c.toml",
+            "baseflow user add zhang --config c.toml",
+            "baseflow user add 张 --role duty --config c.toml",
+            "baseflow user passwd zhang secret --config c.toml",
             "baseflow export samples --format xlsx --config c.toml",
             "baseflow export samples --from yesterday --config c.toml",
         ] {

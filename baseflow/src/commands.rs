@@ -7,6 +7,7 @@ mod import;
 mod quarantine;
 mod registry;
 mod token;
+mod user;
 mod verify;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use runtime::{
 use store::{By, ByKind, Options, Role, Store};
 
 use crate::{
-    cli::{Command, Export, Import, Quarantine, Registry, Token},
+    cli::{Command, Export, Import, Quarantine, Registry, Token, User},
     failure::Ended,
     output, run,
     settings::{Config, settings},
@@ -55,6 +56,7 @@ pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
         Command::Token(Token::Revoke { token, name, settings }) => {
             token::revoke(&settings.config, &token.or(name).unwrap_or_default())
         }
+        Command::User(asked) => perform_user(asked),
         Command::Quarantine(Quarantine::List(asked)) => quarantine::list(&asked),
         Command::Quarantine(Quarantine::Show(item)) => {
             quarantine::show(&item.settings.config, item.id)
@@ -72,6 +74,19 @@ pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
         Command::Verify(at) => verify::verify(&at.config),
         Command::Backup { folder, settings } => backup::backup(&settings.config, &folder),
         Command::Restore(asked) => backup::restore(asked),
+    }
+}
+
+fn perform_user(asked: User) -> anyhow::Result<Ended> {
+    match asked {
+        User::Add { name, role, password, settings } => {
+            user::add(&settings.config, &name, role, password)
+        }
+        User::Passwd { name, password, settings } => {
+            user::set_password(&settings.config, &name, password)
+        }
+        User::Disable { name, settings } => user::disable(&settings.config, &name),
+        User::List(at) => user::list(&at.config),
     }
 }
 

@@ -15,6 +15,7 @@ use dashboards::shell::{
     live::{self, Picture},
     pages::Pages,
     parts::Parts as ApiParts,
+    people::People,
     routes::OPENAPI_PATH,
     server,
 };
@@ -74,7 +75,9 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
     let store = Store::open(&settings.config.data_dir, &options, &metrics)
         .context("cannot open the store")?;
     let imported = start::registry(&store, &settings.config, found.as_ref(), (file, clock.now()))?;
-    start::warn_without_token(&store, file)?;
+    if settings.config.roles.contains(&Part::Dashboards) {
+        start::warn_without_anybody(&store, file)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());
     let hooks = start::hooks(&settings.config)?;
@@ -173,6 +176,7 @@ impl Server<'_> {
         }
         let hooks = Hooks::new(self.hooks.clone(), receipts);
         let pages = Pages::new(links);
+        let people = People::new(&self.settings.config.http.public_url);
         // no two lives of a server begin within the same millisecond
         let picture = Picture::new(clock.now().as_ms().unsigned_abs());
         let parts = Arc::new(ApiParts {
@@ -181,6 +185,7 @@ impl Server<'_> {
             replay,
             hooks,
             pages,
+            people,
             picture,
             clock,
             decided,

@@ -7,7 +7,7 @@ use compliance::shell::court::CONSUMER;
 use model::registry::Registry;
 use store::{
     GaugeFacts, Journal, JournalReader, RegistryInForce, Samples, SamplesReader, SectionRow,
-    TokenRow,
+    TokenRow, UserRow,
 };
 
 use crate::typed::typed;
@@ -27,6 +27,11 @@ pub(crate) fn in_force(journal: &Journal) -> anyhow::Result<Option<RegistryInFor
 /// Every token ever made.
 pub(crate) fn tokens(journal: &Journal) -> anyhow::Result<Vec<TokenRow>> {
     journal.read_blocking(JournalReader::tokens).context("cannot list the tokens")
+}
+
+/// Everybody who may log in, or could.
+pub(crate) fn users(journal: &Journal) -> anyhow::Result<Vec<UserRow>> {
+    journal.read_blocking(JournalReader::users).context("cannot list the users")
 }
 
 /// Gauges that have samples.

@@ -1,8 +1,10 @@
-//! Who may do what: the roles of tokens, and what each route asks for.
+//! Who may do what: the roles of people and tokens, and what each route asks for.
 
 use std::{fmt, str::FromStr};
 
-/// What a token allows; each role may do whatever the one before it may.
+use store::{By, ByKind};
+
+/// What somebody may do, or a token allows; each role may do whatever the one before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Sees.
@@ -57,37 +59,65 @@ impl FromStr for Role {
 pub enum Rule {
     /// Nothing: it tells nothing of the water and nothing of people.
     Public,
-    /// A token of this role or a higher one.
+    /// Somebody of this role or a higher one, by a session or a token.
     AtLeast(Role),
 }
 
-/// Somebody whose token is good.
+/// What somebody is let in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetInBy {
+    /// A token, which a program sends.
+    Token,
+    /// A session, which a person began.
+    Session,
+}
+
+/// Somebody whose token or session is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The token's name, which the journal keeps.
+    /// What that is.
+    pub let_in_by: LetInBy,
+    /// The token's name, or the user's; the journal keeps it.
     pub name: String,
-    /// What the token allows.
+    /// What it allows.
     pub role: Role,
+}
+
+impl Caller {
+    /// As the journal names them.
+    pub fn by(&self) -> By {
+        let kind = match self.let_in_by {
+            LetInBy::Token => ByKind::Token,
+            LetInBy::Session => ByKind::User,
+        };
+        By { kind, name: self.name.clone() }
+    }
 }
 
 /// Why a caller is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// No `Authorization` header.
-    NoToken,
+    /// Neither a token nor a session.
+    Nobody,
     /// One of another form than `Bearer TOKEN`.
     NotBearer,
     /// No such token, or a revoked one.
     Unknown,
-    /// A token of a lower role than the route asks for.
+    /// No such session, or one that is over.
+    SessionOver,
+    /// A session without what shows that a page of ours asks.
+    NoProof,
+    /// A page of somebody else's asks.
+    OtherPage,
+    /// A lower role than the route asks for.
     TooLow(Role),
-    /// A token whose role this version does not know.
+    /// A role that this version does not know.
     UnknownRole,
 }
 
 /// The token in an `Authorization` header.
 pub fn bearer(header: Option<&[u8]>) -> Result<&str, Denied> {
-    let header = header.ok_or(Denied::NoToken)?;
+    let header = header.ok_or(Denied::Nobody)?;
     let text = std::str::from_utf8(header).map_err(|_not_text| Denied::NotBearer)?;
     let (scheme, token) = text.trim().split_once(' ').ok_or(Denied::NotBearer)?;
     let token = token.trim_start();
@@ -99,10 +129,10 @@ pub fn bearer(header: Option<&[u8]>) -> Result<&str, Denied> {
     }
 }
 
-/// Whether a good token of this name and role may use a route of `rule`.
-pub fn admit(rule: Rule, name: &str, role: &str) -> Result<Caller, Denied> {
+/// Whether whoever has a good token or session of this name and role may use a route of `rule`.
+pub fn admit(rule: Rule, let_in_by: LetInBy, name: &str, role: &str) -> Result<Caller, Denied> {
     let role: Role = role.parse().map_err(|_unknown: RoleError| Denied::UnknownRole)?;
-    let caller = Caller { name: name.to_owned(), role };
+    let caller = Caller { let_in_by, name: name.to_owned(), role };
     match rule {
         Rule::Public => Ok(caller),
         Rule::AtLeast(least) if role >= least => Ok(caller),
@@ -118,7 +148,7 @@ mod tests {
     fn a_higher_role_may_do_what_a_lower_one_may() {
         for (at, least) in Role::ALL.into_iter().enumerate() {
             for (of, role) in Role::ALL.into_iter().enumerate() {
-                let admitted = admit(Rule::AtLeast(least), "t", role.word());
+                let admitted = admit(Rule::AtLeast(least), LetInBy::Token, "t", role.word());
                 assert_eq!(admitted.is_ok(), of >= at, "{role} where {least} is asked for");
             }
         }
@@ -126,15 +156,17 @@ mod tests {
 
     #[test]
     fn a_role_of_a_later_version_opens_nothing() {
-        assert_eq!(admit(Rule::AtLeast(Role::Viewer), "t", "auditor"), Err(Denied::UnknownRole));
-        assert_eq!(admit(Rule::AtLeast(Role::Viewer), "t", ""), Err(Denied::UnknownRole));
+        for role in ["auditor", ""] {
+            let admitted = admit(Rule::AtLeast(Role::Viewer), LetInBy::Session, "t", role);
+            assert_eq!(admitted, Err(Denied::UnknownRole));
+        }
     }
 
     #[test]
     fn only_a_bearer_token_is_one() {
         assert_eq!(bearer(Some(b"Bearer bf_1")), Ok("bf_1"));
         assert_eq!(bearer(Some(b"bearer   bf_1 ")), Ok("bf_1"));
-        assert_eq!(bearer(None), Err(Denied::NoToken));
+        assert_eq!(bearer(None), Err(Denied::Nobody));
         for header in ["", "Bearer", "Bearer ", "Basic dTpw", "bf_1", "Bearer a b", "Bearer \u{e9}"]
         {
             assert_eq!(bearer(Some(header.as_bytes())), Err(Denied::NotBearer), "{header:?}");

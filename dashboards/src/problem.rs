@@ -27,6 +27,9 @@ pub struct Problem {
     /// Everything that is wrong with the parameters; missing where they are not the matter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+    /// In how many seconds to try again, as the header `Retry-After` says.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
 }
 
 /// What is wrong with one parameter.
@@ -46,6 +49,7 @@ impl Problem {
             status,
             detail: detail.into(),
             faults: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -64,23 +68,30 @@ impl Problem {
 
     /// 401 or 403: the caller is not let in.
     pub fn denied(denied: Denied) -> Self {
-        let unauthorized =
-            |detail: &str| Self::new(401, "unauthorized", "A valid token is needed", detail);
-        let forbidden =
-            |detail: String| Self::new(403, "forbidden", "The token's role is too low", detail);
+        let unauthorized = |detail: &str| {
+            Self::new(401, "unauthorized", "A valid token or session is needed", detail)
+        };
+        let forbidden = |detail: String| Self::new(403, "forbidden", "The role is too low", detail);
+        let foreign =
+            |detail: &str| Self::new(403, "foreign-page", "Not asked by a page of ours", detail);
         match denied {
-            Denied::NoToken => unauthorized(
-                "send the header `Authorization: Bearer TOKEN`; `baseflow token add` makes a token",
+            Denied::Nobody => unauthorized(
+                "log in, or send the header `Authorization: Bearer TOKEN`; `baseflow token add` makes a token",
             ),
+            Denied::SessionOver => unauthorized("the session is over; log in again"),
+            Denied::NoProof => foreign(
+                "a call that writes by a session shows the header x-csrf-token, which GET /session tells",
+            ),
+            Denied::OtherPage => foreign("the browser says that another site asks"),
             Denied::NotBearer => {
                 unauthorized("the Authorization header is not of the form `Bearer TOKEN`")
             }
             Denied::Unknown => unauthorized("the token is unknown or revoked"),
             Denied::TooLow(least) => {
-                forbidden(format!("this call needs a token of the role {least} or a higher one"))
+                forbidden(format!("this call needs the role {least} or a higher one"))
             }
             Denied::UnknownRole => {
-                forbidden("the token's role is of another version of this server".to_owned())
+                forbidden("the role is of another version of this server".to_owned())
             }
         }
     }
@@ -97,13 +108,32 @@ impl Problem {
 
     /// 503: it may succeed later.
     pub fn unavailable(detail: impl Into<String>) -> Self {
-        Self::new(503, "unavailable", "Not possible at the moment", detail)
+        let problem = Self::new(503, "unavailable", "Not possible at the moment", detail);
+        Self { retry_after: Some(5), ..problem }
     }
 
     /// 500: our own fault; the log has the cause.
     pub fn internal() -> Self {
         let detail = "the server failed to answer; its log has the cause";
         Self::new(500, "internal", "The server failed", detail)
+    }
+
+    /// 401: a name and a password that do not belong together, whichever of them is wrong.
+    pub fn wrong_password() -> Self {
+        Self::new(
+            401,
+            "unauthorized",
+            "A valid token or session is needed",
+            "the name or the password is wrong",
+        )
+    }
+
+    /// 429: no log-in for so many seconds.
+    pub fn locked(seconds: u64) -> Self {
+        let minutes = seconds.div_ceil(60);
+        let detail = format!("too many wrong passwords; try again in {minutes} min");
+        let problem = Self::new(429, "locked", "Log-ins are locked", detail);
+        Self { retry_after: Some(seconds), ..problem }
     }
 
     /// What stands for an error that a part of the web stack answered in its own words.
@@ -138,8 +168,8 @@ impl Problem {
 /// What a route's rule means, for the description of the API.
 pub fn in_words(rule: Rule) -> String {
     match rule {
-        Rule::Public => "Needs no token.".to_owned(),
-        Rule::AtLeast(role) => format!("Needs a token of the role `{role}` or a higher one."),
+        Rule::Public => "Needs neither a token nor a session.".to_owned(),
+        Rule::AtLeast(role) => format!("Needs the role `{role}` or a higher one."),
     }
 }
 
@@ -168,7 +198,7 @@ mod tests {
 
     #[test]
     fn only_a_missing_token_is_asked_for() {
-        assert!(Problem::denied(Denied::NoToken).challenge().is_some());
+        assert!(Problem::denied(Denied::Nobody).challenge().is_some());
         assert!(Problem::denied(Denied::Unknown).challenge().is_some());
         assert_eq!(Problem::denied(Denied::TooLow(Role::Admin)).challenge(), None);
         assert_eq!(Problem::denied(Denied::TooLow(Role::Admin)).status, 403);

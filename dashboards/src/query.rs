@@ -6,6 +6,7 @@ pub mod live;
 pub mod quarantine;
 pub mod samples;
 pub mod series;
+pub mod session;
 pub mod verdicts;
 
 use std::{fmt, str::FromStr};

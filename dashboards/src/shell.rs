@@ -12,6 +12,7 @@ pub(crate) mod nothing;
 pub mod pages;
 pub mod parts;
 pub(crate) mod patient;
+pub mod people;
 mod places;
 pub mod routes;
 pub mod server;

@@ -7,6 +7,7 @@ pub mod live;
 pub mod quarantine;
 pub mod sample;
 pub mod series;
+pub mod session;
 pub mod standing;
 pub mod station;
 pub mod verdict;

@@ -17,7 +17,16 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Replay: fmt::Debug + Send + Sync {
     /// Judges the item again under the registry in force, and admits what it now allows. `by` is
     /// whoever asked, for the journal.
-    fn replay(&self, id: i64, by: String) -> Answer<'_, Result<Replayed, ReplayError>>;
+    fn replay(&self, id: i64, by: Asker) -> Answer<'_, Result<Replayed, ReplayError>>;
+}
+
+/// Who asks the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// A program, by the token of this name.
+    Token(String),
+    /// Somebody who logged in under this name.
+    User(String),
 }
 
 /// What came of judging again.

@@ -34,6 +34,10 @@ fn every_command_shows_an_example_in_its_help() {
                 &["token", "add"],
                 &["token", "list"],
                 &["token", "revoke"],
+                &["user", "add"],
+                &["user", "passwd"],
+                &["user", "disable"],
+                &["user", "list"],
                 &["import", "samples"],
                 &["export", "samples"],
                 &["quarantine", "list"],
@@ -74,6 +78,9 @@ fn a_command_that_reads_makes_no_store_of_a_path_that_is_misspelt() {
     for command in [
         &["token", "list"][..],
         &["token", "revoke", "me"],
+        &["user", "list"],
+        &["user", "passwd", "zhang"],
+        &["user", "disable", "zhang"],
         &["registry", "export"],
         &["export", "samples"],
         &["quarantine", "list"],
@@ -270,6 +277,75 @@ fn tokens_open_the_api_until_they_are_revoked() {
         let answer = api.try_get("/stations").unwrap();
         if answer.status == 401 { Ok(()) } else { Err(answer.text) }
     });
+}
+
+/// A log-in as a page makes it: the status, and the cookie that was set.
+fn log_in(world: &World, name: &str, password: &str) -> (u16, Option<String>) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+    let agent: ureq::Agent = config.into();
+    let address = format!("http://127.0.0.1:{}/api/v1/session", world.server.http());
+    let answer = agent.post(address).send_json(json!({"name": name, "password": password}));
+    let answer = answer.expect("the server answers");
+    let cookie = answer.headers().get("set-cookie").map(|set| set.to_str().unwrap());
+    let cookie = cookie.and_then(|set| set.split(';').next()).map(str::to_owned);
+    (answer.status().as_u16(), cookie)
+}
+
+/// What a call by this cookie is answered with.
+fn stations_by(world: &World, cookie: &str) -> u16 {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+    let agent: ureq::Agent = config.into();
+    let address = format!("http://127.0.0.1:{}/api/v1/stations", world.server.http());
+    let answer = agent.get(address).header("Cookie", cookie).call().expect("an answer");
+    answer.status().as_u16()
+}
+
+#[test]
+fn people_log_in_until_they_have_another_password_or_are_disabled() {
+    let mut world = World::new("user");
+    world.open_with(&[], &[], "");
+    let log = fs::read_to_string(world.folder().join("baseflow.server.log")).unwrap();
+    assert!(log.contains("baseflow user add NAME --role admin --config"), "{log}");
+    let added = world.server.command(&["user", "add", "zhang", "--role", "duty"]);
+    let made = added.out.trim().to_owned();
+    assert_eq!((added.code, made.len(), added.out.lines().count()), (0, 23, 1), "{added:?}");
+    let again = world.server.command(&["user", "add", "Zhang", "--role", "admin"]);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.err.contains("may log in already"), "{again:?}");
+    assert_eq!(log_in(&world, "zhang", "Wrong-123").0, 401);
+    let (status, cookie) = log_in(&world, "zhang", &made);
+    let cookie = cookie.expect("a cookie");
+    assert_eq!((status, stations_by(&world, &cookie)), (200, 200));
+
+    let passwd = |text: &str| {
+        let arguments = ["user", "passwd", "zhang", "--password-stdin"];
+        let mut command = world.server.command_line(&arguments);
+        let file = world.folder().join("typed");
+        fs::write(&file, text).unwrap();
+        let input = fs::File::open(&file).unwrap();
+        let output = command.stdin(input).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap(), output.stdout)
+    };
+    for weak in ["", "short", "all-lower-case", "Zhang-2026\n", "Admin@123\n"] {
+        let (code, said, _) = passwd(weak);
+        assert_eq!(code, Some(1), "{weak}");
+        assert!(said.contains("password"), "{weak}: {said}");
+    }
+    assert_eq!(passwd("Kj7-mqzwp\nwhatever follows"), (Some(0), String::new(), Vec::new()));
+    assert_eq!(stations_by(&world, &cookie), 401, "a session ends with its password");
+    assert_eq!(log_in(&world, "zhang", &made).0, 401);
+    let (status, cookie) = log_in(&world, "ZHANG", "Kj7-mqzwp");
+    assert_eq!(status, 200);
+
+    let list = world.server.command(&["user", "list"]).success();
+    assert!(list.starts_with("zhang\tduty\t") && !list.contains("argon2"), "{list}");
+    world.server.command(&["user", "disable", "zhang"]).success();
+    assert_eq!(stations_by(&world, &cookie.expect("a cookie")), 401);
+    assert_eq!(log_in(&world, "zhang", "Kj7-mqzwp").0, 401);
+    assert_eq!(world.server.command(&["user", "disable", "zhang"]).code, 1);
+    let log = fs::read_to_string(world.folder().join("baseflow.server.log")).unwrap();
+    assert!(!log.contains("Kj7-mqzwp") && !log.contains(&made), "a password is logged");
+    world.server.command(&["verify"]).success();
 }
 
 #[test]

@@ -101,8 +101,14 @@ pub(super) async fn until_known(store: &Store, entry: Option<i64>) {
     }
 }
 
-/// Says how to make a token where nobody can use the API for want of one.
-pub(super) fn warn_without_token(store: &Store, file: &Path) -> anyhow::Result<()> {
+/// Says how to let somebody in where nobody may log in, and programs cannot ask either.
+pub(super) fn warn_without_anybody(store: &Store, file: &Path) -> anyhow::Result<()> {
+    let users = stored::users(store.journal())?;
+    if users.iter().any(|user| user.disabled_at.is_none()) {
+        return Ok(());
+    }
+    let command = typed("user add NAME --role admin", file);
+    warn!(command, "nobody can log in to the pages yet");
     let tokens = stored::tokens(store.journal())?;
     if tokens.iter().all(|token| token.revoked_at.is_some()) {
         let command = typed("token add --name me --role viewer", file);

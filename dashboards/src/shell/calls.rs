@@ -7,5 +7,6 @@ pub(crate) mod live;
 pub(crate) mod quarantine;
 pub(crate) mod samples;
 pub(crate) mod series;
+pub(crate) mod session;
 pub(crate) mod stations;
 pub(crate) mod verdicts;

@@ -1,5 +1,5 @@
 //! What the API counts: calls by route and class of status, the seconds they took, what waits to be
-//! written, receipts, and who looks live.
+//! written, receipts, log-ins, and who looks live.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use super::hooks::Outcome;
+use super::{hooks::Outcome, people::LogIn};
 use crate::live::event::Why;
 
 /// Counts calls; clones share the counters.
@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(crate) connections: IntGauge,
     pub(crate) answer_bytes: IntGauge,
     receipts: IntCounterVec,
+    log_ins: IntCounterVec,
     pub(crate) live: LiveMetrics,
 }
 
@@ -109,8 +110,13 @@ impl Metrics {
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(answer_bytes.clone()))?;
         registry.register(Box::new(receipts.clone()))?;
+        let log_ins = log_ins(registry)?;
         let live = LiveMetrics::new(registry)?;
-        Ok(Self { requests, seconds, connections, answer_bytes, receipts, live })
+        Ok(Self { requests, seconds, connections, answer_bytes, receipts, log_ins, live })
+    }
+
+    pub(crate) fn note_log_in(&self, outcome: LogIn) {
+        self.log_ins.with_label_values(&[outcome.word()]).inc();
     }
 
     pub(crate) fn note_receipt(&self, outcome: Outcome) {
@@ -127,4 +133,19 @@ impl Metrics {
         self.requests.with_label_values(&[route, class]).inc();
         self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
+}
+
+fn log_ins(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let log_ins = IntCounterVec::new(
+        Opts::new(
+            "baseflow_dashboards_logins_total",
+            "Log-ins by what became of them: right, wrong, locked after too many wrong ones, refused for want of room",
+        ),
+        &["outcome"],
+    )?;
+    for outcome in LogIn::ALL {
+        log_ins.with_label_values(&[outcome.word()]); // there from the start, at nought
+    }
+    registry.register(Box::new(log_ins.clone()))?;
+    Ok(log_ins)
 }

@@ -111,7 +111,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     }
 }
 
-fn whose(head: &HeadParts) -> IpAddr {
+/// The address that a request comes from.
+pub(super) fn whose(head: &HeadParts) -> IpAddr {
     let peer = head.extensions.get::<Peer>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| *peer);
     let forwarded = head.headers.get_all("x-forwarded-for").into_iter().next_back();

@@ -6,7 +6,9 @@ use model::{port::Replay, registry::Registry};
 use runtime::{clock::Clock, tasks::Stage};
 use store::{Decided, Journal, Samples};
 
-use super::{hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages};
+use super::{
+    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, people::People,
+};
 
 /// Everything that a call may need.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Parts {
     pub hooks: Hooks,
     /// The pages behind links in messages.
     pub pages: Pages,
+    /// Who logs in.
+    pub people: People,
     /// What is told live.
     pub picture: Picture,
     /// The time.

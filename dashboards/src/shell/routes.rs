@@ -17,7 +17,9 @@ use utoipa::{
         Content, Info, License, OpenApi as Description, OpenApiBuilder, Ref, RefOr, Required,
         ResponseBuilder,
         path::Operation,
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{
+            ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+        },
     },
 };
 use utoipa_axum::{
@@ -40,7 +42,7 @@ pub const MAX_BODY_BYTES: usize = 64 << 10;
 /// One route of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteRow {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// With parameters in braces.
     pub path: String,
@@ -62,7 +64,9 @@ impl Table {
         (schemas, mut paths, method): UtoipaMethodRouter<Arc<Parts>>,
     ) -> Self {
         for (path, item) in &mut paths.paths {
-            for (method, operation) in [("GET", &mut item.get), ("POST", &mut item.post)] {
+            for (method, operation) in
+                [("GET", &mut item.get), ("POST", &mut item.post), ("DELETE", &mut item.delete)]
+            {
                 let Some(operation) = operation else { continue };
                 describe(operation, rule);
                 self.rows.push(RouteRow { method, path: path.clone(), rule });
@@ -77,7 +81,16 @@ impl Table {
 fn table(parts: &Arc<Parts>) -> Table {
     let empty = OpenApiRouter::with_openapi(description());
     let table = Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) };
-    of_alarms(of_water(table))
+    of_alarms(of_water(of_people(table)))
+}
+
+/// Who comes, is there, and goes.
+fn of_people(table: Table) -> Table {
+    let viewer = Rule::AtLeast(Role::Viewer);
+    table
+        .add(Rule::Public, routes!(calls::session::begin))
+        .add(viewer, routes!(calls::session::one))
+        .add(viewer, routes!(calls::session::end))
 }
 
 /// What is known of stations, and of what came of them.
@@ -90,7 +103,7 @@ fn of_water(table: Table) -> Table {
         .add(viewer, routes!(calls::verdicts::list))
         .add(viewer, routes!(calls::compliance::count))
         .add(viewer, routes!(calls::samples::list))
-        .add(viewer, routes!(calls::live::watch))
+        .add(calls::live::RULE, routes!(calls::live::watch))
 }
 
 /// What needs a hand.
@@ -194,6 +207,11 @@ fn description() -> Description {
     let mut components = Shared::openapi().components.unwrap_or_default();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.add_security_scheme("token", bearer);
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description(
+        "baseflow",
+        "What POST /session sets; `__Host-baseflow` where the server is reached over TLS.",
+    ));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     OpenApiBuilder::new().info(info).components(Some(components)).build()
 }
 
@@ -209,11 +227,12 @@ fn describe(operation: &mut Operation, rule: Rule) {
     if rule == Rule::Public {
         return;
     }
-    operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    let by = |scheme| SecurityRequirement::new(scheme, Vec::<String>::new());
+    operation.security = Some(vec![by("token"), by("session")]);
     for (status, words) in [
         ("400", "A parameter or the body cannot be read."),
-        ("401", "No token, or one that is unknown or revoked."),
-        ("403", "The token's role is too low."),
+        ("401", "No token and no session, or one that is unknown, revoked or over."),
+        ("403", "The role is too low, or x-csrf-token is missing beside a session."),
         ("503", "The store is busy; try again later."),
     ] {
         let response = ResponseBuilder::new().description(words);

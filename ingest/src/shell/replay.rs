@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::port::{Answer, Replay, ReplayError, Replayed};
+use model::port::{Answer, Asker, Replay, ReplayError, Replayed};
 use runtime::tasks::Stage;
 use store::{By, ByKind, StoreError};
 use tokio::sync::{Semaphore, oneshot};
@@ -40,14 +40,17 @@ impl Replayer {
     fn begin(
         &self,
         id: i64,
-        by: String,
+        by: Asker,
     ) -> Result<oneshot::Receiver<Result<Replayed, StoreError>>, Failure> {
         let place =
             Arc::clone(&self.places).try_acquire_owned().map_err(|_none_left| Failure::Busy)?;
         let (tell, told) = oneshot::channel();
         let (rejudge, stop) = (self.rejudge.clone(), self.stage.stopping());
         self.stage.spawn("replay", async move {
-            let by = By { kind: ByKind::Token, name: by };
+            let by = match by {
+                Asker::Token(name) => By { kind: ByKind::Token, name },
+                Asker::User(name) => By { kind: ByKind::User, name },
+            };
             let outcome = rejudge.item(id, &by, &stop).await;
             drop(place);
             // Who asked may have gone; it is done and journalled all the same.
@@ -58,7 +61,7 @@ impl Replayer {
 }
 
 impl Replay for Replayer {
-    fn replay(&self, id: i64, by: String) -> Answer<'_, Result<Replayed, ReplayError>> {
+    fn replay(&self, id: i64, by: Asker) -> Answer<'_, Result<Replayed, ReplayError>> {
         let begun = self.begin(id, by);
         Box::pin(async move {
             let outcome = match begun {

@@ -9,7 +9,7 @@ use ingest::{
 use model::{
     batch::{Batch, BatchClock, ClockAnchor, Column},
     ids::{BatchId, BootId, Epoch},
-    port::{Replay as _, Replayed},
+    port::{Asker, Replay as _, Replayed},
     reading::Point,
     wire::refused_v1::{Kept, Reason},
 };
@@ -97,7 +97,7 @@ fn a_replay_goes_on_to_its_end_when_whoever_asked_hangs_up() {
         let mut tasks = Tasks::new();
         let stage = tasks.stage("tests", Duration::from_secs(5));
         let replayer = Replayer::new(world.rejudge.clone(), stage);
-        let mut asked = replayer.replay(id, "token".to_owned());
+        let mut asked = replayer.replay(id, Asker::Token("token".to_owned()));
         let polled =
             std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await;
         assert!(polled.is_pending());
@@ -109,7 +109,7 @@ fn a_replay_goes_on_to_its_end_when_whoever_asked_hangs_up() {
         .await;
         assert_eq!(world.samples("x").await.len(), 200);
         assert_eq!(world.count("quarantine_decided").await, 1);
-        let again = replayer.replay(id, "token".to_owned()).await.unwrap();
+        let again = replayer.replay(id, Asker::Token("token".to_owned())).await.unwrap();
         assert_eq!((again, world.count("quarantine_decided").await), (Replayed::NotHeld, 1));
         assert_eq!(tasks.stop().await, Vec::<String>::new());
     });

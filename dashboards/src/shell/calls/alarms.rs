@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::{fault::Chain, ids::AlarmId};
-use store::{Acknowledge, AlarmFacts, Asked, By, ByKind};
+use store::{Acknowledge, AlarmFacts, Asked};
 use tracing::warn;
 
 use crate::{
@@ -91,8 +91,7 @@ pub(crate) async fn acknowledge(
         Some(version) => version,
         None => known(&parts, id).await?.row.version,
     };
-    let by = By { kind: ByKind::Token, name: caller.name.clone() };
-    let ask = Acknowledge { at: parts.clock.now(), by, alarm: id, seen };
+    let ask = Acknowledge { at: parts.clock.now(), by: caller.by(), alarm: id, seen };
     match store::take_on(&parts.journal, ask).await.map_err(|failure| store_problem(&failure))? {
         Asked::Done => Ok(shown(&known(&parts, id).await?)?.into_response()),
         Asked::Entry(_) => {

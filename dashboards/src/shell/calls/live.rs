@@ -11,12 +11,14 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use futures_util::stream::unfold;
+use store::JournalState;
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, sleep_until},
@@ -24,17 +26,22 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::{Role, Rule},
     live::{event::Kind, viewer::Viewer},
     problem::Problem,
     query::live::LiveParameters,
-    shell::{limits::Unending, live::Picture, metrics::LiveMetrics, parts::Parts},
+    shell::{
+        auth::Credential, limits::Unending, live::Picture, metrics::LiveMetrics, parts::Parts,
+    },
     view::live::LiveEventView,
 };
 
 /// Where it stands.
 pub(crate) const PATH: &str = "/api/v1/live";
-/// A stream ends after so long, and a browser comes back by itself: so a token that was revoked is
-/// asked for again, and no connection is for ever.
+/// What it asks for.
+pub(crate) const RULE: Rule = Rule::AtLeast(Role::Viewer);
+/// A stream ends after so long, and a browser comes back by itself: so a session that is over by
+/// time is asked for again, and no connection is for ever.
 const LIFE: Duration = Duration::from_mins(4);
 /// Streams that began together do not all end together.
 const SPREAD: u64 = 32;
@@ -43,7 +50,8 @@ const RETRY: &str = "retry: 1000\n";
 
 /// What happens, as it happens: a `snapshot` of all that is, then a `delta` four times a second at
 /// most, and a `beat` every three seconds. Each event has an id; whoever comes back with the last
-/// one is told what it missed, or gets a new snapshot. A stream ends by itself within five minutes.
+/// one is told what it missed, or gets a new snapshot. A stream ends by itself within five minutes,
+/// and at once where its session ends or its token is revoked.
 #[utoipa::path(
     get,
     path = "/api/v1/live",
@@ -60,6 +68,7 @@ const RETRY: &str = "retry: 1000\n";
 )]
 pub(crate) async fn watch(
     State(parts): State<Arc<Parts>>,
+    Extension(credential): Extension<Credential>,
     Query(parameters): Query<LiveParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -77,7 +86,7 @@ pub(crate) async fn watch(
     let last_event = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let told = parts.picture.told();
     let viewer = Viewer::new(stations, last_event, &parts.picture.live());
-    let stream = Stream::new(&parts, viewer, told, place);
+    let stream = Stream::new(&parts, credential, (viewer, told), place);
     let events = unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;
         Some((Ok::<_, Infallible>(piece), stream))
@@ -93,6 +102,12 @@ pub(crate) async fn watch(
 
 /// What one viewer is sent, piece by piece, as fast as it takes them.
 struct Stream {
+    parts: Arc<Parts>,
+    credential: Credential,
+    /// Whoever may be let in no more is told here.
+    journal: watch::Receiver<JournalState>,
+    /// The entry up to which it is known that the viewer may look.
+    rights: i64,
     picture: Picture,
     viewer: Viewer,
     told: watch::Receiver<()>,
@@ -106,9 +121,9 @@ struct Stream {
 
 impl Stream {
     fn new(
-        parts: &Parts,
-        viewer: Viewer,
-        told: watch::Receiver<()>,
+        parts: &Arc<Parts>,
+        credential: Credential,
+        (viewer, told): (Viewer, watch::Receiver<()>),
         place: OwnedSemaphorePermit,
     ) -> Self {
         static STREAMS: AtomicU64 = AtomicU64::new(0);
@@ -116,6 +131,11 @@ impl Stream {
         let metrics = parts.metrics.live.clone();
         metrics.viewers.inc();
         Self {
+            parts: Arc::clone(parts),
+            credential,
+            journal: parts.journal.watch(),
+            // whatever was taken away since the guard looked is seen by the first look
+            rights: -1,
             picture: parts.picture.clone(),
             viewer,
             told,
@@ -130,6 +150,9 @@ impl Stream {
     /// The next piece; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
+            if !self.may_look().await {
+                return None;
+            }
             if let Some(piece) = self.pieces.pop_front() {
                 return Some(piece);
             }
@@ -148,8 +171,21 @@ impl Stream {
                 () = self.stop.cancelled() => return None,
                 () = sleep_until(self.ends_at) => return None,
                 told = self.told.changed() => told.ok()?,
+                known = self.journal.changed() => known.ok()?,
             }
         }
+    }
+}
+
+impl Stream {
+    /// Whether the viewer may still look: asked again where somebody was deprived of something.
+    async fn may_look(&mut self) -> bool {
+        let rights = self.journal.borrow_and_update().rights;
+        if rights == self.rights {
+            return true;
+        }
+        self.rights = rights;
+        self.credential.caller(&self.parts, RULE).await.is_ok()
     }
 }
 

@@ -6,13 +6,13 @@ use axum::{
     Extension,
     extract::{Path, Query, State},
 };
-use model::fault::Chain;
-use store::{By, ByKind, GivenUp};
+use model::{fault::Chain, port::Asker};
+use store::GivenUp;
 use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::{
-    access::Caller,
+    access::{Caller, LetInBy},
     problem::Problem,
     query::quarantine::{QuarantineParameters, quarantine_id},
     shell::{
@@ -68,7 +68,11 @@ pub(crate) async fn replay(
             "this server runs without ingest, which alone can judge; ask one whose [roles] ingest is true",
         ));
     };
-    let replayed = replay.replay(id, caller.name).await.map_err(|failure| {
+    let by = match caller.let_in_by {
+        LetInBy::Token => Asker::Token(caller.name),
+        LetInBy::Session => Asker::User(caller.name),
+    };
+    let replayed = replay.replay(id, by).await.map_err(|failure| {
         error!(error = %Chain(&failure), "cannot judge a quarantined item again");
         Problem::unavailable("the item could not be judged again; the server's log has the cause")
     })?;
@@ -95,7 +99,7 @@ pub(crate) async fn discard(
     _nothing: Nothing,
 ) -> Result<Json<DecisionView>, Problem> {
     let id = quarantine_id(&id)?;
-    let by = By { kind: ByKind::Token, name: caller.name };
+    let by = caller.by();
     let (tell, told) = oneshot::channel();
     let at = parts.clock.now();
     let (task, stage) = (Arc::clone(&parts), &parts.stage);

@@ -1,0 +1,331 @@
+//! Wrong passwords: how many are looked at, and who waits after them.
+//!
+//! A name is locked for everybody who comes from a place that its user never came from: so somebody
+//! who guesses locks out himself, and not the one on duty at his desk. A name that nobody has is
+//! counted and locked like one that somebody has, so that nothing tells them apart. A try is charged
+//! before the password is looked at and given back where it was right: however many are made at the
+//! same time, no more than the bound are looked at.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | wrong passwords for a name, from places that its user never logged in from | 5, until 30 minutes after the last one | 30 minutes no log-in from there |
+//! | the same from one place that its user did log in from | 5 | 30 minutes no log-in from that place |
+//! | wrong passwords from one place, for whatever names | 30 | 30 minutes no log-in from there |
+//! | right ones for a name | 30 at once, then one a minute | refused |
+//! | places that a user is known to come from | 8, the latest | the one longest ago is forgotten |
+//! | names that nobody has | 4,096 | the one tried longest ago is forgotten |
+//! | places | 4,096, those of the last half hour | a further one is not counted by itself |
+
+use std::{collections::HashMap, net::IpAddr};
+
+use crate::visitor::Budget;
+
+/// So long a lock lasts, and so long a wrong password is remembered.
+const LOCK_MS: u64 = 30 * 60_000;
+const WRONG_FOR_NAME: u32 = 5;
+const WRONG_FROM_PLACE: u32 = 30;
+const RIGHT: Budget = Budget::new(30, 60_000);
+const FAMILIAR: usize = 8;
+const REMEMBERED: usize = 4_096;
+
+/// Tries of late that were not right, or whose end is not known yet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    tries: u32,
+    last_ms: u64,
+}
+
+impl Count {
+    /// How long none is allowed, with a bound of so many; `None` where one is.
+    fn wait_ms(self, bound: u32, now_ms: u64) -> Option<u64> {
+        let until = self.last_ms.saturating_add(LOCK_MS);
+        (self.tries >= bound && until > now_ms).then(|| until - now_ms)
+    }
+
+    fn is_of_late(self, now_ms: u64) -> bool {
+        self.tries > 0 && self.last_ms.saturating_add(LOCK_MS) > now_ms
+    }
+
+    fn charge(&mut self, now_ms: u64) {
+        let before = if self.is_of_late(now_ms) { self.tries } else { 0 };
+        *self = Self { tries: before.saturating_add(1), last_ms: now_ms };
+    }
+
+    fn give_back(&mut self) {
+        self.tries = self.tries.saturating_sub(1);
+    }
+}
+
+/// What is remembered of a name.
+#[derive(Debug, Clone)]
+struct Name {
+    strangers: Count,
+    /// Places that its user came from, the latest last.
+    familiar: Vec<(IpAddr, Count)>,
+    /// Whether somebody has it.
+    is_somebodys: bool,
+    right: Budget,
+    tried_ms: u64,
+}
+
+impl Name {
+    const fn new(now_ms: u64) -> Self {
+        let strangers = Count { tries: 0, last_ms: 0 };
+        Self {
+            strangers,
+            familiar: Vec::new(),
+            is_somebodys: false,
+            right: RIGHT,
+            tried_ms: now_ms,
+        }
+    }
+
+    fn count(&mut self, place: IpAddr) -> &mut Count {
+        let known = self.familiar.iter_mut().find(|(familiar, _)| *familiar == place);
+        known.map_or(&mut self.strangers, |(_, count)| count)
+    }
+
+    fn came_from(&mut self, place: IpAddr) {
+        self.familiar.retain(|(familiar, _)| *familiar != place);
+        if self.familiar.len() >= FAMILIAR {
+            self.familiar.remove(0);
+        }
+        self.familiar.push((place, Count::default()));
+    }
+}
+
+/// A try that is not to be looked at for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Locked {
+    /// Whole seconds, at least one.
+    pub seconds: u64,
+}
+
+/// What became of a wrong password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// It may be tried again.
+    Again,
+    /// That was the last one for a while, for this name from where it came.
+    LastForName,
+}
+
+/// Every name and every place of late. Names are compared without their case.
+#[derive(Debug, Default)]
+pub struct Lockouts {
+    names: HashMap<String, Name>,
+    places: HashMap<IpAddr, Count>,
+}
+
+impl Lockouts {
+    /// Whether a password for `name` from `place` is looked at, which is charged. `now_ms` counts
+    /// from anywhere and never back.
+    pub fn begin(&mut self, name: &str, place: IpAddr, now_ms: u64) -> Result<(), Locked> {
+        let name = name.to_ascii_lowercase();
+        let of_place = self.places.get(&place).copied().unwrap_or_default();
+        let of_name =
+            self.names.get_mut(&name).map(|known| *known.count(place)).unwrap_or_default();
+        let waits =
+            [of_place.wait_ms(WRONG_FROM_PLACE, now_ms), of_name.wait_ms(WRONG_FOR_NAME, now_ms)];
+        if let Some(wait_ms) = waits.into_iter().flatten().max() {
+            return Err(Locked { seconds: wait_ms.div_ceil(1_000) });
+        }
+        self.charge_place(place, now_ms);
+        let known = self.name(name, now_ms);
+        known.tried_ms = now_ms;
+        known.count(place).charge(now_ms);
+        Ok(())
+    }
+
+    /// It was wrong; `is_somebodys` says whether the name is.
+    pub fn wrong(&mut self, name: &str, place: IpAddr, is_somebodys: bool) -> Wrong {
+        let Some(known) = self.names.get_mut(&name.to_ascii_lowercase()) else {
+            return Wrong::Again;
+        };
+        known.is_somebodys = is_somebodys;
+        match known.count(place).tries {
+            WRONG_FOR_NAME => Wrong::LastForName,
+            _ => Wrong::Again,
+        }
+    }
+
+    /// It was right; whether its user may log in once more.
+    pub fn right(&mut self, name: &str, place: IpAddr, now_ms: u64) -> bool {
+        if let Some(count) = self.places.get_mut(&place) {
+            count.give_back();
+        }
+        let known = self.name(name.to_ascii_lowercase(), now_ms);
+        known.is_somebodys = true;
+        // of a stranger's own tries none is left, but those of other strangers may be
+        known.count(place).give_back();
+        known.came_from(place);
+        known.right.take(now_ms)
+    }
+
+    /// Nobody could look at it.
+    pub fn undone(&mut self, name: &str, place: IpAddr) {
+        if let Some(count) = self.places.get_mut(&place) {
+            count.give_back();
+        }
+        if let Some(known) = self.names.get_mut(&name.to_ascii_lowercase()) {
+            known.count(place).give_back();
+        }
+    }
+
+    fn charge_place(&mut self, place: IpAddr, now_ms: u64) {
+        if !self.places.contains_key(&place) && self.places.len() >= REMEMBERED {
+            self.places.retain(|_, count| count.is_of_late(now_ms));
+            if self.places.len() >= REMEMBERED {
+                return;
+            }
+        }
+        self.places.entry(place).or_default().charge(now_ms);
+    }
+
+    fn name(&mut self, name: String, now_ms: u64) -> &mut Name {
+        if !self.names.contains_key(&name) {
+            let nobodys = self.names.iter().filter(|(_, known)| !known.is_somebodys);
+            if nobodys.clone().count() >= REMEMBERED {
+                let oldest = nobodys.min_by_key(|(_, known)| known.tried_ms);
+                if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                    self.names.remove(&oldest);
+                }
+            }
+        }
+        self.names.entry(name).or_insert_with(|| Name::new(now_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place(number: u32) -> IpAddr {
+        IpAddr::from(number.to_be_bytes())
+    }
+
+    /// Tries until one is not looked at; how many were.
+    fn guess(lockouts: &mut Lockouts, name: &str, from: IpAddr, now_ms: u64) -> u32 {
+        let mut looked_at = 0;
+        while lockouts.begin(name, from, now_ms).is_ok() {
+            looked_at += 1;
+            lockouts.wrong(name, from, true);
+            assert!(looked_at < 1_000, "nothing ends it");
+        }
+        looked_at
+    }
+
+    #[test]
+    fn five_wrong_passwords_lock_a_name_for_half_an_hour_whoever_has_it() {
+        for is_somebodys in [true, false] {
+            let (mut lockouts, here) = (Lockouts::default(), place(1));
+            for _ in 0..4 {
+                lockouts.begin("zhang", here, 0).unwrap();
+                assert_eq!(lockouts.wrong("zhang", here, is_somebodys), Wrong::Again);
+            }
+            lockouts.begin("Zhang", here, 7).unwrap();
+            assert_eq!(lockouts.wrong("ZHANG", here, is_somebodys), Wrong::LastForName);
+            assert_eq!(lockouts.begin("zhang", here, 7), Err(Locked { seconds: 1_800 }));
+            // from wherever else, too, and another name is not
+            assert!(lockouts.begin("zhang", place(2), 8).is_err());
+            assert!(lockouts.begin("li", here, 8).is_ok());
+            assert_eq!(lockouts.begin("zhang", here, LOCK_MS + 6), Err(Locked { seconds: 1 }));
+            assert!(lockouts.begin("zhang", here, LOCK_MS + 7).is_ok());
+        }
+    }
+
+    #[test]
+    fn who_guesses_does_not_lock_out_whoever_was_there_before() {
+        let (mut lockouts, desk) = (Lockouts::default(), place(1));
+        lockouts.begin("zhang", desk, 0).unwrap();
+        assert!(lockouts.right("zhang", desk, 0));
+        for stranger in 2..50 {
+            let looked_at = guess(&mut lockouts, "zhang", place(stranger), 5);
+            assert_eq!(looked_at, if stranger == 2 { 5 } else { 0 });
+        }
+        lockouts.begin("zhang", desk, 6).unwrap();
+        assert!(lockouts.right("zhang", desk, 6));
+        // and whoever guesses at that desk locks it alone
+        assert_eq!(guess(&mut lockouts, "zhang", desk, 7), 5);
+        assert!(lockouts.begin("zhang", desk, 8).is_err());
+    }
+
+    #[test]
+    fn a_right_password_takes_back_what_its_own_tries_were_charged() {
+        let (mut lockouts, here) = (Lockouts::default(), place(1));
+        for now in 0..20 {
+            lockouts.begin("zhang", here, now).unwrap();
+            assert!(lockouts.right("zhang", here, now));
+        }
+        for _ in 0..100 {
+            lockouts.begin("zhang", here, 20).unwrap();
+            lockouts.undone("zhang", here);
+        }
+        assert_eq!(guess(&mut lockouts, "zhang", here, 21), 5);
+    }
+
+    #[test]
+    fn tries_at_the_same_time_are_as_many_as_one_after_the_other() {
+        let (mut lockouts, here) = (Lockouts::default(), place(1));
+        let begun = (0..100).filter(|_| lockouts.begin("zhang", here, 0).is_ok()).count();
+        assert_eq!(begun, 5);
+    }
+
+    #[test]
+    fn a_place_that_tries_many_names_is_locked_and_others_are_not() {
+        let (mut lockouts, here) = (Lockouts::default(), place(1));
+        let mut looked_at = 0;
+        for name in 0..100 {
+            looked_at += u32::from(lockouts.begin(&format!("user{name}"), here, 0).is_ok());
+        }
+        assert_eq!(looked_at, WRONG_FROM_PLACE);
+        assert!(lockouts.begin("zhang", place(2), 0).is_ok());
+        assert!(lockouts.begin("zhang", here, LOCK_MS).is_ok());
+    }
+
+    #[test]
+    fn somebody_logs_in_so_often_and_then_once_a_minute() {
+        let (mut lockouts, here) = (Lockouts::default(), place(1));
+        let mut right = |now: u64| {
+            lockouts.begin("zhang", here, now).unwrap();
+            lockouts.right("zhang", here, now)
+        };
+        assert_eq!((0..100).filter(|_| right(0)).count(), 30);
+        assert!(!right(59_999) && right(60_000));
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound_and_those_who_guess_push_out_nobody() {
+        let (mut lockouts, desk) = (Lockouts::default(), place(1));
+        assert_eq!(guess(&mut lockouts, "zhang", desk, 0), 5);
+        for number in 0..10_000_u32 {
+            let from = place(100 + number);
+            assert!(lockouts.begin(&format!("nobody{number}"), from, 1).is_ok());
+            lockouts.wrong(&format!("nobody{number}"), from, false);
+            assert!(lockouts.names.len() <= REMEMBERED + 1);
+            assert!(lockouts.places.len() <= REMEMBERED);
+        }
+        assert!(lockouts.begin("zhang", desk, 2).is_err(), "somebody's lock holds");
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_than_five_are_looked_at_in_any_half_hour(
+            waits in prop::collection::vec(0_u64..LOCK_MS / 3, 1..60),
+        ) {
+            let (mut lockouts, here) = (Lockouts::default(), place(1));
+            let (mut now, mut looked_at) = (0, Vec::new());
+            for wait in waits {
+                now += wait;
+                if lockouts.begin("zhang", here, now).is_ok() {
+                    lockouts.wrong("zhang", here, true);
+                    looked_at.push(now);
+                }
+                let of_late = looked_at.iter().filter(|at| **at + LOCK_MS > now).count();
+                prop_assert!(of_late <= 5, "{looked_at:?}");
+            }
+        }
+    }
+}

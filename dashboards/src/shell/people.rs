@@ -1,0 +1,234 @@
+//! Who logs in: passwords are looked at a few at a time, and wrong ones counted.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | passwords that are hashed at the same time, of 32 MiB each | 2 | more wait |
+//! | log-ins that wait for that | 32 | 503 |
+//! | of one place | 4 | 429 |
+//!
+//! What is counted of wrong passwords is in [`crate::lockout`].
+
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{extract::FromRequestParts, http::request::Parts as HeadParts};
+use model::fault::Chain;
+use store::{Append, BeginSession, Body, By, ByKind, SessionText, StoreError, UserRow};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::Instant,
+};
+use tracing::{info, warn};
+
+use super::{
+    answer::store_problem,
+    pages::whose,
+    parts::Parts,
+    places::{Place, Places},
+};
+use crate::{
+    lockout::{Locked, Lockouts, Wrong},
+    password,
+    problem::Problem,
+    session::{self, Cookie},
+};
+
+const HASHING: usize = 2;
+const WAITING: usize = 32;
+const WAITING_OF_ONE: usize = 4;
+
+/// What log-ins and sessions need.
+#[derive(Debug)]
+pub struct People {
+    pub(crate) cookie: Cookie,
+    pub(crate) public_url: String,
+    lockouts: Mutex<Lockouts>,
+    hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    of_one: Places,
+    begun: Instant,
+}
+
+/// What became of a log-in, as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogIn {
+    Right,
+    Wrong,
+    /// It was not looked at, since too many were wrong.
+    Locked,
+    /// It was not looked at, since too many came at once, or the store could not be read.
+    Refused,
+}
+
+impl LogIn {
+    /// Every outcome.
+    pub(crate) const ALL: [Self; 4] = [Self::Right, Self::Wrong, Self::Locked, Self::Refused];
+
+    /// Its word in metrics.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+            Self::Locked => "locked",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The address that a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From(pub(crate) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut HeadParts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(whose(parts)))
+    }
+}
+
+impl People {
+    /// For a server that browsers reach at this address.
+    pub fn new(public_url: &str) -> Self {
+        Self {
+            cookie: Cookie::of(public_url),
+            public_url: public_url.to_owned(),
+            lockouts: Mutex::default(),
+            hashing: Arc::new(Semaphore::new(HASHING)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            of_one: Places::default(),
+            begun: Instant::now(),
+        }
+    }
+
+    fn lockouts(&self) -> MutexGuard<'_, Lockouts> {
+        self.lockouts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A place among those that wait, while it is held.
+    fn place(&self, from: IpAddr) -> Result<(OwnedSemaphorePermit, Place), Problem> {
+        let too_many = || Problem::of_status(429, "too many log-ins from here at once; try again");
+        let of_one = self.of_one.take(from, WAITING_OF_ONE).ok_or_else(too_many)?;
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned();
+        let waiting = waiting
+            .map_err(|_none_left| Problem::unavailable("too many log-ins at once; try again"))?;
+        Ok((waiting, of_one))
+    }
+
+    /// Whether the password is `user`'s. It takes as long where there is no user.
+    async fn is_right(&self, password: String, user: Option<&UserRow>) -> Result<bool, Problem> {
+        // never closed, so each comes to its turn
+        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        let hashed = user.map(|user| user.password.clone());
+        let looked = spawn_blocking(move || {
+            let is_right = password::is_right(&password, hashed.as_deref());
+            drop(turn); // who asked may have gone, and the memory is in use until here
+            is_right
+        });
+        looked.await.map_err(|_ended| Problem::unavailable("the server is stopping"))
+    }
+}
+
+/// Begins a session for whoever has this name and password.
+pub(crate) async fn log_in(
+    parts: &Arc<Parts>,
+    From(from): From,
+    name: String,
+    password: String,
+) -> Result<(SessionText, UserRow), Problem> {
+    let people = &parts.people;
+    let attempt = Attempt { parts, from, name };
+    let place = people.place(from).inspect_err(|_| parts.metrics.note_log_in(LogIn::Refused))?;
+    people
+        .lockouts()
+        .begin(&attempt.name, from, people.now_ms())
+        .map_err(|locked| attempt.locked(locked))?;
+    let outcome = attempt.looked_at(password).await;
+    drop(place);
+    match outcome {
+        Ok(Some(begun)) => Ok(begun),
+        Ok(None) => Err(Problem::wrong_password()),
+        Err(problem) => {
+            parts.metrics.note_log_in(LogIn::Refused);
+            Err(problem)
+        }
+    }
+}
+
+/// Somebody who tries to log in.
+struct Attempt<'p> {
+    parts: &'p Arc<Parts>,
+    from: IpAddr,
+    name: String,
+}
+
+impl Attempt<'_> {
+    fn locked(&self, Locked { seconds }: Locked) -> Problem {
+        self.parts.metrics.note_log_in(LogIn::Locked);
+        Problem::locked(seconds)
+    }
+
+    /// The session that came of it; none where name and password do not belong together.
+    async fn looked_at(&self, password: String) -> Result<Option<(SessionText, UserRow)>, Problem> {
+        let (parts, name) = (self.parts, self.name.clone());
+        let known = parts.journal.read(move |reader| reader.user(&name)).await;
+        let user = known.map_err(|failure| self.undone(&failure))?;
+        let is_right = parts.people.is_right(password, user.as_ref()).await?;
+        let user = match user {
+            Some(user) if is_right => user,
+            other => {
+                self.wrong(other);
+                return Ok(None);
+            }
+        };
+        if !parts.people.lockouts().right(&self.name, self.from, parts.people.now_ms()) {
+            return Err(Problem::of_status(
+                429,
+                "this user logs in too often; try again in a minute",
+            ));
+        }
+        let at = parts.clock.now();
+        let begin = BeginSession { at, user: user.clone(), over: session::over(at) };
+        let begun = parts.journal.write(begin).await.map_err(|failure| store_problem(&failure))?;
+        if begun.is_some() {
+            info!(user = %user.name, address = %self.from, "user logged in");
+            parts.metrics.note_log_in(LogIn::Right);
+        }
+        Ok(begun.map(|session| (session, user)))
+    }
+
+    /// Nobody could look at it, so it counts for nothing.
+    fn undone(&self, failure: &StoreError) -> Problem {
+        self.parts.people.lockouts().undone(&self.name, self.from);
+        store_problem(failure)
+    }
+
+    fn wrong(&self, user: Option<UserRow>) {
+        let parts = self.parts;
+        parts.metrics.note_log_in(LogIn::Wrong);
+        let wrong = parts.people.lockouts().wrong(&self.name, self.from, user.is_some());
+        // what nobody is called is not told: it may be a password in the wrong field
+        let known = user.as_ref().map_or("", |user| user.name.as_str());
+        info!(user = known, address = %self.from, "wrong name or password");
+        let (Some(user), Wrong::LastForName) = (user, wrong) else { return };
+        warn!(user = %user.name, address = %self.from, "user locked after too many wrong passwords");
+        let by = By { kind: ByKind::Server, name: "server".to_owned() };
+        let body = Body::LoginsLocked { user: user.name };
+        let append = Append { at: parts.clock.now(), by, body };
+        let journal = parts.journal.clone();
+        // not waited for: how long an answer takes must not tell that somebody has the name
+        parts.stage.spawn("lock", async move {
+            if let Err(failure) = journal.write(append).await {
+                warn!(error = %Chain(&failure), "cannot journal that a user is locked");
+            }
+        });
+    }
+}

@@ -1,0 +1,299 @@
+//! Who is let in: every route by the table, people by their sessions, and nobody by what is forged.
+
+use std::time::Duration;
+
+use axum::body::{BodyDataStream, Bytes};
+use futures_util::StreamExt as _;
+use store::{AddUser, DisableUser, SessionText, SetPassword};
+
+use super::*;
+use crate::{password, session};
+
+pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8080";
+const SESSION: &str = "/api/v1/session";
+const JSON: (&str, &str) = ("content-type", "application/json");
+const PASSWORD: &str = "Kj7mqzwp";
+
+fn by() -> By {
+    By { kind: ByKind::Command, name: "tests".to_owned() }
+}
+
+fn hash(text: &str) -> String {
+    password::hash(text, [7; password::SALT_BYTES]).unwrap()
+}
+
+impl World {
+    async fn user(&self, name: &str, role: Role) {
+        let (name, role) = (name.to_owned(), role.word().to_owned());
+        let at = NOW.parse().unwrap();
+        let add = AddUser { at, by: by(), name, role, password: hash(PASSWORD) };
+        assert!(self.store.journal().write(add).await.unwrap());
+    }
+
+    async fn log_in(&self, name: &str, password: &str, from: &str) -> Said {
+        let body = format!(r#"{{"name":"{name}","password":"{password}"}}"#);
+        let headers = [JSON, ("x-forwarded-for", from), ("sec-fetch-site", "same-origin")];
+        self.ask_with(&Method::POST, SESSION, &headers, &body).await
+    }
+
+    /// The cookie and the proof of a session of this user.
+    async fn session(&self, name: &str) -> (String, String) {
+        let said = self.log_in(name, PASSWORD, "10.0.0.1").await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        let set = said.headers[header::SET_COOKIE].to_str().unwrap();
+        let cookie = set.split(';').next().unwrap().to_owned();
+        let view: serde_json::Value = serde_json::from_str(&said.text).unwrap();
+        (cookie, view["csrf"].as_str().unwrap().to_owned())
+    }
+
+    async fn by_session(&self, method: &str, path: &str, cookie: &str, proof: &str) -> Said {
+        let mut headers = vec![("cookie", cookie), ("sec-fetch-site", "same-origin")];
+        if !proof.is_empty() {
+            headers.push(("x-csrf-token", proof));
+        }
+        self.ask_with(&super::method(method), path, &headers, "").await
+    }
+}
+
+fn addressed(row: &routes::RouteRow) -> String {
+    row.path.replace("{id}", "S-1").replace("{station}", "S-1").replace("{gauge}", "flow")
+}
+
+/// The table says what each route asks for, and a route without a rule cannot be added to it. What
+/// is asked of them is the same for all.
+#[test]
+fn every_route_lets_in_whom_its_rule_names_and_nobody_else() {
+    in_world(|world| async move {
+        let rows = routes::rows(&world.parts);
+        assert_eq!(rows.len(), 19);
+        let public: Vec<_> = rows.iter().filter(|row| row.rule == Rule::Public).collect();
+        assert_eq!(public.len(), 2, "{public:?}");
+        for path in [calls::live::PATH, calls::series::PATH] {
+            assert!(rows.iter().any(|row| row.path == path), "{path}");
+        }
+        let mut sessions = Vec::new();
+        for role in Role::ALL {
+            world.user(role.word(), role).await;
+            sessions.push((role, world.session(role.word()).await));
+        }
+        for row in rows.iter().filter(|row| row.rule != Rule::Public) {
+            let path = addressed(row);
+            let context = format!("{} {path}", row.method);
+            refuses_what_is_forged(&world, row.method, &path).await;
+            let Rule::AtLeast(least) = row.rule else { panic!("{row:?}") };
+            for (role, token) in &world.tokens {
+                let said = world.ask(&method(row.method), &path, Some(token), "").await;
+                assert_eq!(said.status == 403, *role < least, "{context} as {role}: {}", said.text);
+                assert_ne!(said.status, 401, "{context} as {role}");
+            }
+            for (role, (cookie, proof)) in &sessions {
+                if (row.method, row.path.as_str()) == ("DELETE", SESSION) {
+                    continue; // it would end it
+                }
+                let said = world.by_session(row.method, &path, cookie, proof).await;
+                assert_eq!(said.status == 403, *role < least, "{context} as {role}: {}", said.text);
+                assert_ne!(said.status, 401, "{context} as {role}");
+                if row.method != "GET" {
+                    let other = session::proof(&SessionText::from_random([9; 32]));
+                    for wrong in ["", "0", other.as_str()] {
+                        let said = world.by_session(row.method, &path, cookie, wrong).await;
+                        assert_eq!(said.status, 403, "{context} with the proof `{wrong}`");
+                        assert!(said.text.contains("foreign-page"), "{context}: {}", said.text);
+                    }
+                }
+            }
+        }
+    });
+}
+
+async fn refuses_what_is_forged(world: &World, word: &str, path: &str) {
+    let zeros = "0".repeat(64);
+    let proof = session::proof(&SessionText::parse(&zeros).unwrap());
+    let headers = [
+        vec![],
+        vec![("authorization", "Bearer bf_0".to_owned())],
+        vec![("authorization", format!("Bearer bf_{zeros}"))],
+        vec![("authorization", format!("Bearer {zeros}"))],
+        vec![("cookie", "baseflow=".to_owned())],
+        vec![("cookie", format!("baseflow={zeros}")), ("x-csrf-token", proof.clone())],
+        vec![("cookie", format!("__Host-baseflow={zeros}")), ("x-csrf-token", proof)],
+    ];
+    for headers in headers {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let said = world.ask_with(&method(word), path, &headers, "").await;
+        assert_eq!(said.status, 401, "{word} {path} {headers:?}: {}", said.text);
+        assert!(said.headers.contains_key(header::WWW_AUTHENTICATE));
+        assert_eq!(said.media_type, MEDIA_TYPE);
+    }
+}
+
+#[test]
+fn a_session_says_whose_it_is_until_its_user_leaves() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        assert_eq!(world.ask(&Method::GET, SESSION, None, "").await.status, 401);
+        let (cookie, proof) = world.session("ZHANG").await;
+        let said = world.by_session("GET", SESSION, &cookie, "").await;
+        let expected = format!(r#"{{"name":"zhang","role":"duty","csrf":"{proof}"}}"#);
+        assert_eq!((said.status, said.text), (200, expected));
+        let token = world.token(Role::Admin);
+        let said = world.ask(&Method::GET, SESSION, Some(token), "").await;
+        assert_eq!(said.text, r#"{"name":"admin","role":"admin","csrf":null}"#);
+        assert_eq!(world.ask(&Method::DELETE, SESSION, Some(token), "").await.status, 409);
+        let said = world.by_session("DELETE", SESSION, &cookie, &proof).await;
+        assert_eq!((said.status, said.text.as_str()), (204, ""));
+        let unset = said.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(unset.starts_with("baseflow=; ") && unset.ends_with("Max-Age=0"), "{unset}");
+        let said = world.by_session("GET", "/api/v1/stations", &cookie, "").await;
+        assert_eq!(said.status, 401);
+        assert!(said.text.contains("the session is over"), "{}", said.text);
+    });
+}
+
+#[test]
+fn a_session_ends_with_its_password_its_user_and_its_hour() {
+    in_world(|world| async move {
+        let stations = "/api/v1/stations";
+        for name in ["zhang", "li", "wang"] {
+            world.user(name, Role::Viewer).await;
+        }
+        let (zhang, _) = world.session("zhang").await;
+        let (li, _) = world.session("li").await;
+        let (wang, _) = world.session("wang").await;
+        let at = NOW.parse().unwrap();
+        let set =
+            SetPassword { at, by: by(), name: "zhang".to_owned(), password: hash("Zz9-other") };
+        assert!(world.store.journal().write(set).await.unwrap());
+        let disable = DisableUser { at, by: by(), name: "li".to_owned() };
+        assert!(world.store.journal().write(disable).await.unwrap());
+        for cookie in [&zhang, &li] {
+            assert_eq!(world.by_session("GET", stations, cookie, "").await.status, 401);
+        }
+        assert_eq!(world.log_in("zhang", PASSWORD, "10.0.0.1").await.status, 401);
+        assert_eq!(world.log_in("zhang", "Zz9-other", "10.0.0.1").await.status, 200);
+        assert_eq!(world.log_in("li", PASSWORD, "10.0.0.1").await.status, 401);
+        // used now and then it goes on, and an hour after its last use it is over
+        let pass = |minutes: i64| world.clock.advance(minutes * 60_000);
+        for _ in 0..4 {
+            pass(50);
+            assert_eq!(world.by_session("GET", stations, &wang, "").await.status, 200);
+        }
+        pass(60);
+        assert_eq!(world.by_session("GET", stations, &wang, "").await.status, 401);
+    });
+}
+
+#[test]
+fn what_a_browser_asks_for_another_site_is_refused() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        let (cookie, proof) = world.session("zhang").await;
+        let body = format!(r#"{{"name":"zhang","password":"{PASSWORD}"}}"#);
+        for foreign in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")] {
+            let headers = [("cookie", cookie.as_str()), ("x-csrf-token", &proof), foreign];
+            let said = world.ask_with(&Method::DELETE, SESSION, &headers, "").await;
+            assert_eq!(said.status, 403, "{foreign:?}: {}", said.text);
+            let said = world.ask_with(&Method::POST, SESSION, &[JSON, foreign], &body).await;
+            assert_eq!(said.status, 403, "{foreign:?}: {}", said.text);
+        }
+        let form = [("content-type", "text/plain")];
+        assert_eq!(world.ask_with(&Method::POST, SESSION, &form, &body).await.status, 415);
+        let own = [("cookie", cookie.as_str()), ("x-csrf-token", &proof), ("origin", PUBLIC_URL)];
+        assert_eq!(world.ask_with(&Method::DELETE, SESSION, &own, "").await.status, 204);
+    });
+}
+
+#[test]
+fn wrong_passwords_lock_a_name_and_nothing_tells_whether_somebody_has_it() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        world.session("zhang").await; // from 10.0.0.1, which is its desk from now on
+        for from in ["10.0.0.2", "10.0.0.3"] {
+            let mut said = Vec::new();
+            for name in ["zhang", "nobody"] {
+                for _ in 0..6 {
+                    let one = world.log_in(name, "Wrong-123", from).await;
+                    let retry = one.headers.contains_key(header::RETRY_AFTER);
+                    said.push((one.status, one.text, retry));
+                }
+            }
+            let (zhang, nobody) = said.split_at(6);
+            assert_eq!(zhang, nobody);
+            let locked: Vec<_> = zhang.iter().map(|(status, _, _)| *status).collect();
+            let all: [u16; 6] =
+                if from == "10.0.0.2" { [401, 401, 401, 401, 401, 429] } else { [429; 6] };
+            assert_eq!(locked, all, "from {from}");
+        }
+        // whoever sits at the desk is not locked out by that
+        world.session("zhang").await;
+        let journalled = async || {
+            let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+            entries.into_iter().filter(|entry| entry.kind == "logins_locked").count()
+        };
+        let limit = tokio::time::Instant::now() + Duration::from_secs(10);
+        while journalled().await == 0 {
+            assert!(tokio::time::Instant::now() < limit, "nothing is journalled");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(journalled().await, 1, "of a name that nobody has the journal says nothing");
+        let counted: Vec<_> = world.counted.gather().into_iter().collect();
+        let log_ins =
+            counted.iter().find(|family| family.name().ends_with("logins_total")).unwrap();
+        let of = |word: &str| {
+            let metric = log_ins.get_metric().iter();
+            let metric = metric.filter(|metric| metric.get_label()[0].value() == word);
+            metric.map(|metric| metric.get_counter().get_value()).sum::<f64>().to_string()
+        };
+        assert_eq!([of("right"), of("wrong"), of("locked")], ["2", "10", "14"]);
+    });
+}
+
+#[test]
+fn a_stream_ends_with_its_session_or_token() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Viewer).await;
+        let (cookie, proof) = world.session("zhang").await;
+        let request = Request::builder().uri(calls::live::PATH).header(header::COOKIE, &cookie);
+        let of_session = request.body(Body::empty()).unwrap();
+        let bearer = format!("Bearer {}", world.token(Role::Duty));
+        let request =
+            Request::builder().uri(calls::live::PATH).header(header::AUTHORIZATION, bearer);
+        let of_token = request.body(Body::empty()).unwrap();
+        for (request, is_session) in [(of_session, true), (of_token, false)] {
+            let response = world.router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), 200);
+            let mut stream = response.into_body().into_data_stream();
+            assert!(next(&mut stream).await.is_some(), "a stream begins");
+            if is_session {
+                let said = world.by_session("DELETE", SESSION, &cookie, &proof).await;
+                assert_eq!(said.status, 204);
+            } else {
+                let name = "duty".to_owned();
+                let revoke = store::RevokeToken { at: NOW.parse().unwrap(), by: by(), name };
+                assert!(world.store.journal().write(revoke).await.unwrap());
+            }
+            while next(&mut stream).await.is_some() {}
+        }
+    });
+}
+
+/// The next piece within ten seconds.
+async fn next(stream: &mut BodyDataStream) -> Option<Bytes> {
+    let piece = tokio::time::timeout(Duration::from_secs(10), stream.next()).await;
+    piece.expect("the stream says something or ends").map(|piece| piece.unwrap())
+}
+
+#[test]
+fn who_takes_an_alarm_on_by_a_session_is_a_user() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Admin).await;
+        let (cookie, proof) = world.session("zhang").await;
+        let path = "/api/v1/quarantine/1/discard";
+        let said = world.by_session("POST", path, &cookie, &proof).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+        let decided = entries.iter().find(|entry| entry.kind == "quarantine_decided").unwrap();
+        let document = decided.document().unwrap();
+        assert_eq!((document.by.kind, document.by.name.as_str()), (ByKind::User, "zhang"));
+    });
+}
