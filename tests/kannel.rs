@@ -14,7 +14,7 @@ use alerting::shell::channel::{
 };
 use dashboards::shell::{
     hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, parts::Parts, people::People,
-    server::serve,
+    server::serve, site::Site,
 };
 use model::{
     contact::Personal,
@@ -137,6 +137,7 @@ fn open(
         hooks,
         pages: Pages::new(None),
         people: People::new("http://127.0.0.1"),
+        site: Site::built_in(),
         picture: Picture::new(0),
         clock,
         decided: store::Decided::default(),

@@ -18,6 +18,7 @@ use dashboards::shell::{
     people::People,
     routes::OPENAPI_PATH,
     server,
+    site::Site,
 };
 use ingest::shell::{
     place,
@@ -186,6 +187,7 @@ impl Server<'_> {
             hooks,
             pages,
             people,
+            site: Site::built_in(),
             picture,
             clock,
             decided,
@@ -254,7 +256,14 @@ async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn greeting(config: &Config, api: Option<SocketAddr>, admin: SocketAddr) -> String {
     let api = api.map_or_else(
         || "no API".to_owned(),
-        |api| format!("API http://{api}/api/v1 (http://{api}{OPENAPI_PATH} describes it)"),
+        |api| {
+            let pages = if Site::built_in().is_built() {
+                format!("pages http://{api}/")
+            } else {
+                "no pages in this binary".to_owned()
+            };
+            format!("{pages}, API http://{api}/api/v1 (http://{api}{OPENAPI_PATH} describes it)")
+        },
     );
     let broker = if config.roles.contains(&Part::Ingest) {
         format!("broker {}", config.mqtt.broker)

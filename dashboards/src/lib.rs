@@ -3,6 +3,7 @@
 //! | module | has |
 //! |---|---|
 //! | [`access`] | the roles of people and tokens, and what each route asks for |
+//! | [`asset`] | files of the pages: which one an address names, and in what coding it is sent |
 //! | [`lockout`] | wrong passwords, and who waits after them |
 //! | [`password`] | which passwords are good enough, and what they are compared with |
 //! | [`problem`] | every error as RFC 9457 has it |
@@ -20,6 +21,7 @@
 //! | [`shell`] | the routes and the server |
 
 pub mod access;
+pub mod asset;
 pub mod live;
 pub mod lockout;
 pub mod month;

@@ -16,5 +16,6 @@ pub mod people;
 mod places;
 pub mod routes;
 pub mod server;
+pub mod site;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | calls at work, until their answers are written | 256 of the API, 128 of pages, 64 of hooks | 503 |
+//! | calls at work, until their answers are written | 256 of the API, 128 of pages behind links, 256 of files of pages, 64 of hooks | 503 |
 //! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8 | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of a body | 64 KiB | 413 |
@@ -39,8 +39,11 @@ use crate::problem::{MEDIA_TYPE, Problem};
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// How many calls of the API may be at work.
 const CALLS: usize = 256;
-/// How many requests for pages may be.
+/// How many requests for pages behind links may be.
 const PAGES: usize = 128;
+/// How many files of pages may be on their way to browsers; they stand in the binary, and take no
+/// memory meanwhile.
+const FILES: usize = 256;
 /// How many receipts may be on their way to the journal.
 const RECEIPTS: usize = 64;
 /// How many reads may be made into answers.
@@ -84,9 +87,14 @@ impl Slots {
         Self::with(metrics, CALLS, ROOM_BYTES)
     }
 
-    /// Those of pages, each of which is small.
+    /// Those of pages behind links, each of which is small.
     pub(crate) fn of_pages(metrics: Metrics) -> Self {
         Self::with(metrics, PAGES, 0)
+    }
+
+    /// Those of files of pages.
+    pub(crate) fn of_files(metrics: Metrics) -> Self {
+        Self::with(metrics, FILES, ROOM_BYTES)
     }
 
     /// Those of hooks, whose answers are empty.
@@ -220,8 +228,10 @@ pub(crate) async fn in_our_words(
     let route = matched.map_or_else(|| "none".to_owned(), |matched| matched.as_str().to_owned());
     let response = next.run(request).await;
     let mut response = in_words(response).await;
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    let headers = response.headers_mut();
+    // files of the pages say themselves for how long
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     metrics.note(&route, response.status().as_u16(), begun.elapsed());
     response
 }

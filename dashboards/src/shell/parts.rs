@@ -7,7 +7,7 @@ use runtime::{clock::Clock, tasks::Stage};
 use store::{Decided, Journal, Samples};
 
 use super::{
-    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, people::People,
+    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, people::People, site::Site,
 };
 
 /// Everything that a call may need.
@@ -25,6 +25,8 @@ pub struct Parts {
     pub pages: Pages,
     /// Who logs in.
     pub people: People,
+    /// The pages that browsers draw.
+    pub site: Site,
     /// What is told live.
     pub picture: Picture,
     /// The time.

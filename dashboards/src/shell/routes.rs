@@ -27,9 +27,10 @@ use utoipa_axum::{
     routes,
 };
 
-use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts};
+use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts, site};
 use crate::{
     access::{Role, Rule},
+    asset::PAGES,
     problem::{Fault, MEDIA_TYPE, Problem, in_words},
 };
 
@@ -152,7 +153,8 @@ pub fn router(parts: &Arc<Parts>) -> Router {
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .merge(hooks_of_gateways(parts))
         .merge(pages_behind_links(parts))
-        .fallback(no_route)
+        .merge(pages_that_browsers_draw(parts))
+        .fallback(site::nothing)
         .method_not_allowed_fallback(no_method)
         .with_state(Arc::clone(parts))
         .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
@@ -184,8 +186,17 @@ fn pages_behind_links(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
         .layer(middleware::from_fn_with_state(Arc::clone(parts), pages::admit))
 }
 
-async fn no_route() -> Problem {
-    Problem::of_status(404, "")
+/// What everybody may load, for it tells nothing of the water: what a page shows it asks the API
+/// for.
+fn pages_that_browsers_draw(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
+    let slots = limits::Slots::of_files(parts.metrics.clone());
+    let mut router = Router::new().route(site::FILES, get(site::file));
+    for path in PAGES {
+        router = router.route(path, get(site::page));
+    }
+    router
+        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
+        .layer(middleware::from_fn(site::guard))
 }
 
 async fn no_method() -> Response {

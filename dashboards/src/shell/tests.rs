@@ -38,6 +38,7 @@ mod months;
 mod pages;
 mod people;
 mod series;
+mod site;
 use crate::{
     access::{Role, Rule},
     problem::MEDIA_TYPE,
@@ -152,6 +153,7 @@ impl World {
             hooks: hooks::of_tests(),
             pages: pages::of_tests(),
             people: People::new(people::PUBLIC_URL),
+            site: site::of_tests(),
             picture: Picture::of_size(1, 3),
             clock: Arc::<ManualClock>::clone(&clock),
             decided: Decided::default(),
@@ -199,7 +201,10 @@ impl World {
         let request = request.body(Body::from(body.to_owned())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
-        assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
+        if !path.starts_with("/assets/") && head.headers[header::CACHE_CONTROL] != "no-cache" {
+            assert_eq!(head.headers[header::CACHE_CONTROL], "no-store", "{path}");
+        }
+        assert_eq!(head.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
         let media_type = head.headers.get(header::CONTENT_TYPE);
         let media_type = media_type.map_or("", |value| value.to_str().unwrap()).to_owned();
         let bytes = match media_type.as_str() {
@@ -333,7 +338,9 @@ fn every_error_is_a_problem() {
         let admin = world.token(Role::Admin);
         let large = "x".repeat(65 << 10);
         let cases = [
-            ("GET", "/", "", 404),
+            ("GET", "/nothing", "", 404),
+            ("POST", "/", "", 405),
+            ("GET", "/assets/nothing.js", "", 404),
             ("PUT", "/api/v1/session", "", 405),
             ("GET", "/api/v1/nothing", "", 404),
             ("DELETE", "/api/v1/stations", "", 405),
