@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The way of a reading, shown on one machine: simulated meters → agents → Mosquitto → server → API.
+"""The way of a reading, shown on one machine: simulated meters → agents → Mosquitto → server → pages and API.
 
 Run by `./run demo`, which builds the two binaries and names the tools. Everything happens in a new folder under
 the system's temporary one, on free loopback ports, with passwords made for this run; Ctrl-C stops all of it.
@@ -30,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 METER = HERE.parent.parent / "tests/peers/meter.py"
 MOSQUITTO = HERE.parent / "mosquitto"
 SERVER = "baseflow-ingest"
+USER = "duty"
 
 
 class Failed(Exception):
@@ -145,7 +146,7 @@ class Demo:
         self.folder = Path(tempfile.mkdtemp(prefix="baseflow-demo-"))
         self.running: list[tuple[str, subprocess.Popen]] = []
         self.mqtt, self.http = free_port(1883), free_port(8080)
-        self.token = ""
+        self.token = self.password = ""
 
     def start(self, name, command, **pipes) -> subprocess.Popen:
         """Start a process in a session of its own, so that Ctrl-C here is answered here."""
@@ -240,8 +241,13 @@ class Demo:
         shutil.copy(HERE / "registry.toml", self.folder)
         self.command("registry", "import", "registry.toml")
         self.token = self.command("token", "add", "--name", "demo", "--role", "viewer")
+        self.password = self.command("user", "add", USER, "--role", "duty")
         self.start("baseflow.server", [self.server, "run", "--config", "baseflow.toml"])
         self.wait_for("the server's API", lambda: answers(self.http), 20)
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.http}/", timeout=5).close()
+        except urllib.error.HTTPError as refused:
+            raise Failed("the server was built without its pages; `./run pages` builds them") from refused
 
     # what the API says
 
@@ -315,8 +321,10 @@ def show_verdicts(demo: Demo):
 
 
 def show_address(demo: Demo):
-    address = f"http://127.0.0.1:{demo.http}/api/v1"
+    pages = f"http://127.0.0.1:{demo.http}"
+    address = f"{pages}/api/v1"
     print(f"""
+pages    {pages}/    (log in as {USER} with {demo.password}, which is made for this run)
 API      {address}    ({address}/openapi.json describes it)
 try      curl -H 'Authorization: Bearer {demo.token}' {address}/stations
          curl -H 'Authorization: Bearer {demo.token}' '{address}/stations/BF-620721-04/verdicts?by=hour'
