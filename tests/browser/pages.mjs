@@ -1,4 +1,4 @@
-// One Chromium for all tests: opens pages, keeps what they complain of, and logs in where that is asked for.
+// One Chromium for all tests: opens pages as somebody who is logged in, and keeps what they complain of.
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,6 +12,9 @@ function needed(name) {
 
 export const url = needed("BASEFLOW_URL");
 export const serverPid = Number(needed("BASEFLOW_PID"));
+/** Where the page behind the link in a message stands. */
+export const link = needed("BASEFLOW_LINK");
+export const password = needed("BASEFLOW_PASSWORD");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Rules that every page keeps. */
@@ -24,14 +27,38 @@ export async function launch() {
   });
 }
 
-/** A browser of its own: nothing is kept in it, and its clock is in another zone than any station's. */
-export async function visit(browser, { width = 1440, height = 900, language = "zh", theme = "light" } = {}) {
+/** Logs somebody in, and gives the cookie. */
+export async function logIn(name) {
+  const response = await fetch(`${url}/api/v1/session`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name, password }),
+  });
+  if (!response.ok) throw new Error(`${name} is not let in: ${await response.text()}`);
+  const [pair] = response.headers.get("set-cookie").split(";");
+  const [cookie, value] = pair.split("=");
+  return { name: cookie, value, url, httpOnly: true, sameSite: "Lax" };
+}
+
+/** Somebody on duty is logged in once for all tests of a file. */
+let onDuty;
+
+/**
+ * A browser of its own: nothing is kept in it but who is logged in, and its clock is in another zone than any
+ * station's.
+ */
+export async function visit(browser, { width = 1440, height = 900, language = "zh", theme = "light", cookie = undefined, ...more } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
     timezoneId: "America/New_York",
     locale: "en-US",
+    ...more,
   });
+  if (cookie !== null) {
+    onDuty ??= await logIn("duty");
+    await context.addCookies([cookie ?? onDuty]);
+  }
   await context.addInitScript((chosen) => localStorage.setItem("baseflow.language", chosen), language);
   return context;
 }
@@ -46,13 +73,6 @@ export async function open(context, path, { isLive = true } = {}) {
   page.on("pageerror", (fault) => complaints.push(String(fault)));
   await page.goto(url + path);
   await page.locator("h1").first().waitFor();
-  if (await page.locator(".login").isVisible()) {
-    await page.locator("#name").fill(needed("BASEFLOW_USER"));
-    await page.locator("#password").fill(needed("BASEFLOW_PASSWORD"));
-    await page.keyboard.press("Enter");
-    await page.locator(".login").waitFor({ state: "detached" });
-    complaints.length = 0;
-  }
   if (isLive) await page.locator(".loading").first().waitFor({ state: "detached" });
   return { page, complaints };
 }

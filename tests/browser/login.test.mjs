@@ -1,0 +1,84 @@
+// Who is let in: by name and password, until they leave, and not after too many wrong ones.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, logIn, open, password, shown, url, violations, visit } from "./pages.mjs";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => browser.close());
+
+/** A browser that nobody is logged in at, with a page of this address. */
+async function stranger(path, options = {}) {
+  const context = await visit(browser, { cookie: null, ...options });
+  const page = await context.newPage();
+  await page.goto(url + path);
+  await page.locator(".login h1").waitFor();
+  return { context, page };
+}
+
+async function fill(page, name, word) {
+  await page.locator("#name").fill(name);
+  await page.locator("#password").fill(word);
+  await page.keyboard.press("Enter");
+}
+
+test("who has a password is let in at the page that was asked for, and out again", async () => {
+  const { context, page } = await stranger("/alarms");
+  await shown("login", context, async () => {
+    assert.equal((await page.request.get(`${url}/api/v1/stations`)).status(), 401);
+    assert.deepEqual(await violations(page), []);
+    await fill(page, "duty", `${password}x`);
+    await page.getByText("用户名或密码不正确").waitFor();
+    await fill(page, "DUTY", password);
+    await page.locator(".alarms h1").waitFor();
+    await page.locator(".chip.is-live").waitFor();
+    const [cookie] = await context.cookies();
+    assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.path], [true, "Lax", "/"]);
+    assert.equal(await page.evaluate(() => document.cookie), "", "no script can read it");
+    await page.reload();
+    await page.locator(".alarms h1").waitFor();
+    const { page: other } = await open(context, "/");
+    await page.getByRole("button", { name: "duty" }).click();
+    // the other tab is told as well, since its stream ends with the session
+    for (const tab of [page, other]) await tab.locator(".login h1").waitFor({ timeout: 10_000 });
+    assert.equal((await page.request.get(`${url}/api/v1/stations`)).status(), 401);
+    const kept = { ...cookie, url, path: undefined, domain: undefined };
+    await context.addCookies([kept]);
+    assert.equal((await page.request.get(`${url}/api/v1/stations`)).status(), 401, "what was kept opens nothing");
+  });
+});
+
+test("after five wrong passwords even the right one is not looked at", async () => {
+  const { context, page } = await stranger("/", { width: 360 });
+  await shown("locked", context, async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const answered = page.waitForResponse((response) => response.url().endsWith("/session") && response.request().method() === "POST");
+      await fill(page, "careless", `Wrong-${round}`);
+      assert.equal((await answered).status(), 401);
+      await page.locator('.login button[aria-disabled="false"]').first().waitFor();
+    }
+    await fill(page, "careless", password);
+    await page.getByText("尝试次数过多").waitFor();
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(over <= 0, `${over} px too wide`);
+    assert.deepEqual(await violations(page), []);
+    // somebody else is let in from here all the same
+    await logIn("viewer");
+  });
+});
+
+test("a viewer sees alarms and is told that another role takes them on", async () => {
+  const context = await visit(browser, { cookie: await logIn("viewer") });
+  await shown("viewer", context, async () => {
+    const { page } = await open(context, "/alarms");
+    await page.locator(".alarm.stands-unacknowledged .button.is-first").first().click();
+    await page.locator(".said").filter({ hasText: /\S/ }).waitFor();
+    assert.ok((await page.locator(".alarm.stands-unacknowledged").count()) > 0);
+    const { page: outbox } = await open(context, "/outbox", { isLive: false });
+    await outbox.locator(".failed, .empty").first().waitFor();
+  });
+});
