@@ -24,7 +24,7 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Days of history.
 const DAYS: i64 = 40;
 
-/// Stations as a bureau has them: two that fall short just now, one with a history, one that is
+/// Stations as a bureau has them: three that fall short just now, one with a history, one that is
 /// near its mandate, one that is silent, one that has gone, and one whose name is a script.
 const REGISTRY: &str = r#"
 [[station]]
@@ -41,6 +41,15 @@ id = "BF-second"
 name = "红石湾(示例)"
 river = "黑河干流"
 river_order = 20
+county = "620722"
+agent = "gw-third"
+LIVE
+
+[[station]]
+id = "BF-third"
+name = "石峡口(示例)"
+river = "黑河干流"
+river_order = 25
 county = "620722"
 agent = "gw-third"
 LIVE
@@ -87,7 +96,7 @@ statistic = "hourly_mean"
 [[alarm_rule]]
 id = "low"
 kind = "below_mandate"
-stations = ["BF-alarmed", "BF-second"]
+stations = ["BF-alarmed", "BF-second", "BF-third"]
 severity = "orange"
 on_delay = "2s"
 off_delay = "2s"
@@ -154,7 +163,7 @@ fn history(now_ms: i64) -> String {
     text
 }
 
-/// Tells four times a second that both stations let too little out, until it is dropped.
+/// Tells four times a second that three stations let too little out, until it is dropped.
 struct TooLittle {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -168,7 +177,7 @@ impl TooLittle {
         let thread = std::thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 let at = Timestamp::clamped(wait::now_ms());
-                let readings = ["BF-alarmed", "BF-second"].map(|station| {
+                let readings = ["BF-alarmed", "BF-second", "BF-third"].map(|station| {
                     format!(r#"{{"gauge":"{station}/release","at":"{at}","value":0.4}}"#)
                 });
                 let text = format!(r#"{{"readings":[{}]}}"#, readings.join(","));
@@ -204,7 +213,7 @@ fn add_user(world: &World, name: &str, role: &str) {
 
 /// The address of the page behind the link in the message about a station.
 fn link(world: &World, name: &str) -> String {
-    wait::until("somebody is told of both", PATIENCE, || {
+    wait::until("somebody is told of it", PATIENCE, || {
         let texts = world.server.messages().into_iter();
         let texts = texts.filter_map(|message| message["text"].as_str().map(str::to_owned));
         let texts: Vec<String> = texts.collect();

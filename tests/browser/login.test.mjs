@@ -42,7 +42,7 @@ test("who has a password is let in at the page that was asked for, and out again
     await page.reload();
     await page.locator(".alarms h1").waitFor();
     const { page: other } = await open(context, "/");
-    await page.getByRole("button", { name: "duty" }).click();
+    await page.getByRole("button", { name: "退出登录" }).click();
     // the other tab is told as well, since its stream ends with the session
     for (const tab of [page, other]) await tab.locator(".login h1").waitFor({ timeout: 10_000 });
     assert.equal((await page.request.get(`${url}/api/v1/stations`)).status(), 401);

@@ -30,7 +30,9 @@ for (const [width, language, theme] of [[1440, "zh", "light"], [1440, "en", "dar
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(over <= 0, `${route} is ${over} px too wide`);
         assert.deepEqual(await violations(page), [], route);
-        assert.deepEqual(complaints, [], route);
+        // what is not there is said to be not there, and a browser complains of that
+        const others = complaints.filter((text) => route !== "/nothing" || !text.includes("404"));
+        assert.deepEqual(others, [], route);
         await page.close();
       }
     });

@@ -9,6 +9,7 @@ use model::{
     standing::Standing,
     station::StationStatus,
     time::Timestamp,
+    verdict::Verdict,
 };
 use serde::Serialize;
 use store::StoredSample;
@@ -20,7 +21,7 @@ use super::{
     standing::{StandingView, TodayView},
     station::{ReleasedView, RequiredView},
 };
-use crate::number::Exact;
+use crate::{number::Exact, tally};
 
 /// How a section stands, as a station shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -84,6 +85,29 @@ pub struct LiveCountsView {
     /// Alarms that are not over, by their state.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub alarms: BTreeMap<&'static str, u32>,
+    /// Of the sections whose day would be met or short, were it over now, those whose would be met.
+    pub met_today: LiveRateView,
+    /// Of the sections that are in service, those that are not silent.
+    pub running: LiveRateView,
+}
+
+/// A part of a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LiveRate)]
+pub struct LiveRateView {
+    /// How many.
+    pub part: u32,
+    /// Of how many.
+    pub whole: u32,
+    /// Truncated to four decimals; null of nothing.
+    #[schema(value_type = Option<f64>, required = true, example = 0.8571)]
+    pub rate: Option<Exact>,
+}
+
+impl LiveRateView {
+    fn of(part: u32, whole: u32) -> Self {
+        Self { part, whole, rate: tally::rate(part, whole) }
+    }
 }
 
 /// Which registry is in force: when it is another one, stations are to be asked for again.
@@ -180,6 +204,19 @@ impl LiveCountsView {
             let state = if is_exited(station) { Standing::OutOfService } else { state };
             *counts.stations.entry(state.word()).or_default() += 1;
         }
+        let of =
+            |counts: &BTreeMap<String, u32>, word: &str| counts.get(word).copied().unwrap_or(0);
+        let met = of(&counts.today, Verdict::Met.word());
+        counts.met_today =
+            LiveRateView::of(met, met.saturating_add(of(&counts.today, Verdict::Short.word())));
+        let among = |out: &[Standing]| {
+            let words = counts.sections.iter();
+            let words = words.filter(|(word, _)| !out.iter().any(|state| state.word() == **word));
+            words.map(|(_, count)| *count).sum()
+        };
+        let in_service = among(&[Standing::OutOfService]);
+        counts.running =
+            LiveRateView::of(among(&[Standing::OutOfService, Standing::Stale]), in_service);
         counts.alarms = alarms.iter().map(|(state, count)| (state.word(), *count)).collect();
         counts
     }
@@ -200,13 +237,14 @@ mod tests {
             (key("A/tail"), Standing::Breach, Some("short")),
             (key("B/dam"), Standing::Ok, Some("met")),
             (key("C/dam"), Standing::OutOfService, None),
+            (key("D/dam"), Standing::Stale, Some("indeterminate")),
         ];
         let standings = standings.iter().map(|(key, state, today)| (key, *state, *today));
         let alarms = [(AlarmState::Unacknowledged, 3)];
         let counts = LiveCountsView::of(&Registry::default(), standings, &alarms);
         assert_eq!(
             serde_json::to_string(&counts).unwrap(),
-            r#"{"stations":{"breach":1,"ok":1,"out_of_service":1},"sections":{"breach":1,"ok":2,"out_of_service":1},"today":{"met":2,"short":1},"alarms":{"unacknowledged":3}}"#
+            r#"{"stations":{"breach":1,"ok":1,"out_of_service":1,"stale":1},"sections":{"breach":1,"ok":2,"out_of_service":1,"stale":1},"today":{"indeterminate":1,"met":2,"short":1},"alarms":{"unacknowledged":3},"met_today":{"part":2,"whole":3,"rate":0.6666},"running":{"part":3,"whole":4,"rate":0.75}}"#
         );
     }
 }

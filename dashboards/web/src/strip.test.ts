@@ -19,11 +19,16 @@ function of(from: string, word: string | null, because = "enough", provisional =
 }
 
 test("thirteen months, each with all of its dates, the one that runs up to today", () => {
-  const months = strip([], now, zone);
+  const months = strip([of("2025-03-03T16:00:00Z", "met")], now, zone);
   assert.equal(months.length, 13);
   assert.deepEqual(months.map(({ name, days }) => `${name}:${String(days.length)}`).slice(0, 3), ["2026-03:1", "2026-02:28", "2026-01:31"]);
   assert.equal(months[12]?.name, "2025-03");
   assert.equal(stripBegin(now, zone), Date.parse("2025-02-28T16:00:00Z"));
+});
+
+test("months before anything was judged are left out", () => {
+  assert.deepEqual(strip([of("2026-01-03T16:00:00Z", "met")], now, zone).map(({ name }) => name), ["2026-03", "2026-02", "2026-01"]);
+  assert.deepEqual(strip([], now, zone).map(({ name }) => name), ["2026-03"]);
 });
 
 test("a date is what its day was judged to be; where a rule took over within it, the graver of both", () => {
@@ -41,6 +46,6 @@ test("a date is what its day was judged to be; where a rule took over within it,
 });
 
 test("what is withdrawn is said of no day", () => {
-  const months = strip([of("2026-02-27T16:00:00Z", null, "withdrawn")], now, zone);
+  const months = strip([of("2026-02-26T16:00:00Z", "met"), of("2026-02-27T16:00:00Z", null, "withdrawn")], now, zone);
   assert.equal(months[1]?.days[27]?.verdicts.length, 0);
 });

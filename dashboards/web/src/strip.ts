@@ -31,7 +31,7 @@ export interface StripMonth {
 /** The gravest first: a date of which a part was short is a short one. */
 const GRAVEST: readonly VerdictWord[] = ["short", "indeterminate", "exempt", "met"];
 
-/** The months up to `now`, the latest first. */
+/** The months up to `now`, the latest first, without those before anything was judged. */
 export function strip(verdicts: readonly Verdict[], now: number, zone: string): readonly StripMonth[] {
   const byDay = new Map<string, Verdict[]>();
   for (const verdict of verdicts) {
@@ -42,7 +42,7 @@ export function strip(verdicts: readonly Verdict[], now: number, zone: string): 
     else known.push(verdict);
   }
   const today = civil(now, zone);
-  return Array.from({ length: MONTHS }, (_, back) => {
+  const months = Array.from({ length: MONTHS }, (_, back) => {
     const place = today.year * 12 + today.month - 1 - back;
     const [year, month] = [Math.floor(place / 12), (place % 12) + 1];
     const length = back === 0 ? today.day : new Date(Date.UTC(year, month, 0)).getUTCDate();
@@ -50,6 +50,8 @@ export function strip(verdicts: readonly Verdict[], now: number, zone: string): 
     const days = Array.from({ length }, (_unused, index) => day(name, index + 1, byDay));
     return { name, year, month, days };
   });
+  const begun = months.reduce((last, { days }, place) => (days.some(({ verdicts }) => verdicts.length > 0) ? place : last), 0);
+  return months.slice(0, begun + 1);
 }
 
 /** From when on verdicts are needed for the strip. */

@@ -2,7 +2,7 @@
 
 import type { Alarm } from "./api/alarm.ts";
 import type { Released, Required } from "./api/station.ts";
-import { floored, observedText, percent, requiredText, share, text, whole, type Decimal } from "./decimal.ts";
+import { floored, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
 import type { Standing } from "./order.ts";
 import type { Texts } from "./texts/zh.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
@@ -28,11 +28,6 @@ export function requiredOf(required: Required | null): string {
 /** A share in percent with so many decimals, truncated. */
 export function percentText(t: Texts, value: Decimal | null, decimals: number): string {
   return value === null ? NOTHING : t.percent(text(floored(percent(value), decimals)));
-}
-
-/** How many of how many in percent, truncated; `—` of none. */
-export function rateText(t: Texts, part: number, of: number, decimals: number): string {
-  return percentText(t, share(whole(part), whole(of), decimals + 2), decimals);
 }
 
 export function sectionText(t: Texts, section: string): string {

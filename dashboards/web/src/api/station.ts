@@ -86,5 +86,7 @@ export const stations = members({ stations: list(station), next: optional(words)
 export const liveSection = members({ station: words, section: words, ...standing });
 export type LiveSection = Of<typeof liveSection>;
 
-export const liveCounts = members({ stations: counts, sections: counts, today: counts, alarms: counts });
+/** A part of a whole; the rate is the server's, truncated, and null of nothing. */
+const rate = members({ part: count, whole: count, rate: optional(decimal) });
+export const liveCounts = members({ stations: counts, sections: counts, today: counts, alarms: counts, met_today: rate, running: rate });
 export type LiveCounts = Of<typeof liveCounts>;

@@ -1,6 +1,7 @@
 // Both languages are whole: the compiler sees to what there is, this to what is open to more words.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { en } from "./en.ts";
@@ -34,4 +35,11 @@ test("what is filled in is in both languages", () => {
 test("English is English, and Chinese punctuation is full width", () => {
   for (const [path, text] of english) if (path !== ".other") assert.doesNotMatch(text, /[\u3000-\u9fff\uff00-\uffef]/, path);
   for (const [path, text] of chinese) if (path !== ".code") assert.doesNotMatch(text, /[\u4e00-\u9fff][,;:?!]/, path);
+});
+
+test("every quantity that the registry knows has a name", () => {
+  const source = readFileSync("../../model/src/quantity.rs", "utf8");
+  const named = [...source.matchAll(/^ {4}"([a-z0-9_]+)" "[^"]+" [A-Z]\w+,/gm)].map(([, name]) => name ?? "");
+  assert.ok(named.length > 30, `${String(named.length)} quantities`);
+  assert.deepEqual(["flow", "level", "volume", ...named].filter((name) => !(name in zh.quantities)), []);
 });

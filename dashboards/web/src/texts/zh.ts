@@ -46,7 +46,48 @@ const spans: Record<SpanWord, string> = { "24h": "24 小时", "7d": "7 天", "30
 /** Words of the API that may grow; what is not here is shown as it is. */
 const sections: Record<string, string> = { dam: "坝下", tail: "尾水" };
 const qualities: Record<string, string> = { good: "正常", suspect: "可疑", bad: "无效", estimated: "估计" };
-const quantities: Record<string, string> = { flow: "流量", level: "水位", volume: "水量", power: "功率", temperature: "温度" };
+const quantities: Record<string, string> = {
+  flow: "流量",
+  level: "水位",
+  volume: "水量",
+  velocity: "流速",
+  power: "功率",
+  energy: "电量",
+  opening: "开度",
+  opening_share: "开度比",
+  depth: "埋深",
+  voltage: "电压",
+  current: "电流",
+  frequency: "频率",
+  temperature: "温度",
+  humidity: "湿度",
+  pressure: "气压",
+  wind_speed: "风速",
+  wind_direction: "风向",
+  rain: "雨量",
+  visibility: "能见度",
+  radiation: "辐射",
+  ph: "pH",
+  do: "溶解氧",
+  conductivity: "电导率",
+  turbidity: "浊度",
+  codmn: "高锰酸盐指数",
+  nh3n: "氨氮",
+  tp: "总磷",
+  tn: "总氮",
+  free_chlorine: "游离氯",
+  so2: "二氧化硫",
+  no2: "二氧化氮",
+  nox: "氮氧化物",
+  co: "一氧化碳",
+  o3: "臭氧",
+  pm10: "PM10",
+  pm2_5: "PM2.5",
+  tsp: "总悬浮颗粒物",
+  soil_moisture: "土壤含水率",
+  signal: "信号质量",
+  state: "状态",
+};
 const occasions: Record<string, string> = { raised: "触发", reminder: "提醒", over: "结束" };
 const steps: Record<string, string> = {
   pending: "条件出现",
@@ -116,7 +157,7 @@ export const zh = {
   statistics,
 
   nav: { label: "主导航", skip: "跳到正文", overview: "实时总览", alarms: "告警台", outbox: "通知", wall: "大屏", logOut: "退出登录" },
-  theme: { label: "外观", auto: "跟随系统", light: "浅色", dark: "深色" },
+  theme: { label: "外观", auto: "自动", light: "浅色", dark: "深色" },
 
   link: {
     live: "实时",
@@ -303,7 +344,7 @@ export const zh = {
     submit: "登录",
     busy: "正在登录",
     wrong: "用户名或密码不正确",
-    tooMany: "尝试次数过多，请稍后再试",
+    tooMany: "尝试次数过多，登录已锁定，请 30 分钟后再试",
     needed: "请输入用户名和密码",
     help: "账号由管理员用 baseflow user add 建立。",
   },

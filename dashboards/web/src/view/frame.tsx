@@ -46,7 +46,10 @@ export function Frame(props: FrameProps): JSX.Element {
           <ThemeChoice {...props} />
           <button type="button" class="quiet" lang={t.code === "en" ? "zh-CN" : "en"} onClick={props.onLanguage}>{t.other}</button>
           {user === null ? null : (
-            <button type="button" class="quiet" onClick={props.onLogOut} title={t.nav.logOut}>{user}</button>
+            <>
+              <span class="user">{user}</span>
+              <button type="button" class="quiet" onClick={props.onLogOut}>{t.nav.logOut}</button>
+            </>
           )}
         </div>
       </header>

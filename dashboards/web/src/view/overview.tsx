@@ -9,7 +9,7 @@ import { filtered, tally, worstFirst, type Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { dayText, shortText, ZONE } from "../time.ts";
-import { percentText, rateText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { NOTHING, percentText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Mark, StateWord } from "./mark.tsx";
 import { Rivers } from "./river.tsx";
@@ -58,25 +58,21 @@ export function Overview({ stations, rows, counts, asOf, again }: OverviewProps)
 export function Rates({ counts }: { readonly counts: LiveCounts | null }): JSX.Element {
   const t = useTexts();
   const of = (map: ReadonlyMap<string, number> | undefined, word: string) => map?.get(word) ?? 0;
-  const met = of(counts?.today, "met");
-  const assessed = met + of(counts?.today, "short");
   const undetermined = of(counts?.today, "indeterminate") + of(counts?.today, "exempt");
-  const all = [...(counts?.sections ?? [])].reduce((sum, [word, count]) => (word === "out_of_service" ? sum : sum + count), 0);
-  const running = all - of(counts?.sections, "stale");
   return (
     <dl class="rates">
       <div title={t.overview.metRateMeans}>
         <dt>{t.overview.metRate}</dt>
-        <dd class="rate">{rateText(t, met, assessed, 1)}</dd>
+        <dd class="rate">{percentText(t, counts?.met_today.rate ?? null, 1)}</dd>
         <dd class="muted">
-          {t.overview.metRateOf(met, assessed)}
+          {counts === null ? NOTHING : t.overview.metRateOf(counts.met_today.part, counts.met_today.whole)}
           {undetermined > 0 ? <><br />{t.overview.undetermined(undetermined)}</> : null}
         </dd>
       </div>
       <div title={t.overview.runningRateMeans}>
         <dt>{t.overview.runningRate}</dt>
-        <dd class="rate">{rateText(t, running, all, 1)}</dd>
-        <dd class="muted">{t.overview.runningRateOf(running, all)}</dd>
+        <dd class="rate">{percentText(t, counts?.running.rate ?? null, 1)}</dd>
+        <dd class="muted">{counts === null ? NOTHING : t.overview.runningRateOf(counts.running.part, counts.running.whole)}</dd>
       </div>
     </dl>
   );
