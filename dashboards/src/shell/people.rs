@@ -5,6 +5,12 @@
 //! | passwords that are hashed at the same time, of 32 MiB each | 2 | more wait |
 //! | log-ins that wait for that | 32 | 503 |
 //! | of one place | 4 | 429 |
+//! | bodies of one place that are waited for | 8 | 429 |
+//! | seconds until a body has come | 3 | 408 |
+//! | bytes of a body | 4 KiB | 413 |
+//!
+//! A body is read before its call takes a place of the API: anybody can begin a log-in and never end
+//! it, and must not keep out those who are logged in.
 //!
 //! What is counted of wrong passwords is in [`crate::lockout`].
 
@@ -12,20 +18,28 @@ use std::{
     convert::Infallible,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use axum::{extract::FromRequestParts, http::request::Parts as HeadParts};
+use axum::{
+    body::{Body as HttpBody, to_bytes},
+    extract::{FromRequestParts, Request, State},
+    http::{Method, request::Parts as HeadParts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use model::fault::Chain;
 use store::{Append, BeginSession, Body, By, ByKind, SessionText, StoreError, UserRow};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tracing::{info, warn};
 
 use super::{
     answer::store_problem,
+    calls,
     pages::whose,
     parts::Parts,
     places::{Place, Places},
@@ -34,12 +48,15 @@ use crate::{
     lockout::{Locked, Lockouts, Wrong},
     password,
     problem::Problem,
+    query::session::MAX_BYTES,
     session::{self, Cookie},
+    visitor::BODIES,
 };
 
 const HASHING: usize = 2;
 const WAITING: usize = 32;
 const WAITING_OF_ONE: usize = 4;
+const BODY_LIMIT: Duration = Duration::from_secs(3);
 
 /// What log-ins and sessions need.
 #[derive(Debug)]
@@ -50,6 +67,8 @@ pub struct People {
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     of_one: Places,
+    /// Bodies that are waited for.
+    bodies: Places,
     begun: Instant,
 }
 
@@ -81,9 +100,9 @@ impl LogIn {
 
 /// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct From(pub(crate) IpAddr);
+pub(crate) struct Address(pub(crate) IpAddr);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
+impl<S: Send + Sync> FromRequestParts<S> for Address {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut HeadParts, _state: &S) -> Result<Self, Infallible> {
@@ -101,6 +120,7 @@ impl People {
             hashing: Arc::new(Semaphore::new(HASHING)),
             waiting: Arc::new(Semaphore::new(WAITING)),
             of_one: Places::default(),
+            bodies: Places::default(),
             begun: Instant::now(),
         }
     }
@@ -137,10 +157,33 @@ impl People {
     }
 }
 
+/// Reads the body of a log-in, and lets every other call through.
+pub(crate) async fn admit(
+    State(parts): State<Arc<Parts>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method() != Method::POST || request.uri().path() != calls::session::PATH {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let place = parts.people.bodies.take(whose(&head), BODIES);
+    let body = match &place {
+        Some(_held) => timeout(BODY_LIMIT, to_bytes(body, MAX_BYTES)).await,
+        None => return Problem::of_status(429, "").into_response(),
+    };
+    drop(place);
+    match body {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(head, HttpBody::from(bytes))).await,
+        Ok(Err(_too_long)) => Problem::of_status(413, "").into_response(),
+        Err(_elapsed) => Problem::of_status(408, "").into_response(),
+    }
+}
+
 /// Begins a session for whoever has this name and password.
 pub(crate) async fn log_in(
     parts: &Arc<Parts>,
-    From(from): From,
+    Address(from): Address,
     name: String,
     password: String,
 ) -> Result<(SessionText, UserRow), Problem> {

@@ -27,7 +27,7 @@ use utoipa_axum::{
     routes,
 };
 
-use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts, site};
+use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts, people, site};
 use crate::{
     access::{Role, Rule},
     asset::PAGES,
@@ -151,6 +151,7 @@ pub fn router(parts: &Arc<Parts>) -> Router {
     described
         .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
+        .layer(middleware::from_fn_with_state(Arc::clone(parts), people::admit))
         .merge(hooks_of_gateways(parts))
         .merge(pages_behind_links(parts))
         .merge(pages_that_browsers_draw(parts))

@@ -23,10 +23,13 @@ use crate::{
         auth::{Credential, is_asked_by_us},
         nothing::Nothing,
         parts::Parts,
-        people::{From, log_in},
+        people::{Address, log_in},
     },
     view::session::SessionView,
 };
+
+/// Where the calls stand.
+pub(crate) const PATH: &str = "/api/v1/session";
 
 /// Logs somebody in. The cookie that is set opens every call for as long as the session lasts; a
 /// call that writes shows `csrf` beside it, as the header `x-csrf-token`.
@@ -46,7 +49,7 @@ use crate::{
 )]
 pub(crate) async fn begin(
     State(parts): State<Arc<Parts>>,
-    from: From,
+    from: Address,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {

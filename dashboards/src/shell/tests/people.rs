@@ -1,6 +1,6 @@
 //! Who is let in: every route by the table, people by their sessions, and nobody by what is forged.
 
-use std::time::Duration;
+use std::{pin::Pin, task::Poll, time::Duration};
 
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
@@ -245,6 +245,38 @@ fn wrong_passwords_lock_a_name_and_nothing_tells_whether_somebody_has_it() {
             metric.map(|metric| metric.get_counter().get_value()).sum::<f64>().to_string()
         };
         assert_eq!([of("right"), of("wrong"), of("locked")], ["2", "10", "14"]);
+    });
+}
+
+/// What a look at it says.
+async fn polled<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
+}
+
+#[test]
+fn log_ins_that_never_end_keep_nobody_from_the_api() {
+    in_world(|world| async move {
+        let begin = |from: String| {
+            let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+            let request = Request::builder().method(Method::POST).uri(SESSION);
+            let request = request.header("x-forwarded-for", from).header(JSON.0, JSON.1);
+            let proxy = Peer(std::net::Ipv4Addr::LOCALHOST.into());
+            let request = request.extension(proxy).body(Body::from_stream(never)).unwrap();
+            let router = world.router.clone();
+            async move { router.oneshot(request).await.unwrap().status().as_u16() }
+        };
+        let many = (0..300).map(|n| begin(format!("10.1.{}.{}", n / 200, n % 200)));
+        let mut many = Box::pin(futures_util::future::join_all(many));
+        assert!(polled(&mut many).await.is_pending());
+        let of_one = (0..8).map(|_| begin("10.2.0.1".to_owned()));
+        let mut of_one = Box::pin(futures_util::future::join_all(of_one));
+        assert!(polled(&mut of_one).await.is_pending());
+        assert_eq!(begin("10.2.0.1".to_owned()).await, 429);
+        assert!(world.get("/api/v1/stations").await.starts_with("200 "));
+        assert_eq!(of_one.await, [408; 8]);
+        let headers = [JSON, ("x-forwarded-for", "10.2.0.1")];
+        let long = "x".repeat(5 << 10);
+        assert_eq!(world.ask_with(&Method::POST, SESSION, &headers, &long).await.status, 413);
     });
 }
 
