@@ -17,11 +17,13 @@ export const who = signal<Session | null>(null);
 /** One more with each login, so that whatever was refused is asked again. */
 export const logins = signal(0);
 
-whenRefused(() => {
-  standing.value = "out";
-});
+/** Tabs tell one another that somebody came or left: only one of them has the stream that would say so. */
+const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("baseflow-session-1") : null;
+if (tabs !== null) tabs.onmessage = () => void find();
 
-/** Asks who looks. A server without sessions says 404, and its answers themselves say who is refused. */
+whenRefused(left);
+
+/** Asks who looks. */
 export async function find(): Promise<void> {
   took(await get(session, "/session"));
 }
@@ -29,19 +31,28 @@ export async function find(): Promise<void> {
 export async function logIn(name: string, password: string): Promise<Result<Session>> {
   const result = await post(session, "/session", { name, password });
   took(result);
-  if (result.ok) logins.value += 1;
+  if (result.ok) tabs?.postMessage("in");
   return result;
 }
 
+/** Whoever cannot be logged out, since the server does not answer, is not shown as if they were. */
 export async function logOut(): Promise<void> {
-  await remove("/session");
+  const result = await remove("/session");
+  if (result.ok) left();
+}
+
+function left(): void {
+  const was = standing.value;
   who.value = null;
+  provesItself(null);
   standing.value = "out";
+  if (was === "in") tabs?.postMessage("out");
 }
 
 function took(result: Result<Session>): void {
   if (!result.ok) return;
   who.value = result.value;
   provesItself(result.value.csrf);
+  if (standing.value === "out") logins.value += 1;
   standing.value = "in";
 }
