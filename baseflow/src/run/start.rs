@@ -107,12 +107,14 @@ pub(super) fn warn_without_anybody(store: &Store, file: &Path) -> anyhow::Result
     if users.iter().any(|user| user.disabled_at.is_none()) {
         return Ok(());
     }
-    let command = typed("user add NAME --role admin", file);
-    warn!(command, "nobody can log in to the pages yet");
+    let log_in = typed("user add NAME --role admin", file);
     let tokens = stored::tokens(store.journal())?;
-    if tokens.iter().all(|token| token.revoked_at.is_some()) {
-        let command = typed("token add --name me --role viewer", file);
-        warn!(command, "nobody has an API token yet");
+    if tokens.iter().any(|token| token.revoked_at.is_none()) {
+        info!(command = log_in, "nobody can log in to the pages yet");
+        return Ok(());
     }
+    warn!(command = log_in, "nobody can log in to the pages yet");
+    let command = typed("token add --name me --role viewer", file);
+    warn!(command, "nobody has an API token yet");
     Ok(())
 }
