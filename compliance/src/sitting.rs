@@ -182,7 +182,7 @@ pub fn is_known(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) ->
 
 /// Whether this is a period of the section under the law in force.
 fn is_period(section: &Section<'_>, begun: Timestamp, given: &GivenPeriod) -> bool {
-    let GivenPeriod { by, span } = given;
+    let GivenPeriod { by, span, .. } = given;
     let hour = section.hour_of(span.from);
     if span.from < begun || hour.from != span.from {
         return false;

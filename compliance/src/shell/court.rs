@@ -143,6 +143,8 @@ pub(super) struct Court {
 pub(super) struct Outcome {
     /// Whether readings were fetched for it.
     pub(super) is_fetched: bool,
+    /// Whether more is to be taken back of what a clock that was ahead has closed.
+    pub(super) is_behind: bool,
     /// What was heard.
     pub(super) heard: Vec<Heard>,
     /// What is to be written of it.
@@ -210,7 +212,9 @@ impl Court {
                 self.carried.leave(key);
             }
         }
-        let is_more = |outcome: &Outcome| outcome.heard.iter().any(|heard| heard.is_full);
+        let is_more = |outcome: &Outcome| {
+            outcome.is_behind || outcome.heard.iter().any(|heard| heard.is_full)
+        };
         let is_behind = due.len() >= SECTIONS || fetched >= FETCHED || self.docket.is_behind(now);
         let has_more = fed == ROWS || is_behind || outcomes.iter().any(is_more);
         let stand = self.stand(parts, now).await?;
@@ -280,9 +284,9 @@ impl Court {
         stand: Stand,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let is_news = outcomes.iter().any(|outcome| !outcome.heard.is_empty())
-            || !stand.rows.is_empty()
-            || !stand.gone.is_empty();
+        let is_said = |outcome: &Outcome| !outcome.heard.is_empty() || !outcome.verdicts.is_empty();
+        let is_news =
+            outcomes.iter().any(is_said) || !stand.rows.is_empty() || !stand.gone.is_empty();
         let is_time =
             now.ms_since(self.written_at).unsigned_abs() >= POSITION_PERIOD_MS.unsigned_abs();
         if !is_news && (self.position == self.written || !is_time) {

@@ -14,6 +14,7 @@ use model::{
     verdict::{Length, Verdict},
 };
 use proptest::prelude::*;
+use store::VerdictRow;
 
 use crate::world::{HOUR, MINUTE, World};
 
@@ -70,6 +71,27 @@ fn what_a_clock_that_was_days_ahead_has_closed_becomes_right_again() {
             send_hour(&mut world, hour);
             world.settle();
         }
+/// After three hours of data, half an hour into the fourth.
+fn is_taken_back(world: &World) {
+    let said = |hour: i64| world.versions(Length::Hour, at(hour, 0));
+    let row = world.sections().remove(0);
+    // the third hour was closed for its age, and is not that old
+    assert_eq!((row.closed, row.again), (at(2, 0), Vec::new()));
+    let met = Some(Verdict::Met);
+    assert_eq!(said(1), [(1, met)]);
+    assert_eq!(said(2), [(0, met), (1, met), (2, None)]);
+    assert_eq!(said(10), [(1, Some(Verdict::Indeterminate)), (2, None)]);
+    assert_eq!(said(50), [(1, Some(Verdict::Indeterminate)), (2, None)]);
+    let day = |day: i64| world.versions(Length::Day, at(day * 24, 0));
+    let unknown = Some(Verdict::Indeterminate);
+    assert_eq!(day(0), [(0, unknown), (1, unknown), (2, None)]);
+    assert_eq!(day(1), [(1, Some(Verdict::Indeterminate)), (2, None)]);
+    let newest = world.verdicts(Length::Hour, false);
+    let stands = newest.iter().filter(|row| !row.is_withdrawn && row.span.to > at(3, 0));
+    assert_eq!(stands.count(), 0, "nothing stands of what has not happened");
+    assert_eq!(newest.iter().filter(|row| row.version == 0).count(), 1);
+}
+
         world.set(at(75, 0));
         world.settle();
         let said = |world: &World, hour: i64| world.versions(Length::Hour, at(hour, 0));
@@ -81,8 +103,7 @@ fn what_a_clock_that_was_days_ahead_has_closed_becomes_right_again() {
             world.starts_again();
         }
         world.settle();
-        let row = world.sections().remove(0);
-        assert_eq!((row.closed, row.again), (at(3, 0), Vec::new()));
+        is_taken_back(&world);
         for hour in 3..76 {
             world.set(at(hour + 1, 1));
             send_hour(&mut world, hour);
@@ -108,22 +129,73 @@ fn an_hour_that_is_not_over_is_never_judged_for_good() {
         world.settle();
     }
     // late data touch an hour just before the clock goes back into it
+#[test]
+fn what_a_clock_that_was_far_ahead_has_closed_is_taken_back_before_anything_else_happens() {
+    let mut world = World::new(begin());
+    world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
+    for hour in 0..3 {
+        world.set(at(hour + 1, 1));
+        send_hour(&mut world, hour);
+        world.settle();
+    }
+    // more than are taken back at once
+    world.set(at(1_500, 0));
+    world.settle();
+    world.set(at(3, 30));
+    world.settle();
+    let stands = |by| {
+        let rows = world.verdicts(by, false).into_iter();
+        rows.filter(|row| row.version > 0 && !row.is_withdrawn).count()
+    };
+    assert_eq!((stands(Length::Hour), stands(Length::Day)), (2, 0));
+    assert_eq!(world.findings(), Vec::new());
+}
+
+#[test]
+fn what_data_have_passed_stays_closed_whatever_the_clock_was() {
+    for starts_again in [false, true] {
+        let mut world = World::new(begin());
+        world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
+        // the clock goes ahead by a little, and the meter's is right
+        for hour in 0..30 {
+            world.set(at(hour + 1, 1));
+            send_hour(&mut world, hour);
+            world.settle();
+        }
+        let before = world.verdicts(Length::Hour, true);
+        world.set(at(29, 59));
+        if starts_again {
+            world.starts_again();
+        }
+        world.settle();
+        let closed = |rows: Vec<VerdictRow>| {
+            rows.into_iter().filter(|row| row.version > 0).collect::<Vec<_>>()
+        };
+        assert_eq!(closed(world.verdicts(Length::Hour, true)), closed(before));
+        assert_eq!(world.sections().remove(0).closed, at(29, 0));
+    }
+}
+
     world.send("S/a", &[(at(28, 5), 900_000)]);
     world.settle();
     world.set(at(28, 30));
-    let before = world.versions(Length::Hour, at(28, 0));
+    let met = Some(Verdict::Met);
+    assert_eq!(world.versions(Length::Hour, at(28, 0)), [(1, met)]);
+    let short = Some(Verdict::Short);
     for _ in 0..20 {
         world.settle();
         world.pass_ms(MINUTE);
     }
-    assert_eq!(world.versions(Length::Hour, at(28, 0)), before);
     world.pass_ms(HOUR);
     world.settle();
-    assert!(world.versions(Length::Hour, at(28, 0)).len() > before.len());
+    let said = world.versions(Length::Hour, at(28, 0));
+    assert_eq!(said, [(1, met), (2, None), (3, short)]);
 }
 
 /// What there is to attack: a registry, from when on, and how long each gauge's steps are.
 #[derive(Debug, Clone, Copy)]
+        let said = world.versions(Length::Hour, at(28, 0));
+        assert_eq!(said, [(0, short), (1, met), (2, None)], "it is taken back, and open");
 struct Place {
     zone: &'static str,
     begin: &'static str,

@@ -27,7 +27,8 @@ impl JournalReader {
             FROM verdict v JOIN section s ON s.id = v.section
             WHERE s.station = ?1 AND s.name = ?2 AND v.by = ?3
               AND v.from_ms >= ?4 AND v.from_ms < ?5
-              AND v.version = (SELECT max(n.version) FROM verdict n
+              AND v.version = (SELECT CASE min(n.version) WHEN 0 THEN 0 ELSE max(n.version) END
+                FROM verdict n
                 WHERE n.section = v.section AND n.by = v.by AND n.from_ms = v.from_ms)";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let (station, section) = (key.station.as_str(), key.section.as_str());
