@@ -323,6 +323,51 @@ fn a_requirement_that_changes_within_the_hour_is_weighed_by_time() {
         judged(&outlets, &steps, &[], seconds(HOUR, 2 * HOUR), &rule).verdict
     };
     assert_eq!((of(20), of(21)), (Verdict::Met, Verdict::Short));
+#[test]
+fn what_holds_without_doubted_readings_and_with_them_holds() {
+    let of = |credible: &str, as_read: &str, missing: Missing| {
+        let by = |line: &str| {
+            let rule = rule(Statistic::HourlyMean, missing);
+            judged(&[every_300(line)], &[step(0, 10)], &[], seconds(HOUR, 2 * HOUR), &rule)
+        };
+        let judged = by(credible).and_as_read(by(as_read));
+        (judged.verdict, judged.because, judged.as_read.is_some())
+    };
+    let hour = |flows: &str| format!("{FIRST} {flows}");
+    let lost = hour(&"- ".repeat(12));
+    // the range is too narrow: the meter says that there was enough
+    assert_eq!(
+        of(&lost, &hour(&"20 ".repeat(12)), Missing::Short),
+        (Verdict::Indeterminate, Because::Doubted, true)
+    );
+    // one way or the other it is short
+    let dry = hour(&"-1 ".repeat(12));
+    assert_eq!(of(&lost, &dry, Missing::Short), (Verdict::Short, Because::TooLittleKnown, true));
+    assert_eq!(
+        of(&lost, &dry, Missing::Indeterminate),
+        (Verdict::Indeterminate, Because::Doubted, true)
+    );
+    // a value that stuck out of the range makes nothing met
+    let spike = |flow: &str| hour(&format!("9 9 9 9 9 9 {flow} 9 9 9 9 9"));
+    assert_eq!(
+        of(&spike("-"), &spike("9000"), Missing::Short),
+        (Verdict::Indeterminate, Because::Doubted, true)
+    );
+    assert_eq!(
+        of(&spike("-"), &spike("11"), Missing::Short),
+        (Verdict::Short, Because::Below, true)
+    );
+    let enough = |flow: &str| hour(&format!("11 11 11 11 11 11 {flow} 11 11 11 11 11"));
+    assert_eq!(
+        of(&enough("-"), &enough("90"), Missing::Short),
+        (Verdict::Met, Because::Enough, true)
+    );
+    assert_eq!(
+        of(&enough("11"), &enough("11"), Missing::Short),
+        (Verdict::Met, Because::Enough, false)
+    );
+}
+
 }
 
 /// A judge that counts seconds: nothing of what it is compared with is used but the rule's words.

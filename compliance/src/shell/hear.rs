@@ -202,7 +202,7 @@ impl Court {
                 Some(hour) if self.carried.rest(&key, (day, hour.span)).is_some() => {
                     let rest = self.carried.rest(&key, (day, hour.span));
                     let before = rest.and_then(|rest| rest.before);
-                    Some(before.map_or(Together::of(hour), |before| before.and(hour)))
+                    Some(before.map_or_else(|| Together::of(&hour), |before| before.and(&hour)))
                 }
                 Some(_) | None => {
                     let of_day = hours_of_day(parts, section, (day, &hours), judged).await?;
@@ -210,13 +210,13 @@ impl Court {
                         && last.span == hour.span
                     {
                         let rest = Rest { day, hour: hour.span, before: Together::all(before) };
-                        self.carried.keep_rest(key.clone(), rest);
+                        self.carried.keep_rest(key.clone(), &rest);
                     }
                     Together::all(&of_day)
                 }
             };
             let judgement =
-                together.and_then(|together| hearing::day_of(section, day, together, is_open));
+                together.and_then(|together| hearing::day_of(section, day, &together, is_open));
             if let Some(Judgement { span, verdict, weight, hours, .. }) = judgement {
                 let today = Today { span, verdict, hours, weight };
                 self.carried.keep_day(key.clone(), span, Some(today));
@@ -320,9 +320,9 @@ async fn stored_hours(
     };
     let rows = parts.journal.read(move |reader: &JournalReader| reader.verdicts(&query)).await?;
     let hours = rows.into_iter().filter(|row| !row.is_withdrawn).map(|row| {
-        let (verdict, weight) = judgement::read(&row.bytes)
+        let judged = judgement::read(row.span, &row.bytes)
             .map_err(|error| StoreError::Damaged(format!("journal.db: {error}")))?;
-        Ok((row.span.from, JudgedHour { span: row.span, verdict, weight }))
+        Ok((row.span.from, judged))
     });
     hours.collect()
 }

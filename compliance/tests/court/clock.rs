@@ -23,7 +23,7 @@ const REGISTRY: &str = r#"
     id = "S"
     agent = "gw"
     zone = "ZONE"
-    gauge = [ { id = "a", quantity = "flow", unit = "m3/s", interval = "10m" },
+    gauge = [ { id = "a", quantity = "flow", unit = "m3/s", interval = "10m"RANGE },
               { id = "b", quantity = "flow", unit = "m3/s", interval = "1h" },
               { id = "c", quantity = "flow", unit = "m3/s", interval = "5m" } ]
     outlet = [ OUTLETS ]
@@ -44,7 +44,17 @@ const MANDATES: &str = r#"{ document = "D", from = "2000-01-01", seasons = [ { f
 const RULE: &str = "statistic = \"hourly_mean\"";
 
 fn registry(zone: &str, outlets: &str, mandates: &str, rule: &str) -> String {
-    let text = REGISTRY.replace("ZONE", zone).replace("OUTLETS", outlets);
+    registry_within((zone, ""), outlets, mandates, rule)
+}
+
+/// The same, with what the first gauge can reach.
+fn registry_within(
+    (zone, range): (&str, &str),
+    outlets: &str,
+    mandates: &str,
+    rule: &str,
+) -> String {
+    let text = REGISTRY.replace("ZONE", zone).replace("OUTLETS", outlets).replace("RANGE", range);
     text.replace("MANDATES", mandates).replace("RULE", rule)
 }
 
@@ -61,16 +71,6 @@ fn send_hour(world: &mut World, hour: i64) {
     world.send("S/a", &points);
 }
 
-#[test]
-fn what_a_clock_that_was_days_ahead_has_closed_becomes_right_again() {
-    for starts_again in [false, true] {
-        let mut world = World::new(begin());
-        world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
-        for hour in 0..3 {
-            world.set(at(hour + 1, 1));
-            send_hour(&mut world, hour);
-            world.settle();
-        }
 /// After three hours of data, half an hour into the fourth.
 fn is_taken_back(world: &World) {
     let said = |hour: i64| world.versions(Length::Hour, at(hour, 0));
@@ -92,6 +92,16 @@ fn is_taken_back(world: &World) {
     assert_eq!(newest.iter().filter(|row| row.version == 0).count(), 1);
 }
 
+#[test]
+fn what_a_clock_that_was_days_ahead_has_closed_becomes_right_again() {
+    for starts_again in [false, true] {
+        let mut world = World::new(begin());
+        world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
+        for hour in 0..3 {
+            world.set(at(hour + 1, 1));
+            send_hour(&mut world, hour);
+            world.settle();
+        }
         world.set(at(75, 0));
         world.settle();
         let said = |world: &World, hour: i64| world.versions(Length::Hour, at(hour, 0));
@@ -119,16 +129,6 @@ fn is_taken_back(world: &World) {
     }
 }
 
-#[test]
-fn an_hour_that_is_not_over_is_never_judged_for_good() {
-    let mut world = World::new(begin());
-    world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
-    for hour in 0..30 {
-        world.set(at(hour + 1, 1));
-        send_hour(&mut world, hour);
-        world.settle();
-    }
-    // late data touch an hour just before the clock goes back into it
 #[test]
 fn what_a_clock_that_was_far_ahead_has_closed_is_taken_back_before_anything_else_happens() {
     let mut world = World::new(begin());
@@ -176,6 +176,16 @@ fn what_data_have_passed_stays_closed_whatever_the_clock_was() {
     }
 }
 
+#[test]
+fn an_hour_that_is_not_over_is_never_judged_for_good() {
+    let mut world = World::new(begin());
+    world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
+    for hour in 0..30 {
+        world.set(at(hour + 1, 1));
+        send_hour(&mut world, hour);
+        world.settle();
+    }
+    // late data touch an hour just before the clock goes back into it
     world.send("S/a", &[(at(28, 5), 900_000)]);
     world.settle();
     world.set(at(28, 30));
@@ -184,6 +194,8 @@ fn what_data_have_passed_stays_closed_whatever_the_clock_was() {
     let short = Some(Verdict::Short);
     for _ in 0..20 {
         world.settle();
+        let said = world.versions(Length::Hour, at(28, 0));
+        assert_eq!(said, [(0, short), (1, met), (2, None)], "it is taken back, and open");
         world.pass_ms(MINUTE);
     }
     world.pass_ms(HOUR);
@@ -194,8 +206,6 @@ fn what_data_have_passed_stays_closed_whatever_the_clock_was() {
 
 /// What there is to attack: a registry, from when on, and how long each gauge's steps are.
 #[derive(Debug, Clone, Copy)]
-        let said = world.versions(Length::Hour, at(28, 0));
-        assert_eq!(said, [(0, short), (1, met), (2, None)], "it is taken back, and open");
 struct Place {
     zone: &'static str,
     begin: &'static str,
@@ -275,12 +285,16 @@ const RULES: [&str; 6] = [
     "statistic = \"daily_mean\"\nday_start = \"08:00\"",
 ];
 
+/// Of some of what the gauge says either end is outside.
+const RANGES: [&str; 3] = ["", ", range = [0, 1]", ", range = [0.000001, 5]"];
+
 const HOURS: i64 = 60;
 
 #[derive(Debug, Clone)]
 struct Course {
     place: usize,
     rule: usize,
+    range: usize,
     /// Of each hour of the first two gauges: what comes, and how many hours late.
     hours: [Vec<(u8, u8)>; 2],
     starts: Vec<bool>,
@@ -291,8 +305,10 @@ fn course() -> impl Strategy<Value = Course> {
     let late = || prop_oneof![8 => Just(0_u8), 1 => 1_u8..30];
     let hours = |late| proptest::collection::vec((0_u8..10, late), length);
     let starts = proptest::collection::vec(prop_oneof![9 => Just(false), 1 => Just(true)], length);
-    (0..PLACES.len(), 0..RULES.len(), [hours(late().boxed()), hours(late().boxed())], starts)
-        .prop_map(|(place, rule, hours, starts)| Course { place, rule, hours, starts })
+    let law = (0..PLACES.len(), 0..RULES.len(), 0..RANGES.len());
+    (law, [hours(late().boxed()), hours(late().boxed())], starts).prop_map(
+        |((place, rule, range), hours, starts)| Course { place, rule, range, hours, starts },
+    )
 }
 
 /// What a gauge says in an hour.
@@ -346,8 +362,7 @@ fn said(
     for hour in &hours {
         let Some(judgement) = hearing::hour(&section, &evidence, *hour) else { continue };
         lines.push(String::from_utf8(judgement.bytes()).unwrap());
-        let (verdict, weight) = (judgement.verdict, judgement.weight);
-        judged.insert(hour.from, JudgedHour { span: *hour, verdict, weight });
+        judged.insert(hour.from, JudgedHour::of(&judgement));
         let day = section.day_of(*hour).unwrap();
         days.insert(day[0].from, day);
     }
@@ -360,7 +375,7 @@ fn said(
             let judgement = hearing::day_of(
                 &section,
                 Span { from, to },
-                hearing::Together::all(&own).unwrap(),
+                &hearing::Together::all(&own).unwrap(),
                 false,
             )
             .unwrap();
@@ -378,7 +393,9 @@ proptest! {
         let Place { zone, begin, outlets, mandates } = PLACES[course.place];
         let begin: Timestamp = begin.parse().unwrap();
         let mut world = World::new(begin);
-        world.import(&registry(zone, outlets, mandates, RULES[course.rule]));
+        let range = RANGES[course.range];
+        let rule = RULES[course.rule];
+        world.import(&registry_within((zone, range), outlets, mandates, rule));
         let mut sent: BTreeMap<GaugeName, BTreeMap<Timestamp, i64>> = BTreeMap::new();
         for step in 0..HOURS + 30 {
             world.set(begin.plus_ms((step + 1) * HOUR + MINUTE));
