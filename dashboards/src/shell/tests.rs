@@ -1,6 +1,7 @@
 //! The API as a caller sees it, over a real store in a folder of its own.
 
 mod alarms;
+mod former;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,6 +9,7 @@ use model::{
     time::{Span, Timestamp},
     verdict::Length,
 };
+    ids::SectionId,
 use store::VerdictsQuery;
 
 use crate::{
@@ -53,7 +54,8 @@ pub(crate) async fn list(
 ) -> Result<Json<VerdictsView>, Problem> {
     let registry = parts.registry();
     let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
-    match parameters.of(station)? {
+    let judged = sections_ever(&parts, station).await?;
+    match parameters.of(station, &judged)? {
         Asked::Stored(query) => stored(&parts, query).await,
         Asked::Months(query) => months(&parts, &registry, station, query).await,
     }
@@ -71,6 +73,14 @@ async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Pro
     let next = shown
         .last()
         .filter(|_| has_more)
+/// The sections of a station of which anything was ever judged: also those that the registry calls
+/// otherwise by now, or has no more.
+async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId>, Problem> {
+    let id = station.id.clone();
+    let read = parts.journal.read(move |reader| reader.sections_of(&id)).await;
+    read.map_err(|failure| store_problem(&failure))
+}
+
         .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
     let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
     let verdicts = verdicts.collect::<Result<_, _>>().map_err(|failure| unreadable(&failure))?;
@@ -116,7 +126,8 @@ async fn months(
     Ok(VerdictsView { station: section.station.clone(), by: "month", verdicts, next })
 }
 
-fn unreadable(failure: &Unreadable) -> Problem {
+/// Of a row that says nothing that can be shown.
+pub(super) fn unreadable(failure: &Unreadable) -> Problem {
     tracing::warn!(error = %failure, "cannot read a verdict");
     Problem::of_status(500, "a stored verdict cannot be read; run baseflow verify")
 }

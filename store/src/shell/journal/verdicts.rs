@@ -371,7 +371,7 @@ impl JournalReader {
     }
 }
 
-fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
+pub(super) fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
     let moment = |column| row.get(column).map(Timestamp::clamped);
     let verdict: Option<i64> = row.get(3)?;
     Ok(VerdictRow {
@@ -387,6 +387,6 @@ fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
     })
 }
 
-fn damaged(error: impl std::fmt::Display) -> StoreError {
+pub(super) fn damaged(error: impl std::fmt::Display) -> StoreError {
     StoreError::Damaged(format!("journal.db: {error}"))
 }
