@@ -1,16 +1,22 @@
 //! `GET /stations/{id}/verdicts`.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | large pages at work | 2 | more wait, within their seconds |
+//! | months of a page | 120 | there is another page |
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use model::{
+    ids::SectionId,
     registry::Registry,
     station::Station,
     time::{Span, Timestamp},
     verdict::Length,
 };
-    ids::SectionId,
 use store::VerdictsQuery;
+use tokio::sync::Semaphore;
 
 use crate::{
     month::{self, Month},
@@ -25,6 +31,11 @@ use crate::{
     view::verdict::{Unreadable, VerdictView, VerdictsView},
 };
 
+/// Pages of many verdicts that are made at the same time: each keeps a reader of the store busy, and
+/// nobody who asks for a day waits for them.
+static PLACES: Semaphore = Semaphore::const_new(2);
+/// Verdicts, beyond which a page is large.
+const FEW: usize = 1_000;
 /// Months of a page, whatever is asked for: of each its days are read.
 const MONTHS: usize = 120;
 /// Rows of days that such a page reads: a day may have several, where rules change within it or
@@ -62,17 +73,6 @@ pub(crate) async fn list(
     .map(Json)
 }
 
-async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Problem> {
-    let (limit, section, by) = (query.limit, query.section.clone(), query.by);
-    // One more shows whether there is another page.
-    let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
-    let rows = parts.journal.read(move |reader| reader.verdicts(&asked)).await;
-    let rows = rows.map_err(|failure| store_problem(&failure))?;
-    let has_more = rows.len() > limit;
-    let shown = rows.get(..limit.min(rows.len())).unwrap_or_default();
-    let next = shown
-        .last()
-        .filter(|_| has_more)
 /// The sections of a station of which anything was ever judged: also those that the registry calls
 /// otherwise by now, or has no more.
 async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId>, Problem> {
@@ -81,10 +81,28 @@ async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId
     read.map_err(|failure| store_problem(&failure))
 }
 
-        .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
-    let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
-    let verdicts = verdicts.collect::<Result<_, _>>().map_err(|failure| unreadable(&failure))?;
-    Ok(VerdictsView { station: section.station, by: by.word(), verdicts, next })
+async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Problem> {
+    let (limit, section, by) = (query.limit, query.section.clone(), query.by);
+    // One more shows whether there is another page.
+    let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
+    // never closed, so a page always comes to its place
+    let _place = if limit > FEW { PLACES.acquire().await.ok() } else { None };
+    let station = section.station.clone();
+    // what is read is read where it keeps nobody from being answered
+    let page = parts.journal.read(move |reader| {
+        let rows = reader.verdicts(&asked)?;
+        let has_more = rows.len() > limit;
+        let shown = rows.get(..limit.min(rows.len())).unwrap_or_default();
+        let next = shown
+            .last()
+            .filter(|_| has_more)
+            .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
+        let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
+        Ok(verdicts.collect::<Result<_, Unreadable>>().map(|verdicts| (verdicts, next)))
+    });
+    let page = page.await.map_err(|failure| store_problem(&failure))?;
+    let (verdicts, next) = page.map_err(|failure| unreadable(&failure))?;
+    Ok(VerdictsView { station, by: by.word(), verdicts, next })
 }
 
 async fn months(
@@ -102,6 +120,7 @@ async fn months(
         after: None,
         limit: DAYS,
     };
+    let _place = PLACES.acquire().await.ok();
     let read = parts.journal.read(move |reader| {
         let closed = reader.closed_until(&query.section)?.unwrap_or(Timestamp::MIN);
         Ok((reader.verdicts(&query)?, closed))
