@@ -341,8 +341,8 @@ impl Docket {
         case.begins(heard, now);
         let from = case.kept.closed.max(judged_to);
         let left = |touched: Span| Span { from: touched.from.max(from), ..touched };
-        case.touched =
-            case.touched.map(left).filter(|left| left.from < left.to && left.from <= now);
+        // what reaches into an hour that has not begun is told of it when it does
+        case.touched = case.touched.map(left).filter(|left| left.from < left.to);
         self.wait(key);
     }
 }

@@ -113,7 +113,7 @@ impl Case {
     /// When something live may be due.
     pub(super) fn live_at(&self) -> Timestamp {
         let close = self.close_at.max(self.kept.closed.plus_ms(HOUR_MS));
-        let open = self.touched.map(|_| self.open_at);
+        let open = self.touched.map(|touched| self.open_at.max(touched.from));
         let quiet = self.quiet_at.map(|quiet| quiet.at);
         [open, quiet].into_iter().flatten().fold(close, Timestamp::min)
     }
