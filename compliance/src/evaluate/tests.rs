@@ -160,6 +160,27 @@ fn missing_is_not_zero_and_too_little_is_not_met() {
 }
 
 #[test]
+fn one_reading_of_an_hour_shows_that_the_flow_was_below_and_never_that_it_was_not() {
+    let one = |flow: &str| format!("{FIRST} {flow} {}", "- ".repeat(11));
+    check(
+        Statistic::Instantaneous,
+        &[&one("9")],
+        &expect!["short (Below), 300 s covered, 6750 released, 750 short"],
+    );
+    check(
+        Statistic::Instantaneous,
+        &[&one("10")],
+        &expect!["indeterminate (TooLittleKnown), 300 s covered, 7500 released, 0 short"],
+    );
+    // of the mean of the hour it shows nothing
+    check(
+        Statistic::HourlyMean,
+        &[&one("9")],
+        &expect!["indeterminate (TooLittleKnown), 300 s covered, 6750 released, 750 short"],
+    );
+}
+
+#[test]
 fn a_reading_lost_after_a_surge_does_not_stretch_the_surge() {
     let hour = |second: &str| format!("{FIRST} 60 {second} {}", "4 ".repeat(10));
     check(
@@ -303,27 +324,6 @@ fn a_value_that_only_stands_in_makes_no_run_longer() {
 }
 
 #[test]
-fn an_exempt_hour_is_neither_met_nor_short() {
-    let outlets = [every_300(&"9 ".repeat(24))];
-    let of = |exempt: Span| {
-        let rule = rule(Statistic::HourlyMean, Missing::Short);
-        judged(&outlets, &[step(0, 10)], &[exempt], seconds(HOUR, 2 * HOUR), &rule).verdict
-    };
-    assert_eq!(of(seconds(0, HOUR)), Verdict::Short);
-    assert_eq!(of(seconds(HOUR, HOUR + 900)), Verdict::Short);
-    assert_eq!(of(seconds(HOUR, HOUR + 901)), Verdict::Exempt);
-}
-
-#[test]
-fn a_requirement_that_changes_within_the_hour_is_weighed_by_time() {
-    let outlets = [every_300(&"15 ".repeat(24))];
-    let of = |second: i64| {
-        let steps = [step(0, 10), step(HOUR + 1_800, second)];
-        let rule = rule(Statistic::HourlyMean, Missing::Short);
-        judged(&outlets, &steps, &[], seconds(HOUR, 2 * HOUR), &rule).verdict
-    };
-    assert_eq!((of(20), of(21)), (Verdict::Met, Verdict::Short));
-#[test]
 fn what_holds_without_doubted_readings_and_with_them_holds() {
     let of = |credible: &str, as_read: &str, missing: Missing| {
         let by = |line: &str| {
@@ -368,6 +368,27 @@ fn what_holds_without_doubted_readings_and_with_them_holds() {
     );
 }
 
+#[test]
+fn an_exempt_hour_is_neither_met_nor_short() {
+    let outlets = [every_300(&"9 ".repeat(24))];
+    let of = |exempt: Span| {
+        let rule = rule(Statistic::HourlyMean, Missing::Short);
+        judged(&outlets, &[step(0, 10)], &[exempt], seconds(HOUR, 2 * HOUR), &rule).verdict
+    };
+    assert_eq!(of(seconds(0, HOUR)), Verdict::Short);
+    assert_eq!(of(seconds(HOUR, HOUR + 900)), Verdict::Short);
+    assert_eq!(of(seconds(HOUR, HOUR + 901)), Verdict::Exempt);
+}
+
+#[test]
+fn a_requirement_that_changes_within_the_hour_is_weighed_by_time() {
+    let outlets = [every_300(&"15 ".repeat(24))];
+    let of = |second: i64| {
+        let steps = [step(0, 10), step(HOUR + 1_800, second)];
+        let rule = rule(Statistic::HourlyMean, Missing::Short);
+        judged(&outlets, &steps, &[], seconds(HOUR, 2 * HOUR), &rule).verdict
+    };
+    assert_eq!((of(20), of(21)), (Verdict::Met, Verdict::Short));
 }
 
 /// A judge that counts seconds: nothing of what it is compared with is used but the rule's words.
