@@ -18,7 +18,9 @@ use model::{
     time::{Span, Timestamp},
 };
 use runtime::{clock::Clock, tasks::Stage};
-use store::{By, ByKind, Journal, NewVerdict, Samples, SectionRow, SetVerdicts, StoreError};
+use store::{
+    By, ByKind, Journal, NewVerdict, Samples, SamplesReader, SectionRow, SetVerdicts, StoreError,
+};
 use tracing::{info, warn};
 
 use super::{
@@ -137,6 +139,8 @@ pub(super) struct Court {
     written_at: Timestamp,
     /// When it last looked at the clock.
     seen_at: Timestamp,
+    /// The newest moment of any sample when hours were last put in doubt.
+    pub(super) witnessed: Timestamp,
 }
 
 /// What a section's hearings came to.
@@ -160,6 +164,7 @@ impl Court {
         });
         let (sections, position, law, standings) = kept.await?;
         let now = parts.clock.now();
+        let witnessed = witnessed(parts).await?;
         let kept: BTreeMap<SectionKey, Kept> = sections.into_iter().map(kept_of).collect();
         let docket = Docket::restored(kept.clone(), now);
         // hours that a clock which was ahead has closed are open again
@@ -181,6 +186,7 @@ impl Court {
             written: position,
             written_at: now,
             seen_at: now,
+            witnessed,
         })
     }
 
@@ -189,6 +195,7 @@ impl Court {
         let now = parts.clock.now();
         if now < self.seen_at.plus_ms(-STEP_MS) {
             warn!("clock has gone back; hours that are not over are open again");
+            self.witnessed = witnessed(parts).await?;
             self.changed.extend(self.docket.set_back(now));
             self.standings.touch_all(std::iter::empty());
             self.carried.clear();
@@ -308,6 +315,12 @@ impl Court {
         }
         Ok(())
     }
+}
+
+/// How much time has passed by what meters have said.
+async fn witnessed(parts: &Parts) -> Result<Timestamp, StoreError> {
+    let newest = parts.samples.read(SamplesReader::newest).await?;
+    Ok(newest.unwrap_or(Timestamp::MIN))
 }
 
 fn reaches(last: &Span, next: Span) -> bool {

@@ -3,7 +3,7 @@
 
 use model::{
     section::Section,
-    time::{Span, Timestamp},
+    time::{Span, Timestamp, is_ahead},
     verdict::Length,
 };
 use store::{GivenPeriod, StoreError};
@@ -22,7 +22,9 @@ impl Court {
     /// their days, is to be taken back, and whether there may be more of it.
     ///
     /// Whatever was judged at a moment that has not come was judged by such a clock. Of that an hour
-    /// stays closed that its data have passed, or that is old enough by the clock of today.
+    /// stays closed that its data have passed, or that is old enough by the clock of today. Where
+    /// any meter has told of moments that the clock has not reached it is the clock that is behind,
+    /// as of a machine that forgot the time: then nothing is taken back.
     pub(super) async fn take_back(
         &mut self,
         parts: &Parts,
@@ -34,25 +36,26 @@ impl Court {
         let Some(closed) = closed.filter(|_| self.docket.is_in_doubt(&key)) else {
             return Ok((Vec::new(), false));
         };
-        let from = Docket::closes_until(section, come, now).min(closed);
+        if is_ahead(self.witnessed.as_ms(), now) {
+            self.docket.trust(&key);
+            return Ok((Vec::new(), false));
+        }
+        let from = Docket::closes_until(section, come, now);
         let (asked, span) = (key.clone(), Span { from, to: Timestamp::MAX });
         let given = parts.journal.read(move |reader| reader.given_periods(&asked, span, AT_ONCE));
         let given: Vec<GivenPeriod> = given.await?;
-        let is_ahead = |given: &&GivenPeriod| given.by == Length::Hour && given.judged_at > now;
-        let first = given.iter().filter(is_ahead).map(|given| given.span.from).min();
-        let open_from = first.map_or(closed, |first| first.min(closed));
-        if open_from < closed {
-            self.docket.reopen(&key, open_from, now);
+        let was_ahead = |given: &&GivenPeriod| given.by == Length::Hour && given.judged_at > now;
+        let Some(first) = given.iter().filter(was_ahead).map(|given| given.span.from).min() else {
+            self.docket.trust(&key);
+            return Ok((Vec::new(), false));
+        };
+        if first < closed {
+            self.docket.reopen(&key, first, now);
             self.changed.insert(key.clone());
         }
-        let gone = given.iter().filter(|given| given.span.to > open_from);
+        let gone = given.iter().filter(|given| given.span.to > first);
         let gone =
             gone.map(|given| Withdrawal { section: key.clone(), by: given.by, span: given.span });
-        let gone: Vec<Withdrawal> = gone.collect();
-        if gone.is_empty() {
-            self.docket.trust(&key);
-        }
-        let is_behind = !gone.is_empty();
-        Ok((gone, is_behind))
+        Ok((gone.collect(), true))
     }
 }
