@@ -406,6 +406,30 @@ fn a_message_by_a_channel_that_comes_with_a_restart_goes_out_then() {
 }
 
 #[test]
+fn what_lies_outside_of_its_gauges_range_wakes_nobody_until_the_registry_is_corrected() {
+    let within = |range: &str| {
+        REGISTRY.replace("interval = \"10s\"", &format!("interval = \"10s\", range = {range}"))
+    };
+    let mut world = World::new();
+    world.import(&within("[0.45, 5]"));
+    world.start();
+    world.settle();
+    world.live(100, 600);
+    world.live(200, 400);
+    check(&world, &expect![[""]]);
+    world.import(&within("[0.00, 5]"));
+    world.settle();
+    world.live(260, 400);
+    check(
+        &world,
+        &expect![[r#"
+            230 alarm_raised low
+            230 message_sent raised to zhang
+        "#]],
+    );
+}
+
+#[test]
 fn history_wakes_nobody_at_the_first_start() {
     let mut world = World::new();
     for n in 0..10 {

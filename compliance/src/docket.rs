@@ -7,6 +7,7 @@
 //! are kept in the journal together with the position in the feed; the rest a start makes anew by
 //! judging every open hour once.
 
+mod ahead;
 mod case;
 mod turns;
 
@@ -269,10 +270,9 @@ impl Docket {
     ) -> Vec<Hearing> {
         let Some(case) = self.cases.get(&section.key()) else { return Vec::new() };
         let Kept { closed, again, .. } = &case.kept;
-        let come_to = come.newest.min(come.queued_from);
         let is_quiet = case.quiet_at.is_none_or(|quiet| quiet.at <= now);
         let limit = if is_quiet { now.plus_ms(-CLOSE_LIMIT_MS) } else { Timestamp::MIN };
-        let until = come_to.max(limit).min(now);
+        let until = come_to(come).max(limit).min(now);
         let mut hearings = Vec::new();
         if load == Load::All {
             let search = case.before_begin().filter(|_| case.search_at <= now);
@@ -341,10 +341,15 @@ impl Docket {
         case.begins(heard, now);
         let from = case.kept.closed.max(judged_to);
         let left = |touched: Span| Span { from: touched.from.max(from), ..touched };
-        case.touched =
-            case.touched.map(left).filter(|left| left.from < left.to && left.from <= now);
+        // what reaches into an hour that has not begun is told of it when it does
+        case.touched = case.touched.map(left).filter(|left| left.from < left.to);
         self.wait(key);
     }
+}
+
+/// Up to which moment all has come.
+fn come_to(come: Come) -> Timestamp {
+    come.newest.min(come.queued_from)
 }
 
 /// Where the last hours begin that are heard together: what is recent is looked at first.

@@ -5,6 +5,11 @@
 //! released, never that it was not. Where too little is known, the rule's `missing` decides; so
 //! what may be left out below the requirement is bounded by the rule's coverage, and by nothing
 //! else.
+//!
+//! A reading outside of its gauge's range is doubted: either the meter is wrong, or the registry.
+//! A period is met or short only where it is that both ways, with those readings left out and with
+//! them as they were read: so a doubted reading never makes met, and no water that was measured
+//! becomes short.
 
 use model::{
     quantity::Decimal,
@@ -25,8 +30,27 @@ pub struct Judged {
     pub verdict: Verdict,
     /// Why.
     pub because: Because,
-    /// The whole period's sums.
+    /// The whole period's sums, without readings that are doubted.
     pub weight: Weight,
+    /// The same with those as they were read, where that is another matter.
+    pub as_read: Option<Weight>,
+}
+
+impl Judged {
+    /// What holds of a period both without readings that are doubted and with them as they were
+    /// read.
+    #[must_use]
+    pub fn and_as_read(self, as_read: Self) -> Self {
+        if self == as_read {
+            return self;
+        }
+        let (verdict, because) = if self.verdict == as_read.verdict {
+            (self.verdict, self.because)
+        } else {
+            (Verdict::Indeterminate, Because::Doubted)
+        };
+        Self { verdict, because, as_read: Some(as_read.weight), ..self }
+    }
 }
 
 /// Why a period is what it is.
@@ -40,6 +64,8 @@ pub enum Because {
     Excused,
     /// Too little is known; the rule says what that is.
     TooLittleKnown,
+    /// It is one thing without readings outside of their gauge's range, and another with them.
+    Doubted,
 }
 
 /// Judges a period by the pieces of its time, which are in order and reach
@@ -186,7 +212,7 @@ impl Tally {
     pub fn judged(&self, period: Span, rule: &RuleProfile) -> Judged {
         let weight = self.weight;
         if is_excused(&weight, period, self.coverage) {
-            return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
+            return excused(weight);
         }
         let finding = match &self.looked_at {
             LookedAt::Mean => mean(&weight, self.factor, self.coverage),
@@ -203,7 +229,7 @@ impl Tally {
                     Some(true) => own.map(|_| true),
                     None if own.is_some() => {
                         let (verdict, because) = (Verdict::Indeterminate, Because::TooLittleKnown);
-                        return Judged { verdict, because, weight };
+                        return Judged { verdict, because, weight, as_read: None };
                     }
                     None => None,
                 }
@@ -251,7 +277,7 @@ impl Windows {
 pub fn evaluate_mean(weight: Weight, period: Span, rule: &RuleProfile) -> Judged {
     let coverage = coverage(rule);
     if is_excused(&weight, period, coverage) {
-        return Judged { verdict: Verdict::Exempt, because: Because::Excused, weight };
+        return excused(weight);
     }
     judged(mean(&weight, rule.factor, coverage), rule, weight)
 }
@@ -270,6 +296,10 @@ fn is_excused(weight: &Weight, period: Span, coverage: Share) -> bool {
     !coverage.is_reached_by(weight.length, i128::from(period.to.ms_since(period.from)))
 }
 
+const fn excused(weight: Weight) -> Judged {
+    Judged { verdict: Verdict::Exempt, because: Because::Excused, weight, as_read: None }
+}
+
 fn judged(finding: Finding, rule: &RuleProfile, weight: Weight) -> Judged {
     let (verdict, because) = match finding {
         Some(true) => (Verdict::Met, Because::Enough),
@@ -282,7 +312,7 @@ fn judged(finding: Finding, rule: &RuleProfile, weight: Weight) -> Judged {
             (verdict, Because::TooLittleKnown)
         }
     };
-    Judged { verdict, because, weight }
+    Judged { verdict, because, weight, as_read: None }
 }
 
 /// `Some(true)`: enough; `Some(false)`: less; `None`: too little is known.

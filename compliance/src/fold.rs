@@ -5,6 +5,9 @@
 //! So what is said of an hour is what judging all of its readings would say, byte for byte: the
 //! same pieces are added up, in the same order, only not again each time.
 //!
+//! Readings that lie outside of their gauge's range are doubted, and an hour is judged without them
+//! and with them: while there are some, two courses are carried on, else one.
+//!
 //! What cannot be carried on is given up, and whoever asks judges from the readings once more: a
 //! reading from before that moment, a law that looks back beyond the hour as one begins, an hour in
 //! which nothing is demanded, a silence of hours.
@@ -23,7 +26,11 @@ use model::{
     verdict::Length,
 };
 
-use crate::{evaluate::Tally, hearing::Evidence, judgement::Judgement};
+use crate::{
+    evaluate::{Judged, Tally},
+    hearing::Evidence,
+    judgement::Judgement,
+};
 
 /// Readings of an outlet that wait for another to speak.
 pub const WAITING: usize = 256;
@@ -34,11 +41,23 @@ const PATIENCE_MS: i64 = 10 * 60_000;
 /// What is carried on at once, at most.
 const STRIDE_MS: i64 = 3 * HOUR_MS;
 
+/// Good readings of an outlet, ascending.
+pub type Readings = Vec<(Timestamp, Flow)>;
+
 /// A section's open hour, and the one before as long as its turn to be closed may come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
     /// Up to which row of the feed all readings are in it.
     seen: i64,
+    /// Without readings that are doubted.
+    credible: Course,
+    /// With them; `None` while it would be the same.
+    as_read: Option<Box<Course>>,
+}
+
+/// How readings go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Course {
     /// In the order of the section's sources.
     outlets: Vec<Outlet>,
     /// Everything before is weighed.
@@ -99,16 +118,21 @@ impl Fold {
         hour: Span,
         seen: i64,
     ) -> Option<Self> {
-        let current = Carried::begin(section, hour)?;
-        let outlets = evidence.iter().map(|outlet| outlet.source.with(outlet.samples.clone()));
-        let settled = current.reached().from;
-        let outlets = outlets.collect();
-        let mut fold = Self { seen, outlets, settled, current, before: None };
-        fold.settle(section).ok()?;
-        for outlet in &mut fold.outlets {
-            outlet.samples.shrink_to_fit();
-        }
-        Some(fold)
+        let begin = |readings: &dyn Fn(&Evidence<'_>) -> Readings| {
+            let outlets = evidence.iter().map(|outlet| outlet.source.with(readings(outlet)));
+            Course::begin(section, outlets.collect(), hour)
+        };
+        let credible = begin(&|outlet| outlet.source.credible(&outlet.samples))?;
+        let doubts = |outlet: &Evidence<'_>| {
+            outlet.samples.iter().any(|(_, flow)| outlet.source.doubts(*flow))
+        };
+        let as_read = if evidence.iter().any(doubts) {
+            Some(Box::new(begin(&|outlet| outlet.samples.clone())?))
+        } else {
+            None
+        };
+        let as_read = as_read.filter(|as_read| **as_read != credible);
+        Some(Self { seen, credible, as_read })
     }
 
     /// Up to which row of the feed all readings are in it.
@@ -118,10 +142,8 @@ impl Fold {
 
     /// From where on a reading matters to what is carried on: older ones change nothing of it.
     pub fn looks_from(&self) -> Timestamp {
-        let oldest = self.before.as_ref().map_or(&self.current, |over| &over.carried);
-        let from = oldest.reached().from.min(self.current.reached().from);
-        let holds = self.outlets.iter().map(Outlet::hold_ms);
-        from.plus_ms(-holds.max().unwrap_or(0))
+        let as_read = self.as_read.as_deref().map(Course::looks_from);
+        as_read.into_iter().fold(self.credible.looks_from(), Timestamp::min)
     }
 
     /// Takes good readings up, of each source those that came, ascending; all up to this row of
@@ -129,34 +151,37 @@ impl Fold {
     pub fn take(
         &mut self,
         section: &Section<'_>,
-        came: &[Vec<(Timestamp, Flow)>],
+        came: &[Readings],
         seen: i64,
     ) -> Result<(), GivenUp> {
         let looks_from = self.looks_from();
-        for (outlet, samples) in self.outlets.iter_mut().zip(came) {
-            for (at, flow) in samples.iter().filter(|(at, _)| looks_from <= *at) {
-                let place = outlet.samples.partition_point(|(known, _)| known < at);
-                if outlet.samples.get(place).is_some_and(|(known, _)| known == at) {
-                    continue;
-                }
-                if *at < self.settled {
-                    return Err(GivenUp::Late);
-                }
-                outlet.samples.insert(place, (*at, *flow));
-            }
+        let sources = section.sources();
+        let recent = |came: &Readings| -> Readings {
+            came.iter().copied().filter(|(at, _)| looks_from <= *at).collect()
+        };
+        let came: Vec<Readings> = came.iter().map(recent).collect();
+        let credible: Vec<Readings> =
+            sources.iter().zip(&came).map(|(source, came)| source.credible(came)).collect();
+        if self.as_read.is_none() && credible != came {
+            self.as_read = Some(Box::new(self.credible.clone()));
+        }
+        self.credible.take(section, &credible)?;
+        if let Some(as_read) = &mut self.as_read {
+            as_read.take(section, &came)?;
+        }
+        if self.as_read.as_deref() == Some(&self.credible) {
+            self.as_read = None;
         }
         self.seen = seen.max(self.seen);
-        self.settle(section)
+        Ok(())
     }
 
     /// As much of an open hour as readings tell of, as [`crate::hearing::hour_so_far`] has it.
     pub fn so_far(&self, section: &Section<'_>, hour: Span) -> Told {
         let Some(demand) = section.demand_in(hour) else { return Told::Nothing };
-        let told = match &self.before {
-            Some(over) if over.carried.hour == hour => over.told,
-            Some(_) | None if self.is_kept(hour) => told(&self.outlets, hour),
-            Some(_) | None => return Told::ByReadings,
-        };
+        // that a reading is doubted makes it no less of a reading
+        let heard = self.as_read.as_deref().unwrap_or(&self.credible);
+        let Some(told) = heard.told_of(hour) else { return Told::ByReadings };
         let to = told.min(hour.to);
         if to <= hour.from {
             return Told::Nothing;
@@ -174,9 +199,9 @@ impl Fold {
         }
     }
 
-    /// The newest reading of each outlet, as far as it is kept.
+    /// The newest reading of each outlet that is not doubted, as far as it is kept.
     pub fn newest(&self) -> impl Iterator<Item = Option<(Timestamp, Flow)>> {
-        self.outlets.iter().map(|outlet| outlet.samples.last().copied())
+        self.credible.outlets.iter().map(|outlet| outlet.samples.last().copied())
     }
 
     fn judged(
@@ -185,22 +210,78 @@ impl Fold {
         (hour, to): (Span, Timestamp),
         demand: Demand<'_>,
     ) -> Option<Judgement> {
+        let mut judged = self.credible.judged(section, (hour, to), demand)?;
+        if let Some(as_read) = &self.as_read {
+            judged = judged.and_as_read(as_read.judged(section, (hour, to), demand)?);
+        }
+        Some(Judgement::new(section.key(), (Length::Hour, hour), demand, &judged))
+    }
+}
+
+impl Course {
+    fn begin(section: &Section<'_>, outlets: Vec<Outlet>, hour: Span) -> Option<Self> {
+        let current = Carried::begin(section, hour)?;
+        let settled = current.reached().from;
+        let mut course = Self { outlets, settled, current, before: None };
+        course.settle(section).ok()?;
+        for outlet in &mut course.outlets {
+            outlet.samples.shrink_to_fit();
+        }
+        Some(course)
+    }
+
+    fn looks_from(&self) -> Timestamp {
+        let oldest = self.before.as_ref().map_or(&self.current, |over| &over.carried);
+        let from = oldest.reached().from.min(self.current.reached().from);
+        let holds = self.outlets.iter().map(Outlet::hold_ms);
+        from.plus_ms(-holds.max().unwrap_or(0))
+    }
+
+    fn take(&mut self, section: &Section<'_>, came: &[Readings]) -> Result<(), GivenUp> {
+        for (outlet, samples) in self.outlets.iter_mut().zip(came) {
+            for (at, flow) in samples {
+                let place = outlet.samples.partition_point(|(known, _)| known < at);
+                if outlet.samples.get(place).is_some_and(|(known, _)| known == at) {
+                    continue;
+                }
+                if *at < self.settled {
+                    return Err(GivenUp::Late);
+                }
+                outlet.samples.insert(place, (*at, *flow));
+            }
+        }
+        self.settle(section)
+    }
+
+    /// How far the readings of an hour speak; `None` where not all are kept that say so.
+    fn told_of(&self, hour: Span) -> Option<Timestamp> {
+        match &self.before {
+            Some(over) if over.carried.hour == hour => Some(over.told),
+            Some(_) | None => self.is_kept(hour).then(|| told(&self.outlets, hour)),
+        }
+    }
+
+    fn judged(
+        &self,
+        section: &Section<'_>,
+        (hour, to): (Span, Timestamp),
+        demand: Demand<'_>,
+    ) -> Option<Judged> {
         let period = Span { to, ..hour };
         let over = self.before.as_ref().filter(|over| over.carried.hour == hour);
-        let judged = if let Some(over) = over {
+        if let Some(over) = over {
             // what is weighed reaches to its end
-            (to == hour.to).then(|| over.carried.tally.judged(period, demand.rule))?
-        } else if hour == self.current.hour {
-            self.current.up_to(&self.outlets, (self.settled, to))?.judged(period, demand.rule)
-        } else {
-            // an hour of which nothing is weighed yet: all that it needs is kept
-            let next = Carried::begin(section, hour)?;
-            let from = next.reached().from;
-            (self.settled <= from).then_some(())?;
-            next.up_to(&self.outlets, (from, to))?.judged(period, demand.rule)
-        };
-        let by = (Length::Hour, hour);
-        Some(Judgement::new(section.key(), by, demand, judged))
+            return (to == hour.to).then(|| over.carried.tally.judged(period, demand.rule));
+        }
+        if hour == self.current.hour {
+            let carried = self.current.up_to(&self.outlets, (self.settled, to))?;
+            return Some(carried.judged(period, demand.rule));
+        }
+        // an hour of which nothing is weighed yet: all that it needs is kept
+        let next = Carried::begin(section, hour)?;
+        let from = next.reached().from;
+        (self.settled <= from).then_some(())?;
+        Some(next.up_to(&self.outlets, (from, to))?.judged(period, demand.rule))
     }
 
     /// Whether all readings are kept that say how far an hour is known.

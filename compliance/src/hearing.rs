@@ -16,7 +16,8 @@ use crate::{
     window::Weight,
 };
 
-/// An outlet of a section with the good samples of the time that is judged.
+/// An outlet of a section with the good samples of the time that is judged, those outside of its
+/// gauge's range among them.
 #[derive(Debug, Clone)]
 pub struct Evidence<'a> {
     /// The outlet.
@@ -34,7 +35,7 @@ pub fn needed_from(section: &Section<'_>, source: &Source<'_>, from: Timestamp) 
 pub fn hour(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) -> Option<Judgement> {
     let demand = section.demand_in(hour)?;
     let judged = judge(section, evidence, hour, demand.rule);
-    Some(Judgement::new(section.key(), (Length::Hour, hour), demand, judged))
+    Some(Judgement::new(section.key(), (Length::Hour, hour), demand, &judged))
 }
 
 /// Judges as much of an open hour as samples tell of. What is still missing may be on its way, so
@@ -55,7 +56,7 @@ pub fn hour_so_far(
     }
     let rule = RuleProfile { missing: Missing::Indeterminate, ..demand.rule.clone() };
     let judged = judge(section, evidence, Span { to, ..hour }, &rule);
-    Some(Judgement::new(section.key(), (Length::Hour, hour), demand, judged))
+    Some(Judgement::new(section.key(), (Length::Hour, hour), demand, &judged))
 }
 
 fn judge(
@@ -66,20 +67,27 @@ fn judge(
 ) -> Judged {
     let from = period.from.plus_ms(-rule.statistic.lookback_ms());
     let reached = Span { from, to: period.to };
-    let outlets: Vec<Outlet> = evidence
-        .iter()
-        .map(|outlet| {
-            let needed = from.plus_ms(-hold_ms(outlet.source.interval_ms));
-            let first = outlet.samples.partition_point(|(at, _)| *at < needed);
-            let after = outlet.samples.partition_point(|(at, _)| *at < period.to);
-            let samples = outlet.samples.get(first..after).unwrap_or_default();
-            outlet.source.with(samples.to_vec())
-        })
-        .collect();
     let steps = section.steps(reached);
     // exemptions are filed and reviewed in a later version; until then nothing is exempt
     let duty = Duty { steps: &steps, factor: rule.factor, exempt: &[] };
-    evaluate(&release(&outlets, duty, reached), period, rule)
+    let needed = |outlet: &Evidence<'_>| {
+        let needed = from.plus_ms(-hold_ms(outlet.source.interval_ms));
+        let first = outlet.samples.partition_point(|(at, _)| *at < needed);
+        let after = outlet.samples.partition_point(|(at, _)| *at < period.to);
+        outlet.samples.get(first..after).unwrap_or_default().to_vec()
+    };
+    let as_read: Vec<Outlet> =
+        evidence.iter().map(|outlet| outlet.source.with(needed(outlet))).collect();
+    let by = |outlets: &[Outlet]| evaluate(&release(outlets, duty, reached), period, rule);
+    let sources = evidence.iter().map(|outlet| outlet.source).zip(&as_read);
+    let doubts = |(source, outlet): (Source<'_>, &Outlet)| {
+        outlet.samples.iter().any(|(_, flow)| source.doubts(*flow))
+    };
+    if !sources.clone().any(doubts) {
+        return by(&as_read);
+    }
+    let credible = sources.map(|(source, outlet)| source.with(source.credible(&outlet.samples)));
+    by(&credible.collect::<Vec<_>>()).and_as_read(by(&as_read))
 }
 
 /// An hour of a day, as it was judged last.
@@ -89,15 +97,21 @@ pub struct JudgedHour {
     pub span: Span,
     /// What it is; `None` under a rule that judges days alone.
     pub verdict: Option<Verdict>,
+    /// Whether that is indeterminate since it is one thing without readings that are doubted, and
+    /// another with them.
+    pub is_doubted: bool,
     /// Its sums.
     pub weight: Weight,
+    /// The same with readings that are doubted, where that is another matter.
+    pub as_read: Option<Weight>,
 }
 
 impl JudgedHour {
     /// As it is judged.
-    pub const fn of(judgement: &Judgement) -> Self {
-        let Judgement { span, verdict, weight, .. } = judgement;
-        Self { span: *span, verdict: *verdict, weight: *weight }
+    pub fn of(judgement: &Judgement) -> Self {
+        let Judgement { span, verdict, because, weight, as_read, .. } = judgement;
+        let is_doubted = *because == Because::Doubted;
+        Self { span: *span, verdict: *verdict, is_doubted, weight: *weight, as_read: *as_read }
     }
 }
 
@@ -107,33 +121,33 @@ pub struct Together {
     /// From the first of them to the end of the last.
     pub span: Span,
     weight: Weight,
+    /// The same with readings that are doubted.
+    as_read: Weight,
     hours: Hours,
 }
 
 impl Together {
     /// One of them.
-    pub fn of(hour: JudgedHour) -> Self {
+    pub fn of(hour: &JudgedHour) -> Self {
         let mut hours = Hours::default();
-        if let Some(verdict) = hour.verdict {
-            hours.count(verdict);
-        }
-        Self { span: hour.span, weight: hour.weight, hours }
+        hours.note(hour);
+        let as_read = hour.as_read.unwrap_or(hour.weight);
+        Self { span: hour.span, weight: hour.weight, as_read, hours }
     }
 
     /// And the next.
     #[must_use]
-    pub fn and(mut self, hour: JudgedHour) -> Self {
-        if let Some(verdict) = hour.verdict {
-            self.hours.count(verdict);
-        }
+    pub fn and(mut self, hour: &JudgedHour) -> Self {
+        self.hours.note(hour);
         let span = Span { to: hour.span.to, ..self.span };
-        Self { span, weight: self.weight + hour.weight, ..self }
+        let as_read = self.as_read + hour.as_read.unwrap_or(hour.weight);
+        Self { span, weight: self.weight + hour.weight, as_read, ..self }
     }
 
     /// All of them; `None` where there are none.
     pub fn all(hours: &[JudgedHour]) -> Option<Self> {
         let (first, rest) = hours.split_first()?;
-        Some(rest.iter().fold(Self::of(*first), |together, hour| together.and(*hour)))
+        Some(rest.iter().fold(Self::of(first), Self::and))
     }
 }
 
@@ -143,10 +157,10 @@ impl Together {
 pub fn day_of(
     section: &Section<'_>,
     day_span: Span,
-    together: Together,
+    together: &Together,
     is_open: bool,
 ) -> Option<Judgement> {
-    let Together { span: period, weight, hours } = together;
+    let Together { span: period, weight, as_read, hours } = *together;
     let demand = section.demand_at(period.from)?;
     let missing = if is_open { Missing::Indeterminate } else { demand.rule.missing };
     let rule = RuleProfile { missing, ..demand.rule.clone() };
@@ -156,12 +170,17 @@ pub fn day_of(
         // of it is told when it is over
         let known_to = period.from.plus_ms(i64::try_from(weight.length).unwrap_or(0));
         let period = if is_open { Span { to: known_to, ..period } } else { period };
-        let judged = evaluate_mean(weight, period, &rule);
-        return Some(Judgement::new(section.key(), by, demand, judged));
+        let judged_by = |weight| evaluate_mean(weight, period, &rule);
+        let judged = judged_by(weight).and_as_read(judged_by(as_read));
+        return Some(Judgement::new(section.key(), by, demand, &judged));
     }
-    let verdict = day(hours, &rule);
-    let judged = Judged { verdict, because: why(verdict, hours, &rule), weight };
-    let judgement = Judgement::new(section.key(), by, demand, judged);
+    let as_read = (as_read != weight).then_some(as_read);
+    let (verdict, because) = match day(hours, &rule) {
+        Some(verdict) => (verdict, why(verdict, hours, &rule)),
+        None => (Verdict::Indeterminate, Because::Doubted),
+    };
+    let judged = Judged { verdict, because, weight, as_read };
+    let judgement = Judgement::new(section.key(), by, demand, &judged);
     Some(Judgement { hours: Some(hours), ..judgement })
 }
 

@@ -5,7 +5,7 @@
 
 use model::{
     ids::{RuleId, SectionKey},
-    quantity::{Decimal, Rounding, mean_flow, share_of_time, volume_m3},
+    quantity::{Decimal, Rounding, enough_flow, mean_flow, share_of_time, volume_m3},
     rule::{RuleProfile, Statistic},
     section::Demand,
     time::{Span, Timestamp},
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     evaluate::{Because, Judged},
+    hearing::JudgedHour,
     window::Weight,
 };
 
@@ -39,8 +40,10 @@ pub struct Judgement {
     pub statistic: Statistic,
     /// The share of the mandated flow that is enough.
     pub factor: Decimal,
-    /// The period's sums.
+    /// The period's sums, without readings that are doubted.
     pub weight: Weight,
+    /// The same with those as they were read, where that is another matter.
+    pub as_read: Option<Weight>,
     /// Of a day whose hours are judged: what they are.
     pub hours: Option<Hours>,
 }
@@ -56,6 +59,14 @@ pub struct Hours {
     pub exempt: u32,
     /// Not to be told.
     pub indeterminate: u32,
+    /// Those of them that are one thing without readings that are doubted, and another with them.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub doubted: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_none_of_them(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Hours {
@@ -77,6 +88,15 @@ impl Hours {
             Verdict::Indeterminate => &mut self.indeterminate,
         } += 1;
     }
+
+    /// Counts one that was judged; under a rule that judges days alone there is nothing to count.
+    pub const fn note(&mut self, hour: &JudgedHour) {
+        let Some(verdict) = hour.verdict else { return };
+        self.count(verdict);
+        if hour.is_doubted {
+            self.doubted += 1;
+        }
+    }
 }
 
 impl Judgement {
@@ -85,7 +105,7 @@ impl Judgement {
         section: SectionKey,
         (by, span): (Length, Span),
         demand: Demand<'_>,
-        judged: Judged,
+        judged: &Judged,
     ) -> Self {
         let RuleProfile { id, statistic, factor, .. } = demand.rule;
         let is_judged = by == Length::Day || *statistic != Statistic::DailyMean;
@@ -100,6 +120,7 @@ impl Judgement {
             statistic: *statistic,
             factor: *factor,
             weight: judged.weight,
+            as_read: judged.as_read,
             hours: None,
         }
     }
@@ -114,8 +135,7 @@ impl Judgement {
             | Statistic::RunningHour
             | Statistic::DailyMean => None,
         };
-        let is_bound = weight.held > weight.whole;
-        let water = if is_bound { weight.held_water } else { weight.whole_water };
+        let Told { observed, bound, coverage, sums } = Told::of(weight);
         let written = Written {
             v: 1,
             station: self.section.station.as_str(),
@@ -131,12 +151,14 @@ impl Judgement {
             below_for_ms: for_ms,
             factor: self.factor.trimmed().to_string(),
             required: shown(mean_flow(weight.required, weight.length, Rounding::Up)),
-            observed: shown(mean_flow(water, weight.held, Rounding::Down)),
-            bound: is_bound.then_some("lower"),
-            coverage: shown(share_of_time(weight.covered, weight.length)),
+            enough: shown(enough_flow(weight.required, weight.length, self.factor)),
+            observed,
+            bound,
+            coverage,
             deficit_m3: shown(volume_m3(weight.deficit)),
             hours: self.hours,
-            sums: Sums::of(weight),
+            sums,
+            as_read: self.as_read.as_ref().map(Told::of),
         };
         // every part of it is a number or a text: this cannot fail
         serde_json::to_vec(&written).unwrap_or_default()
@@ -183,21 +205,28 @@ impl Withdrawal {
     }
 }
 
-/// What a day needs of the bytes of its hours: what each is, and its sums.
-pub fn read(bytes: &[u8]) -> Result<(Option<Verdict>, Weight), ReadError> {
-    read_day(bytes).map(|(verdict, weight, _hours)| (verdict, weight))
+/// What a day needs of the bytes of the hour of this span: what it is, and its sums.
+pub fn read(span: Span, bytes: &[u8]) -> Result<JudgedHour, ReadError> {
+    read_day(span, bytes).map(|(judged, _hours)| judged)
 }
 
 /// The same of a day, with what its hours are.
-pub fn read_day(bytes: &[u8]) -> Result<(Option<Verdict>, Weight, Option<Hours>), ReadError> {
+pub fn read_day(span: Span, bytes: &[u8]) -> Result<(JudgedHour, Option<Hours>), ReadError> {
     #[derive(Deserialize)]
-    struct Read {
+    struct Other {
+        sums: Sums,
+    }
+    #[derive(Deserialize)]
+    struct Stored {
         v: u32,
         verdict: Option<String>,
+        because: String,
         sums: Sums,
+        as_read: Option<Other>,
         hours: Option<Hours>,
     }
-    let read: Read = serde_json::from_slice(bytes).map_err(|error| ReadError(error.to_string()))?;
+    let read: Stored =
+        serde_json::from_slice(bytes).map_err(|error| ReadError(error.to_string()))?;
     if read.v != 1 {
         return Err(ReadError(format!("version {} is not known", read.v)));
     }
@@ -205,7 +234,14 @@ pub fn read_day(bytes: &[u8]) -> Result<(Option<Verdict>, Weight, Option<Hours>)
         let found = Verdict::WORDS.iter().find(|(known, _)| *known == word);
         found.map(|(_, verdict)| *verdict).ok_or(ReadError(format!("`{word}` is no verdict")))
     };
-    Ok((read.verdict.map(known).transpose()?, read.sums.weight()?, read.hours))
+    let judged = JudgedHour {
+        span,
+        verdict: read.verdict.map(known).transpose()?,
+        is_doubted: read.because == Because::Doubted.word(),
+        weight: read.sums.weight()?,
+        as_read: read.as_read.map(|as_read| as_read.sums.weight()).transpose()?,
+    };
+    Ok((judged, read.hours))
 }
 
 /// Bytes that are not a judgement's.
@@ -221,6 +257,7 @@ impl Because {
             Self::Below => "below",
             Self::Excused => "excused",
             Self::TooLittleKnown => "too_little_known",
+            Self::Doubted => "doubted",
         }
     }
 }
@@ -242,6 +279,7 @@ struct Written<'a> {
     below_for_ms: Option<i64>,
     factor: String,
     required: Option<String>,
+    enough: Option<String>,
     observed: Option<String>,
     bound: Option<&'static str>,
     coverage: Option<String>,
@@ -249,6 +287,30 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hours: Option<Hours>,
     sums: Sums,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_read: Option<Told>,
+}
+
+/// What sums tell.
+#[derive(Serialize)]
+struct Told {
+    observed: Option<String>,
+    bound: Option<&'static str>,
+    coverage: Option<String>,
+    sums: Sums,
+}
+
+impl Told {
+    fn of(weight: &Weight) -> Self {
+        let is_bound = weight.held > weight.whole;
+        let water = if is_bound { weight.held_water } else { weight.whole_water };
+        Self {
+            observed: shown(mean_flow(water, weight.held, Rounding::Down)),
+            bound: is_bound.then_some("lower"),
+            coverage: shown(share_of_time(weight.covered, weight.length)),
+            sums: Sums::of(weight),
+        }
+    }
 }
 
 /// [`Weight`] as decimal text, since JSON's readers round what has more than 53 bits.
@@ -341,6 +403,7 @@ mod tests {
             statistic,
             factor: Decimal { units: 100, decimals: 2 },
             weight: weight(),
+            as_read: None,
             hours: None,
         }
     }
@@ -351,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_judgement_has_one_spelling_for_ever() {
-        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"hour","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"hourly_mean","factor":"1","required":"1.2","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":"0.003","sums":{"length":"3600000","whole":"3000000","whole_water":"3599997000001","held":"3600000","held_water":"4319999999999","covered":"2699999","partly_covered":"3600000","required":"4320000000000","deficit":"3000000"}}"#]]
+        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"hour","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"hourly_mean","factor":"1","required":"1.2","enough":"1.2","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":"0.003","sums":{"length":"3600000","whole":"3000000","whole_water":"3599997000001","held":"3600000","held_water":"4319999999999","covered":"2699999","partly_covered":"3600000","required":"4320000000000","deficit":"3000000"}}"#]]
         .assert_eq(&text(&judgement(Statistic::HourlyMean, Length::Hour)));
         let day = Judgement {
             verdict: None,
@@ -359,7 +422,7 @@ mod tests {
             weight: Weight::default(),
             ..judgement(Statistic::BelowFor { for_ms: 1_800_000 }, Length::Day)
         };
-        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"below_for","below_for_ms":1800000,"factor":"1","required":null,"observed":null,"bound":null,"coverage":null,"deficit_m3":"0","hours":{"met":2,"short":1,"exempt":0,"indeterminate":0},"sums":{"length":"0","whole":"0","whole_water":"0","held":"0","held_water":"0","covered":"0","partly_covered":"0","required":"0","deficit":"0"}}"#]]
+        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"below_for","below_for_ms":1800000,"factor":"1","required":null,"enough":null,"observed":null,"bound":null,"coverage":null,"deficit_m3":"0","hours":{"met":2,"short":1,"exempt":0,"indeterminate":0},"sums":{"length":"0","whole":"0","whole_water":"0","held":"0","held_water":"0","covered":"0","partly_covered":"0","required":"0","deficit":"0"}}"#]]
         .assert_eq(&text(&day));
     }
 
@@ -374,7 +437,16 @@ mod tests {
     #[test]
     fn what_a_day_needs_is_read_back() {
         let hour = judgement(Statistic::HourlyMean, Length::Hour);
-        assert_eq!(read(&hour.bytes()), Ok((Some(Verdict::Short), weight())));
-        assert!(read(br#"{"v":2}"#).is_err() && read(b"").is_err());
+        assert_eq!(read(hour.span, &hour.bytes()), Ok(JudgedHour::of(&hour)));
+        let doubted = Judgement {
+            verdict: Some(Verdict::Indeterminate),
+            because: Because::Doubted,
+            as_read: Some(Weight { covered: 3_000_000, ..weight() }),
+            ..hour
+        };
+        let read_back = read(doubted.span, &doubted.bytes()).unwrap();
+        assert_eq!(read_back, JudgedHour::of(&doubted));
+        assert!(read_back.is_doubted);
+        assert!(read(doubted.span, br#"{"v":2}"#).is_err() && read(doubted.span, b"").is_err());
     }
 }

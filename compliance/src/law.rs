@@ -8,7 +8,8 @@ use model::{
     quantity::Decimal,
     registry::Registry,
     rule::{Missing, Ratio, RuleProfile, Statistic},
-    section::Section,
+    section::{Section, Source},
+    station::ValueRange,
     time::{HOUR_MS, Span, Timestamp},
 };
 use store::SectionRow;
@@ -91,9 +92,17 @@ pub fn closed_again(old: &Registry, new: &Registry, sections: &[SectionRow]) -> 
 /// What judgements depend on while nothing of it changes but the season.
 #[derive(PartialEq, Eq)]
 struct Law<'a> {
-    /// By which gauge and how often each outlet that counts is measured.
-    ways: Vec<(&'a GaugeName, i64)>,
+    /// Of each outlet that counts.
+    ways: Vec<Way<'a>>,
     demanded: Option<Demanded<'a>>,
+}
+
+/// By which gauge and how often an outlet is measured, and what of it is doubted.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Way<'a> {
+    gauge: &'a GaugeName,
+    interval_ms: i64,
+    range: Option<(i64, i64)>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -120,7 +129,7 @@ impl<'a> Law<'a> {
     fn at(section: &Section<'a>, at: Timestamp) -> Self {
         let counts = |span: Span| span.from <= at && at < span.to;
         let sources = section.sources().into_iter().filter(|source| counts(source.in_force));
-        let mut ways: Vec<_> = sources.map(|source| (source.gauge, source.interval_ms)).collect();
+        let mut ways: Vec<Way<'a>> = sources.map(Way::of).collect();
         ways.sort_unstable();
         let demand = section.demand_at(at).filter(|_| !ways.is_empty());
         let demanded = demand.map(|demand| Demanded {
@@ -129,6 +138,14 @@ impl<'a> Law<'a> {
             rule: Measure::of(demand.rule),
         });
         Self { ways, demanded }
+    }
+}
+
+impl<'a> Way<'a> {
+    fn of(source: Source<'a>) -> Self {
+        // each field by name, so that whoever adds one decides whether judgements depend on it
+        let Source { gauge, interval_ms, in_force: _, range } = source;
+        Self { gauge, interval_ms, range: range.map(|ValueRange { low, high }| (low, high)) }
     }
 }
 

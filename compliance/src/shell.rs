@@ -6,3 +6,4 @@ pub mod court;
 mod evidence;
 mod hear;
 mod stand;
+mod take_back;

@@ -161,7 +161,8 @@ pub fn is_known(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) ->
         let interval_ms = outlet.source.interval_ms;
         let first = outlet.samples.partition_point(|(at, _)| at.plus_ms(interval_ms) <= hour.from);
         let rest = outlet.samples.get(first..).unwrap_or_default();
-        let within = rest.iter().map(|(at, _)| *at).take_while(|at| *at < hour.to);
+        let credible = rest.iter().filter(|(_, flow)| !outlet.source.doubts(*flow));
+        let within = credible.map(|(at, _)| *at).take_while(|at| *at < hour.to);
         let Span { from, to } = outlet.source.in_force;
         within.map(move |at| (at.max(from), at.plus_ms(interval_ms).min(to)))
     });
@@ -182,7 +183,7 @@ pub fn is_known(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) ->
 
 /// Whether this is a period of the section under the law in force.
 fn is_period(section: &Section<'_>, begun: Timestamp, given: &GivenPeriod) -> bool {
-    let GivenPeriod { by, span } = given;
+    let GivenPeriod { by, span, .. } = given;
     let hour = section.hour_of(span.from);
     if span.from < begun || hour.from != span.from {
         return false;

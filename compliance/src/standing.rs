@@ -122,7 +122,9 @@ struct Voice {
 
 impl Voice {
     fn of(outlet: &Evidence<'_>) -> Option<Self> {
-        let (at, flow) = *outlet.samples.last()?;
+        // what is doubted is no word of it: it counts with what it said before, until it is silent
+        let mut newest = outlet.samples.iter().rev();
+        let (at, flow) = *newest.find(|(_, flow)| !outlet.source.doubts(*flow))?;
         let silent_at = at.plus_ms(silent_after_ms(&outlet.source));
         Some(Self { at, flow, interval_ms: outlet.source.interval_ms, silent_at })
     }

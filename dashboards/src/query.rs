@@ -104,7 +104,15 @@ impl Faults {
 
     /// A section of a station, its first one where none is named.
     fn section<'s>(&mut self, station: &'s Station, text: Option<&str>) -> Option<&'s SectionId> {
-        let sections = sections_of(station);
+        self.section_of(&sections_of(station), text)
+    }
+
+    /// One of these sections, the first one where none is named.
+    fn section_of<'s>(
+        &mut self,
+        sections: &[&'s SectionId],
+        text: Option<&str>,
+    ) -> Option<&'s SectionId> {
         let section = match text {
             None => sections.first().copied(),
             Some(text) => sections.iter().find(|id| id.as_str() == text).copied(),

@@ -1,4 +1,4 @@
-//! A column of points into the gauge's unit at its stored resolution, each point judged by QC.
+//! A column of points into the gauge's unit at its stored resolution, with QC's doubt about it.
 //!
 //! The store keeps the points as they were received and derives them again at every reading, by
 //! the same conversion; what is kept beside them is where they lie and what QC says.
@@ -71,13 +71,10 @@ pub fn column(
         column.points.iter().map(|point| Point { at_ms: placing.utc_ms(point.at_ms), ..*point });
     let doubt = if placing.is_uncertain(column.period_ms) { QcFlags::CLOCK } else { QcFlags::NONE };
     in_time(points.clone(), &gauge.name, now)?;
-    let mut flags = Vec::with_capacity(column.points.len());
     for point in points.clone() {
-        let sample =
-            derive(point, conversion).ok_or_else(|| too_large(&gauge.name, gauge.resolution))?;
-        flags.push(qc::flags(sample.value, gauge.range).and(doubt));
+        derive(point, conversion).ok_or_else(|| too_large(&gauge.name, gauge.resolution))?;
     }
-    span(points, placing.offset_ms, qc::encode(&flags))
+    span(points, placing.offset_ms, qc::encode(doubt, column.points.len()))
         .ok_or_else(|| Obstacle::new(Reason::Time, format!("`{}`: no points", gauge.name)))
 }
 
@@ -93,8 +90,7 @@ pub fn readings(readings: &[JsonReading<'_>], gauge: &Gauge) -> Result<Derived, 
         .collect();
     points.sort_by_key(|point| point.at_ms);
     points.dedup_by_key(|point| point.at_ms);
-    let flags: Vec<_> = points.iter().map(|point| qc::flags(point.value(), gauge.range)).collect();
-    span(points.iter().copied(), 0, qc::encode(&flags)).ok_or_else(|| {
+    span(points.iter().copied(), 0, None).ok_or_else(|| {
         Obstacle::new(Reason::Range, format!("`{}`: no reading that fits it", gauge.name))
     })
 }

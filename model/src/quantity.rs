@@ -98,6 +98,18 @@ pub fn mean_flow(water: i128, time_ms: i128, rounding: Rounding) -> Option<Decim
     Some(Decimal { units: mean.units, decimals: 6 }.trimmed())
 }
 
+/// The least mean that is enough, in m³/s: a share of what had to be released, in ml/s · ms, over a
+/// time in ms. Exact where that has no more decimals than the share and a flow together, as it has
+/// while the requirement does not change; else, and beyond 64 bits, rounded up.
+pub fn enough_flow(required: i128, time_ms: i128, share: Decimal) -> Option<Decimal> {
+    let share = share.trimmed();
+    let water = required.checked_mul(i128::from(share.units))?;
+    let exact = |mean: Decimal| Decimal { units: mean.units, decimals: share.decimals + 6 };
+    let exact = quotient(water, time_ms, 0, Rounding::Up).map(|mean| exact(mean).trimmed());
+    let time = time_ms.checked_mul(power_of_ten(share.decimals))?;
+    exact.or_else(|| mean_flow(water, time, Rounding::Up))
+}
+
 /// The parts of decimal text: sign, digits without the point, and the power of ten they stand at.
 struct Parts {
     is_negative: bool,
@@ -569,6 +581,15 @@ mod tests {
         assert_eq!(observed(4_320_000_000_000, 3_600_000), "1.2");
         assert_eq!(mean_flow(1, 3, Rounding::Up).unwrap().to_string(), "0.000001");
         assert_eq!(mean_flow(1, 0, Rounding::Down), None);
+        let enough = |required, time, share: &str| {
+            enough_flow(required, time, share.parse().unwrap()).map(|flow| flow.to_string())
+        };
+        assert_eq!(enough(1_200_000 * 7, 7, "0.95").unwrap(), "1.14");
+        assert_eq!(enough(750_001 * 7, 7, "0.950").unwrap(), "0.71250095");
+        assert_eq!(enough(1, 3, "0.5").unwrap(), "0.0000002");
+        assert_eq!(enough(100_000_000_000, 1, "0.9999999999").unwrap(), "99999.99999");
+        assert_eq!(enough(100_000_000_001, 1, "0.9999999999").unwrap(), "99999.999991");
+        assert_eq!(enough(1, 0, "1"), None);
     }
 
     #[test]

@@ -2,16 +2,22 @@
 
 use std::borrow::Cow;
 
-use crate::{quality::Quality, quantity::Conversion, reading::Point, time::Timestamp};
+use crate::{
+    quality::Quality, quantity::Conversion, reading::Point, station::ValueRange, time::Timestamp,
+};
 
 /// What the server's own quality control says of a sample, beside what the device said.
+///
+/// What is kept with a sample is what nobody can say otherwise later. Whether its value lies in its
+/// gauge's range is no part of that: the registry in force says it of all samples, whenever they
+/// are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct QcFlags(pub u8);
 
 impl QcFlags {
     /// Nothing to say.
     pub const NONE: Self = Self(0);
-    /// Outside the gauge's `range`.
+    /// Outside the gauge's `range`, by the registry in force.
     pub const RANGE: Self = Self(1);
     /// The moment is uncertain by more than half of the column's period.
     pub const CLOCK: Self = Self(2);
@@ -20,6 +26,12 @@ impl QcFlags {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Those of `other` taken out.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether every doubt of `other` is among these.
@@ -45,6 +57,15 @@ impl Sample {
     /// Whether it counts as water: a value stands and neither device nor server doubts it.
     pub fn is_good(self) -> bool {
         self.quality == Quality::GOOD && self.qc == QcFlags::NONE
+    }
+
+    /// With what a gauge's range says of it: the range in force, in the resolution of the value.
+    #[must_use]
+    pub fn within(self, range: Option<ValueRange>) -> Self {
+        let is_outside = self.value.zip(range).is_some_and(|(value, range)| !range.contains(value));
+        let kept = self.qc.without(QcFlags::RANGE);
+        let qc = if is_outside { kept.and(QcFlags::RANGE) } else { kept };
+        Self { qc, ..self }
     }
 
     /// `good`, `suspect`, `bad` or `estimated`, and the reason where there is one to name.
@@ -82,6 +103,19 @@ mod tests {
         let sample = Sample { at, value: None, quality: Quality::TIMEOUT, qc: QcFlags::NONE };
         assert!(!sample.is_good());
         assert_eq!(sample.quality_words(), ("bad", Some(Cow::Borrowed("timeout"))));
+    }
+
+    #[test]
+    fn the_range_in_force_says_what_is_outside_whatever_was_said_before() {
+        let at = Timestamp::from_ms(0).unwrap();
+        let sample = |value| Sample { at, value, quality: Quality::GOOD, qc: QcFlags::CLOCK };
+        let narrow = Some(ValueRange { low: 0, high: 10 });
+        let flags = |value, range| sample(value).within(range).qc.0;
+        // the ends belong to it
+        assert_eq!([-1, 0, 10, 11].map(|value| flags(Some(value), narrow)), [3, 2, 2, 3]);
+        assert_eq!((flags(None, narrow), flags(Some(11), None)), (2, 2));
+        let wide = Some(ValueRange { low: 0, high: 99 });
+        assert_eq!(sample(Some(11)).within(narrow).within(wide), sample(Some(11)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     registry::Registry,
     release::{Outlet, Step, hold_ms},
     rule::RuleProfile,
-    station::{Station, StationStatus},
+    station::{Station, StationStatus, ValueRange},
     time::{Span, Timestamp},
 };
 
@@ -43,6 +43,8 @@ pub struct Source<'a> {
     pub interval_ms: i64,
     /// When it counts.
     pub in_force: Span,
+    /// What the gauge can reach, ml/s: a reading outside is doubted.
+    pub range: Option<ValueRange>,
 }
 
 impl<'a> Section<'a> {
@@ -200,14 +202,15 @@ impl<'a> Section<'a> {
         let outlets = self.station.outlets.values().filter(|outlet| outlet.section == *self.id);
         let sources = outlets.filter_map(|outlet| {
             let OutletFlow::Gauge(gauge) = &outlet.flow else { return None };
-            let interval_ms = self.station.gauges.get(gauge)?.interval_ms;
+            let known = self.station.gauges.get(gauge)?;
             let begin =
                 |date: Option<Date>, else_at| date.map_or(else_at, |d| zone.start_of_day(d));
             let in_force = Span {
                 from: begin(outlet.from, Timestamp::MIN),
                 to: begin(outlet.to, Timestamp::MAX),
             };
-            Some(Source { gauge, interval_ms, in_force })
+            let (interval_ms, range) = (known.interval_ms, known.range);
+            Some(Source { gauge, interval_ms, in_force, range })
         });
         sources.collect()
     }
@@ -227,6 +230,17 @@ impl<'a> Section<'a> {
 }
 
 impl Source<'_> {
+    /// Whether a reading lies outside of what its gauge can reach: either the reading is wrong, or
+    /// the registry.
+    pub fn doubts(&self, flow: Flow) -> bool {
+        self.range.is_some_and(|range| !range.contains(flow.as_ml_per_s()))
+    }
+
+    /// Those of some readings that nothing is wrong with.
+    pub fn credible(&self, readings: &[(Timestamp, Flow)]) -> Vec<(Timestamp, Flow)> {
+        readings.iter().copied().filter(|(_, flow)| !self.doubts(*flow)).collect()
+    }
+
     /// The outlet with these samples.
     pub const fn with(&self, samples: Vec<(Timestamp, Flow)>) -> Outlet {
         Outlet { interval_ms: self.interval_ms, in_force: self.in_force, samples }

@@ -193,7 +193,7 @@ pub struct Gauge {
     pub resolution: Resolution,
     /// How often a value is expected.
     pub interval_ms: i64,
-    /// What it can reach; outside, a value is flagged.
+    /// What it can reach; a value outside is doubted for as long as this is so.
     pub range: Option<ValueRange>,
 }
 

@@ -72,6 +72,9 @@ pub struct EpochRow {
     pub first_sequence: Sequence,
     /// The highest sequence that came.
     pub last_sequence: Sequence,
+    /// The highest sequence that is known to have been made: that one, unless something tells of a
+    /// later one.
+    pub made_to: Sequence,
     /// How many batches came, each counted once.
     pub batches: u64,
     /// The end of the epoch before, where the agent knew it.
@@ -91,9 +94,9 @@ pub struct Since {
 }
 
 impl EpochRow {
-    /// Sequences up to the last that never came: an epoch begins with 1.
+    /// Sequences up to the last that was made that never came: an epoch begins with 1.
     pub const fn holes(&self) -> u64 {
-        self.last_sequence.saturating_sub(self.batches)
+        self.made_to.saturating_sub(self.batches)
     }
 }
 

@@ -45,7 +45,7 @@ pub use facts::{
     Since, StoredBatch,
 };
 pub use page::{Cursor, CursorError, Page, SamplesQuery, StoredSample};
-pub use queued::Holes;
+pub use queued::{Holes, shown as shown_epochs};
 pub use refusals::Refusals;
 pub use shell::{
     ANCHOR_WINDOW_MS, Acknowledge, AddToken, AddUser, AlarmsSet, Append, AppendOnce, Asked,

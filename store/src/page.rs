@@ -6,6 +6,7 @@ use model::{
     ids::GaugeId,
     quantity::{Decimal, Unit},
     sample::Sample,
+    station::{Gauge, ValueRange},
     time::Timestamp,
 };
 
@@ -86,6 +87,22 @@ impl StoredSample {
     /// The value as an exact number of the gauge's unit, where one stands.
     pub fn decimal(&self) -> Option<Decimal> {
         self.sample.value.map(|units| Decimal { units, decimals: self.decimals })
+    }
+
+    /// With what the gauge's range says of it, by the registry in force; a gauge that it does not
+    /// know has none.
+    #[must_use]
+    pub fn of_gauge(self, gauge: Option<&Gauge>) -> Self {
+        let range = gauge.and_then(|gauge| {
+            // decimals only grow, and the range is written in those of today
+            let more = gauge.resolution.decimals.checked_sub(self.decimals)?;
+            let scale = 10_i64.checked_pow(u32::from(more))?;
+            let ValueRange { low, high } = gauge.range?;
+            // -(-low / scale) rounded down is low / scale rounded up
+            let low = low.saturating_neg().div_euclid(scale).saturating_neg();
+            Some(ValueRange { low, high: high.div_euclid(scale) })
+        });
+        Self { sample: self.sample.within(range), ..self }
     }
 
     /// Whether it says the same as `other` of the same moment, whatever the decimals.
@@ -210,7 +227,11 @@ fn merged(
 
 #[cfg(test)]
 mod tests {
-    use model::{quality::Quality, sample::QcFlags};
+    use model::{
+        quality::Quality,
+        quantity::{Quantity, Resolution},
+        sample::QcFlags,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -228,6 +249,32 @@ mod tests {
         for bad in ["", "7", "_", "a_b", "-1_0", "1_99999999999999999", "1_0_0"] {
             assert!(bad.parse::<Cursor>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_range_is_compared_in_the_decimals_of_the_sample() {
+        let unit = Unit::named("kW").unwrap();
+        let gauge = |low, high| Gauge {
+            name: "power".parse().unwrap(),
+            quantity: Quantity::named("power").unwrap(),
+            unit,
+            decimals: 2,
+            resolution: Resolution { unit, decimals: 2 },
+            interval_ms: 1_000,
+            range: Some(ValueRange { low, high }),
+        };
+        let is_outside = |value, decimals, gauge: &Gauge| {
+            stored(0, value, decimals).of_gauge(Some(gauge)).sample.qc == QcFlags::RANGE
+        };
+        // from -1.25 to 9.99, of samples with two decimals, with one, and with none
+        let known = gauge(-125, 999);
+        let outside = |decimals, values: [i64; 4]| values.map(|v| is_outside(v, decimals, &known));
+        assert_eq!(outside(2, [-126, -125, 999, 1_000]), [true, false, false, true]);
+        assert_eq!(outside(1, [-13, -12, 99, 100]), [true, false, false, true]);
+        assert_eq!(outside(0, [-2, -1, 9, 10]), [true, false, false, true]);
+        // what is stored finer than the registry says is of another time
+        assert!(!is_outside(99_999, 3, &known));
+        assert_eq!(stored(0, 99, 0).of_gauge(None).sample.qc, QcFlags::NONE);
     }
 
     #[test]

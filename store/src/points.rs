@@ -259,7 +259,9 @@ fn flag(samples: &mut [Sample], qc: &[u8]) -> Result<(), Unfit> {
     let mut flags = Runs::new(qc);
     for sample in samples {
         let flag = flags.next_item().ok().flatten().ok_or(Unfit)?;
-        sample.qc = QcFlags(u8::try_from(flag).map_err(|_too_large| Unfit)?);
+        let kept = QcFlags(u8::try_from(flag).map_err(|_too_large| Unfit)?);
+        // what a range said when the point came says nothing of it: the one in force does
+        sample.qc = kept.without(QcFlags::RANGE);
     }
     match flags.next_item() {
         Ok(None) => Ok(()),
@@ -368,10 +370,10 @@ mod tests {
     fn a_column_is_converted_and_flagged_as_its_span_says() {
         let bytes = batch(vec![Point::good(10, 1000), Point::good(20, 3600)]);
         let decoded = Decoded::new(Kind::Batch, &bytes).unwrap();
-        let flags = runs::encode([0, 1]);
+        let flags = runs::encode([1, 3]);
         let samples = decoded.span(&column(10, 20, 2, Some(flags))).unwrap();
         let shown: Vec<_> = samples.iter().map(|s| (s.at.as_ms(), s.value, s.qc.0)).collect();
-        assert_eq!(shown, [(10, Some(277_778), 0), (20, Some(1_000_000), 1)]);
+        assert_eq!(shown, [(10, Some(277_778), 0), (20, Some(1_000_000), 2)]);
         assert!(decoded.span(&column(10, 20, 3, None)).is_err());
         assert!(decoded.span(&column(10, 19, 1, None)).is_err());
         assert!(decoded.span(&column(10, 20, 2, Some(vec![1, 1]))).is_err());
@@ -398,7 +400,7 @@ mod tests {
         let moments = [0, hour, hour + 1, 3 * hour, 4 * hour + 1];
         let bytes = batch(moments.iter().map(|ms| Point::good(*ms, 1)).collect());
         let decoded = Decoded::new(Kind::Import, &bytes).unwrap();
-        let whole = column(0, 4 * hour + 1, 5, Some(runs::encode([0, 0, 0, 1, 0])));
+        let whole = column(0, 4 * hour + 1, 5, Some(runs::encode([0, 0, 0, 2, 0])));
         let samples = decoded.span(&whole).unwrap();
         let spans = split(&whole, &samples, |_| false);
         let again: Vec<_> = spans.iter().flat_map(|span| decoded.span(span).unwrap()).collect();

@@ -61,15 +61,19 @@ impl EpochRow {
         if spoken_of < holes {
             return Holes::Unknown;
         }
-        let Some(oldest) = spool.oldest_queued.filter(|oldest| *oldest <= self.last_sequence)
-        else {
+        let Some(oldest) = spool.oldest_queued.filter(|oldest| *oldest <= self.made_to) else {
             return Holes::Lost;
         };
+        if self.last_sequence < oldest {
+            // all that came lies before it, and none of what is queued
+            let lost = (oldest - 1).saturating_sub(self.batches);
+            return if lost == 0 { Holes::Queued } else { Holes::PartlyLost };
+        }
         // what came first tells of the holes before it, one by one
         let leading = self.first_sequence.saturating_sub(1);
         let lost = leading.min(oldest.saturating_sub(1));
         // from `oldest` on there is room for so many holes; if there are more, some are lost
-        let room = self.last_sequence - oldest + 1;
+        let room = self.made_to - oldest + 1;
         if holes == lost {
             Holes::Lost
         } else if lost > 0 || holes > room {
@@ -84,10 +88,10 @@ impl EpochRow {
     /// How many of its holes the status speaks of.
     fn spoken_of(&self, holes: u64) -> Option<u64> {
         let Since { next_sequence, batches } = self.since?;
-        if next_sequence > self.last_sequence {
+        if next_sequence > self.made_to {
             return Some(holes);
         }
-        let later = self.last_sequence - next_sequence.max(1) + 1;
+        let later = self.made_to - next_sequence.max(1) + 1;
         Some(holes.saturating_sub(later.saturating_sub(batches?)))
     }
 
@@ -147,14 +151,15 @@ fn told(epochs: &[EpochRow], heard: Option<(&Status, Timestamp)>) -> Vec<EpochRo
     let mut told = epochs.to_vec();
     let mut note = |epoch: Epoch, last_sequence: Sequence, at: Timestamp| {
         if let Some(known) = told.iter_mut().find(|known| known.epoch == epoch) {
-            known.last_sequence = known.last_sequence.max(last_sequence);
+            known.made_to = known.made_to.max(last_sequence);
         } else {
             told.push(EpochRow {
                 epoch,
                 first_at: at,
                 last_at: at,
-                first_sequence: last_sequence,
-                last_sequence,
+                first_sequence: 0,
+                last_sequence: 0,
+                made_to: last_sequence,
                 batches: 0,
                 previous: None,
                 since: None,
@@ -173,6 +178,34 @@ fn told(epochs: &[EpochRow], heard: Option<(&Status, Timestamp)>) -> Vec<EpochRo
         note(epoch, 0, at);
     }
     told
+}
+
+/// The epochs of an agent as they are shown, each to the last sequence that is told: by what came
+/// of it, by the one that followed, or by the status. So what was made last and never came is a
+/// hole like any other, be it a whole epoch: one of which nothing came has no batches, and was
+/// first heard of when something told of it.
+///
+/// `count` is how many epochs there are: where these are not all, one that is only told of may be
+/// one of the others, and is left out.
+pub fn shown(
+    epochs: &[EpochRow],
+    count: u64,
+    heard: Option<(&Status, Timestamp)>,
+) -> Vec<EpochRow> {
+    let mut shown = told(epochs, heard);
+    if let Some((status, spool, _)) = with_spool(heard)
+        && let Some(next) = spool.next_sequence
+        && let Some(own) = shown.iter_mut().find(|own| Some(own.epoch) == status.epoch)
+    {
+        own.made_to = own.made_to.max(next.saturating_sub(1));
+        if own.batches == 0 {
+            own.since = Some(Since { next_sequence: next, batches: Some(0) });
+        }
+    }
+    let is_all = u64::try_from(epochs.len()).is_ok_and(|known| known == count);
+    shown.retain(|epoch| epoch.batches > 0 || (is_all && epoch.made_to > 0));
+    shown.sort_by_key(|epoch| (epoch.first_at, epoch.epoch.0));
+    shown
 }
 
 /// Of its queue an agent counts the batches of earlier epochs, and says no more of them: nobody
@@ -222,6 +255,7 @@ mod tests {
             last_at: at(1_000_000),
             first_sequence: 1,
             last_sequence: 10,
+            made_to: 10,
             batches,
             previous: None,
             since: since
@@ -295,6 +329,37 @@ mod tests {
         // an epoch of which nothing came yet
         assert_eq!(waits(&status_at(4, 2, 3, Some(1))), at(300_000));
         assert_eq!(waits(&status_at(1, 2, 0, None)), Timestamp::MAX);
+    }
+
+    #[test]
+    fn what_was_made_last_and_never_came_is_a_hole() {
+        let tail = |status: &Status| {
+            let heard = Some((status, at(1_000_001)));
+            let shown = shown(&[row(10, Some((14, 0)))], 1, heard);
+            shown.iter().map(|row| (row.holes(), row.holes_are(heard))).collect::<Vec<_>>()
+        };
+        assert_eq!(tail(&status_at(11, 1, 0, None)), [(0, Holes::None)]);
+        assert_eq!(tail(&status_at(14, 1, 3, Some(11))), [(3, Holes::Queued)]);
+        assert_eq!(tail(&status_at(14, 1, 0, None)), [(3, Holes::Lost)]);
+        assert_eq!(tail(&status_at(14, 1, 1, Some(13))), [(3, Holes::PartlyLost)]);
+        // an epoch of which nothing came
+        let (lost, none) = ((3, Holes::Lost), (0, Holes::None));
+        assert_eq!(tail(&status_at(4, 2, 0, None)), [none, lost]);
+        assert_eq!(tail(&status_at(1, 2, 0, None)), [none]);
+        // what the next epoch tells
+        let next = |epoch, last_sequence| EpochRow {
+            epoch: Epoch(2),
+            first_at: at(1_000_001),
+            previous: Some(Previous { epoch: Epoch(epoch), last_sequence }),
+            ..row(10, None)
+        };
+        let holes = |rows: &[EpochRow], count| {
+            let shown = shown(rows, count, None);
+            shown.iter().map(|row| (row.epoch.0, row.batches, row.holes())).collect::<Vec<_>>()
+        };
+        assert_eq!(holes(&[row(10, None), next(1, 12)], 2), [(1, 10, 2), (2, 10, 0)]);
+        assert_eq!(holes(&[row(10, None), next(9, 12)], 2), [(1, 10, 0), (2, 10, 0), (9, 0, 12)]);
+        assert_eq!(holes(&[row(10, None), next(9, 12)], 3), [(1, 10, 0), (2, 10, 0)]);
     }
 
     #[test]

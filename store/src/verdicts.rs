@@ -68,7 +68,7 @@ pub struct VerdictRow {
     pub by: Length,
     /// The period.
     pub span: Span,
-    /// 0 while the period is open; else from 1 on.
+    /// 0 while the period is open, be it that closed versions were taken back; else from 1 on.
     pub version: u32,
     /// What it is; `None`: it has no verdict of its own.
     pub verdict: Option<Verdict>,
@@ -91,6 +91,8 @@ pub struct GivenPeriod {
     pub by: Length,
     /// The period.
     pub span: Span,
+    /// When it was judged.
+    pub judged_at: Timestamp,
 }
 
 /// How a section stands.

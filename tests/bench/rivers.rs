@@ -12,7 +12,7 @@ use alerting::{
 };
 use compliance::{
     fold::{Fold, Told},
-    hearing::Evidence,
+    hearing::{Evidence, JudgedHour},
     judgement,
     shell::court,
     window::Weight,
@@ -409,7 +409,8 @@ impl Rivers {
 
     /// An hour is what its readings add up to.
     fn compare(&self, station: usize, row: &VerdictRow, (from, readings): (Timestamp, i64)) {
-        let (verdict, weight) = judgement::read(&row.bytes).expect("a judgement");
+        let JudgedHour { verdict, weight, .. } =
+            judgement::read(row.span, &row.bytes).expect("a judgement");
         let is = if is_short(station) { Verdict::Short } else { Verdict::Met };
         let mut expected = Weight::default();
         for k in 0..readings {

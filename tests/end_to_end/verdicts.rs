@@ -85,7 +85,10 @@ fn hours_of_a_past_day_are_judged_closed_and_named_in_the_journal() {
     });
     let day = &closed[0];
     assert_eq!(day["from"], json!(begin), "{day}");
-    assert_eq!(day["hours"], json!({"met": 22, "short": 1, "exempt": 0, "indeterminate": 1}));
+    assert_eq!(
+        day["hours"],
+        json!({"met": 22, "short": 1, "exempt": 0, "indeterminate": 1, "doubted": 0})
+    );
     assert_eq!((&day["verdict"], &day["required"]), (&json!("met"), &json!(1.2)), "{day}");
     let hours = verdicts(&world, "by=hour");
     let first: Vec<String> = hours

@@ -51,8 +51,9 @@ fn run(seed: u64) -> Outcome {
     let law = Law::read(&month.text);
     let mut outcome = Outcome::default();
     compare_verdicts(&month, &law, &mut outcome);
+    // what a clock that was ahead has closed is taken back once it is put right
     assert!(
-        month.longest > DAY || outcome.versions == 1,
+        month.longest > DAY || !month.is_steady || outcome.versions == 1,
         "seed {seed}: something was closed while it was known that more would come"
     );
     compare_episodes(&month, &law, &mut outcome);

@@ -7,7 +7,7 @@ use model::{
     ids::{GaugeId, SectionKey},
     registry::Registry,
     sample::Sample,
-    section::Section,
+    section::{Section, Source},
     time::{Span, Timestamp},
 };
 use store::{FeedRow, Kind, SamplesReader, StoreError};
@@ -60,8 +60,9 @@ fn of_row(
     for measured in &watched.sections {
         if let Some(section) = Section::find(registry, &measured.section) {
             let mut came = Vec::new();
-            for gauge in gauges_of(&section) {
-                came.push(read.samples(gauge)?.iter().filter_map(good_flow).collect());
+            for source in section.sources() {
+                let samples = read.samples(gauge_of(&section, &source))?.iter();
+                came.push(samples.filter_map(|sample| good_flow(&source, sample)).collect());
             }
             if came.iter().any(|samples: &Samples| !samples.is_empty()) {
                 sections.push((measured.section.clone(), came));
@@ -123,22 +124,22 @@ fn flows(
     position: i64,
 ) -> Result<Vec<Samples>, StoreError> {
     let mut all = Vec::new();
-    for gauge in gauges_of(section) {
-        let samples = reader.samples_as_of(&gauge, span, position)?;
-        all.push(samples.iter().filter_map(good_flow).collect());
+    for source in section.sources() {
+        let samples = reader.samples_as_of(&gauge_of(section, &source), span, position)?;
+        all.push(samples.iter().filter_map(|sample| good_flow(&source, sample)).collect());
     }
     Ok(all)
 }
 
-/// The gauges of a section's outlets, in the order of its sources.
-fn gauges_of(section: &Section<'_>) -> impl Iterator<Item = GaugeId> {
-    let station = &section.station().id;
-    let sources = section.sources().into_iter();
-    sources.map(|source| GaugeId { station: station.clone(), name: source.gauge.clone() })
+/// The gauge of one of a section's outlets.
+fn gauge_of(section: &Section<'_>, source: &Source<'_>) -> GaugeId {
+    GaugeId { station: section.station().id.clone(), name: source.gauge.clone() }
 }
 
-/// A flow is stored in ml/s whatever its unit (`docs/formats.md` §8).
-fn good_flow(sample: &Sample) -> Option<(Timestamp, Flow)> {
-    let value = sample.value.filter(|_| sample.is_good())?;
-    Some((sample.at, Flow::from_ml_per_s(value)))
+/// A flow is stored in ml/s whatever its unit (`docs/formats.md` §8). One outside of what its gauge
+/// can reach, by the registry in force, is doubted and tells nothing.
+fn good_flow(source: &Source<'_>, sample: &Sample) -> Option<(Timestamp, Flow)> {
+    let Sample { at, value, .. } =
+        Some(sample.within(source.range)).filter(|known| known.is_good())?;
+    Some((at, Flow::from_ml_per_s(value?)))
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter};
 
 use anyhow::{Context as _, bail};
-use model::{ids::GaugeId, time::Timestamp};
+use model::{ids::GaugeId, registry::Registry, time::Timestamp};
 use store::{SamplesQuery, Store};
 
 use super::open_existing;
@@ -22,12 +22,14 @@ pub(super) fn samples(asked: &ExportSamples) -> anyhow::Result<Ended> {
     let Form::Csv = asked.format;
     let opened = open_existing(&asked.settings.config)?;
     let gauges = gauges(&opened.store, asked)?;
+    // what lies outside of a gauge's range is for the registry in force to say
+    let registry = opened.store.journal().registry();
     let mut out = csv::Writer::from_writer(BufWriter::new(io::stdout().lock()));
     out.write_record(HEADER).context("cannot write to standard output")?;
     let from = asked.from.unwrap_or(Timestamp::MIN);
     let to = asked.to.unwrap_or(Timestamp::MAX);
     for gauge in gauges {
-        write(&opened.store, gauge, (from, to), &mut out)?;
+        write((&opened.store, &registry), gauge, (from, to), &mut out)?;
     }
     out.flush().context("cannot write to standard output")?;
     drop(out);
@@ -58,18 +60,19 @@ fn gauges(store: &Store, asked: &ExportSamples) -> anyhow::Result<Vec<GaugeId>> 
 }
 
 fn write<W: io::Write>(
-    store: &Store,
+    (store, registry): (&Store, &Registry),
     gauge: GaugeId,
     (from, to): (Timestamp, Timestamp),
     out: &mut csv::Writer<W>,
 ) -> anyhow::Result<()> {
+    let known = registry.gauge(gauge.station.as_str(), gauge.name.as_str());
     let mut query = SamplesQuery { gauge, from, to, cursor: None, limit: PAGE };
     loop {
         let page = store.samples().read_blocking(|reader| reader.samples(&query));
         let page = page.with_context(|| format!("cannot read samples of `{}`", query.gauge))?;
         let unit = page.unit.map_or("", model::quantity::Unit::name);
         for sample in &page.samples {
-            let row = Row::of(&query.gauge, unit, sample);
+            let row = Row::of(&query.gauge, unit, &sample.of_gauge(known));
             out.write_record(row.fields()).context("cannot write to standard output")?;
         }
         query.cursor = page.next;

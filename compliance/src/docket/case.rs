@@ -19,6 +19,9 @@ pub(super) struct Case {
     pub(super) close_at: Timestamp,
     /// When time before the first hour may be looked through next.
     pub(super) search_at: Timestamp,
+    /// Whether hours may have been closed by a clock that was ahead: it is not known yet that none
+    /// of them was closed before its time.
+    pub(super) is_in_doubt: bool,
     /// When nothing was coming any more that is older than hours wait: until then they are not
     /// closed for their age, since a history comes in pieces.
     pub(super) quiet_at: Option<Quiet>,
@@ -32,7 +35,7 @@ pub(super) struct Quiet {
 
 impl Case {
     pub(super) fn restored(mut kept: Kept, now: Timestamp) -> Self {
-        // Hours that a clock which was ahead has closed before their time are open again.
+        // Hours that a clock which was ahead has closed before they were over are open again.
         let ahead_ms = kept.closed.ms_since(now).max(0);
         let hours = ahead_ms.div_euclid(HOUR_MS) + i64::from(ahead_ms % HOUR_MS > 0);
         kept.closed = kept.closed.plus_ms(-hours * HOUR_MS);
@@ -40,7 +43,17 @@ impl Case {
         kept.again = kept.again.until(kept.closed, now);
         let touched = Some(Span { from: kept.closed, to: now.plus_ms(HOUR_MS) });
         let (open_at, close_at, search_at) = (now, now, now);
-        Self { kept, seen: None, touched, open_at, close_at, search_at, quiet_at: None }
+        let is_in_doubt = true;
+        Self {
+            kept,
+            seen: None,
+            touched,
+            open_at,
+            close_at,
+            search_at,
+            is_in_doubt,
+            quiet_at: None,
+        }
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -100,7 +113,7 @@ impl Case {
     /// When something live may be due.
     pub(super) fn live_at(&self) -> Timestamp {
         let close = self.close_at.max(self.kept.closed.plus_ms(HOUR_MS));
-        let open = self.touched.map(|_| self.open_at);
+        let open = self.touched.map(|touched| self.open_at.max(touched.from));
         let quiet = self.quiet_at.map(|quiet| quiet.at);
         [open, quiet].into_iter().flatten().fold(close, Timestamp::min)
     }

@@ -160,6 +160,27 @@ fn missing_is_not_zero_and_too_little_is_not_met() {
 }
 
 #[test]
+fn one_reading_of_an_hour_shows_that_the_flow_was_below_and_never_that_it_was_not() {
+    let one = |flow: &str| format!("{FIRST} {flow} {}", "- ".repeat(11));
+    check(
+        Statistic::Instantaneous,
+        &[&one("9")],
+        &expect!["short (Below), 300 s covered, 6750 released, 750 short"],
+    );
+    check(
+        Statistic::Instantaneous,
+        &[&one("10")],
+        &expect!["indeterminate (TooLittleKnown), 300 s covered, 7500 released, 0 short"],
+    );
+    // of the mean of the hour it shows nothing
+    check(
+        Statistic::HourlyMean,
+        &[&one("9")],
+        &expect!["indeterminate (TooLittleKnown), 300 s covered, 6750 released, 750 short"],
+    );
+}
+
+#[test]
 fn a_reading_lost_after_a_surge_does_not_stretch_the_surge() {
     let hour = |second: &str| format!("{FIRST} 60 {second} {}", "4 ".repeat(10));
     check(
@@ -300,6 +321,51 @@ fn a_value_that_only_stands_in_makes_no_run_longer() {
     assert_eq!(of("9 - 10"), Verdict::Met);
     // two readings tell of it, be the one between them lost
     assert_eq!((of("9 9 10"), of("9 - 9")), (Verdict::Short, Verdict::Short));
+}
+
+#[test]
+fn what_holds_without_doubted_readings_and_with_them_holds() {
+    let of = |credible: &str, as_read: &str, missing: Missing| {
+        let by = |line: &str| {
+            let rule = rule(Statistic::HourlyMean, missing);
+            judged(&[every_300(line)], &[step(0, 10)], &[], seconds(HOUR, 2 * HOUR), &rule)
+        };
+        let judged = by(credible).and_as_read(by(as_read));
+        (judged.verdict, judged.because, judged.as_read.is_some())
+    };
+    let hour = |flows: &str| format!("{FIRST} {flows}");
+    let lost = hour(&"- ".repeat(12));
+    // the range is too narrow: the meter says that there was enough
+    assert_eq!(
+        of(&lost, &hour(&"20 ".repeat(12)), Missing::Short),
+        (Verdict::Indeterminate, Because::Doubted, true)
+    );
+    // one way or the other it is short
+    let dry = hour(&"-1 ".repeat(12));
+    assert_eq!(of(&lost, &dry, Missing::Short), (Verdict::Short, Because::TooLittleKnown, true));
+    assert_eq!(
+        of(&lost, &dry, Missing::Indeterminate),
+        (Verdict::Indeterminate, Because::Doubted, true)
+    );
+    // a value that stuck out of the range makes nothing met
+    let spike = |flow: &str| hour(&format!("9 9 9 9 9 9 {flow} 9 9 9 9 9"));
+    assert_eq!(
+        of(&spike("-"), &spike("9000"), Missing::Short),
+        (Verdict::Indeterminate, Because::Doubted, true)
+    );
+    assert_eq!(
+        of(&spike("-"), &spike("11"), Missing::Short),
+        (Verdict::Short, Because::Below, true)
+    );
+    let enough = |flow: &str| hour(&format!("11 11 11 11 11 11 {flow} 11 11 11 11 11"));
+    assert_eq!(
+        of(&enough("-"), &enough("90"), Missing::Short),
+        (Verdict::Met, Because::Enough, true)
+    );
+    assert_eq!(
+        of(&enough("11"), &enough("11"), Missing::Short),
+        (Verdict::Met, Because::Enough, false)
+    );
 }
 
 #[test]

@@ -77,8 +77,7 @@ fn a_day_is_what_its_hours_are_and_sums_them() {
     let judged = |flow: &str, span: Span| {
         let evidence = evidence(&section, span.from, &[Some(flow); 60]);
         let judgement = hour(&section, &evidence, span).unwrap();
-        let (verdict, weight) = read(&judgement.bytes()).unwrap();
-        JudgedHour { span, verdict, weight }
+        read(span, &judgement.bytes()).unwrap()
     };
     let of = |short: usize| -> Vec<JudgedHour> {
         let flow = |index| if index < short { "0.5" } else { "1" };
@@ -86,20 +85,20 @@ fn a_day_is_what_its_hours_are_and_sums_them() {
     };
     let all = of(1);
     let span = Span { from: hours[0].from, to: hours[23].to };
-    let day = day_of(&section, span, Together::all(&all).unwrap(), false).unwrap();
-    assert_eq!(day.hours, Some(Hours { met: 23, short: 1, exempt: 0, indeterminate: 0 }));
+    let day = day_of(&section, span, &Together::all(&all).unwrap(), false).unwrap();
+    assert_eq!(day.hours, Some(Hours { met: 23, short: 1, ..Hours::default() }));
     // without `day_hours_met` in the rule every judged hour must be met
     assert_eq!((day.verdict, day.because), (Some(Verdict::Short), Because::Below));
     assert_eq!(day.weight.deficit, 500_000 * 3_600_000);
     assert_eq!(
-        day_of(&section, span, Together::all(&of(0)).unwrap(), false).unwrap().verdict,
+        day_of(&section, span, &Together::all(&of(0)).unwrap(), false).unwrap().verdict,
         Some(Verdict::Met)
     );
     // six hours of a day that is not over say too little, which is not short
-    let open = day_of(&section, span, Together::all(&of(0)[..6]).unwrap(), true).unwrap();
+    let open = day_of(&section, span, &Together::all(&of(0)[..6]).unwrap(), true).unwrap();
     assert_eq!(open.verdict, Some(Verdict::Met));
     // a day is named by its begin, also where nothing is known of its first hours
-    let late = day_of(&section, span, Together::all(&of(0)[6..]).unwrap(), false).unwrap();
+    let late = day_of(&section, span, &Together::all(&of(0)[6..]).unwrap(), false).unwrap();
     assert_eq!((open.span, late.span), (span, span));
     assert_eq!(Together::all(&[]), None);
 }
@@ -116,8 +115,8 @@ fn an_open_day_by_its_mean_is_judged_as_far_as_it_is_known() {
     let open = |flow: &str, minutes: usize| {
         let evidence = evidence(&section, day.from, &vec![Some(flow); minutes]);
         let judged = hour_so_far(&section, &evidence, hours[0]).unwrap();
-        let together = Together::of(JudgedHour::of(&judged));
-        day_of(&section, day, together, true).unwrap()
+        let together = Together::of(&JudgedHour::of(&judged));
+        day_of(&section, day, &together, true).unwrap()
     };
     assert_eq!(shown(Some(open("1", 2))), "met (enough), 120 of 120 s covered");
     assert_eq!(shown(Some(open("0.9", 2))), "short (below), 120 of 120 s covered");

@@ -152,6 +152,13 @@ fn an_outlet_is_judged_again_while_it_counts_otherwise() {
         begun 2026-01-01 00:00 .. 2028-01-01 00:00"#]],
     );
     check(&[("interval = \"5m\"", "interval = \"6m\"")], &expect![""]);
+    check(
+        &[("interval = \"1m\"", "interval = \"1m\", range = [0, 5]")],
+        &expect![[r#"
+        judged 2026-01-01 00:00 .. 2028-01-01 00:00
+        begun 2026-01-01 00:00 .. 2028-01-01 00:00"#]],
+    );
+    check(&[("interval = \"5m\"", "interval = \"5m\", range = [0, 5]")], &expect![""]);
 }
 
 #[test]

@@ -4,17 +4,16 @@
 use std::collections::BTreeMap;
 
 use model::{
-    flow::Flow,
     ids::{GaugeId, SectionKey},
     section::Section,
-    time::{Span, Timestamp},
+    time::Span,
 };
 use store::StoreError;
 
 use super::{court::Parts, hear::gauges_of};
 use crate::{
     docket::{Hearing, Why},
-    fold::{Fold, GivenUp, Told},
+    fold::{Fold, GivenUp, Readings, Told},
     hearing::{Evidence, Together},
     judgement::Judgement,
     standing::Today,
@@ -50,7 +49,7 @@ struct Asked {
 }
 
 /// Good readings, of each source of a section.
-type Came = Vec<Vec<(Timestamp, Flow)>>;
+type Came = Vec<Readings>;
 
 impl Carried {
     /// Nothing is carried on: the law or the clock is another one.
@@ -128,8 +127,8 @@ impl Carried {
         self.rests.get(key).copied().filter(|rest| (rest.day, rest.hour) == (day, hour))
     }
 
-    pub(super) fn keep_rest(&mut self, key: SectionKey, rest: Rest) {
-        self.rests.insert(key, rest);
+    pub(super) fn keep_rest(&mut self, key: SectionKey, rest: &Rest) {
+        self.rests.insert(key, *rest);
     }
 
     /// More of the section than its open hour was judged.

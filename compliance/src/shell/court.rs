@@ -18,7 +18,9 @@ use model::{
     time::{Span, Timestamp},
 };
 use runtime::{clock::Clock, tasks::Stage};
-use store::{By, ByKind, Journal, NewVerdict, Samples, SectionRow, SetVerdicts, StoreError};
+use store::{
+    By, ByKind, Journal, NewVerdict, Samples, SamplesReader, SectionRow, SetVerdicts, StoreError,
+};
 use tracing::{info, warn};
 
 use super::{
@@ -137,12 +139,16 @@ pub(super) struct Court {
     written_at: Timestamp,
     /// When it last looked at the clock.
     seen_at: Timestamp,
+    /// The newest moment of any sample when hours were last put in doubt.
+    pub(super) witnessed: Timestamp,
 }
 
 /// What a section's hearings came to.
 pub(super) struct Outcome {
     /// Whether readings were fetched for it.
     pub(super) is_fetched: bool,
+    /// Whether more is to be taken back of what a clock that was ahead has closed.
+    pub(super) is_behind: bool,
     /// What was heard.
     pub(super) heard: Vec<Heard>,
     /// What is to be written of it.
@@ -158,6 +164,7 @@ impl Court {
         });
         let (sections, position, law, standings) = kept.await?;
         let now = parts.clock.now();
+        let witnessed = witnessed(parts).await?;
         let kept: BTreeMap<SectionKey, Kept> = sections.into_iter().map(kept_of).collect();
         let docket = Docket::restored(kept.clone(), now);
         // hours that a clock which was ahead has closed are open again
@@ -179,6 +186,7 @@ impl Court {
             written: position,
             written_at: now,
             seen_at: now,
+            witnessed,
         })
     }
 
@@ -187,6 +195,7 @@ impl Court {
         let now = parts.clock.now();
         if now < self.seen_at.plus_ms(-STEP_MS) {
             warn!("clock has gone back; hours that are not over are open again");
+            self.witnessed = witnessed(parts).await?;
             self.changed.extend(self.docket.set_back(now));
             self.standings.touch_all(std::iter::empty());
             self.carried.clear();
@@ -210,7 +219,9 @@ impl Court {
                 self.carried.leave(key);
             }
         }
-        let is_more = |outcome: &Outcome| outcome.heard.iter().any(|heard| heard.is_full);
+        let is_more = |outcome: &Outcome| {
+            outcome.is_behind || outcome.heard.iter().any(|heard| heard.is_full)
+        };
         let is_behind = due.len() >= SECTIONS || fetched >= FETCHED || self.docket.is_behind(now);
         let has_more = fed == ROWS || is_behind || outcomes.iter().any(is_more);
         let stand = self.stand(parts, now).await?;
@@ -280,9 +291,9 @@ impl Court {
         stand: Stand,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let is_news = outcomes.iter().any(|outcome| !outcome.heard.is_empty())
-            || !stand.rows.is_empty()
-            || !stand.gone.is_empty();
+        let is_said = |outcome: &Outcome| !outcome.heard.is_empty() || !outcome.verdicts.is_empty();
+        let is_news =
+            outcomes.iter().any(is_said) || !stand.rows.is_empty() || !stand.gone.is_empty();
         let is_time =
             now.ms_since(self.written_at).unsigned_abs() >= POSITION_PERIOD_MS.unsigned_abs();
         if !is_news && (self.position == self.written || !is_time) {
@@ -304,6 +315,12 @@ impl Court {
         }
         Ok(())
     }
+}
+
+/// How much time has passed by what meters have said.
+async fn witnessed(parts: &Parts) -> Result<Timestamp, StoreError> {
+    let newest = parts.samples.read(SamplesReader::newest).await?;
+    Ok(newest.unwrap_or(Timestamp::MIN))
 }
 
 fn reaches(last: &Span, next: Span) -> bool {

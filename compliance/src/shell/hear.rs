@@ -18,7 +18,7 @@ use super::{
     evidence,
 };
 use crate::{
-    docket::{Come, Hearing, Load, Why},
+    docket::{CLOSE_LIMIT_MS, Come, Hearing, Load, Why},
     hearing::{self, Evidence, JudgedHour, Together},
     judgement::{self, Judgement, Withdrawal},
     sitting::{Before, By, sit},
@@ -40,9 +40,13 @@ impl Court {
         let Some(section) = Section::of(&registry, key) else { return Ok(None) };
         let gauges = gauges_of(&section);
         let (come, is_whole) = self.come(parts, (&section, &gauges), load, now).await?;
+        let (taken_back, is_behind) = self.take_back(parts, (&section, come), now).await?;
         let hearings = self.docket.hearings(&section, come, load, now);
         self.docket.turned(key, load, now);
-        let (mut heard, mut judged, mut withdrawn) = (Vec::new(), Vec::new(), Vec::new());
+        if is_behind {
+            self.docket.hurry(key, now);
+        }
+        let (mut heard, mut judged, mut withdrawn) = (Vec::new(), Vec::new(), taken_back);
         let mut hours_heard: Vec<Span> = Vec::new();
         let mut is_fetched = false;
         for hearing in &hearings {
@@ -94,7 +98,8 @@ impl Court {
         if heard.iter().any(|heard| heard.why != Why::Open) {
             self.changed.insert(key.clone());
         }
-        Ok(Some(Outcome { is_fetched, heard, verdicts: said.into_values().collect() }))
+        let verdicts = said.into_values().collect();
+        Ok(Some(Outcome { is_fetched, is_behind, heard, verdicts }))
     }
 
     /// What hours are by what is carried on, where that holds all there is.
@@ -122,14 +127,17 @@ impl Court {
         let key = section.key();
         let closed = self.docket.kept(&key).map_or(now, |kept| kept.closed);
         let looks_from = self.docket.looks_from(&key, load);
-        if looks_from.is_none() && section.hour_of(closed).to > now {
+        let is_in_doubt = self.docket.is_in_doubt(&key);
+        if looks_from.is_none() && section.hour_of(closed).to > now && !is_in_doubt {
             // nothing can be closed, however far they have come
             let nothing =
                 Come { newest: Timestamp::MIN, queued_from: Timestamp::MAX, next: Timestamp::MAX };
             return Ok((nothing, false));
         }
+        // where hours may be open again, those that counted in them count
+        let since = if is_in_doubt { closed.min(now.plus_ms(-CLOSE_LIMIT_MS)) } else { closed };
         let counts =
-            |source: &Source<'_>| source.in_force.to > closed && source.in_force.from <= now;
+            |source: &Source<'_>| source.in_force.to > since && source.in_force.from <= now;
         let sources = section.sources().into_iter().zip(gauges);
         let outlets: Vec<GaugeId> =
             sources.filter(|(source, _)| counts(source)).map(|(_, gauge)| gauge.clone()).collect();
@@ -194,7 +202,7 @@ impl Court {
                 Some(hour) if self.carried.rest(&key, (day, hour.span)).is_some() => {
                     let rest = self.carried.rest(&key, (day, hour.span));
                     let before = rest.and_then(|rest| rest.before);
-                    Some(before.map_or(Together::of(hour), |before| before.and(hour)))
+                    Some(before.map_or_else(|| Together::of(&hour), |before| before.and(&hour)))
                 }
                 Some(_) | None => {
                     let of_day = hours_of_day(parts, section, (day, &hours), judged).await?;
@@ -202,13 +210,13 @@ impl Court {
                         && last.span == hour.span
                     {
                         let rest = Rest { day, hour: hour.span, before: Together::all(before) };
-                        self.carried.keep_rest(key.clone(), rest);
+                        self.carried.keep_rest(key.clone(), &rest);
                     }
                     Together::all(&of_day)
                 }
             };
             let judgement =
-                together.and_then(|together| hearing::day_of(section, day, together, is_open));
+                together.and_then(|together| hearing::day_of(section, day, &together, is_open));
             if let Some(Judgement { span, verdict, weight, hours, .. }) = judgement {
                 let today = Today { span, verdict, hours, weight };
                 self.carried.keep_day(key.clone(), span, Some(today));
@@ -312,9 +320,9 @@ async fn stored_hours(
     };
     let rows = parts.journal.read(move |reader: &JournalReader| reader.verdicts(&query)).await?;
     let hours = rows.into_iter().filter(|row| !row.is_withdrawn).map(|row| {
-        let (verdict, weight) = judgement::read(&row.bytes)
+        let judged = judgement::read(row.span, &row.bytes)
             .map_err(|error| StoreError::Damaged(format!("journal.db: {error}")))?;
-        Ok((row.span.from, JudgedHour { span: row.span, verdict, weight }))
+        Ok((row.span.from, judged))
     });
     hours.collect()
 }

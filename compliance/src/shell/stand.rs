@@ -18,7 +18,7 @@ use super::{
     hear::gauges_of,
 };
 use crate::{
-    hearing::Evidence,
+    hearing::{Evidence, JudgedHour},
     judgement,
     standing::{Today, find, row, silent_after_ms},
 };
@@ -222,8 +222,11 @@ impl Court {
         let rows = parts.journal.read(move |reader| reader.verdicts(&query)).await?;
         let row = rows.into_iter().find(|row| !row.is_withdrawn);
         // what is withdrawn has no sums, and is no day
-        let read = row.and_then(|row| judgement::read_day(&row.bytes).ok());
-        let today = read.map(|(verdict, weight, hours)| Today { span, verdict, hours, weight });
+        let read = row.and_then(|row| judgement::read_day(row.span, &row.bytes).ok());
+        let today = read.map(|(day, hours)| {
+            let JudgedHour { verdict, weight, .. } = day;
+            Today { span, verdict, hours, weight }
+        });
         self.carried.keep_day(key, span, today.clone());
         Ok(today)
     }

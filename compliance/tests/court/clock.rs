@@ -14,6 +14,7 @@ use model::{
     verdict::{Length, Verdict},
 };
 use proptest::prelude::*;
+use store::VerdictRow;
 
 use crate::world::{HOUR, MINUTE, World};
 
@@ -22,7 +23,7 @@ const REGISTRY: &str = r#"
     id = "S"
     agent = "gw"
     zone = "ZONE"
-    gauge = [ { id = "a", quantity = "flow", unit = "m3/s", interval = "10m" },
+    gauge = [ { id = "a", quantity = "flow", unit = "m3/s", interval = "10m"RANGE },
               { id = "b", quantity = "flow", unit = "m3/s", interval = "1h" },
               { id = "c", quantity = "flow", unit = "m3/s", interval = "5m" } ]
     outlet = [ OUTLETS ]
@@ -43,7 +44,17 @@ const MANDATES: &str = r#"{ document = "D", from = "2000-01-01", seasons = [ { f
 const RULE: &str = "statistic = \"hourly_mean\"";
 
 fn registry(zone: &str, outlets: &str, mandates: &str, rule: &str) -> String {
-    let text = REGISTRY.replace("ZONE", zone).replace("OUTLETS", outlets);
+    registry_within((zone, ""), outlets, mandates, rule)
+}
+
+/// The same, with what the first gauge can reach.
+fn registry_within(
+    (zone, range): (&str, &str),
+    outlets: &str,
+    mandates: &str,
+    rule: &str,
+) -> String {
+    let text = REGISTRY.replace("ZONE", zone).replace("OUTLETS", outlets).replace("RANGE", range);
     text.replace("MANDATES", mandates).replace("RULE", rule)
 }
 
@@ -58,6 +69,27 @@ fn at(hour: i64, minute: i64) -> Timestamp {
 fn send_hour(world: &mut World, hour: i64) {
     let points: Vec<_> = (0..6).map(|step| (at(hour, step * 10), 1_000_000)).collect();
     world.send("S/a", &points);
+}
+
+/// After three hours of data, half an hour into the fourth.
+fn is_taken_back(world: &World) {
+    let said = |hour: i64| world.versions(Length::Hour, at(hour, 0));
+    let row = world.sections().remove(0);
+    // the third hour was closed for its age, and is not that old
+    assert_eq!((row.closed, row.again), (at(2, 0), Vec::new()));
+    let met = Some(Verdict::Met);
+    assert_eq!(said(1), [(1, met)]);
+    assert_eq!(said(2), [(0, met), (1, met), (2, None)]);
+    assert_eq!(said(10), [(1, Some(Verdict::Indeterminate)), (2, None)]);
+    assert_eq!(said(50), [(1, Some(Verdict::Indeterminate)), (2, None)]);
+    let day = |day: i64| world.versions(Length::Day, at(day * 24, 0));
+    let unknown = Some(Verdict::Indeterminate);
+    assert_eq!(day(0), [(0, unknown), (1, unknown), (2, None)]);
+    assert_eq!(day(1), [(1, Some(Verdict::Indeterminate)), (2, None)]);
+    let newest = world.verdicts(Length::Hour, false);
+    let stands = newest.iter().filter(|row| !row.is_withdrawn && row.span.to > at(3, 0));
+    assert_eq!(stands.count(), 0, "nothing stands of what has not happened");
+    assert_eq!(newest.iter().filter(|row| row.version == 0).count(), 1);
 }
 
 #[test]
@@ -81,8 +113,7 @@ fn what_a_clock_that_was_days_ahead_has_closed_becomes_right_again() {
             world.starts_again();
         }
         world.settle();
-        let row = world.sections().remove(0);
-        assert_eq!((row.closed, row.again), (at(3, 0), Vec::new()));
+        is_taken_back(&world);
         for hour in 3..76 {
             world.set(at(hour + 1, 1));
             send_hour(&mut world, hour);
@@ -95,6 +126,88 @@ fn what_a_clock_that_was_days_ahead_has_closed_becomes_right_again() {
             assert_eq!(last.and_then(|(_, verdict)| verdict), Some(Verdict::Met), "hour {hour}");
         }
         assert_eq!(world.findings(), Vec::new());
+    }
+}
+
+#[test]
+fn what_a_clock_that_was_far_ahead_has_closed_is_taken_back_before_anything_else_happens() {
+    let mut world = World::new(begin());
+    world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
+    for hour in 0..3 {
+        world.set(at(hour + 1, 1));
+        send_hour(&mut world, hour);
+        world.settle();
+    }
+    // more than are taken back at once
+    world.set(at(1_500, 0));
+    world.settle();
+    world.set(at(3, 30));
+    world.settle();
+    let stands = |by| {
+        let rows = world.verdicts(by, false).into_iter();
+        rows.filter(|row| row.version > 0 && !row.is_withdrawn).count()
+    };
+    assert_eq!((stands(Length::Hour), stands(Length::Day)), (2, 0));
+    assert_eq!(world.findings(), Vec::new());
+}
+
+#[test]
+fn a_clock_that_is_behind_takes_nothing_back() {
+    for starts_again in [false, true] {
+        let mut world = World::new(begin());
+        world.import(&registry("Asia/Shanghai", TWO, MANDATES, RULE));
+        for hour in 0..60 {
+            world.set(at(hour + 1, 1));
+            send_hour(&mut world, hour);
+            // the second outlet falls silent, so that hours are closed for their age
+            if hour < 10 {
+                world.send("S/b", &[(at(hour, 0), 500_000)]);
+            }
+            world.settle();
+        }
+        let closed = |world: &World| {
+            let rows = [Length::Hour, Length::Day].map(|by| world.verdicts(by, true));
+            rows.concat().into_iter().filter(|row| row.version > 0).collect::<Vec<_>>()
+        };
+        let before = closed(&world);
+        assert!(before.len() > 30, "{}", before.len());
+        // the machine forgot the time
+        world.set(at(20, 0));
+        if starts_again {
+            world.starts_again();
+        }
+        world.settle();
+        assert_eq!(closed(&world), before);
+        // and is told
+        world.set(at(60, 2));
+        world.settle();
+        assert_eq!(closed(&world), before);
+        assert_eq!(world.findings(), Vec::new());
+    }
+}
+
+#[test]
+fn what_data_have_passed_stays_closed_whatever_the_clock_was() {
+    for starts_again in [false, true] {
+        let mut world = World::new(begin());
+        world.import(&registry("Asia/Shanghai", OUTLETS, MANDATES, RULE));
+        // the clock goes ahead by a little, and the meter's is right
+        for hour in 0..30 {
+            world.set(at(hour + 1, 1));
+            send_hour(&mut world, hour);
+            world.settle();
+        }
+        let before = world.verdicts(Length::Hour, true);
+        world.set(at(29, 59));
+        if starts_again {
+            world.starts_again();
+        }
+        world.settle();
+        let closed = |rows: Vec<VerdictRow>| {
+            rows.into_iter().filter(|row| row.version > 0).collect::<Vec<_>>()
+        };
+        assert_eq!(closed(world.verdicts(Length::Hour, true)), closed(before));
+        assert_eq!(world.sections().remove(0).closed, at(29, 0));
     }
 }
 
@@ -203,12 +316,16 @@ const RULES: [&str; 6] = [
     "statistic = \"daily_mean\"\nday_start = \"08:00\"",
 ];
 
+/// Of some of what the gauge says either end is outside.
+const RANGES: [&str; 3] = ["", ", range = [0, 1]", ", range = [0.000001, 5]"];
+
 const HOURS: i64 = 60;
 
 #[derive(Debug, Clone)]
 struct Course {
     place: usize,
     rule: usize,
+    range: usize,
     /// Of each hour of the first two gauges: what comes, and how many hours late.
     hours: [Vec<(u8, u8)>; 2],
     starts: Vec<bool>,
@@ -219,8 +336,10 @@ fn course() -> impl Strategy<Value = Course> {
     let late = || prop_oneof![8 => Just(0_u8), 1 => 1_u8..30];
     let hours = |late| proptest::collection::vec((0_u8..10, late), length);
     let starts = proptest::collection::vec(prop_oneof![9 => Just(false), 1 => Just(true)], length);
-    (0..PLACES.len(), 0..RULES.len(), [hours(late().boxed()), hours(late().boxed())], starts)
-        .prop_map(|(place, rule, hours, starts)| Course { place, rule, hours, starts })
+    let law = (0..PLACES.len(), 0..RULES.len(), 0..RANGES.len());
+    (law, [hours(late().boxed()), hours(late().boxed())], starts).prop_map(
+        |((place, rule, range), hours, starts)| Course { place, rule, range, hours, starts },
+    )
 }
 
 /// What a gauge says in an hour.
@@ -274,8 +393,7 @@ fn said(
     for hour in &hours {
         let Some(judgement) = hearing::hour(&section, &evidence, *hour) else { continue };
         lines.push(String::from_utf8(judgement.bytes()).unwrap());
-        let (verdict, weight) = (judgement.verdict, judgement.weight);
-        judged.insert(hour.from, JudgedHour { span: *hour, verdict, weight });
+        judged.insert(hour.from, JudgedHour::of(&judgement));
         let day = section.day_of(*hour).unwrap();
         days.insert(day[0].from, day);
     }
@@ -288,7 +406,7 @@ fn said(
             let judgement = hearing::day_of(
                 &section,
                 Span { from, to },
-                hearing::Together::all(&own).unwrap(),
+                &hearing::Together::all(&own).unwrap(),
                 false,
             )
             .unwrap();
@@ -306,7 +424,9 @@ proptest! {
         let Place { zone, begin, outlets, mandates } = PLACES[course.place];
         let begin: Timestamp = begin.parse().unwrap();
         let mut world = World::new(begin);
-        world.import(&registry(zone, outlets, mandates, RULES[course.rule]));
+        let range = RANGES[course.range];
+        let rule = RULES[course.rule];
+        world.import(&registry_within((zone, range), outlets, mandates, rule));
         let mut sent: BTreeMap<GaugeName, BTreeMap<Timestamp, i64>> = BTreeMap::new();
         for step in 0..HOURS + 30 {
             world.set(begin.plus_ms((step + 1) * HOUR + MINUTE));

@@ -27,7 +27,7 @@ fn begin() -> Timestamp {
 struct Law {
     zone: &'static str,
     status: &'static str,
-    /// The section's name, the interval of the first gauge, and when it counts.
+    /// The section's name, how the first gauge speaks, and when it counts.
     section: &'static str,
     interval: &'static str,
     outlet: &'static str,
@@ -64,7 +64,7 @@ fn plain() -> Law {
         zone: "Asia/Shanghai",
         status: "retained",
         section: "dam",
-        interval: "10m",
+        interval: "\"10m\"",
         outlet: "",
         second: None,
         mandates: vec![("2026-01-01", "", "1", 0)],
@@ -102,7 +102,7 @@ impl Law {
             status = "{status}"
             agent = "gw"
             zone = "{zone}"
-            gauge = [ {{ id = "a", quantity = "flow", unit = "m3/s", interval = "{interval}" }},
+            gauge = [ {{ id = "a", quantity = "flow", unit = "m3/s", interval = {interval} }},
                       {{ id = "b", quantity = "flow", unit = "m3/s", interval = "10m" }} ]
             outlet = [ {outlets} ]
             mandate = [ {} ]
@@ -163,7 +163,13 @@ fn law() -> impl Strategy<Value = Law> {
         1 => Just("America/New_York"), // clocks change on 2026-03-08
     ];
     let section = prop_oneof![9 => Just("dam"), 1 => Just("tail")];
-    let interval = prop_oneof![4 => Just("10m"), 1 => Just("5m"), 1 => Just("30m")];
+    let interval = prop_oneof![
+        4 => Just("\"10m\""),
+        1 => Just("\"5m\""),
+        1 => Just("\"30m\""),
+        2 => Just("\"10m\", range = [0, 0.999999]"),
+        1 => Just("\"10m\", range = [1, 5]"),
+    ];
     let outlet = prop_oneof![
         4 => Just(""),
         1 => Just(", from = \"2026-03-02\""),

@@ -11,6 +11,7 @@
 mod begin;
 mod carried;
 mod clock;
+mod doubt;
 mod late;
 mod law;
 mod stand;

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use model::{
-    ids::SectionKey,
+    ids::{SectionId, SectionKey},
     station::Station,
     time::{Span, Timestamp},
     verdict::Length,
@@ -13,7 +13,7 @@ use store::VerdictsQuery;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Faults, shortened};
-use crate::problem::Problem;
+use crate::{problem::Problem, view::station::sections_of};
 
 /// A page of verdicts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
@@ -29,7 +29,8 @@ pub struct VerdictsParameters {
     /// `hour`, `day` or `month`; `day` where it is not said.
     #[param(value_type = Option<LengthWord>, inline)]
     pub by: Option<String>,
-    /// The section; the station's first one where it is not said.
+    /// The section; the station's first one where it is not said. Verdicts of one that the registry
+    /// has no more stay readable under its name.
     #[param(example = "dam")]
     pub section: Option<String>,
     /// `newest` or `all`; the newest of each period where it is not said. A month has one alone.
@@ -129,8 +130,9 @@ pub struct MonthsQuery {
 }
 
 impl VerdictsParameters {
-    /// The page of `station`'s verdicts that is asked for.
-    pub fn of(&self, station: &Station) -> Result<Asked, Problem> {
+    /// The page of `station`'s verdicts that is asked for; `judged` are those of its sections of
+    /// which anything ever was.
+    pub fn of(&self, station: &Station, judged: &[SectionId]) -> Result<Asked, Problem> {
         let mut faults = Faults::default();
         let from = faults.moment("from", self.from.as_deref()).unwrap_or(Timestamp::MIN);
         let to = faults.moment("to", self.to.as_deref()).unwrap_or(Timestamp::MAX);
@@ -145,7 +147,11 @@ impl VerdictsParameters {
             faults
                 .note("versions", "a month has no versions of its own; ask for those of its days");
         }
-        let section = faults.section(station, self.section.as_deref());
+        let mut sections = sections_of(station);
+        let before = judged.iter().filter(|id| !sections.contains(id));
+        let before: Vec<&SectionId> = before.collect();
+        sections.extend(before);
+        let section = faults.section_of(&sections, self.section.as_deref());
         let limit = faults.limit(self.limit.as_deref());
         let cursor = faults.parsed::<VerdictCursor>("cursor", self.cursor.as_deref());
         faults.none()?;

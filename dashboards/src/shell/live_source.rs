@@ -216,9 +216,9 @@ fn newest(
     for _ in 0..STATIONS {
         let Some(station) = touched.pop_first() else { break };
         let Some(known) = registry.stations.get(&station) else { continue };
-        for name in known.gauges.keys() {
+        for (name, known) in &known.gauges {
             let gauge = GaugeId { station: station.clone(), name: name.clone() };
-            let sample = reader.latest(&gauge)?;
+            let sample = reader.latest(&gauge)?.map(|stored| stored.of_gauge(Some(known)));
             latest.push((gauge, sample));
         }
     }

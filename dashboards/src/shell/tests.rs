@@ -1,6 +1,7 @@
 //! The API as a caller sees it, over a real store in a folder of its own.
 
 mod alarms;
+mod former;
 
 use std::{sync::Arc, time::Duration};
 
@@ -463,7 +464,7 @@ fn compliance_counts_the_days_of_a_time() {
 #[test]
 fn agents_and_quarantine_are_listed() {
     in_world(|world| async move {
-        check(&world, "/api/v1/agents", &expect![[r#"200 {"agents":[{"id":"gw-1","stations":["S-1"],"online":true,"status":{"format":1,"online":true,"version":"0.1.0"},"status_at":"2026-11-22T00:00:00Z","seen_at":"2026-11-22T00:00:00Z","epochs":[{"epoch":"0000000000000001","first_at":"2026-11-22T00:00:00Z","last_at":"2026-11-22T00:00:00Z","first_sequence":1,"last_sequence":1,"batches":1,"holes":0,"holes_are":"none"}],"epoch_count":1}],"next":null}"#]]).await;
+        check(&world, "/api/v1/agents", &expect![[r#"200 {"agents":[{"id":"gw-1","stations":["S-1"],"online":true,"status":{"format":1,"online":true,"version":"0.1.0"},"status_at":"2026-11-22T00:00:00Z","seen_at":"2026-11-22T00:00:00Z","epochs":[{"epoch":"0000000000000001","first_at":"2026-11-22T00:00:00Z","last_at":"2026-11-22T00:00:00Z","first_sequence":1,"last_sequence":1,"made_to":1,"batches":1,"holes":0,"holes_are":"none"}],"epoch_count":1}],"next":null}"#]]).await;
         check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":1,"bytes":4,"kind":"garbage","state":"held","entry":null,"reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
         let admin = world.token(Role::Admin);
         let post = |path: &'static str| world.ask(&Method::POST, path, Some(admin), "");

@@ -10,7 +10,7 @@ use model::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store::{AgentPage, AgentRow, EpochRow};
+use store::{AgentPage, AgentRow, EpochRow, shown_epochs};
 use utoipa::ToSchema;
 
 /// An agent that the registry names or that has been heard of.
@@ -35,7 +35,7 @@ pub struct AgentView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub seen_at: Option<Timestamp>,
     /// The lives of its spool, in the order in which they were first heard of: the 32 of which
-    /// something came last.
+    /// something came last, and those of which nothing came that these or its status tell of.
     pub epochs: Vec<EpochView>,
     /// How many lives its spool ever had.
     pub epoch_count: u64,
@@ -48,21 +48,25 @@ pub struct EpochView {
     /// Which.
     #[schema(value_type = String, example = "0123456789abcdef")]
     pub epoch: Epoch,
-    /// When its first batch came.
+    /// When its first batch came; of one of which nothing did, when something first told of it.
     #[schema(value_type = String, format = DateTime)]
     pub first_at: Timestamp,
     /// When its latest batch came.
     #[schema(value_type = String, format = DateTime)]
     pub last_at: Timestamp,
-    /// The lowest sequence that came.
+    /// The lowest sequence that came; null where none did.
+    #[schema(value_type = Option<u64>)]
+    pub first_sequence: Option<Sequence>,
+    /// The highest sequence that came; null where none did.
+    #[schema(value_type = Option<u64>)]
+    pub last_sequence: Option<Sequence>,
+    /// The highest sequence that is known to have been made: by what came, by the epoch that
+    /// followed, or by the agent's last status.
     #[schema(value_type = u64)]
-    pub first_sequence: Sequence,
-    /// The highest sequence that came.
-    #[schema(value_type = u64)]
-    pub last_sequence: Sequence,
+    pub made_to: Sequence,
     /// How many batches came.
     pub batches: u64,
-    /// How many up to the highest did not; the first is 1.
+    /// How many up to `made_to` did not; the first is 1.
     pub holes: u64,
     /// Whether what did not come is `queued` at the agent or `lost`: `none` without holes,
     /// `partly_lost` where both, `unknown` where the agent's last status does not tell.
@@ -122,7 +126,8 @@ fn unheard(agent: &AgentId, registry: &Registry) -> AgentView {
 fn heard(row: AgentRow, registry: &Registry) -> AgentView {
     let status = row.status.as_ref().and_then(|json| Status::decode(json.as_bytes()).ok());
     let heard = status.as_ref().zip(row.status_at);
-    let epochs = row.epochs.iter().map(|epoch| EpochView::of(epoch, heard)).collect();
+    let epochs = shown_epochs(&row.epochs, row.epoch_count, heard);
+    let epochs = epochs.iter().map(|epoch| EpochView::of(epoch, heard)).collect();
     AgentView {
         online: status.as_ref().map(|status| status.online),
         status: row.status.and_then(|json| RawValue::from_string(json).ok()),
@@ -140,8 +145,9 @@ impl EpochView {
             epoch: row.epoch,
             first_at: row.first_at,
             last_at: row.last_at,
-            first_sequence: row.first_sequence,
-            last_sequence: row.last_sequence,
+            first_sequence: (row.batches > 0).then_some(row.first_sequence),
+            last_sequence: (row.batches > 0).then_some(row.last_sequence),
+            made_to: row.made_to,
             batches: row.batches,
             holes: row.holes(),
             holes_are: row.holes_are(heard).word(),

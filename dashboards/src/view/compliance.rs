@@ -36,7 +36,8 @@ pub struct SectionView {
     /// The river reach.
     #[schema(value_type = String, example = "dam")]
     pub section: SectionId,
-    /// The rule in force at the end of the time, or last before.
+    /// The rule in force at the end of the time, or last before. Of a section that the registry has
+    /// no more, or whose mandates it has no more, the one that judged its last day.
     pub rule: String,
     /// What its days were.
     pub days: DaysView,
@@ -125,22 +126,82 @@ impl DaysView {
     }
 }
 
-/// A section that is judged, with its rule of the time.
+/// A section that is judged, or was, with its rule of the time.
 #[derive(Debug, Clone)]
 pub struct Judged<'a> {
     /// The station.
     pub station: &'a Station,
     /// The section.
     pub key: SectionKey,
-    rule: &'a RuleProfile,
+    shares: Shares,
 }
 
-impl Judged<'_> {
+/// By what days are counted.
+#[derive(Debug, Clone)]
+struct Shares {
+    rule: String,
+    pass_rate: Decimal,
+    headline_rate: Decimal,
+    district_pass: Decimal,
+}
+
+impl Shares {
+    fn of(rule: &RuleProfile) -> Self {
+        let RuleProfile { id, pass_rate, headline_rate, district_pass, .. } = rule;
+        Self {
+            rule: id.to_string(),
+            pass_rate: *pass_rate,
+            headline_rate: *headline_rate,
+            district_pass: *district_pass,
+        }
+    }
+
+    /// Of a rule that the registry has no more: the greatest of those that it has, so that nobody
+    /// passes by taking a rule out.
+    fn strictest(registry: &Registry, rule: String) -> Self {
+        let greatest = |share: fn(&RuleProfile) -> Decimal| {
+            let shares = registry.rules.values().map(share);
+            shares
+                .max_by(|one, other| one.compare(*other))
+                .unwrap_or(Decimal { units: 1, decimals: 0 })
+        };
+        Self {
+            rule,
+            pass_rate: greatest(|rule| rule.pass_rate),
+            headline_rate: greatest(|rule| rule.headline_rate),
+            district_pass: greatest(|rule| rule.district_pass),
+        }
+    }
+}
+
+impl<'a> Judged<'a> {
+    /// A section of which something stands, though the registry has none of it judged any more:
+    /// its station is out of service, or it has no mandate or no outlet left whose flow is derived.
+    /// `rule` judged its last day.
+    pub fn before(
+        registry: &'a Registry,
+        (station, key): (&'a Station, SectionKey),
+        rule: &str,
+        period: &Period,
+    ) -> Self {
+        let known = rule_of(registry, station, &key.section, period.to);
+        let shares = match known.or_else(|| registry.rules.get(rule)) {
+            Some(rule) => Shares::of(rule),
+            None => Shares::strictest(registry, rule.to_owned()),
+        };
+        Self { station, key, shares }
+    }
+
     /// Days that begin in this time count.
     pub fn span(&self, period: &Period) -> Span {
-        let [from, to] = [period.from, period.to].map(|date| self.station.zone.start_of_day(date));
-        Span { from, to }
+        days_of(self.station, period)
     }
+}
+
+/// The days of a station that a time has.
+pub fn days_of(station: &Station, period: &Period) -> Span {
+    let [from, to] = [period.from, period.to].map(|date| station.zone.start_of_day(date));
+    Span { from, to }
 }
 
 /// Every section of the registry that is judged, with its rule of that time, by station and
@@ -149,42 +210,41 @@ pub fn judged<'a>(registry: &'a Registry, period: &Period) -> Vec<Judged<'a>> {
     let sections = Section::judged(registry).filter_map(|section| {
         let (station, key) = (section.station(), section.key());
         let rule = rule_of(registry, station, &key.section, period.to)?;
-        Some(Judged { station, key, rule })
+        Some(Judged { station, key, shares: Shares::of(rule) })
     });
     sections.collect()
 }
 
 /// By section, those of `judged`.
 pub fn sections(judged: &[Judged<'_>], counted: &Counted) -> Vec<SectionView> {
-    let view = |Judged { station, key, rule }: &Judged<'_>| {
+    let view = |Judged { station, key, shares }: &Judged<'_>| {
         let days = DaysView::of(counted.get(key).copied().unwrap_or_default());
         SectionView {
             station: key.station.clone(),
             name: station.name.clone(),
             county: station.county.as_ref().map(ToString::to_string),
             section: key.section.clone(),
-            rule: rule.id.to_string(),
+            rule: shares.rule.clone(),
             days,
             rate: rate(days.met, days.assessed),
-            passes: reaches(days.met, days.assessed, rule.pass_rate),
-            reaches_headline: reaches(days.met, days.assessed, rule.headline_rate),
+            passes: reaches(days.met, days.assessed, shares.pass_rate),
+            reaches_headline: reaches(days.met, days.assessed, shares.headline_rate),
         }
     };
     judged.iter().map(view).collect()
 }
 
 /// By county.
-pub fn counties(registry: &Registry, judged: &[Judged<'_>], counted: &Counted) -> Vec<CountyView> {
+pub fn counties(judged: &[Judged<'_>], counted: &Counted) -> Vec<CountyView> {
     let mut counties: BTreeMap<Option<String>, (u32, u32, DaysView, Vec<Decimal>)> =
         BTreeMap::new();
-    for section in sections(judged, counted) {
+    for (section, Judged { shares: by, .. }) in sections(judged, counted).into_iter().zip(judged) {
         let (assessed, passing, days, shares) = counties.entry(section.county.clone()).or_default();
         *days = days.plus(section.days);
         if let Some(passes) = section.passes {
             *assessed += 1;
             *passing += u32::from(passes);
-            let rule = registry.rules.get(section.rule.as_str());
-            shares.extend(rule.map(|rule| rule.district_pass));
+            shares.push(by.district_pass);
         }
     }
     let view = |(county, (assessed, passing, days, shares)): (_, (u32, u32, _, Vec<Decimal>))| {
@@ -251,7 +311,7 @@ mod tests {
                 row.station, row.days.met, row.days.assessed
             );
         }
-        for row in counties(&registry, &judged, &counted) {
+        for row in counties(&judged, &counted) {
             let rate = serde_json::to_string(&row.rate).unwrap();
             let county = row.county.unwrap_or_default();
             let (passing, assessed) = (row.passing, row.assessed);

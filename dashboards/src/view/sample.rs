@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{ids::GaugeId, time::Timestamp};
+use model::{ids::GaugeId, station::Gauge, time::Timestamp};
 use serde::Serialize;
 use store::{Page, StoredSample};
 use utoipa::ToSchema;
@@ -45,7 +45,7 @@ pub struct SamplesView {
 }
 
 impl SampleView {
-    /// A stored sample as it is shown.
+    /// A stored sample as it is shown, with what is said of it.
     pub fn of(stored: &StoredSample) -> Self {
         let (quality, reason) = stored.sample.quality_words();
         Self { at: stored.sample.at, value: stored.decimal().map(Exact::new), quality, reason }
@@ -53,12 +53,13 @@ impl SampleView {
 }
 
 impl SamplesView {
-    /// A page of `gauge` as it is shown.
-    pub fn of(gauge: GaugeId, page: &Page) -> Self {
+    /// A page of a gauge as it is shown, where the registry has one of this name by what that says.
+    pub fn of((gauge, known): (&GaugeId, Option<&Gauge>), page: &Page) -> Self {
+        let samples = page.samples.iter().map(|stored| SampleView::of(&stored.of_gauge(known)));
         Self {
-            gauge,
+            gauge: gauge.clone(),
             unit: page.unit.map(model::quantity::Unit::name),
-            samples: page.samples.iter().map(SampleView::of).collect(),
+            samples: samples.collect(),
             next: page.next.map(|next| next.to_string()),
         }
     }

@@ -130,7 +130,7 @@ mod tests {
         };
         let StandingView { state, released, today, .. } = StandingView::of(&row).unwrap();
         let shown = serde_json::to_string(&(state, released, today)).unwrap();
-        expect![[r#"["near",{"value":1.23,"at":"2026-11-22T01:00:00Z","quality":"good","bound":null},{"from":"2026-11-21T16:00:00Z","to":"2026-11-22T16:00:00Z","verdict":"met","hours":{"met":9,"short":0,"exempt":0,"indeterminate":0},"completeness":0.9991,"online":1}]"#]].assert_eq(&shown);
+        expect![[r#"["near",{"value":1.23,"at":"2026-11-22T01:00:00Z","quality":"good","bound":null},{"from":"2026-11-21T16:00:00Z","to":"2026-11-22T16:00:00Z","verdict":"met","hours":{"met":9,"short":0,"exempt":0,"indeterminate":0,"doubted":0},"completeness":0.9991,"online":1}]"#]].assert_eq(&shown);
         assert!(StandingView::of(&StandingRow { bytes: b"[".to_vec(), ..row }).is_err());
     }
 }

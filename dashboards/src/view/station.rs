@@ -280,7 +280,7 @@ impl GaugeView {
             decimals: gauge.decimals,
             interval_ms: gauge.interval_ms,
             range: gauge.range.map(|range| [exact(range.low), exact(range.high)]),
-            latest: latest.map(SampleView::of),
+            latest: latest.map(|stored| SampleView::of(&stored.of_gauge(Some(gauge)))),
         }
     }
 }

@@ -35,12 +35,17 @@ pub struct VerdictView {
     /// `met`, `short`, `exempt` or `indeterminate`; null for an hour of a rule that judges days
     /// alone, and where what was said is withdrawn.
     pub verdict: Option<String>,
-    /// `enough`, `below`, `excused`, `too_little_known`; or `withdrawn`: under the registry in force
-    /// this is no period any more, and what follows is null.
+    /// `enough`, `below`, `excused`, `too_little_known`, `doubted`: it is one thing without readings
+    /// outside of their gauge's range, and another with them, see `as_read`; or `withdrawn`: under
+    /// the registry in force this is no period any more, and what follows is null.
     pub because: String,
     /// The mean that had to be released, m³/s, rounded up; null where all of it is exempt.
     #[schema(value_type = Option<f64>, example = 1.2)]
     pub required: Option<Exact>,
+    /// What of it is enough, m³/s: that times `factor`, exact while the requirement does not change
+    /// within the period, else rounded up; null of a month, of which it is not asked.
+    #[schema(value_type = Option<f64>, example = 1.14)]
+    pub enough: Option<Exact>,
     /// The mean that is known to have been released, m³/s, rounded down; null where nothing is.
     #[schema(value_type = Option<f64>, example = 1.19)]
     pub observed: Option<Exact>,
@@ -52,6 +57,10 @@ pub struct VerdictView {
     /// What was missing while every outlet's value stood, m³.
     #[schema(value_type = Option<f64>)]
     pub deficit_m3: Option<Exact>,
+    /// What it would be with readings outside of their gauge's range as they were read, where that
+    /// is another matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_read: Option<AsReadView>,
     /// The document that demands it; null of a month, in which several may.
     pub document: Option<String>,
     /// The rule that judges; of a month the one by whose `pass_rate` its days are counted.
@@ -82,6 +91,20 @@ pub struct VerdictView {
     pub entry: Option<i64>,
 }
 
+/// What is told of a period with doubted readings as they were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = VerdictAsRead)]
+pub struct AsReadView {
+    /// As `observed` of the verdict.
+    #[schema(value_type = Option<f64>, example = 1.6)]
+    pub observed: Option<Exact>,
+    /// As `bound` of the verdict.
+    pub bound: Option<String>,
+    /// As `coverage` of the verdict.
+    #[schema(value_type = Option<f64>, example = 1)]
+    pub coverage: Option<Exact>,
+}
+
 /// How many days of a month are what, and what follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = VerdictDays)]
@@ -110,6 +133,9 @@ pub struct HoursView {
     pub exempt: u32,
     /// Not to be told.
     pub indeterminate: u32,
+    /// Those of them of which that is so since readings are doubted.
+    #[serde(default)]
+    pub doubted: u32,
 }
 
 /// A page of a station's verdicts, by period and version.
@@ -153,11 +179,30 @@ struct Judgement {
     statistic: Option<String>,
     factor: Option<String>,
     required: Option<String>,
+    enough: Option<String>,
     observed: Option<String>,
     bound: Option<String>,
     coverage: Option<String>,
     deficit_m3: Option<String>,
     hours: Option<HoursView>,
+    as_read: Option<AsRead>,
+}
+
+#[derive(Deserialize)]
+struct AsRead {
+    observed: Option<String>,
+    bound: Option<String>,
+    coverage: Option<String>,
+}
+
+/// The rule by which a period was judged.
+pub fn rule_of(row: &VerdictRow) -> Result<Option<String>, Unreadable> {
+    #[derive(Deserialize)]
+    struct Judged {
+        rule: Option<String>,
+    }
+    let read: Result<Judged, _> = serde_json::from_slice(&row.bytes);
+    read.map(|read| read.rule).map_err(|error| Unreadable::of(row, error.to_string()))
 }
 
 impl VerdictView {
@@ -171,18 +216,27 @@ impl VerdictView {
             Err(error) => Err(unreadable(error.to_string())),
         };
         let number = |text: &Option<String>| text.as_deref().map(exact).transpose();
+        let as_read = match read.as_read {
+            Some(AsRead { observed, bound, coverage }) => {
+                let (observed, coverage) = (number(&observed)?, number(&coverage)?);
+                Some(AsReadView { observed, bound, coverage })
+            }
+            None => None,
+        };
         Ok(Self {
             section: section.section.to_string(),
             from: row.span.from,
             to: row.span.to,
             verdict: row.verdict.map(|verdict| verdict.word().to_owned()),
             required: number(&read.required)?,
+            enough: number(&read.enough)?,
             observed: number(&read.observed)?,
             coverage: number(&read.coverage)?,
             deficit_m3: number(&read.deficit_m3)?,
             factor: number(&read.factor)?,
             because: read.because,
             bound: read.bound,
+            as_read,
             document: read.document,
             rule: read.rule,
             statistic: read.statistic,
@@ -214,10 +268,12 @@ impl VerdictView {
             verdict: outcome.map(|(verdict, _)| Verdict::word(verdict).to_owned()),
             because: because.to_owned(),
             required: exact(sums.required()),
+            enough: None,
             observed: exact(sums.observed()),
             bound: sums.is_bound().then(|| "lower".to_owned()),
             coverage: exact(sums.coverage()),
             deficit_m3: exact(sums.deficit_m3()),
+            as_read: None,
             document: None,
             rule: rule.map(|rule| rule.id.to_string()),
             statistic: None,
@@ -249,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_verdict_shows_what_its_judgement_says() {
-        let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":"1","required":"1.2","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":null,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0},"sums":{}}"#;
+        let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":"0.95","required":"1.2","enough":"1.14","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":null,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0},"sums":{}}"#;
         let row = VerdictRow {
             by: Length::Day,
             span: Span {
@@ -266,7 +322,7 @@ mod tests {
         };
         let section = SectionKey { station: "S".parse().unwrap(), section: "dam".parse().unwrap() };
         let shown = serde_json::to_string(&VerdictView::of(&section, &row).unwrap()).unwrap();
-        expect![[r#"{"section":"dam","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","required":1.2,"observed":1.199999,"bound":"lower","coverage":0.7499,"deficit_m3":null,"document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":1,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0},"version":2,"provisional":false,"late":false,"judged_at":"2026-04-02T00:00:00Z","entry":7}"#]]
+        expect![[r#"{"section":"dam","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","required":1.2,"enough":1.14,"observed":1.199999,"bound":"lower","coverage":0.7499,"deficit_m3":null,"document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":0.95,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0,"doubted":0},"version":2,"provisional":false,"late":false,"judged_at":"2026-04-02T00:00:00Z","entry":7}"#]]
         .assert_eq(&shown);
         let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":null,"because":"withdrawn"}"#;
         let bytes = bytes.as_bytes().to_vec();

@@ -309,7 +309,7 @@ fn readings_in_time_do_not_wait_for_those_ahead_of_the_same_gauge() {
         world.pass_at(3 * minute).await;
         world.pass_at(20 * minute).await;
         let expected =
-            [(0, Some(flow), 0), (4 * minute, Some(9 * flow), 1), (10 * minute, Some(2 * flow), 0)];
+            [(0, Some(flow), 0), (4 * minute, Some(9 * flow), 0), (10 * minute, Some(2 * flow), 0)];
         assert_eq!(world.told("a").await, expected);
         assert_eq!((world.told("b").await.len(), world.conflicts("a").await), (1, 2));
         assert_eq!((world.points(), world.waiting().await), (4, 0));

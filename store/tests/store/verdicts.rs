@@ -151,7 +151,7 @@ fn what_is_withdrawn_stands_no_more_and_overlaps_nothing() {
         let read = |reader: &store::JournalReader| reader.given_periods(&key(), span, 8);
         store.journal().read_blocking(read).unwrap()
     };
-    let day_of = |from| GivenPeriod { by: Length::Day, span: day(from) };
+    let day_of = |from| GivenPeriod { by: Length::Day, span: day(from), judged_at: at(7) };
     assert_eq!(given(), [day_of(8), day_of(24)]);
     let found = store::verify(&store).unwrap().findings;
     let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -182,6 +182,23 @@ fn what_is_withdrawn_stands_no_more_and_overlaps_nothing() {
     );
     assert_eq!(store::verify(&store).unwrap().findings, Vec::new());
     assert_eq!(given(), [day_of(8)]);
+    // or be open again: then what is provisional is what is said of it
+    let open = |from, text| new(Length::Day, day(from), true, text);
+    set(&store, 4, 60, vec![open(8, "short so far"), open(24, "met so far")]);
+    expect![[r#"
+        0 v2 withdrawn (none, entry 4)
+        8 v3 met by eight (met, entry 4)
+        24 v0 met so far (met, no entry)"#]]
+    .assert_eq(&shown(&store, &query(Length::Day, false)));
+    let counted = |store: &Store| {
+        let read = |reader: &store::JournalReader| reader.verdict_counts(&key(), Length::Day, all);
+        let counts = store.journal().read_blocking(read).unwrap();
+        (counts.met, counts.short, counts.open)
+    };
+    assert_eq!(counted(&store), (1, 0, 1));
+    set(&store, 5, 60, vec![closed(8, "withdrawn"), closed(24, "short 2")]);
+    assert_eq!(counted(&store), (0, 1, 0));
+    assert_eq!(store::verify(&store).unwrap().findings, Vec::new());
 }
 
 #[test]

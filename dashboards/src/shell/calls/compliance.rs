@@ -1,19 +1,23 @@
 //! `GET /compliance`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::extract::{Query, State};
-use model::{registry::Registry, verdict::Length};
-use store::Journal;
+use model::{ids::SectionKey, registry::Registry, station::Station, time::Span, verdict::Length};
+use store::{Journal, JournalReader};
 
 use crate::{
     problem::Problem,
     query::compliance::{CompliancePage, ComplianceParameters, ComplianceQuery, CountyKey, Period},
     shell::{
         answer::{Json, store_problem},
+        calls::verdicts::unreadable,
         parts::Parts,
     },
-    view::compliance::{ComplianceView, Counted, Judged, counties, judged, sections},
+    view::{
+        compliance::{ComplianceView, Counted, Judged, counties, days_of, judged, sections},
+        verdict::rule_of,
+    },
 };
 
 /// Sections that are counted in one snapshot, so that none stays open for long.
@@ -34,7 +38,7 @@ pub(crate) async fn count(
 ) -> Result<Json<ComplianceView>, Problem> {
     let ComplianceQuery { period, page, limit } = parameters.checked()?;
     let registry = parts.registry();
-    let judged = judged(&registry, &period);
+    let judged = all(&parts.journal, &registry, &period).await?;
     let view = match page {
         CompliancePage::Sections(after) => {
             let first = judged.partition_point(|row| after.as_ref().is_some_and(|a| row.key <= *a));
@@ -48,19 +52,54 @@ pub(crate) async fn count(
         }
         CompliancePage::Counties(after) => {
             let counted = counted(&parts.journal, &judged, &period).await?;
-            by_county(&registry, (&judged, &counted), &period, (after, limit))
+            by_county((&judged, &counted), &period, (after, limit))
         }
     };
     Ok(Json(view))
 }
 
+/// Every section that is judged, and every other of which a closed day of the time stands: whoever
+/// goes out of service, or is called otherwise, takes no day along. By station and section.
+async fn all<'a>(
+    journal: &Journal,
+    registry: &'a Registry,
+    period: &Period,
+) -> Result<Vec<Judged<'a>>, Problem> {
+    let mut all = judged(registry, period);
+    let known: BTreeSet<&SectionKey> = all.iter().map(|row| &row.key).collect();
+    let keys = journal.read(JournalReader::section_keys).await;
+    let keys = keys.map_err(|failure| store_problem(&failure))?;
+    // a station that has data never leaves the registry
+    let others = keys.into_iter().filter(|key| !known.contains(key)).filter_map(|key| {
+        let station = registry.stations.get(&key.station)?;
+        let days = days_of(station, period);
+        Some((station, key, days))
+    });
+    let others: Vec<(&Station, SectionKey, Span)> = others.collect();
+    for chunk in others.chunks(AT_ONCE) {
+        let asked: Vec<_> = chunk.iter().map(|(_, key, days)| (key.clone(), *days)).collect();
+        let last = journal.read(move |reader| {
+            let last =
+                asked.into_iter().map(|(key, days)| reader.last_closed(&key, Length::Day, days));
+            last.collect::<Result<Vec<_>, _>>()
+        });
+        let last = last.await.map_err(|failure| store_problem(&failure))?;
+        for ((station, key, _), last) in chunk.iter().zip(last) {
+            let Some(row) = last else { continue };
+            let rule = rule_of(&row).map_err(|failure| unreadable(&failure))?.unwrap_or_default();
+            all.push(Judged::before(registry, (*station, key.clone()), &rule, period));
+        }
+    }
+    all.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    Ok(all)
+}
+
 fn by_county(
-    registry: &Registry,
     (judged, counted): (&[Judged<'_>], &Counted),
     period: &Period,
     (after, limit): (Option<CountyKey>, usize),
 ) -> ComplianceView {
-    let mut rest = counties(registry, judged, counted);
+    let mut rest = counties(judged, counted);
     rest.retain(|row| after.as_ref().is_none_or(|after| row.county > after.0));
     let has_more = rest.len() > limit;
     rest.truncate(limit);

@@ -41,12 +41,12 @@ pub(crate) async fn list(
     let query = parameters.of(gauge.clone())?;
     let page = parts.samples.read(move |reader| reader.samples(&query)).await;
     let page = page.map_err(|failure| store_problem(&failure))?;
-    let is_registered =
-        || parts.registry().gauge(gauge.station.as_str(), gauge.name.as_str()).is_some();
-    if page.unit.is_none() && !is_registered() {
+    let registry = parts.registry();
+    let known = registry.gauge(gauge.station.as_str(), gauge.name.as_str());
+    if page.unit.is_none() && known.is_none() {
         return Err(unknown(&full));
     }
-    Ok(Json(SamplesView::of(gauge, &page)))
+    Ok(Json(SamplesView::of((&gauge, known), &page)))
 }
 
 fn unknown(gauge: &str) -> Problem {

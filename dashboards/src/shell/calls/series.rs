@@ -16,7 +16,7 @@ use model::{
     registry::Registry,
     sample::Sample,
     section::Section,
-    station::{Station, StationStatus},
+    station::{Station, StationStatus, ValueRange},
     time::{Span, Timestamp},
 };
 use store::{Cursor, GapRow, Page, SamplesQuery, SamplesReader, StoreError, StoredSample};
@@ -104,6 +104,8 @@ struct Drawing {
     head: Head,
     gauges: Vec<GaugeId>,
     sources: Vec<Source>,
+    /// What each of them can reach, in the resolution of the series.
+    ranges: Vec<Option<ValueRange>>,
     demands: Vec<Demanded>,
 }
 
@@ -120,7 +122,8 @@ impl Drawing {
             stored: gauge.resolution.decimals,
         };
         let sources = vec![Source { interval_ms: gauge.interval_ms, in_force }];
-        Ok(Self { head, gauges: vec![id.clone()], sources, demands: Vec::new() })
+        let (gauges, ranges) = (vec![id.clone()], vec![gauge.range]);
+        Ok(Self { head, gauges, sources, ranges, demands: Vec::new() })
     }
 
     fn of_section(
@@ -153,21 +156,23 @@ impl Drawing {
             decimals: decimals.map(|gauge| gauge.decimals).max().unwrap_or(3),
             stored: FLOW_DECIMALS,
         };
+        let ranges = sources.iter().map(|source| source.range).collect();
         let sources = sources
             .iter()
             .map(|source| Source { interval_ms: source.interval_ms, in_force: source.in_force });
         let sources = sources.collect();
-        Ok(Self { head, gauges, sources, demands: demands(&section, span) })
+        Ok(Self { head, gauges, sources, ranges, demands: demands(&section, span) })
     }
 
-    /// A sample in the resolution of the series. A flow is stored in ml/s whatever its unit; of
-    /// another gauge the decimals only grow.
-    fn sample(&self, stored: &StoredSample) -> Sample {
+    /// A sample of a source in the resolution of the series, with what its range says of it. A flow
+    /// is stored in ml/s whatever its unit; of another gauge the decimals only grow.
+    fn sample(&self, source: usize, stored: &StoredSample) -> Sample {
+        let range = self.ranges.get(source).copied().flatten();
         if self.head.section.is_some() {
-            return stored.sample;
+            return stored.sample.within(range);
         }
         let value = stored.decimal().and_then(|value| value.rescaled(self.head.stored));
-        Sample { value, ..stored.sample }
+        Sample { value, ..stored.sample }.within(range)
     }
 }
 
@@ -232,7 +237,7 @@ async fn fill(
             move |reader: &SamplesReader| -> Result<Page, StoreError> { reader.samples(&query) };
         let page = parts.samples.read(read).await.map_err(|failure| store_problem(&failure))?;
         let samples: Vec<Sample> =
-            page.samples.iter().map(|stored| drawing.sample(stored)).collect();
+            page.samples.iter().map(|stored| drawing.sample(number, stored)).collect();
         series.take(number, &samples, page.next.map_or(span.to, |next| next.at()));
         if let Some(cursor) = cursors.get_mut(number) {
             *cursor = page.next;

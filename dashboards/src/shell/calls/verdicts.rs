@@ -1,15 +1,22 @@
 //! `GET /stations/{id}/verdicts`.
+//!
+//! | bound | value | at the bound |
+//! |---|---|---|
+//! | large pages at work | 2 | more wait, within their seconds |
+//! | months of a page | 120 | there is another page |
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use model::{
+    ids::SectionId,
     registry::Registry,
     station::Station,
     time::{Span, Timestamp},
     verdict::Length,
 };
 use store::VerdictsQuery;
+use tokio::sync::Semaphore;
 
 use crate::{
     month::{self, Month},
@@ -24,6 +31,11 @@ use crate::{
     view::verdict::{Unreadable, VerdictView, VerdictsView},
 };
 
+/// Pages of many verdicts that are made at the same time: each keeps a reader of the store busy, and
+/// nobody who asks for a day waits for them.
+static PLACES: Semaphore = Semaphore::const_new(2);
+/// Verdicts, beyond which a page is large.
+const FEW: usize = 1_000;
 /// Months of a page, whatever is asked for: of each its days are read.
 const MONTHS: usize = 120;
 /// Rows of days that such a page reads: a day may have several, where rules change within it or
@@ -53,28 +65,44 @@ pub(crate) async fn list(
 ) -> Result<Json<VerdictsView>, Problem> {
     let registry = parts.registry();
     let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
-    match parameters.of(station)? {
+    let judged = sections_ever(&parts, station).await?;
+    match parameters.of(station, &judged)? {
         Asked::Stored(query) => stored(&parts, query).await,
         Asked::Months(query) => months(&parts, &registry, station, query).await,
     }
     .map(Json)
 }
 
+/// The sections of a station of which anything was ever judged: also those that the registry calls
+/// otherwise by now, or has no more.
+async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId>, Problem> {
+    let id = station.id.clone();
+    let read = parts.journal.read(move |reader| reader.sections_of(&id)).await;
+    read.map_err(|failure| store_problem(&failure))
+}
+
 async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Problem> {
     let (limit, section, by) = (query.limit, query.section.clone(), query.by);
     // One more shows whether there is another page.
     let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
-    let rows = parts.journal.read(move |reader| reader.verdicts(&asked)).await;
-    let rows = rows.map_err(|failure| store_problem(&failure))?;
-    let has_more = rows.len() > limit;
-    let shown = rows.get(..limit.min(rows.len())).unwrap_or_default();
-    let next = shown
-        .last()
-        .filter(|_| has_more)
-        .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
-    let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
-    let verdicts = verdicts.collect::<Result<_, _>>().map_err(|failure| unreadable(&failure))?;
-    Ok(VerdictsView { station: section.station, by: by.word(), verdicts, next })
+    // never closed, so a page always comes to its place
+    let _place = if limit > FEW { PLACES.acquire().await.ok() } else { None };
+    let station = section.station.clone();
+    // what is read is read where it keeps nobody from being answered
+    let page = parts.journal.read(move |reader| {
+        let rows = reader.verdicts(&asked)?;
+        let has_more = rows.len() > limit;
+        let shown = rows.get(..limit.min(rows.len())).unwrap_or_default();
+        let next = shown
+            .last()
+            .filter(|_| has_more)
+            .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
+        let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
+        Ok(verdicts.collect::<Result<_, Unreadable>>().map(|verdicts| (verdicts, next)))
+    });
+    let page = page.await.map_err(|failure| store_problem(&failure))?;
+    let (verdicts, next) = page.map_err(|failure| unreadable(&failure))?;
+    Ok(VerdictsView { station, by: by.word(), verdicts, next })
 }
 
 async fn months(
@@ -92,6 +120,7 @@ async fn months(
         after: None,
         limit: DAYS,
     };
+    let _place = PLACES.acquire().await.ok();
     let read = parts.journal.read(move |reader| {
         let closed = reader.closed_until(&query.section)?.unwrap_or(Timestamp::MIN);
         Ok((reader.verdicts(&query)?, closed))
@@ -116,7 +145,8 @@ async fn months(
     Ok(VerdictsView { station: section.station.clone(), by: "month", verdicts, next })
 }
 
-fn unreadable(failure: &Unreadable) -> Problem {
+/// Of a row that says nothing that can be shown.
+pub(super) fn unreadable(failure: &Unreadable) -> Problem {
     tracing::warn!(error = %failure, "cannot read a verdict");
     Problem::of_status(500, "a stored verdict cannot be read; run baseflow verify")
 }

@@ -104,7 +104,7 @@ export const en: Texts = {
     bad: "bad",
     estimated: "estimated",
   },
-  because: { enough: "enough released", below: "too little released", excused: "excused", too_little_known: "too little known" },
+  because: { enough: "enough released", below: "too little released", excused: "excused", too_little_known: "too little known", doubted: "readings out of range" },
   statistics: { hourly_mean: "hourly mean", daily_mean: "daily mean", instantaneous: "instantaneous", below_for: "below for" },
 
   nav: { label: "Main", skip: "Skip to content", overview: "Overview", alarms: "Alarms", outbox: "Messages", wall: "Wall", logOut: "Log out" },

@@ -127,6 +127,7 @@ const because: Record<string, string> = {
   below: "下泄不足",
   excused: "批准免考",
   too_little_known: "有效数据不足",
+  doubted: "读数超出量程，存疑",
 };
 const statistics: Record<string, string> = {
   hourly_mean: "小时均值",

@@ -39,6 +39,11 @@ pub(super) fn set_section(
     // An hour that was closed without a verdict, since its mandate has gone, is not open any more.
     let sql = "DELETE FROM verdict WHERE section = ?1 AND to_ms <= ?2 AND version = 0";
     run(connection, sql, [id, closed.as_ms()]).map_err(&attempt)?;
+    // Nor is a day that began before the section did, as that has turned out.
+    if begun < closed {
+        let sql = "DELETE FROM verdict WHERE section = ?1 AND from_ms < ?2 AND version = 0";
+        run(connection, sql, [id, begun.as_ms()]).map_err(&attempt)?;
+    }
     let sql = "INSERT INTO again (section, from_ms, to_ms, first_at, last_at)
         VALUES (?1, ?2, ?3, ?4, ?5)";
     for AgainRow { span, first_at, last_at } in again {

@@ -82,7 +82,7 @@ impl Write<JournalBook> for SetVerdicts {
         }
         let (mut set, mut given) = (VerdictsSet::default(), Vec::new());
         // The entry comes first, so that its position is known to the rows that it names.
-        let mut rows = Vec::new();
+        let (mut rows, mut open) = (Vec::new(), Vec::new());
         for new in &self.verdicts {
             let section = match ids.get(&new.section) {
                 Some(section) => *section,
@@ -90,14 +90,14 @@ impl Write<JournalBook> for SetVerdicts {
             };
             ids.insert(&new.section, section);
             if new.kind == VerdictKind::Provisional {
-                set_open(connection, section, new, self.at)?;
+                open.push((section, new));
                 continue;
             }
             let newest = newest_closed(connection, section, new)?;
-            if newest.as_ref().is_some_and(|(_, bytes)| *bytes == new.bytes) {
+            if newest.as_ref().is_some_and(|newest| newest.bytes == new.bytes) {
                 continue;
             }
-            let version = newest.map_or(1, |(version, _)| version.saturating_add(1));
+            let version = newest.map_or(1, |newest| newest.version.saturating_add(1));
             *(if version == 1 { &mut set.closed } else { &mut set.revised }) += 1;
             given.push(VerdictGiven {
                 section: new.section.to_string(),
@@ -117,6 +117,10 @@ impl Write<JournalBook> for SetVerdicts {
                 insert(connection, *section, new, (*version, Some(entry)), self.at)?;
             }
         }
+        // what is taken back may be open again
+        for (section, new) in open {
+            set_open(connection, section, new, self.at)?;
+        }
         standing::set(connection, &self.standings, &self.gone)?;
         let (name, samples) = (self.consumer.to_owned(), self.samples);
         SetConsumer { name, samples, entries: self.registry }.apply(book, connection)?;
@@ -124,30 +128,42 @@ impl Write<JournalBook> for SetVerdicts {
     }
 }
 
-/// Overwrites what is said of an open period; a closed one is not open any more.
+/// Overwrites what is said of an open period; a closed one is not open any more, unless what was
+/// said of it is taken back.
 fn set_open(
     connection: &Connection,
     section: i64,
     new: &NewVerdict,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if newest_closed(connection, section, new)?.is_some() {
+    let newest = newest_closed(connection, section, new)?;
+    if newest.is_some_and(|newest| !newest.is_withdrawn) {
         return Ok(());
     }
     insert(connection, section, new, (0, None), at)
+}
+
+/// The newest closed version of a period.
+struct NewestClosed {
+    version: u32,
+    is_withdrawn: bool,
+    bytes: Vec<u8>,
 }
 
 fn newest_closed(
     connection: &Connection,
     section: i64,
     new: &NewVerdict,
-) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
-    let sql = "SELECT version, bytes FROM verdict
+) -> Result<Option<NewestClosed>, StoreError> {
+    let sql = "SELECT version, is_withdrawn, bytes FROM verdict
         WHERE section = ?1 AND by = ?2 AND from_ms = ?3 AND version > 0
         ORDER BY version DESC LIMIT 1";
     let key = [section, length_code(new.by), new.span.from.as_ms()];
-    first_row(connection, sql, key, |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(StoreError::sql("look a verdict up"))
+    let read = |row: &Row<'_>| {
+        let (version, is_withdrawn, bytes) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(NewestClosed { version, is_withdrawn, bytes })
+    };
+    first_row(connection, sql, key, read).map_err(StoreError::sql("look a verdict up"))
 }
 
 fn insert(
@@ -267,7 +283,7 @@ impl JournalReader {
         limit: usize,
     ) -> Result<Vec<GivenPeriod>, StoreError> {
         let attempt = StoreError::sql("read which verdicts stand");
-        let sql = "SELECT v.from_ms, v.to_ms
+        let sql = "SELECT v.from_ms, v.to_ms, v.judged_at
             FROM verdict v JOIN section s ON s.id = v.section
             WHERE s.station = ?1 AND s.name = ?2 AND v.by = ?3 AND v.version > 0
               AND v.from_ms > ?4 AND v.from_ms < ?5 AND v.to_ms > ?6 AND v.is_withdrawn = 0
@@ -284,7 +300,8 @@ impl JournalReader {
             let asked = params![station, section, length_code(by), earliest, to, from, limit];
             let moment = |row: &Row<'_>, column| row.get(column).map(Timestamp::clamped);
             let rows = statement.query_map(asked, |row| {
-                Ok(GivenPeriod { by, span: Span { from: moment(row, 0)?, to: moment(row, 1)? } })
+                let span = Span { from: moment(row, 0)?, to: moment(row, 1)? };
+                Ok(GivenPeriod { by, span, judged_at: moment(row, 2)? })
             });
             for row in rows.map_err(&attempt)? {
                 given.push(row.map_err(&attempt)?);
@@ -321,7 +338,8 @@ impl JournalReader {
         Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
     }
 
-    /// Verdicts of a section, by period and version; of each period the newest, or all.
+    /// Verdicts of a section, by period and version; of each period the newest, or all. Of one that
+    /// is open again, since what was said of it was taken back, the newest is what is provisional.
     pub fn verdicts(&self, query: &VerdictsQuery) -> Result<Vec<VerdictRow>, StoreError> {
         let attempt = StoreError::sql("read verdicts");
         let sql = "SELECT v.from_ms, v.to_ms, v.version, v.verdict, v.is_withdrawn,
@@ -330,7 +348,8 @@ impl JournalReader {
             WHERE s.station = ?1 AND s.name = ?2 AND v.by = ?3
               AND v.from_ms >= ?4 AND v.from_ms < ?5
               AND (v.from_ms > ?6 OR v.from_ms = ?6 AND v.version > ?7)
-              AND (?8 OR v.version = (SELECT max(n.version) FROM verdict n
+              AND (?8 OR v.version = (SELECT CASE min(n.version) WHEN 0 THEN 0 ELSE max(n.version) END
+                FROM verdict n
                 WHERE n.section = v.section AND n.by = v.by AND n.from_ms = v.from_ms))
             ORDER BY v.from_ms, v.version LIMIT ?9";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
@@ -352,7 +371,7 @@ impl JournalReader {
     }
 }
 
-fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
+pub(super) fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
     let moment = |column| row.get(column).map(Timestamp::clamped);
     let verdict: Option<i64> = row.get(3)?;
     Ok(VerdictRow {
@@ -368,6 +387,6 @@ fn verdict_row(row: &Row<'_>, by: Length) -> rusqlite::Result<VerdictRow> {
     })
 }
 
-fn damaged(error: impl std::fmt::Display) -> StoreError {
+pub(super) fn damaged(error: impl std::fmt::Display) -> StoreError {
     StoreError::Damaged(format!("journal.db: {error}"))
 }

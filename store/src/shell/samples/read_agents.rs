@@ -234,12 +234,14 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRow> {
         epoch: Epoch(epoch.cast_unsigned()),
         last_sequence: last.cast_unsigned(),
     });
+    let last_sequence = unsigned(row, 4)?;
     Ok(EpochRow {
         epoch: Epoch(unsigned(row, 0)?),
         first_at: Timestamp::clamped(row.get(1)?),
         last_at: Timestamp::clamped(row.get(2)?),
         first_sequence: unsigned(row, 3)?,
-        last_sequence: unsigned(row, 4)?,
+        last_sequence,
+        made_to: last_sequence,
         batches: unsigned(row, 5)?,
         previous,
         since: None,

@@ -20,7 +20,8 @@ use crate::{
 const PAGE: usize = 65_536;
 
 impl SamplesReader {
-    /// The good samples of a flow gauge within `span`, ascending.
+    /// The good samples of a flow gauge within `span`, ascending; which of them lie outside of what
+    /// it can reach is for the registry in force to say.
     pub fn good_flow(
         &self,
         gauge: &GaugeId,

@@ -106,6 +106,14 @@ impl SamplesReader {
         Ok(self.samples(&query)?.samples.pop())
     }
 
+    /// The newest moment of any sample: that much time has passed by the meters' clocks.
+    pub fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT max(newest_ms) FROM gauge";
+        let newest = first_row(&self.connection, sql, [], |row| row.get::<_, Option<i64>>(0));
+        let newest = newest.map_err(StoreError::sql("look up the newest sample"))?;
+        Ok(newest.flatten().map(Timestamp::clamped))
+    }
+
     /// What is known of a gauge; `None` where it never had a sample.
     pub fn gauge(&self, gauge: &GaugeId) -> Result<Option<GaugeFacts>, StoreError> {
         Ok(self.gauge_row(gauge)?.map(|row| row.facts(gauge.clone())))
