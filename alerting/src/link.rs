@@ -3,12 +3,13 @@
 use model::{
     alarm::{AlarmState, Subject},
     contact::Locale,
+    ids::ContactId,
     port::{Concern, LinkView, ShownFlow, TakenBy, TakenOn},
     quantity::Decimal,
     registry::Registry,
     time::Timestamp,
 };
-use store::{AlarmFacts, ConditionRow, LinkRow};
+use store::{AlarmFacts, By, ByKind, ConditionRow, LinkRow};
 
 use crate::{
     below_mandate::{BelowMandate, Bound, Point},
@@ -49,15 +50,9 @@ pub fn view(
         }
         Subject::Gauge(gauge) => Concern::NoData { gauge: gauge.name.clone() },
     };
-    let taken_on = row.acknowledged_by.as_deref().zip(row.acknowledged_at).map(|(by, at)| {
-        let by = if by == link.contact.as_str() {
-            TakenBy::Recipient
-        } else {
-            let person = registry.contacts.values().find(|contact| contact.id.as_str() == by);
-            person.map_or(TakenBy::Console, |contact| TakenBy::Person(contact.name.clone()))
-        };
-        TakenOn { by, at }
-    });
+    let taken_on = row.acknowledged_by.as_ref().zip(row.acknowledged_at);
+    let taken_on =
+        taken_on.map(|(by, at)| TakenOn { by: taken_by(by, &link.contact, registry), at });
     Ok(Some(LinkView {
         alarm: row.id,
         version: row.version,
@@ -75,6 +70,22 @@ pub fn view(
         may_acknowledge: may_acknowledge(alarm, link, now),
         taken_on,
     }))
+}
+
+/// Who took an alarm on, as `recipient` may know it: of a contact that has left the registry its
+/// id is all that is known.
+fn taken_by(by: &By, recipient: &ContactId, registry: &Registry) -> TakenBy {
+    match by.kind {
+        ByKind::Contact if by.name == recipient.as_str() => TakenBy::Recipient,
+        ByKind::Contact => {
+            let known = registry.contacts.get(by.name.as_str());
+            known.map_or_else(
+                || TakenBy::Gone(by.name.clone()),
+                |contact| TakenBy::Person(contact.name.clone()),
+            )
+        }
+        ByKind::Command | ByKind::Server | ByKind::User | ByKind::Token => TakenBy::Console,
+    }
 }
 
 /// Whether this link may take the alarm on: nobody has, and it is not too old for that.
@@ -171,6 +182,20 @@ mod tests {
             panic!("{:?}", view.concern)
         };
         (released.value.to_string(), released.at)
+    }
+
+    #[test]
+    fn who_took_it_on_is_a_contact_or_a_console_and_one_that_left_keeps_his_id() {
+        let registry = store::registry::parse(REGISTRY, &Origin::File("r".into())).unwrap();
+        let taken = |kind, name: &str, recipient: &str| {
+            let by = By { kind, name: name.to_owned() };
+            taken_by(&by, &recipient.parse().unwrap(), &registry)
+        };
+        assert_eq!(taken(ByKind::Contact, "li", "li"), TakenBy::Recipient);
+        assert!(matches!(taken(ByKind::Contact, "li", "wang"), TakenBy::Person(_)));
+        assert_eq!(taken(ByKind::Contact, "wang", "li"), TakenBy::Gone("wang".to_owned()));
+        assert_eq!(taken(ByKind::Token, "li", "li"), TakenBy::Console);
+        assert_eq!(taken(ByKind::User, "li", "wang"), TakenBy::Console);
     }
 
     #[test]

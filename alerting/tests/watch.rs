@@ -451,7 +451,8 @@ fn an_acknowledgement_is_answered_in_the_order_of_the_journal_and_stops_the_ladd
     world.settle();
     let facts = world.alarm();
     assert_eq!((facts.row.state, facts.asked), (AlarmState::Acknowledged, None));
-    assert_eq!(facts.row.acknowledged_by.as_deref(), Some("duty"));
+    let duty = By { kind: ByKind::Token, name: "duty".to_owned() };
+    assert_eq!(facts.row.acknowledged_by, Some(duty));
     assert!(matches!(world.acknowledge("li", facts.row.id, 3), Asked::Elsewhere { .. }));
     world.live(800, 400);
     check(

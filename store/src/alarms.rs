@@ -10,6 +10,8 @@ use model::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::chain::By;
+
 /// What is remembered of one condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionRow {
@@ -44,8 +46,8 @@ pub struct AlarmRow {
     pub raised_at: Option<Timestamp>,
     /// When somebody took it on.
     pub acknowledged_at: Option<Timestamp>,
-    /// Who did: a token's name or a contact.
-    pub acknowledged_by: Option<String>,
+    /// Who did: a contact by his link, or a user or a token.
+    pub acknowledged_by: Option<By>,
     /// When its condition ended, by the river, or its rule was gone.
     pub cleared_at: Option<Timestamp>,
     /// What messages say of it.

@@ -140,6 +140,7 @@ fn an_acknowledgement_stops_the_ladder_and_the_second_one_is_refused() {
     let answer = api.with_token(&first).post(&path, Some(&version));
     let took = since.elapsed();
     assert_eq!(answer.json()["acknowledged_by"], json!("zhang"));
+    assert_eq!(answer.json()["acknowledged_as"], json!("token"));
     println!("an acknowledgement was answered after {took:?}");
     let refused = api.with_token(&second).post(&path, Some(&version));
     assert_eq!(refused.status, 409, "{}", refused.text);

@@ -8,7 +8,7 @@ use std::{
 
 use expect_test::{Expect, expect};
 use model::{fault::Fault, flow::Flow, tree::Origin};
-use store::{AlarmRow, ConditionRow, EscalationRow};
+use store::{AlarmRow, By, ByKind, ConditionRow, EscalationRow};
 
 use super::*;
 use crate::{
@@ -70,6 +70,10 @@ fn at(second: i64) -> Timestamp {
 fn draw() -> Option<LinkToken> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Some(LinkToken(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn by(name: &str) -> By {
+    By { kind: ByKind::Contact, name: name.to_owned() }
 }
 
 fn surroundings() -> Surroundings {
@@ -215,7 +219,7 @@ impl World {
                 "ack" => {
                     let id = *self.desk.alarms.keys().next().unwrap();
                     let seen = words[3].parse().unwrap();
-                    let outcome = self.desk.acknowledge(id, (words[2], seen), now);
+                    let outcome = self.desk.acknowledge(id, (&by(words[2]), seen), now);
                     writeln!(self.lines, "{} {outcome:?}", words[0]).unwrap();
                 }
                 _ => {}
@@ -295,7 +299,7 @@ fn an_acknowledgement_stops_the_ladder_and_the_second_one_is_refused() {
             30 Err(Changed { version: 2 })
             31 Ok(())
             31 alarm acknowledged → acknowledged
-            32 Err(Elsewhere { by: "zhang", at: 2026-03-01T02:00:31Z })
+            32 Err(Elsewhere { by: By { kind: Contact, name: "zhang" }, at: 2026-03-01T02:00:31Z })
             220 alarm raised → unacknowledged
             700 alarm cleared → cleared_unacknowledged
         "#]],
@@ -451,7 +455,7 @@ fn the_gravest_goes_first_and_what_is_recalled_while_it_waits_never() {
     assert_eq!(of.iter().map(|id| rule(desk, *id)).collect::<Vec<_>>(), ["worse"]);
     let other = desk.alarms.keys().copied().find(|id| !of.contains(id)).unwrap();
     let seen = desk.alarms[&other].machine.version();
-    desk.acknowledge(other, ("wang", seen), at(22)).unwrap();
+    desk.acknowledge(other, (&by("wang"), seen), at(22)).unwrap();
     desk.begin_attempts(|_| 8, at(23));
     assert_eq!((desk.changes().attempts, desk.queues().len()), (vec![], 0));
 }

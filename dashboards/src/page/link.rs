@@ -175,6 +175,7 @@ impl Shown<'_> {
         let (phrase, who) = match &taken_on.by {
             TakenBy::Recipient => (Phrase::TakenByYou, ""),
             TakenBy::Person(name) => (Phrase::TakenBy, name.as_str()),
+            TakenBy::Gone(id) => (Phrase::TakenBy, id.as_str()),
             TakenBy::Console => (Phrase::TakenAtConsole, ""),
         };
         filled(self.say(phrase), &[("at", &self.time(taken_on.at)), ("who", who)])

@@ -6,7 +6,7 @@ use model::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use store::{AlarmFacts, AlarmPage, NotificationFacts, NotificationPage};
+use store::{AlarmFacts, AlarmPage, By, NotificationFacts, NotificationPage};
 use utoipa::ToSchema;
 
 use crate::number::Exact;
@@ -49,8 +49,11 @@ pub struct AlarmView {
     /// When somebody took it on.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub acknowledged_at: Option<Timestamp>,
-    /// Who did: a token, or a contact.
+    /// The name of who did.
     pub acknowledged_by: Option<String>,
+    /// What that is the name of: a `contact` of the registry, by the link in his message, a `user`
+    /// or a `token`.
+    pub acknowledged_as: Option<String>,
     /// When its condition ended, or its rule was gone.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub cleared_at: Option<Timestamp>,
@@ -76,7 +79,7 @@ pub struct AlarmTimelineView {
 }
 
 /// A step in the life of an alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = AlarmStep)]
 pub struct TransitionView {
     /// The alarm's version from then on.
@@ -89,8 +92,11 @@ pub struct TransitionView {
     /// When it was found out.
     #[schema(value_type = String, format = DateTime)]
     pub detected_at: Timestamp,
-    /// Who did it, for what a person does.
+    /// The name of who did it, for what a person does.
     pub by: Option<String>,
+    /// What that is the name of: a `contact`, a `user` or a `token`.
+    #[serde(rename = "as")]
+    pub kind: Option<String>,
 }
 
 /// A page of alarms, the newest first.
@@ -162,7 +168,16 @@ struct Written<T> {
 /// What is read of an alarm's state (`docs/formats.md` §15).
 #[derive(Deserialize)]
 struct Life {
-    timeline: Vec<TransitionView>,
+    timeline: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    version: u32,
+    what: String,
+    event_at: Timestamp,
+    detected_at: Timestamp,
+    by: Option<By>,
 }
 
 /// What is read of its facts.
@@ -209,7 +224,8 @@ impl AlarmView {
             began_at: row.began_at,
             raised_at: row.raised_at,
             acknowledged_at: row.acknowledged_at,
-            acknowledged_by: row.acknowledged_by.clone(),
+            acknowledged_by: row.acknowledged_by.as_ref().map(|by| by.name.clone()),
+            acknowledged_as: row.acknowledged_by.as_ref().map(|by| by.kind.word().to_owned()),
             cleared_at: row.cleared_at,
             released: point.as_ref().map(|point| exact(point.released)),
             bound: point
@@ -225,7 +241,16 @@ impl AlarmTimelineView {
     /// A stored alarm with its timeline.
     pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
         let life: Written<Life> = read(facts, &facts.row.bytes)?;
-        Ok(Self { alarm: AlarmView::of(facts)?, timeline: life.state.timeline })
+        let timeline = life.state.timeline.into_iter().map(TransitionView::of).collect();
+        Ok(Self { alarm: AlarmView::of(facts)?, timeline })
+    }
+}
+
+impl TransitionView {
+    fn of(step: Step) -> Self {
+        let Step { version, what, event_at, detected_at, by } = step;
+        let (by, kind) = by.map(|by| (by.name, by.kind.word().to_owned())).unzip();
+        Self { version, what, event_at, detected_at, by, kind }
     }
 }
 

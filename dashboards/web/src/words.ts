@@ -58,6 +58,12 @@ export function matterText(t: Texts, alarm: Alarm): string {
   return t.alarms.below(bound + observedText(alarm.released, alarm.required), requiredText(alarm.required));
 }
 
+/** Who took an alarm on: a token and a contact may be called alike. */
+export function whoText(t: Texts, name: string | null, kind: string | null): string {
+  const word = kind === null ? undefined : t.actors[kind];
+  return name === null ? NOTHING : word === undefined ? name : `${word} ${name}`;
+}
+
 /** Where an alarm is: the station by its name, and the section where there is one. */
 export function whereText(t: Texts, alarm: Alarm, name: string): string {
   return alarm.section === null ? name : `${name} · ${sectionText(t, alarm.section)}`;

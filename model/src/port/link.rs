@@ -111,6 +111,8 @@ pub enum TakenBy {
     Recipient,
     /// Another person, by name.
     Person(Personal),
+    /// Another person, who is in the registry no more, by the id that he had.
+    Gone(String),
     /// Somebody at a console, where no person's name is known.
     Console,
 }

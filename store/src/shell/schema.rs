@@ -116,7 +116,7 @@ CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL U
   rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL,
   is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL,
   began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT,
-  cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL);
+  acknowledged_as TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL);
 CREATE INDEX alarm_open ON alarm (number) WHERE state <> 'normal';
 CREATE INDEX alarm_asked ON alarm (asked) WHERE asked IS NOT NULL;
 CREATE INDEX alarm_state ON alarm (state, number);

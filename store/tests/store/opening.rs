@@ -89,7 +89,7 @@ fn the_tables_are_those_of_the_formats() {
             CREATE TABLE standing (station TEXT NOT NULL, section TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (station, section)) WITHOUT ROWID
             CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0
             CREATE TABLE condition (rule TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule, subject)) WITHOUT ROWID
-            CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL, is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL, began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL)
+            CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL, is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL, began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT, acknowledged_as TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL)
             CREATE INDEX alarm_open ON alarm (number) WHERE state <> 'normal'
             CREATE INDEX alarm_asked ON alarm (asked) WHERE asked IS NOT NULL
             CREATE INDEX alarm_state ON alarm (state, number)

@@ -46,9 +46,9 @@ impl Watch {
         let Ok(Asked { alarm, version }) = serde_json::from_str(document.body.get()) else {
             return;
         };
-        let asked = (document.by.name.as_str(), version);
+        let asked = (&document.by, version);
         if let Err(refusal) = self.desk.acknowledge(alarm, asked, document.at) {
-            info!(%alarm, by = document.by.name, reason = %refusal, "acknowledgement came too late");
+            info!(%alarm, by = %document.by, reason = %refusal, "acknowledgement came too late");
         }
     }
 

@@ -35,6 +35,7 @@ const facts = {
   raised_at: optional(moment),
   acknowledged_at: optional(moment),
   acknowledged_by: optional(words),
+  acknowledged_as: optional(words),
   cleared_at: optional(moment),
   released: optional(decimal),
   bound: optional(words),
@@ -44,7 +45,7 @@ const facts = {
 export const alarm = members(facts);
 export type Alarm = Of<typeof alarm>;
 
-const step = members({ what: words, event_at: moment, detected_at: moment, by: optional(words), version: count });
+const step = members({ what: words, event_at: moment, detected_at: moment, by: optional(words), as: optional(words), version: count });
 export type AlarmStep = Of<typeof step>;
 
 export const alarmWithTimeline = members({ ...facts, timeline: list(step) });

@@ -196,6 +196,8 @@ export const en: Texts = {
     unknown: "The registry has no such station",
   },
 
+  actors: { contact: "contact", user: "user", token: "token", command: "command", server: "server" },
+
   alarms: {
     heading: "Alarms",
     tabs: { open: "Open", history: "History" },

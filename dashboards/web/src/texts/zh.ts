@@ -245,6 +245,8 @@ export const zh = {
     unknown: "台账中没有这个电站",
   },
 
+  actors: { contact: "联系人", user: "用户", token: "接口令牌", command: "命令行", server: "服务器" } as Record<string, string>,
+
   alarms: {
     heading: "告警台",
     tabs: { open: "未结束", history: "历史" },

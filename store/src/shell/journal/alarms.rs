@@ -151,12 +151,13 @@ fn set_alarm(
     entry: Option<i64>,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alarm (id, rule, subject, station, severity, is_drill, state, version,
-          began_at, raised_at, acknowledged_at, acknowledged_by, cleared_at, entry, facts, bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+          began_at, raised_at, acknowledged_at, acknowledged_by, acknowledged_as, cleared_at, entry,
+          facts, bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version,
           began_at = excluded.began_at, raised_at = excluded.raised_at,
           acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by,
-          cleared_at = excluded.cleared_at, entry = coalesce(excluded.entry, entry),
+          acknowledged_as = excluded.acknowledged_as, cleared_at = excluded.cleared_at, entry = coalesce(excluded.entry, entry),
           facts = excluded.facts, bytes = excluded.bytes";
     let moment = |at: Option<Timestamp>| at.map(Timestamp::as_ms);
     let row: &[&dyn ToSql] = &[
@@ -171,7 +172,8 @@ fn set_alarm(
         &alarm.began_at.as_ms(),
         &moment(alarm.raised_at),
         &moment(alarm.acknowledged_at),
-        &alarm.acknowledged_by,
+        &alarm.acknowledged_by.as_ref().map(|by| by.name.as_str()),
+        &alarm.acknowledged_by.as_ref().map(|by| by.kind.word()),
         &moment(alarm.cleared_at),
         &entry,
         &alarm.facts,
