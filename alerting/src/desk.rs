@@ -123,6 +123,7 @@ struct Dirty {
     bodies: Vec<Body>,
     attempts: Vec<Attempt>,
     strays: u64,
+    chattering: u64,
 }
 
 impl Desk {

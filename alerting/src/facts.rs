@@ -17,6 +17,8 @@ pub struct Facts {
     pub flow: Option<Measured>,
     /// How it ended.
     pub end: Option<End>,
+    /// Whether it is the last of a row that comes and goes, and stands on.
+    pub chatters: bool,
 }
 
 /// What a section releases.
@@ -125,7 +127,7 @@ mod tests {
         let flow = Some(Measured { point: point(400), share, decimals: 3 });
         let over = |litres| {
             let end = Some(End { at, point: Some(point(litres)), is_withdrawn: false });
-            Facts { flow, end }.saying(Occasion::Over, at)
+            Facts { flow, end, chatters: false }.saying(Occasion::Over, at)
         };
         assert!(matches!(over(600), Saying::AboveShare { .. }), "{:?}", over(600));
         assert!(matches!(over(1_000), Saying::BackAtMandate { .. }), "{:?}", over(1_000));
@@ -139,7 +141,8 @@ mod tests {
         let point = Point { at, released, bound: Bound::Whole, required };
         let share = "0.95".parse().unwrap();
         let end = End { at: at.plus_ms(900_000), point: Some(point), is_withdrawn: false };
-        let facts = Facts { flow: Some(Measured { point, share, decimals: 3 }), end: Some(end) };
+        let flow = Some(Measured { point, share, decimals: 3 });
+        let facts = Facts { flow, end: Some(end), chatters: true };
         let golden = include_str!("../../tests/fixtures/alarm/facts_v1.json");
         assert_eq!(facts.snapshot(), golden.trim_end());
         assert_eq!(Facts::restore(golden).unwrap(), facts);

@@ -59,6 +59,7 @@ pub fn view(
         state: row.state,
         severity: row.severity,
         is_drill: row.is_drill,
+        chatters: facts.chatters,
         station: station.name.clone(),
         station_id: station.id.clone(),
         zone: station.zone.clone(),
@@ -146,7 +147,7 @@ mod tests {
     fn seen(end: Option<End>) -> (String, Timestamp) {
         let whole = Decimal { units: 1, decimals: 0 };
         let facts =
-            Facts { flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }), end };
+            Facts { flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }), end, chatters: false };
         let subject: Subject = "section S/dam".parse().unwrap();
         let row = AlarmRow {
             id: AlarmId(1),

@@ -8,7 +8,7 @@
 //!
 //! - a station's name is shortened where there is no room: its beginning and its end stay, since
 //!   names that are alike differ in one of them, and `…` (`..` in the GSM alphabet) stands between;
-//! - the section goes next, then the word that it is a reminder;
+//! - the section goes next, then the words that it is a reminder or comes and goes;
 //! - where that is not enough (flows of a dozen digits) the sentence is a brief one, and in English,
 //!   where the name alone may ask for UTF-16, the station's id stands for its name;
 //! - numbers, units and times are never shortened.
@@ -49,6 +49,7 @@ const LEAST_NAME: usize = 3;
 const SECTION_UNITS: usize = 8;
 
 /// What a message is made of.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// The recipient's language.
@@ -67,6 +68,8 @@ pub struct Message<'a> {
     pub is_drill: bool,
     /// Whether it repeats what nobody answered.
     pub is_reminder: bool,
+    /// Whether the alarm comes and goes.
+    pub chatters: bool,
     /// The address for links and the recipient's token.
     pub link: Option<(&'a str, LinkToken)>,
     /// Units that the channel adds to the first part by itself, such as 【张掖水务】; at most [`RESERVED`].
@@ -246,6 +249,9 @@ fn written(
     }
     if message.is_reminder && cuts.stage < Stage::NoReminder {
         text.push_str(say(Phrase::Reminder));
+    }
+    if message.chatters && cuts.stage < Stage::NoReminder {
+        text.push_str(say(Phrase::Chatters));
     }
     let mut station = cuts.name_units.map_or_else(|| name.to_owned(), |most| shortened(name, most));
     if let Some(section) = message.section.filter(|_| cuts.stage < Stage::NoSection) {

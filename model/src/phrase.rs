@@ -30,6 +30,8 @@ phrases! {
     Drill = "drill", "【演练】", "DRILL ";
     /// Before a message that repeats what nobody has answered.
     Reminder = "reminder", "【提醒】", "REMINDER ";
+    /// Before a message of an alarm that comes and goes.
+    Chatters = "chatters", "【反复】", "REPEATED ";
     /// Released flow is below what is mandated.
     BelowMandate = "below_mandate",
         "{station}下泄{released}，低于核定{required}m³/s{share}，{since}起。",
@@ -94,6 +96,10 @@ phrases! {
     Silent = "silent", "✕ 数据中断", "✕ No data";
     /// That it is past.
     Past = "past", "● 已恢复", "● Over";
+    /// That an alarm comes and goes, and what that means.
+    ChattersNote = "chatters_note",
+        "反复告警：一小时内第三次触发；不再逐次通知，恢复满一小时后才结束。",
+        "It comes and goes: the third time within an hour. Nobody is told each time any more; it is over once all has been well for an hour.";
     /// The severity blue.
     SeverityBlue = "severity_blue", "蓝色", "blue";
     /// The severity yellow.

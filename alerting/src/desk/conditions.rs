@@ -216,8 +216,8 @@ impl Desk {
             Effect::Dropped { at } => {
                 self.tell_active(condition, AlarmEvent::Dropped { at }, None, now);
             }
-            Effect::Raised { began_at, point } => {
-                let facts = self.facts_at(condition, point);
+            Effect::Raised { began_at, point, chatters } => {
+                let facts = Facts { chatters, ..self.facts_at(condition, point) };
                 self.raise(condition, began_at, facts, now);
             }
             Effect::Cleared { recovered_at: at, point, .. } => {
@@ -253,8 +253,9 @@ impl Desk {
             Effect::Dropped { at } => {
                 self.tell_active(condition, AlarmEvent::Dropped { at }, None, now);
             }
-            Effect::Raised { began_at } => {
-                self.raise(condition, began_at, Facts::default(), now);
+            Effect::Raised { began_at, chatters } => {
+                let facts = Facts { chatters, ..Facts::default() };
+                self.raise(condition, began_at, facts, now);
             }
             Effect::Cleared { recovered_at: at, .. } => {
                 let end = End { at, point: None, is_withdrawn: false };
@@ -293,6 +294,7 @@ impl Desk {
         if let Some(alarm) = self.alarms.get_mut(&id) {
             alarm.facts = facts;
         }
+        self.dirty.chattering += u64::from(facts.chatters);
         self.tell_alarm(id, AlarmEvent::Raised, now);
     }
 
@@ -322,7 +324,7 @@ impl Desk {
             Some(Ask::Silent(_)) | None => whole,
         };
         let decimals = self.decimals_of(&condition.subject);
-        Facts { flow: Some(Measured { point, share, decimals }), end: None }
+        Facts { flow: Some(Measured { point, share, decimals }), ..Facts::default() }
     }
 
     /// How many decimals of m³/s the gauges of a section show: the most of any.

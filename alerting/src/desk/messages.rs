@@ -105,6 +105,7 @@ impl Desk {
             saying: facts.saying(owed.occasion, alarm.machine.began_at()),
             is_drill: about.is_drill,
             is_reminder: owed.occasion == Occasion::Reminder,
+            chatters: facts.chatters && owed.occasion != Occasion::Over,
             link,
             reserved: self.surroundings.reserved.get(&owed.channel).copied().unwrap_or(0),
             now,

@@ -41,6 +41,7 @@ fn message<'a>(station: &'a str, saying: Saying, zone: &'a Zone) -> Message<'a> 
         saying,
         is_drill: false,
         is_reminder: false,
+        chatters: false,
         link: None,
         reserved: 0,
         now: at("11-22T10:45"),
@@ -88,6 +89,12 @@ fn the_other_messages() {
         &expect![[r#"
         【演练】【提醒】鹿鸣滩下泄0.612，低于核定0.800m³/s的90%，10:32起。
         Ucs2, 44 in 1"#]],
+    );
+    check(
+        Message { chatters: true, ..base },
+        &expect![[r#"
+        【反复】鹿鸣滩下泄0.612，低于核定0.800m³/s的90%，10:32起。
+        Ucs2, 40 in 1"#]],
     );
     let flows = Flows { bound: Bound::AtLeast, ..flows("0.812", "0.8") };
     check(
@@ -286,7 +293,7 @@ proptest! {
 
     #[test]
     fn what_matters_is_in_the_first_part_whatever_is_said(
-        name in names(), saying in sayings(), is_english: bool, is_drill: bool, is_reminder: bool, reserved in 0..=RESERVED,
+        name in names(), saying in sayings(), is_english: bool, is_drill: bool, is_reminder: bool, chatters: bool, reserved in 0..=RESERVED,
         url in prop::option::of("https://[a-z.]{1,60}"), has_section: bool,
     ) {
         let zone = zone();
@@ -295,7 +302,7 @@ proptest! {
         let locale = if is_english { Locale::English } else { Locale::Chinese };
         let section = has_section.then_some(&section);
         let message = Message {
-            locale, section, is_drill, is_reminder, link, reserved, ..message(&name, saying, &zone)
+            locale, section, is_drill, is_reminder, chatters, link, reserved, ..message(&name, saying, &zone)
         };
         let sms = sms(&message);
         let (alphabet, units) = measured(&sms.text);

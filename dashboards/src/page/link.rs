@@ -45,6 +45,9 @@ pub fn html(view: &LinkView, said: Option<Phrase>, locale: Locale, now: Timestam
         }
         h1 { bdi { (view.station) } (shown.section()) }
         (shown.heading())
+        @if view.chatters && !shown.is_past() {
+            div.note { (shown.say(Phrase::ChattersNote)) }
+        }
         section {
             (shown.flow())
             dl { (shown.facts()) }

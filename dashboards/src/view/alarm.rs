@@ -31,6 +31,9 @@ pub struct AlarmView {
     pub severity: String,
     /// Whether it is practice.
     pub drill: bool,
+    /// Whether its condition comes and goes: the third alarm of it within an hour, which stands until
+    /// the condition has been over for an hour.
+    pub chattering: bool,
     /// `pending`, `unacknowledged`, `acknowledged`, `cleared_unacknowledged`, `normal`, `shelved`,
     /// `suppressed` or `out_of_service`.
     pub state: String,
@@ -184,6 +187,7 @@ struct Step {
 #[derive(Deserialize)]
 struct Said {
     flow: Option<Flow>,
+    chatters: bool,
 }
 
 #[derive(Deserialize)]
@@ -217,6 +221,7 @@ impl AlarmView {
             rule: row.rule.to_string(),
             severity: row.severity.word().to_owned(),
             drill: row.is_drill,
+            chattering: said.state.chatters,
             state: row.state.word().to_owned(),
             active: matches!(row.state, AlarmState::Unacknowledged | AlarmState::Acknowledged),
             acknowledged: row.acknowledged_at.is_some(),

@@ -31,6 +31,7 @@ pub trait Links: fmt::Debug + Send + Sync {
 }
 
 /// An alarm as the recipient of a message may see it: of people only who took it on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
     /// Which; people call it by its beginning on the telephone.
@@ -43,6 +44,8 @@ pub struct LinkView {
     pub severity: Severity,
     /// Whether it is practice.
     pub is_drill: bool,
+    /// Whether it comes and goes, and stands until it has been over for an hour.
+    pub chatters: bool,
     /// What people call the station.
     pub station: String,
     /// Its id.

@@ -23,6 +23,7 @@ pub(crate) fn breach() -> LinkView {
         state: AlarmState::Unacknowledged,
         severity: Severity::Orange,
         is_drill: false,
+        chatters: false,
         station: "云杉峡一级水电站(示例)".to_owned(),
         station_id: "BF-620721-01".parse().unwrap(),
         zone: Zone::named("Asia/Shanghai").unwrap(),
@@ -161,6 +162,16 @@ fn there_is_a_button_while_this_link_may_take_it_on_and_a_reason_else() {
         assert!(!button(view, said));
         assert_eq!(says(view, said, phrase), 1, "{said:?} {phrase:?}");
     }
+}
+
+#[test]
+fn one_that_comes_and_goes_says_so_while_it_stands() {
+    let words = Phrase::ChattersNote.in_language(Locale::Chinese);
+    let again = LinkView { chatters: true, ..breach() };
+    assert!(shown(&again, None, Locale::Chinese).contains(words));
+    assert!(!shown(&breach(), None, Locale::Chinese).contains(words));
+    let over = LinkView { ended_at: Some(at("15:02")), ..again };
+    assert!(!shown(&over, None, Locale::Chinese).contains(words));
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn alarm(state: AlarmState, version: u32, by: Option<&str>) -> AlarmRow {
         acknowledged_at: by.map(|_| now),
         acknowledged_by: by.map(|name| By { kind: ByKind::Token, name: name.to_owned() }),
         cleared_at: None,
-        facts: r#"{"v":1,"machine":"facts","state":{"flow":{"point":{"at":"2026-11-22T00:00:00Z","released":431000,"bound":"at_least","required":500000},"share":"1","decimals":3},"end":null}}"#.to_owned(),
+        facts: r#"{"v":1,"machine":"facts","state":{"flow":{"point":{"at":"2026-11-22T00:00:00Z","released":431000,"bound":"at_least","required":500000},"share":"1","decimals":3},"end":null,"chatters":false}}"#.to_owned(),
         bytes: format!(r#"{{"v":1,"machine":"alarm","state":{{"timeline":[{}]}}}}"#, timeline.join(",")),
     }
 }
@@ -107,7 +107,7 @@ async fn post(world: &World, role: Role, body: &str) -> (u16, String) {
 fn alarms_show_what_is_stored_of_them() {
     in_world(|world| async move {
         raise(&world).await;
-        check(&world, "/api/v1/alarms", &expect![[r#"200 {"alarms":[{"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"released":0.431,"bound":"lower","required":0.5}],"next":null}"#]]).await;
+        check(&world, "/api/v1/alarms", &expect![[r#"200 {"alarms":[{"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"released":0.431,"bound":"lower","required":0.5}],"next":null}"#]]).await;
         check(
             &world,
             "/api/v1/alarms?state=normal",
@@ -117,7 +117,7 @@ fn alarms_show_what_is_stored_of_them() {
         check(&world, "/api/v1/alarms?station=S-2", &expect![[r#"200 {"alarms":[],"next":null}"#]])
             .await;
         check(&world, "/api/v1/alarms?state=loud&station=%20&cursor=x", &expect![[r#"400 {"type":"urn:baseflow:problem:bad-parameter","title":"A parameter cannot be read","status":400,"detail":"state: `loud` is none of pending, unacknowledged, acknowledged, cleared_unacknowledged, normal, shelved, suppressed, out_of_service; station: ` ` is not a station id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit; cursor: invalid digit found in string","faults":[{"key":"state","problem":"`loud` is none of pending, unacknowledged, acknowledged, cleared_unacknowledged, normal, shelved, suppressed, out_of_service"},{"key":"station","problem":"` ` is not a station id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit"},{"key":"cursor","problem":"invalid digit found in string"}]}"#]]).await;
-        check(&world, &format!("/api/v1/alarms/{ID}"), &expect![[r#"200 {"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"released":0.431,"bound":"lower","required":0.5,"timeline":[{"version":1,"what":"pending","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null},{"version":2,"what":"raised","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null}]}"#]]).await;
+        check(&world, &format!("/api/v1/alarms/{ID}"), &expect![[r#"200 {"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"released":0.431,"bound":"lower","required":0.5,"timeline":[{"version":1,"what":"pending","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null},{"version":2,"what":"raised","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null}]}"#]]).await;
         check(&world, "/api/v1/alarms/42", &expect![[r#"404 {"type":"urn:baseflow:problem:not-found","title":"There is no such thing","status":404,"detail":"`42` is no alarm"}"#]]).await;
         let duty = world.token(Role::Duty);
         let path = format!("/api/v1/notifications?alarm={ID}");

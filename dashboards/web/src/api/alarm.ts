@@ -27,6 +27,7 @@ const facts = {
   rule: words,
   severity: oneOf(SEVERITIES, null),
   drill: flag,
+  chattering: flag,
   state: oneOf(ALARM_STATES, null),
   active: flag,
   acknowledged: flag,

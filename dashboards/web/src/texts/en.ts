@@ -220,6 +220,8 @@ export const en: Texts = {
     silent: (gauge) => `Gauge ${gauge} is silent`,
     drill: "Drill",
     drillTag: "[Drill] ",
+    chattering: "Repeated",
+    chatteringHelp: "The third time within an hour: nobody is told each time, and it ends once all has been well for an hour",
     details: "History",
     noTimeline: "Nothing recorded",
     detected: (at) => `found ${at}`,

@@ -269,6 +269,8 @@ export const zh = {
     silent: (gauge: string) => `测点 ${gauge} 无数据`,
     drill: "演练",
     drillTag: "【演练】",
+    chattering: "反复",
+    chatteringHelp: "一小时内第三次触发；不再逐次通知，恢复满一小时后才结束",
     details: "经过",
     noTimeline: "没有记录",
     detected: (at: string) => `${at} 发现`,

@@ -115,6 +115,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="alarm-what">
         <span class="alarm-where">
           {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
+          {alarm.chattering ? <span class="drill" title={t.alarms.chatteringHelp}>{t.alarms.chattering}</span> : null}
           <a href={href(stationRoute(alarm.station))}>{where}</a>
         </span>
         <span>{matter}</span>
