@@ -5,8 +5,8 @@
 //! | pending | its condition ends before the on-delay | normal: it was never raised |
 //! | pending | raised | unacknowledged |
 //! | unacknowledged | acknowledged | acknowledged |
-//! | unacknowledged | cleared, or its rule withdrawn | cleared, unacknowledged |
-//! | acknowledged | cleared, or its rule withdrawn | normal |
+//! | unacknowledged | cleared, or watched no longer | cleared, unacknowledged |
+//! | acknowledged | cleared, or watched no longer | normal |
 //! | cleared, unacknowledged | acknowledged, or a newer alarm of the same kind is raised | normal |
 //!
 //! One alarm is one episode: it is raised once and cleared once. A later episode is another alarm
@@ -61,7 +61,7 @@ pub enum Event {
         /// When it ended.
         at: Timestamp,
     },
-    /// No rule speaks of the subject any longer.
+    /// Its subject is not watched any longer.
     Withdrawn,
     /// A newer alarm of the same rule and subject was raised.
     Superseded {

@@ -1,7 +1,7 @@
 //! What the link in a message shows of its alarm, out of what is stored of it.
 
 use model::{
-    alarm::{AlarmState, Subject},
+    alarm::{AlarmEnd, AlarmState, Subject},
     contact::Locale,
     ids::ContactId,
     port::{Concern, LinkView, ShownFlow, TakenBy, TakenOn},
@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn an_alarm_that_stands_shows_the_newest_value_and_one_that_ended_its_last() {
         assert_eq!(seen(None), ("0.010".to_owned(), at(60)));
-        let end = End { at: at(30), point: Some(point(30, 600)), is_withdrawn: false };
+        let because = AlarmEnd::Recovered;
+        let end = End { at: at(30), point: Some(point(30, 600)), because };
         assert_eq!(seen(Some(end)), ("0.600".to_owned(), at(30)));
     }
 }

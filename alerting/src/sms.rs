@@ -21,7 +21,7 @@ mod alphabet;
 mod tests;
 
 use model::{
-    alarm::LinkToken,
+    alarm::{AlarmEnd, LinkToken},
     contact::Locale,
     flow::Flow,
     ids::{SectionId, StationId},
@@ -134,6 +134,18 @@ pub enum Saying {
     RuleWithdrawn {
         /// When the alarm began.
         since: Timestamp,
+    },
+    /// It is over, and no more is known.
+    Over {
+        /// When the alarm began.
+        since: Timestamp,
+    },
+    /// The rule is there, and watches no longer.
+    NotWatched {
+        /// When the alarm began.
+        since: Timestamp,
+        /// Why.
+        because: AlarmEnd,
     },
 }
 
@@ -281,6 +293,8 @@ fn said(message: &Message<'_>, is_brief: bool) -> &'static str {
         (Saying::NoData { .. }, _) => Phrase::NoData,
         (Saying::DataAgain { .. }, _) => Phrase::DataAgain,
         (Saying::RuleWithdrawn { .. }, _) => Phrase::RuleWithdrawn,
+        (Saying::Over { .. }, _) => Phrase::AlarmOver,
+        (Saying::NotWatched { .. }, _) => Phrase::NotWatched,
     };
     phrase.in_language(message.locale)
 }
@@ -312,7 +326,10 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
             (Some(flows), Some(share), until, Some(until))
         }
         Saying::DataAgain { since, until } => (None, None, since, Some(until)),
-        Saying::NoData { since } | Saying::RuleWithdrawn { since } => (None, None, since, None),
+        Saying::NoData { since }
+        | Saying::RuleWithdrawn { since }
+        | Saying::Over { since }
+        | Saying::NotWatched { since, .. } => (None, None, since, None),
     };
     let time = |at: Timestamp| civil(at, message);
     match blank {
@@ -329,6 +346,19 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
         "still" => flows
             .filter(|flows| flows.bound == Bound::Whole)
             .map(|_| Phrase::StillBelow.in_language(message.locale).to_owned()),
+        "why" => match message.saying {
+            Saying::NotWatched { because, .. } => {
+                Phrase::of_end(because).map(|phrase| phrase.in_language(message.locale).to_owned())
+            }
+            Saying::BelowMandate { .. }
+            | Saying::BackAtMandate { .. }
+            | Saying::AboveShare { .. }
+            | Saying::NothingMandated { .. }
+            | Saying::NoData { .. }
+            | Saying::DataAgain { .. }
+            | Saying::RuleWithdrawn { .. }
+            | Saying::Over { .. } => None,
+        },
         "since" => Some(time(since)),
         "until" => until.map(time),
         _ => None,

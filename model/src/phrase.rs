@@ -1,6 +1,6 @@
 //! The words that people read, in each language once: messages, pages and reports take them here.
 
-use crate::contact::Locale;
+use crate::{alarm::AlarmEnd, contact::Locale};
 
 macro_rules! phrases {
     ($($(#[$doc:meta])* $name:ident = $key:literal, $chinese:literal, $english:literal;)+) => {
@@ -78,6 +78,24 @@ phrases! {
     RuleWithdrawn = "rule_withdrawn",
         "{station}告警规则已撤销，{since}起的告警结束。",
         "{station}: alarm rule withdrawn, alarm since {since} is over.";
+    /// An alarm is over, and no more is known of its end.
+    AlarmOver = "alarm_over",
+        "{station}告警结束，{since}起。",
+        "{station}: alarm since {since} is over.";
+    /// The rule behind an alarm is there, and its subject is not watched any longer.
+    NotWatched = "not_watched",
+        "{station}不再监测（{why}），{since}起的告警结束。",
+        "{station}: no longer watched ({why}), alarm since {since} is over.";
+    /// Why not: the station was closed down, or left the registry.
+    StationLeft = "station_left", "电站已退出", "station left";
+    /// Why not: the rule speaks of others.
+    NotCovered = "not_covered", "规则不再适用", "not under the rule";
+    /// Why not: section or gauge are gone.
+    Removed = "removed", "测点或断面已撤销", "gauge or reach removed";
+    /// Why not: nothing is mandated there.
+    MandateRemoved = "mandate_removed", "核定流量已撤销", "mandate removed";
+    /// Why not: a formula makes the flow.
+    Underived = "underived", "流量改由公式推算", "flow by formula";
     /// A share of the mandate that a rule asks for, where it is not all of it.
     Share = "share", "的{percent}", " ({percent})";
     /// Before a number that was rounded.
@@ -190,6 +208,20 @@ phrases! {
     NotNow = "not_now",
         "暂时无法显示，请稍后再试；以短信内容为准，必要时电话联系值班人员。",
         "Not possible at the moment; try again soon. What the message says holds; telephone whoever is on duty if need be.";
+}
+
+impl Phrase {
+    /// Why a subject is watched no longer though its rule is there.
+    pub const fn of_end(because: AlarmEnd) -> Option<Self> {
+        match because {
+            AlarmEnd::Recovered | AlarmEnd::RuleWithdrawn => None,
+            AlarmEnd::StationLeft => Some(Self::StationLeft),
+            AlarmEnd::NotCovered => Some(Self::NotCovered),
+            AlarmEnd::Removed => Some(Self::Removed),
+            AlarmEnd::MandateRemoved => Some(Self::MandateRemoved),
+            AlarmEnd::Underived => Some(Self::Underived),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Conditions: what is told to them, and what their effects make of alarms.
 
 use model::{
-    alarm::Subject,
+    alarm::{AlarmEnd, Subject},
     alarm_rule::Severity,
     ids::{GaugeId, SectionKey},
     quantity::Decimal,
@@ -16,7 +16,7 @@ use crate::{
     below_mandate::{self, BelowMandate, Point},
     facts::{End, Facts, Measured},
     no_data::{self, NoData},
-    plan::Ask,
+    plan::{Ask, Plan},
     released::{Released, Row, Samples, Told},
     snapshot::RestoreError,
 };
@@ -221,7 +221,8 @@ impl Desk {
                 self.raise(condition, began_at, facts, now);
             }
             Effect::Cleared { recovered_at: at, point, .. } => {
-                let end = End { at, point: Some(point), is_withdrawn: false };
+                let because = AlarmEnd::Recovered;
+                let end = End { at, point: Some(point), because };
                 self.tell_active(condition, AlarmEvent::Cleared { at }, Some(end), now);
             }
             Effect::Withdrawn { .. } => self.withdraw(condition, now),
@@ -258,7 +259,7 @@ impl Desk {
                 self.raise(condition, began_at, facts, now);
             }
             Effect::Cleared { recovered_at: at, .. } => {
-                let end = End { at, point: None, is_withdrawn: false };
+                let end = End { at, point: None, because: AlarmEnd::Recovered };
                 self.tell_active(condition, AlarmEvent::Cleared { at }, Some(end), now);
             }
             Effect::Withdrawn { .. } => self.withdraw(condition, now),
@@ -299,7 +300,8 @@ impl Desk {
     }
 
     fn withdraw(&mut self, condition: &Condition, now: Timestamp) {
-        let end = End { at: now, point: None, is_withdrawn: true };
+        let because = Plan::why_gone(&self.registry, condition);
+        let end = End { at: now, point: None, because };
         self.tell_active(condition, AlarmEvent::Withdrawn, Some(end), now);
     }
 

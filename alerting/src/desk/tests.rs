@@ -494,6 +494,26 @@ fn a_rule_that_is_gone_ends_its_alarm_and_says_so() {
 }
 
 #[test]
+fn a_station_that_leaves_takes_no_rule_with_it() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400; 20 flow 400; 21 taken");
+    let mut gone = (*registry()).clone();
+    gone.stations.get_mut("S").unwrap().status = model::station::StationStatus::Exited;
+    world.registry = Arc::new(gone);
+    world.desk.adopt(Arc::clone(&world.registry), at(30));
+    world.settle(at(30));
+    world.pass_to(at(31));
+    expect![[r#"
+        20 alarm raised → unacknowledged
+        20 to 138: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+        21 raised to zhang by sms: sent
+        30 alarm withdrawn → cleared_unacknowledged
+        30 to 138: 鹿鸣滩不再监测（电站已退出），10:00起的告警结束。
+    "#]]
+    .assert_eq(&world.lines);
+}
+
+#[test]
 fn an_address_that_has_gone_is_nobodys() {
     let mut world = World::new(registry());
     let mut other = (*registry()).clone();

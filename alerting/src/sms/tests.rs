@@ -141,6 +141,15 @@ fn the_other_messages() {
         鹿鸣滩告警规则已撤销，10:32起的告警结束。
         Ucs2, 23 in 1"#]],
     );
+    check(
+        Message {
+            saying: Saying::NotWatched { since, because: AlarmEnd::StationLeft },
+            ..base
+        },
+        &expect![[r#"
+        鹿鸣滩不再监测（电站已退出），10:32起的告警结束。
+        Ucs2, 27 in 1"#]],
+    );
     let dam = "dam".parse().unwrap();
     let now = at("11-24T08:00");
     check(
@@ -274,7 +283,8 @@ fn sayings() -> impl Strategy<Value = Saying> {
             required: Flow::from_ml_per_s(required.clamp(0, 100_000_000_000)),
             decimals,
         });
-    (0_u8..7, flows, share, moment(), moment()).prop_map(|(kind, flows, share, since, until)| {
+    let because = prop::sample::select(AlarmEnd::WORDS).prop_map(|(_, because)| *because);
+    (0_u8..8, (flows, because), share, moment(), moment()).prop_map(|(kind, (flows, because), share, since, until)| {
         match kind {
             0 | 1 => {
                 Saying::BelowMandate { flows: Flows { bound: Bound::Whole, ..flows }, share, since }
@@ -283,6 +293,7 @@ fn sayings() -> impl Strategy<Value = Saying> {
             3 => Saying::NothingMandated { flows, since, until },
             4 => Saying::NoData { since },
             6 => Saying::AboveShare { flows, share, until },
+            7 => Saying::NotWatched { since, because },
             _ => Saying::DataAgain { since, until },
         }
     })
