@@ -1,10 +1,10 @@
 //! What the link in a message shows of its alarm, out of what is stored of it.
 
 use model::{
-    alarm::{AlarmEnd, AlarmState, Subject},
+    alarm::{AlarmState, Subject},
     contact::Locale,
     ids::ContactId,
-    port::{Concern, LinkView, ShownFlow, TakenBy, TakenOn},
+    port::{Concern, Ended, LinkView, ShownFlow, TakenBy, TakenOn},
     quantity::Decimal,
     registry::Registry,
     time::Timestamp,
@@ -67,7 +67,7 @@ pub fn view(
         concern,
         began_at: row.began_at,
         raised_at,
-        ended_at: row.cleared_at,
+        ended: row.cleared_at.zip(facts.end).map(|(at, end)| Ended { at, because: end.because }),
         may_acknowledge: may_acknowledge(alarm, link, now),
         taken_on,
     }))
@@ -111,6 +111,7 @@ fn shown(point: Point, decimals: u8) -> (ShownFlow, Option<Decimal>) {
 #[cfg(test)]
 mod tests {
     use model::{
+        alarm::AlarmEnd,
         flow::Flow,
         ids::{AlarmId, NotificationId},
         tree::Origin,
@@ -146,8 +147,11 @@ mod tests {
     /// What is shown of an alarm that was raised at 400 l/s and whose section has 10 l/s by now.
     fn seen(end: Option<End>) -> (String, Timestamp) {
         let whole = Decimal { units: 1, decimals: 0 };
-        let facts =
-            Facts { flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }), end, chatters: false };
+        let facts = Facts {
+            flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }),
+            end,
+            chatters: false,
+        };
         let subject: Subject = "section S/dam".parse().unwrap();
         let row = AlarmRow {
             id: AlarmId(1),

@@ -112,8 +112,24 @@ phrases! {
     TooLittle = "too_little", "▼ 未达标：下泄流量低于核定", "▼ Below mandate: too little is released";
     /// What the matter is: a gauge is silent.
     Silent = "silent", "✕ 数据中断", "✕ No data";
-    /// That it is past.
-    Past = "past", "● 已恢复", "● Over";
+    /// That it is past, and no more.
+    Past = "past", "● 已结束", "● Over";
+    /// That enough is released again, and how much.
+    PastRecovered = "past_recovered", "● {until} 已恢复至 {released} m³/s", "● Back at {released} m³/s since {until}";
+    /// That what the rule asks for is released again, which is less than the mandate.
+    PastAboveShare = "past_above_share",
+        "● {until} 升至 {released} m³/s，达到告警规则的要求，仍低于核定",
+        "● Up to {released} m³/s since {until}: what the rule asks for, still below the mandate";
+    /// That nothing is mandated any longer.
+    PastNothingMandated = "past_nothing_mandated",
+        "● {until} 结束：现无核定流量，下泄 {released} m³/s",
+        "● Over since {until}: nothing mandated now, {released} m³/s released";
+    /// That a gauge speaks again.
+    PastDataAgain = "past_data_again", "● {until} 数据已恢复", "● Data are back since {until}";
+    /// That the rule is gone.
+    PastRuleWithdrawn = "past_rule_withdrawn", "● {until} 结束：告警规则已撤销", "● Over since {until}: the alarm rule was withdrawn";
+    /// That it is watched no longer.
+    PastNotWatched = "past_not_watched", "● {until} 起不再监测：{why}", "● No longer watched since {until}: {why}";
     /// That an alarm comes and goes, and what that means.
     ChattersNote = "chatters_note",
         "反复告警：一小时内第三次触发；不再逐次通知，恢复满一小时后才结束。",
@@ -142,6 +158,8 @@ phrases! {
     StateSilenced = "state_silenced", "已搁置或抑制", "silenced";
     /// Before what is released.
     ReleasedLabel = "released", "下泄", "Released";
+    /// Before what was released when it ended.
+    ReleasedThenLabel = "released_then", "结束时下泄", "Released when it ended";
     /// Before what is mandated.
     RequiredLabel = "required", "核定", "Required";
     /// Before the moment of a measurement.
@@ -153,7 +171,7 @@ phrases! {
     /// Before when it began.
     SinceLabel = "since", "开始", "Since";
     /// Before when it ended.
-    UntilLabel = "until", "恢复", "Until";
+    UntilLabel = "until", "结束", "Until";
     /// Before how long it has lasted.
     LastingLabel = "lasting", "持续", "For";
     /// Before when people were first told.

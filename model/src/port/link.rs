@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{AlertingError, Answer};
 use crate::{
-    alarm::{AlarmState, LinkToken},
+    alarm::{AlarmEnd, AlarmState, LinkToken},
     alarm_rule::Severity,
     contact::{Locale, Personal},
     ids::{AlarmId, GaugeName, SectionId, StationId},
@@ -60,15 +60,24 @@ pub struct LinkView {
     pub began_at: Timestamp,
     /// When somebody was first told.
     pub raised_at: Timestamp,
-    /// When it ended at the river, or its rule went, once that is so.
-    pub ended_at: Option<Timestamp>,
+    /// How it ended, once it has.
+    pub ended: Option<Ended>,
     /// Who took it on.
     pub taken_on: Option<TakenOn>,
     /// Whether this link may still take it on: nobody has, and the link is not too old for that.
     pub may_acknowledge: bool,
 }
 
-/// What an alarm is about, with what is known of it now.
+/// How an alarm ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When: at the river, or when it was watched no longer.
+    pub at: Timestamp,
+    /// Why.
+    pub because: AlarmEnd,
+}
+
+/// What an alarm is about, with what is known of it now, or was when it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Concern {
     /// Too little is released.

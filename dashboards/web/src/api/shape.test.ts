@@ -38,6 +38,6 @@ test("what is null, and what is missing, is not known", () => {
       "acknowledged":false,"version":0,"began_at":"2026-01-01T00:00:00Z","section":null}`),
     "",
   );
-  assert.equal(read.released, null);
+  assert.equal(read.raised_flow, null);
   assert.equal(read.section, null);
 });

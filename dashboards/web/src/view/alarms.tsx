@@ -7,7 +7,7 @@ import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmStep } from "../api/ala
 import type { Loaded } from "../failure.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
 import { minuteText, shortText, ZONE } from "../time.ts";
-import { lasting, matterText, whereText, whoText } from "../words.ts";
+import { endText, lasting, matterText, whereText, whoText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Empty, Known } from "./states.tsx";
 
@@ -103,6 +103,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
   const { alarm, asOf, nameOf, open, onOpen } = props;
   const where = whereText(t, alarm, nameOf(alarm.station));
   const matter = matterText(t, alarm);
+  const end = endText(t, alarm);
   const isOpen = open === alarm.id;
   return (
     <li
@@ -119,6 +120,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
           <a href={href(stationRoute(alarm.station))}>{where}</a>
         </span>
         <span>{matter}</span>
+        {end === null ? null : <span class="muted">{end}</span>}
       </span>
       <span class="alarm-when">
         <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
