@@ -82,6 +82,12 @@ pub enum Event {
         /// When the server received it.
         received_at: Timestamp,
     },
+    /// What is stored of a gauge that has just begun to be watched: when it spoke last. Its silence
+    /// is said to have begun then, and counts from now, since nobody listened for it before.
+    Spoke {
+        /// When, by the meter.
+        at: Timestamp,
+    },
     /// The server has not listened since this moment.
     Deaf(Timestamp),
     /// It listens again, and has read all that is stored.
@@ -100,7 +106,8 @@ pub enum Event {
 }
 
 /// What follows. A silence is about what the server receives, so its moments are the server's: it
-/// began with the receipt of the last live reading, or with the watch where there was none.
+/// began with the receipt of the last live reading, or, of a gauge that has not spoken since it is
+/// watched, with the last one that is stored, or with the watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The gauge is silent; the on-delay is running.
@@ -155,7 +162,8 @@ struct Back {
 #[serde(deny_unknown_fields)]
 struct State {
     phase: Phase,
-    /// When the last live reading was received, or from when the gauge is watched.
+    /// When the last live reading was received; before there was one, the last that was stored, or
+    /// from when the gauge is watched.
     heard_at: Timestamp,
     /// From when the silence counts: the same, moved by the time that the server did not listen.
     quiet_from: Timestamp,
@@ -224,6 +232,11 @@ impl NoData {
         match event {
             // what came before the clock was set back came no later than now
             Event::Heard { received_at } => self.hear(received_at.min(now), &mut effects),
+            Event::Spoke { at } => {
+                if self.state.phase == Phase::Heard {
+                    self.state.heard_at = self.state.heard_at.min(at);
+                }
+            }
             Event::Deaf(since) => {
                 self.state.deaf_since.get_or_insert(since);
             }

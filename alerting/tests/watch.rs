@@ -603,6 +603,31 @@ fn a_rule_that_goes_ends_its_alarm() {
 }
 
 #[test]
+fn a_gauge_that_was_silent_when_its_rule_came_is_silent_since_its_last_value() {
+    let mut world = World::new();
+    // without the second rule, which is the one of silences
+    let tables: Vec<&str> = REGISTRY.split("[[").collect();
+    let other = tables.iter().filter(|table| !table.contains("\"silent\"")).copied();
+    world.import(&other.collect::<Vec<_>>().join("[["));
+    world.start();
+    world.live(50, 600);
+    world.go_to(4_000);
+    world.import(REGISTRY);
+    world.settle();
+    world.go_to(4_179);
+    assert_eq!(world.journal(), "");
+    world.go_to(4_190);
+    check(
+        &world,
+        &expect![[r#"
+        4180 alarm_raised silent
+        4180 message_sent raised to zhang
+    "#]],
+    );
+    assert_eq!(second(world.alarm().row.began_at), 40);
+}
+
+#[test]
 fn a_channel_that_refuses_for_now_is_tried_again_under_the_same_id() {
     let mut world = World::new();
     world.start();

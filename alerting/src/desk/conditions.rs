@@ -1,5 +1,7 @@
 //! Conditions: what is told to them, and what their effects make of alarms.
 
+use std::collections::BTreeMap;
+
 use model::{
     alarm::{AlarmEnd, Subject},
     alarm_rule::Severity,
@@ -96,7 +98,12 @@ impl Desk {
                 (false, ask) => {
                     let machine = match ask {
                         Ask::Below(rule) => Machine::Below(BelowMandate::new(rule)),
-                        Ask::Silent(rule) => Machine::Silent(self.begun(rule, now)),
+                        Ask::Silent(rule) => {
+                            if let Subject::Gauge(gauge) = &condition.subject {
+                                self.strangers.insert(condition.clone(), gauge.clone());
+                            }
+                            Machine::Silent(self.begun(rule, now))
+                        }
                     };
                     self.keep_condition(condition.clone(), machine);
                     self.dirty.forgotten.remove(condition);
@@ -113,6 +120,17 @@ impl Desk {
             machine.step(no_data::Event::Deaf(now), now);
         }
         machine
+    }
+
+    /// Conditions that have begun to be watched, with their gauges: [`Desk::spoke`] is to say when
+    /// each of these spoke last.
+    pub fn strangers(&mut self) -> BTreeMap<Condition, GaugeId> {
+        std::mem::take(&mut self.strangers)
+    }
+
+    /// When the gauge of a condition that has begun to be watched spoke last, by what is stored.
+    pub fn spoke(&mut self, condition: &Condition, at: Timestamp, now: Timestamp) {
+        self.tell_silent(condition, no_data::Event::Spoke { at: at.min(now) }, now);
     }
 
     /// Tells the rules of a section of a row of the feed; what came late of it is still to be read

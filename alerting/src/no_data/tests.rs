@@ -134,6 +134,15 @@ fn a_line_that_drops_again_and_again_is_the_third_time_silent_until_it_has_held_
 }
 
 #[test]
+fn who_was_silent_when_the_watch_began_is_said_to_be_so_since_he_spoke_last() {
+    let mut machine = NoData::new(rule(5, 0, 0), at(1_000));
+    assert_eq!(machine.step(Event::Spoke { at: at(400) }, at(1_000)), []);
+    assert_eq!(machine.deadline(), Some(at(1_120)));
+    let raised = machine.step(Event::Tick, at(1_120));
+    assert_eq!(raised, [Effect::Raised { began_at: at(400), chatters: false }]);
+}
+
+#[test]
 fn time_alone_never_clears() {
     check(
         rule(5, 0, 100),

@@ -16,6 +16,29 @@ use crate::{
 };
 
 impl Watch {
+    /// Says of gauges that have begun to be watched when they spoke last.
+    pub(super) async fn introduce(
+        &mut self,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
+        let strangers = self.desk.strangers();
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let read = parts.samples.read(move |reader| {
+            let mut known = Vec::new();
+            for (condition, gauge) in strangers {
+                known.extend(reader.last_value_at(&gauge)?.map(|at| (condition, at)));
+            }
+            Ok(known)
+        });
+        for (condition, at) in read.await? {
+            self.desk.spoke(&condition, at, now);
+        }
+        Ok(())
+    }
+
     /// Does what people and gateways say in the journal, and says how many entries there were.
     pub(super) async fn take_entries(
         &mut self,
