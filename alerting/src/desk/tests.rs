@@ -425,10 +425,37 @@ fn what_waits_for_a_place_is_no_attempt_and_the_next_rung_is_not_told_for_it() {
         let is_zhang = |kept: &KeptMessage| kept.row.contact.as_str() == "zhang";
         assert!(desk.messages.values().all(is_zhang));
     }
-    desk.begin_attempts(|_| 1, at(501));
+    // nor does it die of the wait, as long as its alarm stands
+    let is_owed = |desk: &Desk| {
+        desk.messages.values().all(|kept| kept.machine.state() == NotificationState::Owed)
+    };
+    desk.tick(true, at(599));
+    desk.begin_attempts(|_| 0, at(599));
+    assert!(desk.messages.len() == 2 && is_owed(desk));
+    desk.begin_attempts(|_| 1, at(599));
     let attempts = desk.changes().attempts;
     assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 1]);
     assert!(desk.queues().is_empty());
+}
+
+#[test]
+fn a_message_that_waits_for_hours_is_handed_over_while_its_alarm_stands() {
+    let mut world = World::new(registry());
+    world.places = 0;
+    world.run("0 flow 400; 10 flow 400; 20 flow 400");
+    for second in (30..15_000).step_by(10) {
+        world.now = at(second);
+        world.flow(400);
+        world.desk.tick(true, world.now);
+        world.desk.begin_attempts(|_| 0, world.now);
+        world.settle(world.now);
+    }
+    assert!(world.attempts.is_empty() && !world.lines.contains("expired"), "{}", world.lines);
+    // a place comes free: whoever was owed a message first has it
+    world.desk.tick(true, at(15_000));
+    world.desk.begin_attempts(|_| 1, at(15_000));
+    world.settle(at(15_000));
+    assert_eq!(world.attempts[0].to.as_ref().unwrap().as_str(), "138", "{}", world.lines);
 }
 
 #[test]
