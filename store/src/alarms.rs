@@ -97,6 +97,8 @@ pub struct NotificationRow {
     pub state: NotificationState,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it may have arrived although nobody says so: an attempt got no answer.
+    pub is_doubted: bool,
     /// When it was owed.
     pub owed_at: Timestamp,
     /// When a channel took it.
@@ -254,6 +256,7 @@ pub(crate) mod making {
             occasion: Occasion::Raised,
             state: NotificationState::Owed,
             attempts: 0,
+            is_doubted: false,
             owed_at: Timestamp::clamped(2),
             sent_at: None,
             ended_at: None,

@@ -270,6 +270,8 @@ pub struct MessageChanged {
     pub occasion: Occasion,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it may have arrived although nobody says so.
+    pub doubted: bool,
 }
 
 /// What is said of who is told of an alarm.
@@ -550,6 +552,7 @@ mod tests {
                 channel: "sms".parse().unwrap(),
                 occasion: Occasion::Raised,
                 attempts: 1,
+                doubted: false,
             }),
             Body::ReceiptTaken { message: NotificationId(11), delivered: true },
             Body::EscalationNoted { what: EscalationNote::LadderEnded, alarm: AlarmId(10) },
@@ -575,7 +578,7 @@ mod tests {
             alarm_raised {"alarm":"0000000000000000000000000000000a","rule":"low","subject":"section BF-1/dam","severity":"orange","drill":false,"version":2,"state":"unacknowledged","event_at":"2026-11-22T08:00:00Z","detected_at":"2026-11-22T08:10:00.5Z","acknowledged_by":null}
             alarm_acknowledged {"alarm":"0000000000000000000000000000000a","rule":"low","subject":"section BF-1/dam","severity":"orange","drill":false,"version":3,"state":"acknowledged","event_at":"2026-11-22T08:00:00Z","detected_at":"2026-11-22T08:10:00.5Z","acknowledged_by":{"kind":"contact","name":"zhang"}}
             acknowledgement_asked {"alarm":"0000000000000000000000000000000a","version":2}
-            message_sent {"message":"0000000000000000000000000000000b","alarm":"0000000000000000000000000000000a","contact":"zhang","channel":"sms","occasion":"raised","attempts":1}
+            message_sent {"message":"0000000000000000000000000000000b","alarm":"0000000000000000000000000000000a","contact":"zhang","channel":"sms","occasion":"raised","attempts":1,"doubted":false}
             receipt_taken {"message":"0000000000000000000000000000000b","delivered":true}
             ladder_ended {"alarm":"0000000000000000000000000000000a"}
             breach_found {"rule":"low","subject":"section BF-1/dam","from":"2026-11-22T08:00:00Z","to":"2026-11-22T08:15:00Z","known_ms":600000}"#]]

@@ -150,6 +150,9 @@ pub struct NotificationView {
     pub state: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it may have arrived although nobody says so: it is not `sent`, and a gateway that was
+    /// given it did not answer.
+    pub doubted: bool,
     /// When it was owed.
     #[schema(value_type = String, format = DateTime)]
     pub owed_at: Timestamp,
@@ -340,6 +343,7 @@ impl NotificationView {
             channel: row.channel.to_string(),
             state: row.state.word().to_owned(),
             attempts: row.attempts,
+            doubted: row.is_doubted,
             owed_at: row.owed_at,
             sent_at: row.sent_at,
             ended_at: row.ended_at,

@@ -128,7 +128,7 @@ CREATE INDEX escalation_open ON escalation (alarm) WHERE is_open = 1;
 CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
   alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL,
   occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
-  owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER,
+  is_doubted INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER,
   text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER,
   bytes TEXT NOT NULL);
 CREATE INDEX notification_open ON notification (number) WHERE is_open = 1;

@@ -53,6 +53,7 @@ fn message(state: NotificationState, attempts: u32, token: Option<LinkToken>) ->
         occasion: Occasion::Raised,
         state,
         attempts,
+        is_doubted: false,
         owed_at: at(600),
         sent_at: None,
         ended_at: None,
@@ -88,6 +89,7 @@ fn sent(row: &NotificationRow) -> Body {
         channel: row.channel.clone(),
         occasion: row.occasion,
         attempts: row.attempts,
+        doubted: row.is_doubted,
     })
 }
 

@@ -97,7 +97,7 @@ fn the_tables_are_those_of_the_formats() {
             CREATE INDEX alarm_station_state ON alarm (station, state, number)
             CREATE TABLE escalation (alarm BLOB PRIMARY KEY, is_open INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID
             CREATE INDEX escalation_open ON escalation (alarm) WHERE is_open = 1
-            CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL, occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER, text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER, bytes TEXT NOT NULL)
+            CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL, occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, is_doubted INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER, text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER, bytes TEXT NOT NULL)
             CREATE INDEX notification_open ON notification (number) WHERE is_open = 1
             CREATE INDEX notification_alarm ON notification (alarm, number)"#]],
     );

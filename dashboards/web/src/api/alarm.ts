@@ -70,6 +70,7 @@ export const notification = members({
   occasion: words,
   state: oneOf(MESSAGE_STATES, null),
   attempts: count,
+  doubted: flag,
   owed_at: moment,
   sent_at: optional(moment),
   ended_at: optional(moment),

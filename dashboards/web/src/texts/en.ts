@@ -249,6 +249,7 @@ export const en: Texts = {
     noneHelp: "What people on duty are sent appears here once an alarm is raised.",
     columns: { state: "State", recipient: "Recipient", channel: "Channel", occasion: "Occasion", text: "Text", owed: "Owed", sent: "Sent", ended: "Ended" },
     attempts: (count) => of(count, "attempt", "attempts"),
+    doubted: "may have arrived",
     more: "Earlier messages",
   },
 

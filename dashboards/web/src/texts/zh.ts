@@ -298,6 +298,7 @@ export const zh = {
     noneHelp: "告警触发后，发给值班人员的消息会出现在这里。",
     columns: { state: "状态", recipient: "收件人", channel: "渠道", occasion: "事由", text: "内容", owed: "应发", sent: "发出", ended: "送达或终止" },
     attempts: (count: number) => `第 ${String(count)} 次`,
+    doubted: "可能已送达",
     more: "更早的通知",
   },
 

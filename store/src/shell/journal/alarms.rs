@@ -189,10 +189,10 @@ fn set_notification(
     entry: Option<i64>,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO notification (id, alarm, contact, channel, way, occasion, state,
-          attempts, owed_at, sent_at, ended_at, text, token, link, is_open, entry, bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+          attempts, is_doubted, owed_at, sent_at, ended_at, text, token, link, is_open, entry, bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
-          sent_at = excluded.sent_at, ended_at = excluded.ended_at, token = excluded.token,
+          is_doubted = excluded.is_doubted, sent_at = excluded.sent_at, ended_at = excluded.ended_at, token = excluded.token,
           is_open = excluded.is_open, entry = coalesce(excluded.entry, entry),
           bytes = excluded.bytes";
     let moment = |at: Option<Timestamp>| at.map(Timestamp::as_ms);
@@ -205,6 +205,7 @@ fn set_notification(
         &message.occasion.word(),
         &message.state.word(),
         &message.attempts,
+        &message.is_doubted,
         &message.owed_at.as_ms(),
         &moment(message.sent_at),
         &moment(message.ended_at),

@@ -161,7 +161,7 @@ const ALARM: &str = "number, id, rule, subject, severity, is_drill, state, versi
 
 /// The columns of [`notification_facts`].
 const NOTIFICATION: &str = "number, id, alarm, contact, channel, way, occasion, state, attempts,
-    owed_at, sent_at, ended_at, text, token, is_open, bytes";
+    owed_at, sent_at, ended_at, text, token, is_open, bytes, is_doubted";
 
 pub(super) fn alarm(
     connection: &Connection,
@@ -245,6 +245,7 @@ fn notification_facts(row: &Row<'_>) -> rusqlite::Result<NotificationFacts> {
         occasion: word(row, 6, Occasion::WORDS)?,
         state: word(row, 7, NotificationState::WORDS)?,
         attempts: row.get(8)?,
+        is_doubted: row.get(16)?,
         owed_at: Timestamp::clamped(row.get(9)?),
         sent_at: moment(10)?,
         ended_at: moment(11)?,
