@@ -7,7 +7,8 @@
 //! message has two parts at most:
 //!
 //! - a station's name is shortened where there is no room: its beginning and its end stay, since
-//!   names that are alike differ in one of them, and `…` (`..` in the GSM alphabet) stands between;
+//!   names that are alike differ in one of them, and `…` (`..` in the GSM alphabet) stands between,
+//!   where there is room for two words only between words;
 //! - the section goes next, then the words that it is a reminder or comes and goes;
 //! - where that is not enough (flows of a dozen digits) the sentence is a brief one, and in English,
 //!   where the name alone may ask for UTF-16, the station's id stands for its name;
@@ -17,6 +18,7 @@
 //! there, never rounded: so it stands to the requirement on the screen as it does in truth.
 
 mod alphabet;
+mod shortened;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +33,10 @@ use model::{
 };
 
 pub use self::alphabet::Alphabet;
-use self::alphabet::{measured, septets, units};
+use self::{
+    alphabet::{measured, units},
+    shortened::shortened,
+};
 use crate::below_mandate::Bound;
 
 /// The longest address for links that leaves the link a place in a second part: 67 units without
@@ -46,7 +51,7 @@ pub const RESERVED: u8 = 6;
 /// No name is shortened further.
 const LEAST_NAME: usize = 3;
 /// How much of the name of a section is shown.
-const SECTION_UNITS: usize = 8;
+const SECTION_UNITS: usize = 12;
 
 /// What a message is made of.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -416,30 +421,4 @@ fn printable(name: &str) -> String {
             && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     name.chars().filter(is_shown).collect()
-}
-
-/// At most so many units of UTF-16: the beginning, a mark, and the end.
-fn shortened(name: &str, most: usize) -> String {
-    if units(name) <= most {
-        return name.to_owned();
-    }
-    let mark = if septets(name).is_some() { ".." } else { "…" };
-    let kept = most.saturating_sub(units(mark));
-    let begin = fitting(name.chars(), kept.div_ceil(2));
-    let rest = kept - units(&begin);
-    let end = fitting(name.chars().rev(), rest);
-    begin.chars().chain(mark.chars()).chain(end.chars().rev()).collect()
-}
-
-/// The first characters that have room.
-fn fitting(chars: impl Iterator<Item = char>, most: usize) -> String {
-    let mut room = most;
-    let has_room = |c: &char| match room.checked_sub(c.len_utf16()) {
-        Some(left) => {
-            room = left;
-            true
-        }
-        None => false,
-    };
-    chars.take_while(has_room).collect()
 }

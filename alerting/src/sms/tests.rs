@@ -135,21 +135,6 @@ fn the_other_messages() {
         鹿鸣滩数据已恢复，10:32至10:52中断。
         Ucs2, 23 in 1"#]],
     );
-    check(
-        Message { saying: Saying::RuleWithdrawn { since }, ..base },
-        &expect![[r#"
-        鹿鸣滩告警规则已撤销，10:32起的告警结束。
-        Ucs2, 23 in 1"#]],
-    );
-    check(
-        Message {
-            saying: Saying::NotWatched { since, because: AlarmEnd::StationLeft },
-            ..base
-        },
-        &expect![[r#"
-        鹿鸣滩不再监测（电站已退出），10:32起的告警结束。
-        Ucs2, 27 in 1"#]],
-    );
     let dam = "dam".parse().unwrap();
     let now = at("11-24T08:00");
     check(
@@ -157,6 +142,25 @@ fn the_other_messages() {
         &expect![[r#"
             鹿鸣滩·坝下下泄0.612，低于核定0.800m³/s的90%，11月22日10:32起。
             Ucs2, 45 in 1"#]],
+    );
+}
+
+#[test]
+fn what_is_watched_no_longer_says_why() {
+    let zone = zone();
+    let since = at("11-22T10:32");
+    let base = message("鹿鸣滩", below("0.612", "0.8", "0.9"), &zone);
+    check(
+        Message { saying: Saying::RuleWithdrawn { since }, ..base },
+        &expect![[r#"
+        鹿鸣滩告警规则已撤销，10:32起的告警结束。
+        Ucs2, 23 in 1"#]],
+    );
+    check(
+        Message { saying: Saying::NotWatched { since, because: AlarmEnd::StationLeft }, ..base },
+        &expect![[r#"
+        鹿鸣滩不再监测（电站已退出），10:32起的告警结束。
+        Ucs2, 27 in 1"#]],
     );
 }
 
@@ -205,11 +209,19 @@ fn a_long_name_keeps_its_beginning_and_its_end() {
         【演练】张掖市肃南裕固族自治县黑河干流云杉…责任公司云杉峡二级水电站(示例)下泄0.612，低于核定0.800m³/s，10:32起。https://bf.example.cn/i/028T5CY4TQKFF
         Ucs2, 104 in 2"#]],
     );
-    assert_eq!(shortened("abcdefgh", 6), "ab..gh");
-    assert_eq!(shortened("abcdefgh", 8), "abcdefgh");
-    assert_eq!(shortened("云杉峡一级", 4), "云杉…级");
-    // a character of two units is never torn
-    assert_eq!(shortened("𠀀A𠀀", 3), "…𠀀");
+}
+
+#[test]
+fn a_long_english_name_is_cut_between_words() {
+    let zone = zone();
+    let name = "Zhangye Sunan Heihe Main Stream Cascade Development Company Limited Yunshanxia Second Cascade Hydropower Station (example)";
+    let base = message(name, below("0.612", "0.8", "1"), &zone);
+    check(
+        Message { locale: Locale::English, ..base },
+        &expect![[r#"
+            Zhangye Sunan Heihe Main Stream Cascade Development .. Limited Yunshanxia Second Cascade Hydropower Station (example): flow 0.612 below 0.800 m3/s since 10:32.
+            Gsm7, 159 in 1"#]],
+    );
 }
 
 #[test]
@@ -283,9 +295,9 @@ fn sayings() -> impl Strategy<Value = Saying> {
             required: Flow::from_ml_per_s(required.clamp(0, 100_000_000_000)),
             decimals,
         });
-    let because = prop::sample::select(AlarmEnd::WORDS).prop_map(|(_, because)| *because);
-    (0_u8..8, (flows, because), share, moment(), moment()).prop_map(|(kind, (flows, because), share, since, until)| {
-        match kind {
+    let because = prop::sample::select(AlarmEnd::WORDS).prop_map(|(_, because)| because);
+    (0_u8..8, (flows, because), share, moment(), moment()).prop_map(
+        |(kind, (flows, because), share, since, until)| match kind {
             0 | 1 => {
                 Saying::BelowMandate { flows: Flows { bound: Bound::Whole, ..flows }, share, since }
             }
@@ -295,8 +307,8 @@ fn sayings() -> impl Strategy<Value = Saying> {
             6 => Saying::AboveShare { flows, share, until },
             7 => Saying::NotWatched { since, because },
             _ => Saying::DataAgain { since, until },
-        }
-    })
+        },
+    )
 }
 
 proptest! {
