@@ -1,6 +1,7 @@
 //! Texts as people get them, and what holds for every one of them.
 
 use expect_test::{Expect, expect};
+use model::{alarm::AlarmEnd, flow::Flow};
 use proptest::prelude::*;
 
 use super::*;
