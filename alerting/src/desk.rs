@@ -191,8 +191,8 @@ impl Desk {
     }
 
     /// Takes another registry, or the first one: rules that are gone are withdrawn, the others are
-    /// told what they are now. What is among [`Desk::strangers`] then is to be introduced before anything
-    /// is written.
+    /// told what they are now. What is among [`Desk::strangers`] then is to be introduced before it could be
+    /// raised.
     pub fn adopt(&mut self, registry: Arc<Registry>, now: Timestamp) {
         self.plan = Arc::new(Plan::of(&registry));
         self.registry = registry;

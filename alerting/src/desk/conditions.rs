@@ -1,7 +1,5 @@
 //! Conditions: what is told to them, and what their effects make of alarms.
 
-use std::collections::BTreeMap;
-
 use model::{
     alarm::{AlarmEnd, Subject},
     alarm_rule::Severity,
@@ -122,10 +120,10 @@ impl Desk {
         machine
     }
 
-    /// Conditions that have begun to be watched, with their gauges: [`Desk::spoke`] is to say when
-    /// each of these spoke last.
-    pub fn strangers(&mut self) -> BTreeMap<Condition, GaugeId> {
-        std::mem::take(&mut self.strangers)
+    /// At most so many conditions that have begun to be watched, with their gauges: [`Desk::spoke`]
+    /// is to say when each of these spoke last.
+    pub fn strangers(&mut self, most: usize) -> Vec<(Condition, GaugeId)> {
+        std::iter::from_fn(|| self.strangers.pop_first()).take(most).collect()
     }
 
     /// When the gauge of a condition that has begun to be watched spoke last, by what is stored.

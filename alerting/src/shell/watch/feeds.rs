@@ -15,14 +15,18 @@ use crate::{
     shell::evidence::{self, Evidence},
 };
 
+/// Gauges that are looked up in one pass.
+const STRANGERS: usize = 64;
+
 impl Watch {
-    /// Says of gauges that have begun to be watched when they spoke last.
+    /// Says of gauges that have begun to be watched when they spoke last, of a few in each pass: a
+    /// first start finds thousands, and the least silence is two minutes.
     pub(super) async fn introduce(
         &mut self,
         parts: &Parts,
         now: Timestamp,
     ) -> Result<(), WatchError> {
-        let strangers = self.desk.strangers();
+        let strangers = self.desk.strangers(STRANGERS);
         if strangers.is_empty() {
             return Ok(());
         }

@@ -16,9 +16,9 @@ use crate::{
 /// Spans that a page looks at together: at first, and at most.
 const FIRST_SLICE: usize = 64;
 const LAST_SLICE: usize = 16_384;
-/// Spans without a value that are looked at for the last one: some days of a gauge that is read and
+/// Spans without a value that are looked at for the last one: some hours of a gauge that is read and
 /// does not answer.
-const SILENT_SPANS: i64 = 256;
+const SILENT_SPANS: i64 = 64;
 /// Bytes of QC flags, beyond which a slice takes no further span.
 const MAX_QC_BYTES: usize = 4 * 1024 * 1024;
 
