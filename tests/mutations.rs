@@ -20,7 +20,7 @@ struct Mutation {
 }
 
 /// Those of one package stand together: each change of `model` builds everything again.
-const MUTATIONS: [Mutation; 20] = [
+const MUTATIONS: [Mutation; 21] = [
     Mutation {
         what: "an alarm is raised without its on-delay",
         file: "alerting/src/below_mandate.rs",
@@ -36,8 +36,8 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "an off-delay counts what nobody knows",
         file: "alerting/src/below_mandate.rs",
-        from: "if known_ms >= self.rule.off_delay_ms {",
-        to: "if known_ms.max(point.at.ms_since(recovered_at)) >= self.rule.off_delay_ms {",
+        from: "if known_ms >= off_delay_ms {",
+        to: "if known_ms.max(point.at.ms_since(recovered_at)) >= off_delay_ms {",
     },
     Mutation {
         what: "the deadband begins below the limit",
@@ -62,6 +62,12 @@ const MUTATIONS: [Mutation; 20] = [
         file: "alerting/src/released.rs",
         from: "self.received_at.plus_ms(-live_ms(interval_ms))",
         to: "self.received_at.plus_ms(-live_ms(interval_ms).max(90_000_000))",
+    },
+    Mutation {
+        what: "what comes and goes is told each time",
+        file: "alerting/src/chatter.rs",
+        from: "let chatters = self.0.len() >= EPISODES;",
+        to: "let chatters = false;",
     },
     Mutation {
         what: "the server's absence is a silence",

@@ -5,8 +5,8 @@
 //! | pending | its condition ends before the on-delay | normal: it was never raised |
 //! | pending | raised | unacknowledged |
 //! | unacknowledged | acknowledged | acknowledged |
-//! | unacknowledged | cleared, or its rule withdrawn | cleared, unacknowledged |
-//! | acknowledged | cleared, or its rule withdrawn | normal |
+//! | unacknowledged | cleared, or watched no longer | cleared, unacknowledged |
+//! | acknowledged | cleared, or watched no longer | normal |
 //! | cleared, unacknowledged | acknowledged, or a newer alarm of the same kind is raised | normal |
 //!
 //! One alarm is one episode: it is raised once and cleared once. A later episode is another alarm
@@ -22,6 +22,7 @@ use model::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use store::By;
 
 use crate::snapshot::{self, RestoreError};
 
@@ -60,7 +61,7 @@ pub enum Event {
         /// When it ended.
         at: Timestamp,
     },
-    /// No rule speaks of the subject any longer.
+    /// Its subject is not watched any longer.
     Withdrawn,
     /// A newer alarm of the same rule and subject was raised.
     Superseded {
@@ -94,8 +95,8 @@ pub struct Transition {
     pub event_at: Timestamp,
     /// When it was found out.
     pub detected_at: Timestamp,
-    /// Who did it, for what a person does.
-    pub by: Option<String>,
+    /// Who did it, for what a person does: a token and a contact may have one name.
+    pub by: Option<By>,
 }
 
 /// Why an acknowledgement was refused; the first two are for 409.
@@ -105,7 +106,7 @@ pub enum AcknowledgeError {
     #[error("{by} took it on at {at}")]
     Elsewhere {
         /// Who.
-        by: String,
+        by: By,
         /// When.
         at: Timestamp,
     },
@@ -136,7 +137,7 @@ enum Life {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Acknowledgement {
-    by: String,
+    by: By,
     at: Timestamp,
     /// The version that the person saw.
     seen: u32,
@@ -263,12 +264,12 @@ impl Alarm {
     /// A person takes it on, having seen it at version `seen`. The same click twice is one.
     pub fn acknowledge(
         &mut self,
-        by: &str,
+        by: &By,
         seen: u32,
         now: Timestamp,
     ) -> Result<Vec<Effect>, AcknowledgeError> {
         if let Some(known) = &self.acknowledgement {
-            return if known.by == by && known.seen == seen {
+            return if known.by == *by && known.seen == seen {
                 Ok(Vec::new())
             } else {
                 Err(AcknowledgeError::Elsewhere { by: known.by.clone(), at: known.at })
@@ -283,7 +284,7 @@ impl Alarm {
         if seen != self.version {
             return Err(AcknowledgeError::Changed { version: self.version });
         }
-        self.acknowledgement = Some(Acknowledgement { by: by.to_owned(), at: now, seen });
+        self.acknowledgement = Some(Acknowledgement { by: by.clone(), at: now, seen });
         let mut effects = self.enter(next, What::Acknowledged, now, now);
         effects.push(Effect::Taken);
         Ok(effects)
@@ -337,11 +338,16 @@ mod severity {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use store::ByKind;
 
     use super::*;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::clamped(second * 1_000)
+    }
+
+    fn by(name: &str) -> By {
+        By { kind: ByKind::Contact, name: name.to_owned() }
     }
 
     fn about() -> About {
@@ -366,7 +372,7 @@ mod tests {
     fn an_alarm_is_raised_taken_on_and_cleared() {
         let mut alarm = raised();
         assert_eq!((alarm.state(), alarm.version()), (AlarmState::Unacknowledged, 2));
-        let effects = alarm.acknowledge("zhang", 2, at(700)).unwrap();
+        let effects = alarm.acknowledge(&by("zhang"), 2, at(700)).unwrap();
         assert_eq!(effects.last(), Some(&Effect::Taken));
         assert_eq!(alarm.state(), AlarmState::Acknowledged);
         let effects = alarm.step(Event::Cleared { at: at(800) }, at(900));
@@ -374,18 +380,28 @@ mod tests {
         assert_eq!((alarm.state(), alarm.is_active()), (AlarmState::Normal, false));
         let cleared = alarm.timeline().last().unwrap();
         assert_eq!((cleared.event_at, cleared.detected_at), (at(800), at(900)));
-        assert_eq!(alarm.timeline()[2].by.as_deref(), Some("zhang"));
+        assert_eq!(alarm.timeline()[2].by, Some(by("zhang")));
     }
 
     #[test]
     fn who_comes_second_learns_who_was_first() {
         let mut alarm = raised();
-        alarm.acknowledge("zhang", 2, at(700)).unwrap();
-        let elsewhere = AcknowledgeError::Elsewhere { by: "zhang".to_owned(), at: at(700) };
-        assert_eq!(alarm.acknowledge("li", 2, at(701)), Err(elsewhere.clone()));
-        assert_eq!(alarm.acknowledge("zhang", 2, at(702)), Ok(Vec::new()));
+        alarm.acknowledge(&by("zhang"), 2, at(700)).unwrap();
+        let elsewhere = AcknowledgeError::Elsewhere { by: by("zhang"), at: at(700) };
+        assert_eq!(alarm.acknowledge(&by("li"), 2, at(701)), Err(elsewhere.clone()));
+        assert_eq!(alarm.acknowledge(&by("zhang"), 2, at(702)), Ok(Vec::new()));
         alarm.step(Event::Cleared { at: at(800) }, at(900));
-        assert_eq!(alarm.acknowledge("li", 4, at(901)), Err(elsewhere));
+        assert_eq!(alarm.acknowledge(&by("li"), 4, at(901)), Err(elsewhere));
+    }
+
+    #[test]
+    fn a_token_that_is_called_like_a_contact_is_another() {
+        let mut alarm = raised();
+        alarm.acknowledge(&by("zhang"), 2, at(700)).unwrap();
+        let token = By { kind: ByKind::Token, ..by("zhang") };
+        let elsewhere = AcknowledgeError::Elsewhere { by: by("zhang"), at: at(700) };
+        assert_eq!(alarm.acknowledge(&token, 2, at(701)), Err(elsewhere.clone()));
+        assert_eq!(elsewhere.to_string(), "contact zhang took it on at 1970-01-01T00:11:40Z");
     }
 
     #[test]
@@ -394,11 +410,11 @@ mod tests {
         alarm.step(Event::Cleared { at: at(800) }, at(900));
         assert_eq!(alarm.state(), AlarmState::ClearedUnacknowledged);
         let changed = AcknowledgeError::Changed { version: 3 };
-        assert_eq!(alarm.acknowledge("zhang", 2, at(901)), Err(changed));
-        assert!(alarm.acknowledge("zhang", 3, at(902)).is_ok());
+        assert_eq!(alarm.acknowledge(&by("zhang"), 2, at(901)), Err(changed));
+        assert!(alarm.acknowledge(&by("zhang"), 3, at(902)).is_ok());
         assert_eq!(alarm.state(), AlarmState::Normal);
         let (mut pending, _) = Alarm::pending(about(), at(0), at(0));
-        assert_eq!(pending.acknowledge("zhang", 1, at(1)), Err(AcknowledgeError::NotRaised));
+        assert_eq!(pending.acknowledge(&by("zhang"), 1, at(1)), Err(AcknowledgeError::NotRaised));
     }
 
     #[test]
@@ -407,7 +423,7 @@ mod tests {
         let (id, version) = (alarm.id(), alarm.version());
         assert_eq!(alarm.step(Event::Moved { began_at: at(-60) }, at(700)), []);
         assert_eq!((alarm.id(), alarm.version(), alarm.began_at()), (id, version, at(-60)));
-        assert!(alarm.acknowledge("zhang", version, at(701)).is_ok());
+        assert!(alarm.acknowledge(&by("zhang"), version, at(701)).is_ok());
     }
 
     #[test]
@@ -419,13 +435,13 @@ mod tests {
         alarm.step(Event::Cleared { at: at(800) }, at(900));
         assert_eq!(alarm.step(superseded, at(2_600)).len(), 1);
         assert_eq!(alarm.state(), AlarmState::Normal);
-        assert_eq!(alarm.acknowledge("li", 4, at(2_700)), Err(AcknowledgeError::Over));
+        assert_eq!(alarm.acknowledge(&by("li"), 4, at(2_700)), Err(AcknowledgeError::Over));
     }
 
     #[test]
     fn every_kept_state_stays_readable() {
         let mut alarm = raised();
-        alarm.acknowledge("zhang", 2, at(700)).unwrap();
+        alarm.acknowledge(&by("zhang"), 2, at(700)).unwrap();
         alarm.step(Event::Cleared { at: at(800) }, at(900));
         let golden = include_str!("../../tests/fixtures/alarm/alarm_v1.json");
         assert_eq!(alarm.snapshot(), golden.trim_end());
@@ -455,7 +471,7 @@ mod tests {
                 let state = alarm.state();
                 match event {
                     Some(event) => effects.extend(alarm.step(event, at(1))),
-                    None => effects.extend(alarm.acknowledge("li", seen, at(1)).unwrap_or_default()),
+                    None => effects.extend(alarm.acknowledge(&by("li"), seen, at(1)).unwrap_or_default()),
                 }
                 // only a person makes it acknowledged, and only a clear ends what stands
                 prop_assert!(state != AlarmState::Unacknowledged || alarm.state() != AlarmState::Normal);

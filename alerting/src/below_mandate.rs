@@ -21,6 +21,8 @@
 //! live points themselves show to have ended as they showed it to be long enough (a meter that
 //! speaks more seldom than the on-delay): who is woken must find it still so.
 //!
+//! One that chatters (`chatter`) clears only once the section has been recovered for an hour.
+//!
 //! `now` is used for nothing but that quiet minute.
 
 mod event;
@@ -43,7 +45,10 @@ pub use self::{
     limit::{Bound, Limit, Standing},
     timeline::{Run, STRETCHES},
 };
-use crate::snapshot::{self, RestoreError};
+use crate::{
+    chatter::{self, Raises},
+    snapshot::{self, RestoreError},
+};
 
 /// How long a section must be quiet before ended runs are handed to the digest.
 pub const QUIET_MS: i64 = 60_000;
@@ -101,7 +106,7 @@ pub struct Point {
 enum Phase {
     Idle,
     Pending { began_at: Timestamp },
-    Raised { began_at: Timestamp, recovery: Option<Recovery> },
+    Raised { began_at: Timestamp, recovery: Option<Recovery>, chatters: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +139,8 @@ struct State {
     /// The newest live point at the limit or above: whatever comes late, it parts runs.
     fine_at: Option<Timestamp>,
     waiting: Option<Waiting>,
+    /// When the latest episodes were raised, by the meters.
+    raises: Raises,
     timeline: Timeline,
 }
 
@@ -149,9 +156,15 @@ const MACHINE: &str = "below_mandate";
 impl BelowMandate {
     /// A section of which nothing is known.
     pub const fn new(rule: Rule) -> Self {
-        let (phase, newest) = (Phase::Idle, None);
-        let timeline = Timeline::new();
-        Self { rule, state: State { phase, newest, fine_at: None, waiting: None, timeline } }
+        let state = State {
+            phase: Phase::Idle,
+            newest: None,
+            fine_at: None,
+            waiting: None,
+            raises: Raises::none(),
+            timeline: Timeline::new(),
+        };
+        Self { rule, state }
     }
 
     /// Its state, to be stored with the position of what it was told last.
@@ -217,11 +230,12 @@ impl BelowMandate {
                 effects.push(Effect::Dropped { at: point.at });
             }
             (Standing::Enough, Phase::Raised { recovery, .. }) => *recovery = None,
-            (Standing::Recovered, Phase::Raised { began_at, recovery }) => {
+            (Standing::Recovered, Phase::Raised { began_at, recovery, chatters }) => {
                 let began_at = *began_at;
+                let off_delay_ms = chatter::off_delay_ms(self.rule.off_delay_ms, *chatters);
                 let fresh = Recovery { began_at: point.at, known_ms: 0 };
                 let Recovery { began_at: recovered_at, known_ms } = *recovery.get_or_insert(fresh);
-                if known_ms >= self.rule.off_delay_ms {
+                if known_ms >= off_delay_ms {
                     self.state.timeline.tell_from(began_at);
                     self.state.phase = Phase::Idle;
                     effects.push(Effect::Cleared { began_at, recovered_at, point });
@@ -274,7 +288,7 @@ impl BelowMandate {
             }
         }
         let Some(newest) = self.state.newest else { return };
-        if let Phase::Raised { began_at, recovery } = &mut self.state.phase {
+        if let Phase::Raised { began_at, recovery, .. } = &mut self.state.phase {
             let is_shaken = |known: &Recovery| not_well_until > Some(known.began_at);
             if recovery.as_ref().is_some_and(is_shaken) {
                 let at = newest.point.at;
@@ -313,8 +327,9 @@ impl BelowMandate {
         match &mut self.state.phase {
             Phase::Raised { recovery, .. } => *recovery = None,
             Phase::Idle | Phase::Pending { .. } if known_ms >= self.rule.on_delay_ms => {
-                self.state.phase = Phase::Raised { began_at, recovery: None };
-                effects.push(Effect::Raised { began_at, point: newest.point });
+                let chatters = self.state.raises.note(end);
+                self.state.phase = Phase::Raised { began_at, recovery: None, chatters };
+                effects.push(Effect::Raised { began_at, point: newest.point, chatters });
             }
             Phase::Idle => {
                 self.state.phase = Phase::Pending { began_at };

@@ -25,7 +25,7 @@ use std::{
 use model::{
     alarm::{AlarmState, LinkToken, NotificationState},
     deadlines::Deadlines,
-    ids::{AlarmId, ChannelId, NotificationId, SectionKey},
+    ids::{AlarmId, ChannelId, GaugeId, NotificationId, SectionKey},
     registry::Registry,
     time::Timestamp,
 };
@@ -107,6 +107,9 @@ pub struct Desk {
     sendings: Deadlines<NotificationId>,
     queues: Queues,
     dirty: Dirty,
+    /// Conditions that have begun to be watched, of whose gauges nobody has said yet when they spoke
+    /// last.
+    strangers: BTreeMap<Condition, GaugeId>,
     is_deaf: bool,
 }
 
@@ -123,6 +126,7 @@ struct Dirty {
     bodies: Vec<Body>,
     attempts: Vec<Attempt>,
     strays: u64,
+    chattering: u64,
 }
 
 impl Desk {
@@ -149,6 +153,7 @@ impl Desk {
             sendings: Deadlines::default(),
             queues: Queues::default(),
             dirty: Dirty::default(),
+            strangers: BTreeMap::new(),
             is_deaf: true,
         };
         let listened_until = kept.listened_until.unwrap_or(now);
@@ -186,7 +191,8 @@ impl Desk {
     }
 
     /// Takes another registry, or the first one: rules that are gone are withdrawn, the others are
-    /// told what they are now.
+    /// told what they are now. What is among [`Desk::strangers`] then is to be introduced before it could be
+    /// raised.
     pub fn adopt(&mut self, registry: Arc<Registry>, now: Timestamp) {
         self.plan = Arc::new(Plan::of(&registry));
         self.registry = registry;

@@ -18,12 +18,14 @@
 //! An acknowledgement ends all of this, and so does the alarm's end. Messages that no channel has
 //! taken are recalled. When the alarm is over, whoever a channel took a message for is told so,
 //! once, and nobody else; so is whoever may have been told, where a channel was given a message and
-//! no answer came.
+//! no answer came. Of an alarm that nobody was told of before it was over, the first rung is told
+//! that: once, and no further rung.
 //!
 //! The ladder is that of the moment when the alarm was raised; contacts and rotas are those of the
 //! moment of telling. What grows is bounded by the ladder: a message for each way of each person
 //! on it, and as many reminders as there are; of those that no channel takes, one at a time.
 
+mod end;
 mod event;
 mod remind;
 mod state;
@@ -136,11 +138,7 @@ impl Escalation {
                 self.recall(&mut effects);
             }
             Event::Over if self.state.phase != Phase::Over => {
-                self.state.phase = Phase::Over;
-                self.recall(&mut effects);
-                for place in 0..self.state.people.len() {
-                    self.say_over(place, people, &mut effects);
-                }
+                self.end(people, now, &mut effects);
             }
             Event::Acknowledged | Event::Over => {}
             Event::Sent(id) => self.reach(id, people, &mut effects),
@@ -244,12 +242,20 @@ impl Escalation {
             reached_by: self.state.people.get(place).and_then(|known| known.reached_by),
             doubted_by: self.state.people.get(place).and_then(|known| known.doubted_by),
         };
+        let place = self.keep(person);
+        self.note(id, place, 0);
+        Some((place, Effect::Owe(owed)))
+    }
+
+    /// Keeps somebody in the place that he has, or in a further one.
+    fn keep(&mut self, person: Person) -> usize {
+        let known = self.state.people.iter().position(|known| known.contact == person.contact);
+        let place = known.unwrap_or(self.state.people.len());
         match self.state.people.get_mut(place) {
             Some(known) => *known = person,
             None => self.state.people.push(person),
         }
-        self.note(id, place, 0);
-        Some((place, Effect::Owe(owed)))
+        place
     }
 
     fn message(&self, contact: &Contact, occasion: Occasion, round: u32, way: u8) -> Option<Owed> {
@@ -326,28 +332,6 @@ impl Escalation {
         if self.state.phase == Phase::Over {
             self.say_over(place, people, effects);
         }
-    }
-
-    /// Tells whoever was told that the alarm is over, by the way that reached him.
-    fn say_over(&mut self, place: usize, people: People<'_>, effects: &mut Vec<Effect>) {
-        let Some(person) = self.state.people.get(place) else { return };
-        let way = person.reached_by.or(person.doubted_by);
-        let (Some(way), Some(contact)) = (way, people.contacts.get(&person.contact)) else {
-            return;
-        };
-        if person.occasion == Occasion::Over {
-            return;
-        }
-        let owed = self
-            .message(contact, Occasion::Over, 0, way)
-            .or_else(|| self.message(contact, Occasion::Over, 0, 0));
-        let Some(owed) = owed else { return };
-        if let Some(person) = self.state.people.get_mut(place) {
-            (person.last, person.occasion) = (owed.id, Occasion::Over);
-            (person.round, person.way) = (0, way);
-        }
-        self.note(owed.id, place, way);
-        effects.push(Effect::Owe(owed));
     }
 
     /// A message may not arrive: the person's next way, if it was his newest one. Gives the person

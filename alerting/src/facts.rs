@@ -1,6 +1,11 @@
 //! What messages say of one alarm: kept with it, so that each later message says it, too.
 
-use model::{alarm::Occasion, flow::Flow, quantity::Decimal, time::Timestamp};
+use model::{
+    alarm::{AlarmEnd, Occasion},
+    flow::Flow,
+    quantity::Decimal,
+    time::Timestamp,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
@@ -17,6 +22,8 @@ pub struct Facts {
     pub flow: Option<Measured>,
     /// How it ended.
     pub end: Option<End>,
+    /// Whether it is the last of a row that comes and goes, and stands on.
+    pub chatters: bool,
 }
 
 /// What a section releases.
@@ -40,8 +47,8 @@ pub struct End {
     pub at: Timestamp,
     /// The point at which that was known, of a section.
     pub point: Option<Point>,
-    /// Whether it ended with its rule.
-    pub is_withdrawn: bool,
+    /// Why.
+    pub because: AlarmEnd,
 }
 
 const MACHINE: &str = "facts";
@@ -61,7 +68,8 @@ impl Facts {
     pub fn saying(&self, occasion: Occasion, since: Timestamp) -> Saying {
         match (occasion, self.end) {
             (Occasion::Over, Some(end)) => self.end_of(end, since),
-            (Occasion::Over, None) => Saying::RuleWithdrawn { since },
+            // not reached: an end is noted before anybody is told of it
+            (Occasion::Over, None) => Saying::Over { since },
             (Occasion::Raised | Occasion::Reminder, _) => match self.flow {
                 Some(flow) => {
                     let flows = flows(flow.point, flow.decimals);
@@ -74,8 +82,16 @@ impl Facts {
 
     fn end_of(&self, end: End, since: Timestamp) -> Saying {
         let until = end.at;
+        match end.because {
+            AlarmEnd::Recovered => {}
+            AlarmEnd::RuleWithdrawn => return Saying::RuleWithdrawn { since },
+            because @ (AlarmEnd::StationLeft
+            | AlarmEnd::NotCovered
+            | AlarmEnd::Removed
+            | AlarmEnd::MandateRemoved
+            | AlarmEnd::Underived) => return Saying::NotWatched { since, because },
+        }
         match (self.flow, end.point) {
-            _ if end.is_withdrawn => Saying::RuleWithdrawn { since },
             (Some(flow), Some(point)) => {
                 let flows = flows(point, flow.decimals);
                 // a rule may ask for a share of the mandate alone, and then so does its recovery
@@ -124,8 +140,9 @@ mod tests {
         let share = "0.5".parse().unwrap();
         let flow = Some(Measured { point: point(400), share, decimals: 3 });
         let over = |litres| {
-            let end = Some(End { at, point: Some(point(litres)), is_withdrawn: false });
-            Facts { flow, end }.saying(Occasion::Over, at)
+            let because = AlarmEnd::Recovered;
+            let end = Some(End { at, point: Some(point(litres)), because });
+            Facts { flow, end, chatters: false }.saying(Occasion::Over, at)
         };
         assert!(matches!(over(600), Saying::AboveShare { .. }), "{:?}", over(600));
         assert!(matches!(over(1_000), Saying::BackAtMandate { .. }), "{:?}", over(1_000));
@@ -138,8 +155,10 @@ mod tests {
         let released = Flow::from_ml_per_s(431_000);
         let point = Point { at, released, bound: Bound::Whole, required };
         let share = "0.95".parse().unwrap();
-        let end = End { at: at.plus_ms(900_000), point: Some(point), is_withdrawn: false };
-        let facts = Facts { flow: Some(Measured { point, share, decimals: 3 }), end: Some(end) };
+        let because = AlarmEnd::Recovered;
+        let end = End { at: at.plus_ms(900_000), point: Some(point), because };
+        let flow = Some(Measured { point, share, decimals: 3 });
+        let facts = Facts { flow, end: Some(end), chatters: true };
         let golden = include_str!("../../tests/fixtures/alarm/facts_v1.json");
         assert_eq!(facts.snapshot(), golden.trim_end());
         assert_eq!(Facts::restore(golden).unwrap(), facts);

@@ -3,12 +3,13 @@
 use model::{
     alarm::{AlarmState, Subject},
     contact::Locale,
-    port::{Concern, LinkView, ShownFlow, TakenBy, TakenOn},
+    ids::ContactId,
+    port::{Concern, Ended, LinkView, ShownFlow, TakenBy, TakenOn},
     quantity::Decimal,
     registry::Registry,
     time::Timestamp,
 };
-use store::{AlarmFacts, ConditionRow, LinkRow};
+use store::{AlarmFacts, By, ByKind, ConditionRow, LinkRow};
 
 use crate::{
     below_mandate::{BelowMandate, Bound, Point},
@@ -49,21 +50,16 @@ pub fn view(
         }
         Subject::Gauge(gauge) => Concern::NoData { gauge: gauge.name.clone() },
     };
-    let taken_on = row.acknowledged_by.as_deref().zip(row.acknowledged_at).map(|(by, at)| {
-        let by = if by == link.contact.as_str() {
-            TakenBy::Recipient
-        } else {
-            let person = registry.contacts.values().find(|contact| contact.id.as_str() == by);
-            person.map_or(TakenBy::Console, |contact| TakenBy::Person(contact.name.clone()))
-        };
-        TakenOn { by, at }
-    });
+    let taken_on = row.acknowledged_by.as_ref().zip(row.acknowledged_at);
+    let taken_on =
+        taken_on.map(|(by, at)| TakenOn { by: taken_by(by, &link.contact, registry), at });
     Ok(Some(LinkView {
         alarm: row.id,
         version: row.version,
         state: row.state,
         severity: row.severity,
         is_drill: row.is_drill,
+        chatters: facts.chatters,
         station: station.name.clone(),
         station_id: station.id.clone(),
         zone: station.zone.clone(),
@@ -71,10 +67,26 @@ pub fn view(
         concern,
         began_at: row.began_at,
         raised_at,
-        ended_at: row.cleared_at,
+        ended: row.cleared_at.zip(facts.end).map(|(at, end)| Ended { at, because: end.because }),
         may_acknowledge: may_acknowledge(alarm, link, now),
         taken_on,
     }))
+}
+
+/// Who took an alarm on, as `recipient` may know it: of a contact that has left the registry its
+/// id is all that is known.
+fn taken_by(by: &By, recipient: &ContactId, registry: &Registry) -> TakenBy {
+    match by.kind {
+        ByKind::Contact if by.name == recipient.as_str() => TakenBy::Recipient,
+        ByKind::Contact => {
+            let known = registry.contacts.get(by.name.as_str());
+            known.map_or_else(
+                || TakenBy::Gone(by.name.clone()),
+                |contact| TakenBy::Person(contact.name.clone()),
+            )
+        }
+        ByKind::Command | ByKind::Server | ByKind::User | ByKind::Token => TakenBy::Console,
+    }
 }
 
 /// Whether this link may take the alarm on: nobody has, and it is not too old for that.
@@ -99,6 +111,7 @@ fn shown(point: Point, decimals: u8) -> (ShownFlow, Option<Decimal>) {
 #[cfg(test)]
 mod tests {
     use model::{
+        alarm::AlarmEnd,
         flow::Flow,
         ids::{AlarmId, NotificationId},
         tree::Origin,
@@ -134,8 +147,11 @@ mod tests {
     /// What is shown of an alarm that was raised at 400 l/s and whose section has 10 l/s by now.
     fn seen(end: Option<End>) -> (String, Timestamp) {
         let whole = Decimal { units: 1, decimals: 0 };
-        let facts =
-            Facts { flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }), end };
+        let facts = Facts {
+            flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }),
+            end,
+            chatters: false,
+        };
         let subject: Subject = "section S/dam".parse().unwrap();
         let row = AlarmRow {
             id: AlarmId(1),
@@ -174,9 +190,24 @@ mod tests {
     }
 
     #[test]
+    fn who_took_it_on_is_a_contact_or_a_console_and_one_that_left_keeps_his_id() {
+        let registry = store::registry::parse(REGISTRY, &Origin::File("r".into())).unwrap();
+        let taken = |kind, name: &str, recipient: &str| {
+            let by = By { kind, name: name.to_owned() };
+            taken_by(&by, &recipient.parse().unwrap(), &registry)
+        };
+        assert_eq!(taken(ByKind::Contact, "li", "li"), TakenBy::Recipient);
+        assert!(matches!(taken(ByKind::Contact, "li", "wang"), TakenBy::Person(_)));
+        assert_eq!(taken(ByKind::Contact, "wang", "li"), TakenBy::Gone("wang".to_owned()));
+        assert_eq!(taken(ByKind::Token, "li", "li"), TakenBy::Console);
+        assert_eq!(taken(ByKind::User, "li", "wang"), TakenBy::Console);
+    }
+
+    #[test]
     fn an_alarm_that_stands_shows_the_newest_value_and_one_that_ended_its_last() {
         assert_eq!(seen(None), ("0.010".to_owned(), at(60)));
-        let end = End { at: at(30), point: Some(point(30, 600)), is_withdrawn: false };
+        let because = AlarmEnd::Recovered;
+        let end = End { at: at(30), point: Some(point(30, 600)), because };
         assert_eq!(seen(Some(end)), ("0.600".to_owned(), at(30)));
     }
 }

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub attempts: IntCounterVec,
     /// Receipts that said nothing.
     pub stray_receipts: IntCounter,
+    /// Alarms that were raised and come and go.
+    pub chattering: IntCounter,
     /// Rows at which no outlet was waited for any longer, since too much waited.
     pub cut_short: IntCounter,
     /// Whether conditions of silence wait for the server to listen.
@@ -95,6 +97,10 @@ impl Metrics {
                 &["channel", "outcome"],
             )?,
             stray_receipts: counter("stray_receipts_total", "Receipts that said nothing.")?,
+            chattering: counter(
+                "chattering_total",
+                "Alarms raised for the third time within an hour, which stand until it has been quiet for one.",
+            )?,
             cut_short: counter(
                 "cut_short_total",
                 "Rows of the feed at which too much waited for an outlet to speak.",

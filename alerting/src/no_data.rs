@@ -18,6 +18,8 @@
 //! Readings that are taken up before that is said are heard all the same: what lies between them and
 //! the last moment of listening is neither a silence nor a part of a delay.
 //!
+//! One that chatters (`chatter`) clears only once data have come for an hour.
+//!
 //! A step of the server's clock is told as a time without listening, too; where the clock was set
 //! back, the moments that are remembered go back with it, and before anything is heard by it.
 
@@ -30,7 +32,10 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{self, RestoreError};
+use crate::{
+    chatter::{self, Raises},
+    snapshot::{self, RestoreError},
+};
 
 /// No gauge is silent sooner.
 pub const PATIENCE_MIN_MS: i64 = 120_000;
@@ -77,6 +82,12 @@ pub enum Event {
         /// When the server received it.
         received_at: Timestamp,
     },
+    /// What is stored of a gauge that has just begun to be watched: when it spoke last. Its silence
+    /// is said to have begun then, and counts from now, since nobody listened for it before.
+    Spoke {
+        /// When, by the meter.
+        at: Timestamp,
+    },
     /// The server has not listened since this moment.
     Deaf(Timestamp),
     /// It listens again, and has read all that is stored.
@@ -95,7 +106,8 @@ pub enum Event {
 }
 
 /// What follows. A silence is about what the server receives, so its moments are the server's: it
-/// began with the receipt of the last live reading, or with the watch where there was none.
+/// began with the receipt of the last live reading, or, of a gauge that has not spoken since it is
+/// watched, with the last one that is stored, or with the watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The gauge is silent; the on-delay is running.
@@ -112,6 +124,8 @@ pub enum Effect {
     Raised {
         /// Since when.
         began_at: Timestamp,
+        /// Whether it is the last of a row: it stands until data have come for an hour.
+        chatters: bool,
     },
     /// The alarm is cleared.
     Cleared {
@@ -132,7 +146,7 @@ pub enum Effect {
 enum Phase {
     Heard,
     Pending,
-    Raised { began_at: Timestamp, back: Option<Back> },
+    Raised { began_at: Timestamp, back: Option<Back>, chatters: bool },
 }
 
 /// Live data that have come again.
@@ -144,20 +158,23 @@ struct Back {
     counts_from: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
     phase: Phase,
-    /// When the last live reading was received, or from when the gauge is watched.
+    /// When the last live reading was received; before there was one, the last that was stored, or
+    /// from when the gauge is watched.
     heard_at: Timestamp,
     /// From when the silence counts: the same, moved by the time that the server did not listen.
     quiet_from: Timestamp,
     /// The server does not listen since then.
     deaf_since: Option<Timestamp>,
+    /// When the latest episodes were raised.
+    raises: Raises,
 }
 
 /// The machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoData {
     rule: Rule,
     state: State,
@@ -168,7 +185,13 @@ const MACHINE: &str = "no_data";
 impl NoData {
     /// A gauge that is watched from now on.
     pub const fn new(rule: Rule, now: Timestamp) -> Self {
-        let state = State { phase: Phase::Heard, heard_at: now, quiet_from: now, deaf_since: None };
+        let state = State {
+            phase: Phase::Heard,
+            heard_at: now,
+            quiet_from: now,
+            deaf_since: None,
+            raises: Raises::none(),
+        };
         Self { rule, state }
     }
 
@@ -209,6 +232,11 @@ impl NoData {
         match event {
             // what came before the clock was set back came no later than now
             Event::Heard { received_at } => self.hear(received_at.min(now), &mut effects),
+            Event::Spoke { at } => {
+                if self.state.phase == Phase::Heard {
+                    self.state.heard_at = self.state.heard_at.min(at);
+                }
+            }
             Event::Deaf(since) => {
                 self.state.deaf_since.get_or_insert(since);
             }
@@ -227,8 +255,9 @@ impl NoData {
                 self.state.phase = Phase::Pending;
                 effects.push(Effect::Pending { began_at });
             } else {
-                self.state.phase = Phase::Raised { began_at, back: None };
-                effects.push(Effect::Raised { began_at });
+                let chatters = self.state.raises.note(now);
+                self.state.phase = Phase::Raised { began_at, back: None, chatters };
+                effects.push(Effect::Raised { began_at, chatters });
             }
         }
         effects
@@ -247,12 +276,13 @@ impl NoData {
                 self.state.phase = Phase::Heard;
                 effects.push(Effect::Dropped { at: received_at });
             }
-            Phase::Raised { began_at, back } => {
+            Phase::Raised { began_at, back, chatters } => {
+                let off_delay_ms = chatter::off_delay_ms(self.rule.off_delay_ms, *chatters);
                 let fresh = Back { at: received_at, counts_from: received_at };
                 let first = back.filter(|_| listened_until <= silent_at).unwrap_or(fresh);
                 *back = Some(first);
                 let counted_ms = listened_until.ms_since(first.counts_from).max(0);
-                if counted_ms >= self.rule.off_delay_ms {
+                if counted_ms >= off_delay_ms {
                     let (began_at, recovered_at) = (*began_at, first.at);
                     self.state.phase = Phase::Heard;
                     effects.push(Effect::Cleared { began_at, recovered_at });
@@ -282,6 +312,7 @@ impl NoData {
         self.state.heard_at = earlier(self.state.heard_at);
         self.state.quiet_from = earlier(self.state.quiet_from);
         self.state.deaf_since = self.state.deaf_since.map(earlier);
+        self.state.raises.set_back(by_ms);
         if let Phase::Raised { back: Some(back), .. } = &mut self.state.phase {
             (back.at, back.counts_from) = (earlier(back.at), earlier(back.counts_from));
         }

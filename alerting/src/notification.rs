@@ -3,7 +3,9 @@
 //! An attempt is announced before it is made, under an id that a channel can pass on; one of which
 //! nothing is heard (a crash, a timeout) is made again under the same id, [`REPETITIONS`] times at
 //! most, for each may have woken somebody. What a channel refuses for now is tried again, ever more
-//! seldom, until the message expires. It need not have failed for somebody else to be told
+//! seldom, until the message expires: two hours after it was first tried. What waits for its first
+//! try never expires, however slow its channel is; it is recalled when nobody needs it any longer.
+//! It need not have failed for somebody else to be told
 //! meanwhile: once it has been tried in vain a few times, or its receipt stays out, the message asks
 //! to be passed on.
 //!
@@ -11,7 +13,7 @@
 //! |---|---|---|
 //! | owed | a channel takes it | sent |
 //! | owed | a channel refuses it for good | failed |
-//! | owed | it is too late, or it was recalled before an attempt | expired |
+//! | owed | it was tried for long enough, or it was recalled before an attempt | expired |
 //! | sent | a receipt says that it arrived, or that it will not | delivered, failed |
 //! | owed, failed, expired | a receipt says that it arrived after all | delivered |
 
@@ -34,7 +36,7 @@ pub struct Schedule {
     pub patience: u32,
     /// How long a receipt may stay out before the message asks to be passed on.
     pub receipt_ms: i64,
-    /// How long after it was owed nobody wants it any longer.
+    /// How long after its first attempt it is tried no longer.
     pub expires_ms: i64,
 }
 
@@ -143,6 +145,8 @@ struct State {
     /// Attempts of which no answer was heard.
     doubts: u32,
     owed_at: Timestamp,
+    /// When it was tried first.
+    tried_from: Option<Timestamp>,
     passed_on: Option<Why>,
     is_recalled: bool,
 }
@@ -166,6 +170,7 @@ impl Notification {
             attempts: 0,
             doubts: 0,
             owed_at: now,
+            tried_from: None,
             passed_on: None,
             is_recalled: false,
         };
@@ -217,7 +222,7 @@ impl Notification {
 
     /// Whether an [`Event::Tick`] would hand it over: there should be a place for it.
     pub fn wants_a_place(&self, now: Timestamp) -> bool {
-        self.due_at().is_some_and(|due_at| due_at <= now) && now < self.expires_at()
+        self.due_at().is_some_and(|due_at| due_at <= now) && !self.is_expired(now)
     }
 
     /// Whether an attempt is on its way.
@@ -229,6 +234,7 @@ impl Notification {
     pub fn set_back(&mut self, by_ms: i64) {
         let earlier = |at: Timestamp| at.plus_ms(-by_ms);
         self.state.owed_at = earlier(self.state.owed_at);
+        self.state.tried_from = self.state.tried_from.map(earlier);
         match &mut self.state.life {
             Life::Owed { next_at, .. } => *next_at = earlier(*next_at),
             Life::Sent { receipt_by } => *receipt_by = receipt_by.map(earlier),
@@ -240,7 +246,9 @@ impl Notification {
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state.life {
             Life::Owed { next_at, is_trying: true } => Some(next_at),
-            Life::Owed { next_at, is_trying: false } => Some(next_at.min(self.expires_at())),
+            Life::Owed { next_at, is_trying: false } => {
+                Some(self.expires_at().map_or(next_at, |expires_at| next_at.min(expires_at)))
+            }
             Life::Sent { receipt_by } => receipt_by,
             Life::Delivered | Life::Failed | Life::Expired => None,
         }
@@ -287,29 +295,34 @@ impl Notification {
         }
     }
 
-    /// When nobody wants it any longer.
-    pub const fn expires_at(&self) -> Timestamp {
-        self.state.owed_at.plus_ms(self.schedule.expires_ms)
+    /// When it is tried no longer; none before it was tried.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.state.tried_from?.plus_ms(self.schedule.expires_ms))
+    }
+
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at().is_some_and(|expires_at| now >= expires_at)
     }
 
     fn wake(&mut self, next_at: Timestamp, is_trying: bool, now: Timestamp) -> Vec<Effect> {
         if is_trying {
             return if now >= next_at { self.be_unanswered(now) } else { Vec::new() };
         }
-        if now >= self.expires_at() {
+        if self.is_expired(now) {
             return self.expire();
         }
         if now < next_at {
             return Vec::new();
         }
         self.state.attempts = self.state.attempts.saturating_add(1);
+        self.state.tried_from.get_or_insert(now);
         let next_at = now.plus_ms(self.schedule.attempt_ms);
         self.state.life = Life::Owed { next_at, is_trying: true };
         vec![Effect::Attempt { id: self.state.id, number: self.state.attempts }]
     }
 
     fn be_in_vain(&mut self, now: Timestamp) -> Vec<Effect> {
-        if self.state.is_recalled || now >= self.expires_at() {
+        if self.state.is_recalled || self.is_expired(now) {
             return self.expire();
         }
         let next_at = now.plus_ms(self.schedule.wait_ms(self.state.attempts));
@@ -582,6 +595,16 @@ mod tests {
     }
 
     #[test]
+    fn what_has_not_been_tried_waits_for_as_long_as_it_takes() {
+        let mut message = message();
+        assert!(message.wants_a_place(at(90_000)) && message.expires_at().is_none());
+        let first = message.step(Event::Tick, at(90_000));
+        assert!(matches!(first[..], [Effect::Attempt { number: 1, .. }]), "{first:?}");
+        assert_eq!(message.expires_at(), Some(at(97_200)));
+        assert_eq!(message.step(Event::Accepted { has_receipt: false }, at(90_001)).len(), 1);
+    }
+
+    #[test]
     fn a_message_expires() {
         let mut message = message();
         let mut now = at(0);
@@ -621,7 +644,7 @@ mod tests {
             let words =
                 ["tick", "taken", "taken-blind", "busy", "never", "arrived", "lost", "recalled", "mute"];
             let mut message = message();
-            let (mut now, mut passed_on) = (0, 0);
+            let (mut now, mut passed_on, mut first) = (0, 0, None);
             let mut was_delivered = false;
             for (word, forward) in events {
                 now += forward;
@@ -629,7 +652,8 @@ mod tests {
                     passed_on += u32::from(matches!(effect, Effect::PassOn(_)));
                     if let Effect::Attempt { number, .. } = effect {
                         prop_assert_eq!(number, message.attempts());
-                        prop_assert!(at(now) < at(7_200));
+                        let first = *first.get_or_insert(now);
+                        prop_assert!(now < first + 7_200);
                     }
                 }
                 prop_assert!(!was_delivered || message.state() == NotificationState::Delivered);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    alarm::Subject,
+    alarm::{AlarmEnd, Subject},
     alarm_rule::{AlarmRule, Condition as Asked},
     ids::{AlarmRuleId, GaugeId, GaugeName, SectionKey, StationId},
     registry::Registry,
@@ -91,6 +91,49 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// Why a condition that this plan has no more is watched no longer; `registry` is that of the
+    /// plan.
+    pub fn why_gone(registry: &Registry, condition: &Condition) -> AlarmEnd {
+        let Condition { rule, subject } = condition;
+        let Some(rule) = registry.alarm_rules.get(rule) else { return AlarmEnd::RuleWithdrawn };
+        let station = registry.stations.get(subject.station());
+        let goes_on = |station: &&Station| station.status != StationStatus::Exited;
+        let Some(station) = station.filter(goes_on) else { return AlarmEnd::StationLeft };
+        match (&rule.condition, subject) {
+            (Asked::BelowMandate { section: named, .. }, Subject::Section { section, .. }) => {
+                let is_meant = named.as_ref().is_none_or(|named| named == section);
+                if !station.sections().contains(section) {
+                    AlarmEnd::Removed
+                } else if !is_meant || !rule.covers(station) {
+                    AlarmEnd::NotCovered
+                } else if station.mandates.iter().any(|mandate| mandate.section == *section) {
+                    AlarmEnd::Underived
+                } else {
+                    AlarmEnd::MandateRemoved
+                }
+            }
+            (Asked::NoData { .. }, Subject::Gauge(gauge)) => {
+                let is_there = station.gauges.contains_key(&gauge.name);
+                if is_there { AlarmEnd::NotCovered } else { AlarmEnd::Removed }
+            }
+            // of another kind by now
+            (
+                Asked::BelowMandate { .. }
+                | Asked::NoData { .. }
+                | Asked::AgentOffline
+                | Asked::ForecastShort { .. }
+                | Asked::Threshold { .. }
+                | Asked::Range { .. }
+                | Asked::Rate { .. }
+                | Asked::FlatLine { .. }
+                | Asked::SpoolLow { .. }
+                | Asked::Clock { .. }
+                | Asked::Fork,
+                Subject::Section { .. } | Subject::Gauge(_),
+            ) => AlarmEnd::RuleWithdrawn,
+        }
     }
 
     fn add(&mut self, registry: &Registry, rule: &AlarmRule, station: &Station) {
@@ -183,6 +226,64 @@ mod tests {
         lines.extend(plan.underived.iter().map(|(rule, key)| format!("{rule} not {key}")));
         lines.extend(plan.unbuilt.iter().map(|rule| format!("{rule} not built")));
         lines.join("\n")
+    }
+
+    #[test]
+    fn why_a_condition_is_gone_is_told_apart() {
+        let text = r#"
+            [[station]]
+            id = "A"
+            gauge = [
+              { id = "pipe", quantity = "flow", unit = "m3/s", interval = "5s" },
+              { id = "head", quantity = "level", unit = "m", interval = "5m" },
+            ]
+            outlet = [
+              { id = "pipe", flow = { gauge = "pipe" } },
+              { id = "weir", section = "side", flow = { formula = "thomson_weir", head = "head" } },
+            ]
+            mandate = [
+              { document = "E", section = "side", from = "2026-01-01", seasons = [ { from = "01-01", flow = 1 } ], rule = "r" },
+            ]
+            [[station]]
+            id = "C"
+            status = "exited"
+            gauge = [ { id = "pm", quantity = "pm10", unit = "ug/m3", interval = "5m" } ]
+            [[rule]]
+            id = "r"
+            statistic = "hourly_mean"
+            [[alarm_rule]]
+            id = "low"
+            kind = "below_mandate"
+            severity = "orange"
+            [[alarm_rule]]
+            id = "side"
+            kind = "below_mandate"
+            section = "side"
+            severity = "orange"
+            [[alarm_rule]]
+            id = "silent"
+            kind = "no_data"
+            gauge = "head"
+            severity = "blue"
+        "#;
+        let origin = Origin::File("registry.toml".into());
+        let registry = store::registry::parse(text, &origin).unwrap();
+        for (rule, subject, why) in [
+            ("gone", "section A/dam", AlarmEnd::RuleWithdrawn),
+            ("silent", "section A/dam", AlarmEnd::RuleWithdrawn),
+            ("low", "section B/dam", AlarmEnd::StationLeft),
+            ("silent", "gauge C/pm", AlarmEnd::StationLeft),
+            ("low", "section A/tail", AlarmEnd::Removed),
+            ("silent", "gauge A/old", AlarmEnd::Removed),
+            ("side", "section A/dam", AlarmEnd::NotCovered),
+            ("silent", "gauge A/pipe", AlarmEnd::NotCovered),
+            ("low", "section A/dam", AlarmEnd::MandateRemoved),
+            ("low", "section A/side", AlarmEnd::Underived),
+        ] {
+            let (rule, subject) = (rule.parse().unwrap(), subject.parse().unwrap());
+            let condition = Condition { rule, subject };
+            assert_eq!(Plan::why_gone(&registry, &condition), why, "{condition:?}");
+        }
     }
 
     #[test]

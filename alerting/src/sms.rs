@@ -7,8 +7,9 @@
 //! message has two parts at most:
 //!
 //! - a station's name is shortened where there is no room: its beginning and its end stay, since
-//!   names that are alike differ in one of them, and `…` (`..` in the GSM alphabet) stands between;
-//! - the section goes next, then the word that it is a reminder;
+//!   names that are alike differ in one of them, and `…` (`..` in the GSM alphabet) stands between,
+//!   where there is room for two words only between words;
+//! - the section goes next, then the words that it is a reminder or comes and goes;
 //! - where that is not enough (flows of a dozen digits) the sentence is a brief one, and in English,
 //!   where the name alone may ask for UTF-16, the station's id stands for its name;
 //! - numbers, units and times are never shortened.
@@ -17,38 +18,42 @@
 //! there, never rounded: so it stands to the requirement on the screen as it does in truth.
 
 mod alphabet;
+mod saying;
+mod shortened;
 #[cfg(test)]
 mod tests;
 
 use model::{
     alarm::LinkToken,
     contact::Locale,
-    flow::Flow,
     ids::{SectionId, StationId},
     phrase::Phrase,
     quantity::Decimal,
     time::{Timestamp, Zone},
 };
 
-pub use self::alphabet::Alphabet;
-use self::alphabet::{measured, septets, units};
+pub use self::{
+    alphabet::Alphabet,
+    saying::{Flows, Saying},
+};
+use self::{
+    alphabet::{measured, units},
+    shortened::shortened,
+};
 use crate::below_mandate::Bound;
 
 /// The longest address for links that leaves the link a place in a second part: 67 units without
 /// `/i/` and the token.
 pub const URL_UNITS: usize = 67 - 3 - LinkToken::LENGTH;
-/// More than any river carries: a million m³/s. A larger value shows as this much.
-const MOST_ML_PER_S: i64 = 1_000_000_000_000;
-/// How many decimals of m³/s are known.
-const FINEST: u8 = 6;
 /// The most that a channel may add by itself.
 pub const RESERVED: u8 = 6;
 /// No name is shortened further.
 const LEAST_NAME: usize = 3;
 /// How much of the name of a section is shown.
-const SECTION_UNITS: usize = 8;
+const SECTION_UNITS: usize = 12;
 
 /// What a message is made of.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// The recipient's language.
@@ -67,97 +72,14 @@ pub struct Message<'a> {
     pub is_drill: bool,
     /// Whether it repeats what nobody answered.
     pub is_reminder: bool,
+    /// Whether the alarm comes and goes.
+    pub chatters: bool,
     /// The address for links and the recipient's token.
     pub link: Option<(&'a str, LinkToken)>,
     /// Units that the channel adds to the first part by itself, such as 【张掖水务】; at most [`RESERVED`].
     pub reserved: u8,
     /// When it is said.
     pub now: Timestamp,
-}
-
-/// What a message says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saying {
-    /// Too little is released.
-    BelowMandate {
-        /// What is, and what must be.
-        flows: Flows,
-        /// The share of the mandate that the rule asks for.
-        share: Decimal,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// Enough is released again.
-    BackAtMandate {
-        /// What is, and what must be.
-        flows: Flows,
-        /// When it began to be too little.
-        since: Timestamp,
-        /// When that ended.
-        until: Timestamp,
-    },
-    /// The share of the mandate that the rule asks for is released again, and the mandate is not
-    /// known to be.
-    AboveShare {
-        /// What is, and what must be.
-        flows: Flows,
-        /// The share.
-        share: Decimal,
-        /// When it was reached.
-        until: Timestamp,
-    },
-    /// Nothing is mandated any longer.
-    NothingMandated {
-        /// What is released.
-        flows: Flows,
-        /// When it began to be too little.
-        since: Timestamp,
-        /// When that ended.
-        until: Timestamp,
-    },
-    /// A gauge is silent.
-    NoData {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// A gauge speaks again.
-    DataAgain {
-        /// Since when it was silent.
-        since: Timestamp,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// The rule is gone.
-    RuleWithdrawn {
-        /// When the alarm began.
-        since: Timestamp,
-    },
-}
-
-/// What is released and what must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flows {
-    /// What is released.
-    pub released: Flow,
-    /// Whether all outlets are known.
-    pub bound: Bound,
-    /// What is mandated.
-    pub required: Flow,
-    /// How many decimals the gauge shows.
-    pub decimals: u8,
-}
-
-impl Flows {
-    /// Both as they are shown: with the same decimals, the one cut off, the other exact.
-    pub fn shown(&self) -> (Decimal, Decimal) {
-        let released = self.released.as_ml_per_s().clamp(0, MOST_ML_PER_S);
-        let required = self.required.as_ml_per_s().clamp(0, MOST_ML_PER_S);
-        let exact = Decimal { units: required, decimals: FINEST }.trimmed();
-        let decimals = self.decimals.max(exact.decimals).min(FINEST);
-        let unit = 10_i64.pow(u32::from(FINEST - decimals));
-        let cut = |units: i64| Decimal { units: units.div_euclid(unit), decimals };
-        (cut(released), cut(required))
-    }
 }
 
 /// A text and what it costs to send.
@@ -247,6 +169,9 @@ fn written(
     if message.is_reminder && cuts.stage < Stage::NoReminder {
         text.push_str(say(Phrase::Reminder));
     }
+    if message.chatters && cuts.stage < Stage::NoReminder {
+        text.push_str(say(Phrase::Chatters));
+    }
     let mut station = cuts.name_units.map_or_else(|| name.to_owned(), |most| shortened(name, most));
     if let Some(section) = message.section.filter(|_| cuts.stage < Stage::NoSection) {
         station.push_str(&section_words(section, message.locale));
@@ -275,6 +200,8 @@ fn said(message: &Message<'_>, is_brief: bool) -> &'static str {
         (Saying::NoData { .. }, _) => Phrase::NoData,
         (Saying::DataAgain { .. }, _) => Phrase::DataAgain,
         (Saying::RuleWithdrawn { .. }, _) => Phrase::RuleWithdrawn,
+        (Saying::Over { .. }, _) => Phrase::AlarmOver,
+        (Saying::NotWatched { .. }, _) => Phrase::NotWatched,
     };
     phrase.in_language(message.locale)
 }
@@ -306,7 +233,10 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
             (Some(flows), Some(share), until, Some(until))
         }
         Saying::DataAgain { since, until } => (None, None, since, Some(until)),
-        Saying::NoData { since } | Saying::RuleWithdrawn { since } => (None, None, since, None),
+        Saying::NoData { since }
+        | Saying::RuleWithdrawn { since }
+        | Saying::Over { since }
+        | Saying::NotWatched { since, .. } => (None, None, since, None),
     };
     let time = |at: Timestamp| civil(at, message);
     match blank {
@@ -323,6 +253,19 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
         "still" => flows
             .filter(|flows| flows.bound == Bound::Whole)
             .map(|_| Phrase::StillBelow.in_language(message.locale).to_owned()),
+        "why" => match message.saying {
+            Saying::NotWatched { because, .. } => {
+                Phrase::of_end(because).map(|phrase| phrase.in_language(message.locale).to_owned())
+            }
+            Saying::BelowMandate { .. }
+            | Saying::BackAtMandate { .. }
+            | Saying::AboveShare { .. }
+            | Saying::NothingMandated { .. }
+            | Saying::NoData { .. }
+            | Saying::DataAgain { .. }
+            | Saying::RuleWithdrawn { .. }
+            | Saying::Over { .. } => None,
+        },
         "since" => Some(time(since)),
         "until" => until.map(time),
         _ => None,
@@ -380,30 +323,4 @@ fn printable(name: &str) -> String {
             && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     name.chars().filter(is_shown).collect()
-}
-
-/// At most so many units of UTF-16: the beginning, a mark, and the end.
-fn shortened(name: &str, most: usize) -> String {
-    if units(name) <= most {
-        return name.to_owned();
-    }
-    let mark = if septets(name).is_some() { ".." } else { "…" };
-    let kept = most.saturating_sub(units(mark));
-    let begin = fitting(name.chars(), kept.div_ceil(2));
-    let rest = kept - units(&begin);
-    let end = fitting(name.chars().rev(), rest);
-    begin.chars().chain(mark.chars()).chain(end.chars().rev()).collect()
-}
-
-/// The first characters that have room.
-fn fitting(chars: impl Iterator<Item = char>, most: usize) -> String {
-    let mut room = most;
-    let has_room = |c: &char| match room.checked_sub(c.len_utf16()) {
-        Some(left) => {
-            room = left;
-            true
-        }
-        None => false,
-    };
-    chars.take_while(has_room).collect()
 }

@@ -475,7 +475,8 @@ fn an_acknowledgement_is_answered_in_the_order_of_the_journal_and_stops_the_ladd
     world.settle();
     let facts = world.alarm();
     assert_eq!((facts.row.state, facts.asked), (AlarmState::Acknowledged, None));
-    assert_eq!(facts.row.acknowledged_by.as_deref(), Some("duty"));
+    let duty = By { kind: ByKind::Token, name: "duty".to_owned() };
+    assert_eq!(facts.row.acknowledged_by, Some(duty));
     assert!(matches!(world.acknowledge("li", facts.row.id, 3), Asked::Elsewhere { .. }));
     world.live(800, 400);
     check(
@@ -623,6 +624,31 @@ fn a_rule_that_goes_ends_its_alarm() {
         50 message_sent over to zhang
     "#]],
     );
+}
+
+#[test]
+fn a_gauge_that_was_silent_when_its_rule_came_is_silent_since_its_last_value() {
+    let mut world = World::new();
+    // without the second rule, which is the one of silences
+    let tables: Vec<&str> = REGISTRY.split("[[").collect();
+    let other = tables.iter().filter(|table| !table.contains("\"silent\"")).copied();
+    world.import(&other.collect::<Vec<_>>().join("[["));
+    world.start();
+    world.live(50, 600);
+    world.go_to(4_000);
+    world.import(REGISTRY);
+    world.settle();
+    world.go_to(4_179);
+    assert_eq!(world.journal(), "");
+    world.go_to(4_190);
+    check(
+        &world,
+        &expect![[r#"
+        4180 alarm_raised silent
+        4180 message_sent raised to zhang
+    "#]],
+    );
+    assert_eq!(second(world.alarm().row.began_at), 40);
 }
 
 #[test]

@@ -162,7 +162,7 @@ pub(crate) fn tree(file: &Path) -> Result<Node, Refused> {
 
 /// What a tree says, whose settings file is `file`.
 pub(crate) fn config(tree: &Node, file: &Path) -> Result<Config, Refused> {
-    read(tree, |root| server(root, folder_of(file))).map_err(Refused::faults)
+    read(tree, |root| server(root, file)).map_err(Refused::faults)
 }
 
 /// Where the registry file is, though other settings may have faults.
@@ -182,23 +182,24 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().unwrap_or_else(|| Path::new(""))
 }
 
-fn server(root: &Table<'_>, folder: &Path) -> Option<Config> {
+fn server(root: &Table<'_>, file: &Path) -> Option<Config> {
+    let folder = folder_of(file);
     let data_dir = path(root.text("data_dir"), folder).required();
     let roles = roles(&root.table("roles"));
     let http = http(&root.table("http"));
     let admin = root.table("admin");
     let admin_listen = address(&admin, "listen");
     later::broker(&root.table("broker"));
-    let mqtt = mqtt(&root.table("mqtt"), folder);
+    let (mqtt, password) = mqtt(&root.table("mqtt"), folder);
     later::samples(&root.table("samples"), folder);
     later::journal(&root.table("journal"), folder);
     let registry = registry(&root.table("registry"), folder);
     let log = log(&root.table("log"));
-    let own = channel::Own {
-        data_dir: data_dir.as_deref(),
-        registry: registry.as_ref().map(|registry| registry.file.as_path()),
-    };
-    let channels = channel::channels(&root.tables("channel"), folder, &own);
+    let mut files = vec![(file.to_owned(), "the settings file")];
+    files.extend(registry.as_ref().map(|registry| (registry.file.clone(), "the registry file")));
+    files.extend(password.map(|file| (file, "the file of mqtt.password_file")));
+    let own = channel::Own { data_dir: data_dir.clone(), files };
+    let channels = channel::channels(&root.tables("channel"), folder, own);
     if let (Some(http), Some(address)) = (&http, admin_listen)
         && http.listen == address
         && address.port() != 0
@@ -278,7 +279,8 @@ fn http_url(text: String) -> Result<String, String> {
     }
 }
 
-fn mqtt(table: &Table<'_>, folder: &Path) -> Option<Mqtt> {
+/// The broker, and the file that its password is read from.
+fn mqtt(table: &Table<'_>, folder: &Path) -> (Option<Mqtt>, Option<PathBuf>) {
     let broker = table.parse("url").required();
     let version = table.integer("version", 4..=5_u8).required();
     let client_id = table.text("client_id").and_then(|text| {
@@ -296,6 +298,7 @@ fn mqtt(table: &Table<'_>, folder: &Path) -> Option<Mqtt> {
     let username = filled(table.text("username").optional());
     let password_file = filled(table.text("password_file").optional());
     let has_password = password_file.is_some();
+    let named = password_file.as_ref().map(|file| folder.join(file));
     let password = secret(table, "password_file", password_file, folder);
     if username.is_some() && !has_password {
         table.fault("password_file", "missing, though `username` is written");
@@ -311,13 +314,16 @@ fn mqtt(table: &Table<'_>, folder: &Path) -> Option<Mqtt> {
         "TLS is not built yet; use mqtt:// on loopback or through a tunnel",
     );
     let login = username.zip(password).map(|(username, password)| Login { username, password });
-    Some(Mqtt {
-        broker: broker?,
-        version: if version? == 4 { Version::V4 } else { Version::V5 },
-        client_id: client_id?,
+    let version = version.map(|version| if version == 4 { Version::V4 } else { Version::V5 });
+    let parts = broker.zip(version).zip(client_id).zip(keep_alive);
+    let mqtt = parts.map(|(((broker, version), client_id), keep_alive)| Mqtt {
+        broker,
+        version,
+        client_id,
         login,
-        keep_alive: keep_alive?,
-    })
+        keep_alive,
+    });
+    (mqtt, named)
 }
 
 /// The secret in `file`, which stands under `key`; none where there is no file or it has a fault.

@@ -17,7 +17,9 @@
 //! | guesses of all visitors | 200 at once, then 50 a second | guesses get 429 |
 //! | visitors, and networks, that are remembered | 4,096 each, those of the last minutes | a stranger is not counted by himself |
 //! | bodies of a visitor that are waited for | 8 | 429 |
-//! | receipts of a channel | 1,000 at once, then 100 a second | 429 |
+//! | receipts of a channel for its messages | 1,000 at once, then 100 a second | 429 |
+//! | receipts of a channel for ids that nobody knows | 100 at once, then 10 a second | 429 |
+//! | receipts of a channel whose ids are looked up | 4,000 at once, then 1,000 a second | 429 |
 
 use std::{
     collections::HashMap,
@@ -54,8 +56,12 @@ impl Budget {
     }
 }
 
-/// Receipts of a channel.
+/// Receipts of a channel for messages that it was given.
 pub const RECEIPTS: Budget = Budget::new(1_000, 10);
+/// Receipts of a channel for ids that nobody knows: another system's, or of a store that is gone.
+pub const STRAYS: Budget = Budget::new(100, 100);
+/// Receipts of a channel whose ids are looked up, which writes nothing.
+pub const LOOKUPS: Budget = Budget::new(4_000, 1);
 /// Bodies of one visitor that are waited for.
 pub const BODIES: usize = 8;
 const PAGES_OF_ONE: Budget = Budget::new(30, 2_000);

@@ -105,10 +105,32 @@ words! {
         Acknowledged = "acknowledged",
         /// Its condition is over.
         Cleared = "cleared",
-        /// Its rule is gone.
+        /// It is watched no longer.
         Withdrawn = "withdrawn",
         /// A newer one took its place.
         Superseded = "superseded",
+    }
+}
+
+words! {
+    /// Why an alarm is over.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    AlarmEnd {
+        /// Its condition is.
+        Recovered = "recovered",
+        /// The registry has its rule no more, or as a rule of another kind.
+        RuleWithdrawn = "rule_withdrawn",
+        /// The station was closed down, or left the registry.
+        StationLeft = "station_left",
+        /// The rule speaks of other stations, sections or gauges.
+        NotCovered = "not_covered",
+        /// The registry has the section, or the gauge, no more.
+        Removed = "removed",
+        /// The section is under no mandate any more.
+        MandateRemoved = "mandate_removed",
+        /// A formula makes the flow of an outlet, which is not derived yet.
+        Underived = "underived",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words that people read, in each language once: messages, pages and reports take them here.
 
-use crate::contact::Locale;
+use crate::{alarm::AlarmEnd, contact::Locale};
 
 macro_rules! phrases {
     ($($(#[$doc:meta])* $name:ident = $key:literal, $chinese:literal, $english:literal;)+) => {
@@ -30,6 +30,8 @@ phrases! {
     Drill = "drill", "【演练】", "DRILL ";
     /// Before a message that repeats what nobody has answered.
     Reminder = "reminder", "【提醒】", "REMINDER ";
+    /// Before a message of an alarm that comes and goes.
+    Chatters = "chatters", "【反复】", "REPEATED ";
     /// Released flow is below what is mandated.
     BelowMandate = "below_mandate",
         "{station}下泄{released}，低于核定{required}m³/s{share}，{since}起。",
@@ -76,6 +78,24 @@ phrases! {
     RuleWithdrawn = "rule_withdrawn",
         "{station}告警规则已撤销，{since}起的告警结束。",
         "{station}: alarm rule withdrawn, alarm since {since} is over.";
+    /// An alarm is over, and no more is known of its end.
+    AlarmOver = "alarm_over",
+        "{station}告警结束，{since}起。",
+        "{station}: alarm since {since} is over.";
+    /// The rule behind an alarm is there, and its subject is not watched any longer.
+    NotWatched = "not_watched",
+        "{station}不再监测（{why}），{since}起的告警结束。",
+        "{station}: no longer watched ({why}), alarm since {since} is over.";
+    /// Why not: the station was closed down, or left the registry.
+    StationLeft = "station_left", "电站已退出", "station left";
+    /// Why not: the rule speaks of others.
+    NotCovered = "not_covered", "规则不再适用", "not under the rule";
+    /// Why not: section or gauge are gone.
+    Removed = "removed", "测点或断面已撤销", "gauge or reach removed";
+    /// Why not: nothing is mandated there.
+    MandateRemoved = "mandate_removed", "核定流量已撤销", "mandate removed";
+    /// Why not: a formula makes the flow.
+    Underived = "underived", "流量改由公式推算", "flow by formula";
     /// A share of the mandate that a rule asks for, where it is not all of it.
     Share = "share", "的{percent}", " ({percent})";
     /// Before a number that was rounded.
@@ -92,8 +112,28 @@ phrases! {
     TooLittle = "too_little", "▼ 未达标：下泄流量低于核定", "▼ Below mandate: too little is released";
     /// What the matter is: a gauge is silent.
     Silent = "silent", "✕ 数据中断", "✕ No data";
-    /// That it is past.
-    Past = "past", "● 已恢复", "● Over";
+    /// That it is past, and no more.
+    Past = "past", "● 已结束", "● Over";
+    /// That enough is released again, and how much.
+    PastRecovered = "past_recovered", "● {until} 已恢复至 {released} m³/s", "● Back at {released} m³/s since {until}";
+    /// That what the rule asks for is released again, which is less than the mandate.
+    PastAboveShare = "past_above_share",
+        "● {until} 升至 {released} m³/s，达到告警规则的要求，仍低于核定",
+        "● Up to {released} m³/s since {until}: what the rule asks for, still below the mandate";
+    /// That nothing is mandated any longer.
+    PastNothingMandated = "past_nothing_mandated",
+        "● {until} 结束：现无核定流量，下泄 {released} m³/s",
+        "● Over since {until}: nothing mandated now, {released} m³/s released";
+    /// That a gauge speaks again.
+    PastDataAgain = "past_data_again", "● {until} 数据已恢复", "● Data are back since {until}";
+    /// That the rule is gone.
+    PastRuleWithdrawn = "past_rule_withdrawn", "● {until} 结束：告警规则已撤销", "● Over since {until}: the alarm rule was withdrawn";
+    /// That it is watched no longer.
+    PastNotWatched = "past_not_watched", "● {until} 起不再监测：{why}", "● No longer watched since {until}: {why}";
+    /// That an alarm comes and goes, and what that means.
+    ChattersNote = "chatters_note",
+        "反复告警：一小时内第三次触发；不再逐次通知，恢复满一小时后才结束。",
+        "It comes and goes: the third time within an hour. Nobody is told each time any more; it is over once all has been well for an hour.";
     /// The severity blue.
     SeverityBlue = "severity_blue", "蓝色", "blue";
     /// The severity yellow.
@@ -118,6 +158,8 @@ phrases! {
     StateSilenced = "state_silenced", "已搁置或抑制", "silenced";
     /// Before what is released.
     ReleasedLabel = "released", "下泄", "Released";
+    /// Before what was released when it ended.
+    ReleasedThenLabel = "released_then", "结束时下泄", "Released when it ended";
     /// Before what is mandated.
     RequiredLabel = "required", "核定", "Required";
     /// Before the moment of a measurement.
@@ -129,7 +171,7 @@ phrases! {
     /// Before when it began.
     SinceLabel = "since", "开始", "Since";
     /// Before when it ended.
-    UntilLabel = "until", "恢复", "Until";
+    UntilLabel = "until", "结束", "Until";
     /// Before how long it has lasted.
     LastingLabel = "lasting", "持续", "For";
     /// Before when people were first told.
@@ -184,6 +226,20 @@ phrases! {
     NotNow = "not_now",
         "暂时无法显示，请稍后再试；以短信内容为准，必要时电话联系值班人员。",
         "Not possible at the moment; try again soon. What the message says holds; telephone whoever is on duty if need be.";
+}
+
+impl Phrase {
+    /// Why a subject is watched no longer though its rule is there.
+    pub const fn of_end(because: AlarmEnd) -> Option<Self> {
+        match because {
+            AlarmEnd::Recovered | AlarmEnd::RuleWithdrawn => None,
+            AlarmEnd::StationLeft => Some(Self::StationLeft),
+            AlarmEnd::NotCovered => Some(Self::NotCovered),
+            AlarmEnd::Removed => Some(Self::Removed),
+            AlarmEnd::MandateRemoved => Some(Self::MandateRemoved),
+            AlarmEnd::Underived => Some(Self::Underived),
+        }
+    }
 }
 
 #[cfg(test)]

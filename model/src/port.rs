@@ -6,7 +6,7 @@ mod receipt;
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
 pub use self::{
-    link::{Acknowledged, Concern, LinkView, Links, ShownFlow, TakenBy, TakenOn},
+    link::{Acknowledged, Concern, Ended, LinkView, Links, ShownFlow, TakenBy, TakenOn},
     receipt::{Receipt, ReceiptTaken, Receipts},
 };
 

@@ -10,6 +10,8 @@ use model::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::chain::By;
+
 /// What is remembered of one condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionRow {
@@ -44,8 +46,8 @@ pub struct AlarmRow {
     pub raised_at: Option<Timestamp>,
     /// When somebody took it on.
     pub acknowledged_at: Option<Timestamp>,
-    /// Who did: a token's name or a contact.
-    pub acknowledged_by: Option<String>,
+    /// Who did: a contact by his link, or a user or a token.
+    pub acknowledged_by: Option<By>,
     /// When its condition ended, by the river, or its rule was gone.
     pub cleared_at: Option<Timestamp>,
     /// What messages say of it.
@@ -95,6 +97,8 @@ pub struct NotificationRow {
     pub state: NotificationState,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it may have arrived although nobody says so: an attempt got no answer.
+    pub is_doubted: bool,
     /// When it was owed.
     pub owed_at: Timestamp,
     /// When a channel took it.
@@ -252,6 +256,7 @@ pub(crate) mod making {
             occasion: Occasion::Raised,
             state: NotificationState::Owed,
             attempts: 0,
+            is_doubted: false,
             owed_at: Timestamp::clamped(2),
             sent_at: None,
             ended_at: None,

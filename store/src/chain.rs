@@ -28,6 +28,13 @@ pub struct By {
     pub name: String,
 }
 
+impl fmt::Display for By {
+    /// Somebody and something of one name do not print alike.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.name)
+    }
+}
+
 /// What sort of actor appends an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +49,28 @@ pub enum ByKind {
     Token,
     /// Somebody who was told of an alarm, by the link in his message.
     Contact,
+}
+
+impl ByKind {
+    /// Every kind with its word.
+    pub(crate) const WORDS: &'static [(&'static str, Self)] = &[
+        ("command", Self::Command),
+        ("server", Self::Server),
+        ("user", Self::User),
+        ("token", Self::Token),
+        ("contact", Self::Contact),
+    ];
+
+    /// Its word, in entries and in the API.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Server => "server",
+            Self::User => "user",
+            Self::Token => "token",
+            Self::Contact => "contact",
+        }
+    }
 }
 
 /// What an entry says.
@@ -255,7 +284,7 @@ pub struct AlarmChanged {
     /// When it was found out.
     pub detected_at: Timestamp,
     /// Who took it on.
-    pub acknowledged_by: Option<String>,
+    pub acknowledged_by: Option<By>,
 }
 
 /// A step in the life of a message, as its entry tells it. Neither text nor address is in it.
@@ -277,6 +306,8 @@ pub struct MessageChanged {
     pub occasion: Occasion,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it may have arrived although nobody says so.
+    pub doubted: bool,
 }
 
 /// What is said of who is told of an alarm.
@@ -509,6 +540,22 @@ mod tests {
         assert_ne!(hash(&GENESIS, b"x"), hash(&GENESIS, b"y"));
     }
 
+    fn raised(hour: Timestamp) -> AlarmChanged {
+        AlarmChanged {
+            what: AlarmEvent::Raised,
+            alarm: AlarmId(10),
+            rule: "low".parse().unwrap(),
+            subject: "section BF-1/dam".parse().unwrap(),
+            severity: Severity::Orange,
+            drill: false,
+            version: 2,
+            state: AlarmState::Unacknowledged,
+            event_at: hour,
+            detected_at: hour.plus_ms(600_500),
+            acknowledged_by: None,
+        }
+    }
+
     #[test]
     fn bodies_about_people_name_them_and_hold_no_secret() {
         let (name, role, user) = ("zhang".to_owned(), "duty".to_owned(), "zhang".to_owned());
@@ -553,18 +600,13 @@ mod tests {
                 uncertainty_ms: 2,
                 source: 1,
             },
+            Body::AlarmChanged(raised(hour)),
             Body::AlarmChanged(AlarmChanged {
-                what: AlarmEvent::Raised,
-                alarm: AlarmId(10),
-                rule: "low".parse().unwrap(),
-                subject: "section BF-1/dam".parse().unwrap(),
-                severity: Severity::Orange,
-                drill: false,
-                version: 2,
-                state: AlarmState::Unacknowledged,
-                event_at: hour,
-                detected_at: hour.plus_ms(600_500),
-                acknowledged_by: None,
+                what: AlarmEvent::Acknowledged,
+                version: 3,
+                state: AlarmState::Acknowledged,
+                acknowledged_by: Some(By { kind: ByKind::Contact, name: "zhang".to_owned() }),
+                ..raised(hour)
             }),
             Body::AcknowledgementAsked { alarm: AlarmId(10), version: 2 },
             Body::MessageChanged(MessageChanged {
@@ -575,6 +617,7 @@ mod tests {
                 channel: "sms".parse().unwrap(),
                 occasion: Occasion::Raised,
                 attempts: 1,
+                doubted: false,
             }),
             Body::ReceiptTaken { message: NotificationId(11), delivered: true },
             Body::EscalationNoted { what: EscalationNote::LadderEnded, alarm: AlarmId(10) },
@@ -598,8 +641,9 @@ mod tests {
             quarantine_voided {"id":4,"entry":9}
             clock_anchored {"agent":"gw","boot_id":"00000000000000000000000000000001","utc_at_boot":"2026-11-22T08:00:00Z","uncertainty_ms":2,"source":1}
             alarm_raised {"alarm":"0000000000000000000000000000000a","rule":"low","subject":"section BF-1/dam","severity":"orange","drill":false,"version":2,"state":"unacknowledged","event_at":"2026-11-22T08:00:00Z","detected_at":"2026-11-22T08:10:00.5Z","acknowledged_by":null}
+            alarm_acknowledged {"alarm":"0000000000000000000000000000000a","rule":"low","subject":"section BF-1/dam","severity":"orange","drill":false,"version":3,"state":"acknowledged","event_at":"2026-11-22T08:00:00Z","detected_at":"2026-11-22T08:10:00.5Z","acknowledged_by":{"kind":"contact","name":"zhang"}}
             acknowledgement_asked {"alarm":"0000000000000000000000000000000a","version":2}
-            message_sent {"message":"0000000000000000000000000000000b","alarm":"0000000000000000000000000000000a","contact":"zhang","channel":"sms","occasion":"raised","attempts":1}
+            message_sent {"message":"0000000000000000000000000000000b","alarm":"0000000000000000000000000000000a","contact":"zhang","channel":"sms","occasion":"raised","attempts":1,"doubted":false}
             receipt_taken {"message":"0000000000000000000000000000000b","delivered":true}
             ladder_ended {"alarm":"0000000000000000000000000000000a"}
             breach_found {"rule":"low","subject":"section BF-1/dam","from":"2026-11-22T08:00:00Z","to":"2026-11-22T08:15:00Z","known_ms":600000}"#]]

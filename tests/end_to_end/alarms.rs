@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    fs,
     time::Duration,
 };
 
@@ -45,7 +46,8 @@ fn a_register_below_the_mandate_wakes_one_person_and_a_silent_link_changes_nothi
     assert_eq!(messages[0]["to"], json!("13800000001"));
     let alarm = &alarms(&world.server)[0];
     assert_eq!((&alarm["state"], &alarm["active"]), (&json!("unacknowledged"), &json!(true)));
-    assert_eq!((&alarm["released"], &alarm["required"]), (&json!(0.4), &json!(0.5)), "{alarm}");
+    let raised = &alarm["raised_flow"];
+    assert_eq!((&raised["released"], &raised["required"]), (&json!(0.4), &json!(0.5)), "{alarm}");
     let path = format!("/alarms/{}/acknowledge", alarm["id"].as_str().unwrap());
     assert_eq!(world.server.api().post(&path, None).status, 200);
     // the meter says nothing: nobody knows, so nothing changes
@@ -140,6 +142,7 @@ fn an_acknowledgement_stops_the_ladder_and_the_second_one_is_refused() {
     let answer = api.with_token(&first).post(&path, Some(&version));
     let took = since.elapsed();
     assert_eq!(answer.json()["acknowledged_by"], json!("zhang"));
+    assert_eq!(answer.json()["acknowledged_as"], json!("token"));
     println!("an acknowledgement was answered after {took:?}");
     let refused = api.with_token(&second).post(&path, Some(&version));
     assert_eq!(refused.status, 409, "{}", refused.text);
@@ -243,41 +246,47 @@ fn whoever_is_killed_while_an_alarm_rises_raises_it_once_and_tells_it_twice_at_m
         not_proven("that a kill while an alarm rises loses and doubles nothing (no ptrace here)");
         return;
     }
-    let mut world = alarmed("alarm-killed");
-    let river = River::flows(&world, 600);
-    world.server.stop();
-    let log = world.server.data().join("journal.db-wal");
-    let file = world.server.messages_file();
-    let (mut episode, mut kills) = (0, 0);
     // before the journal's commits, one after the other: of the start, of the pending alarm, of the
     // raised one with its message, of what became of it
-    for n in 1..=6 {
-        episode += 1;
-        let label = format!("journal-{n}");
-        let calls = "fsync,fdatasync";
-        let strace = Strace::kill_at_file(world.folder(), &label, calls, n, &log);
-        kills += u32::from(killed_while_it_rises(&mut world, &river, &strace, episode));
+    let journal = (1..=6).map(|n| (true, "fsync,fdatasync", n));
+    // before the message is written, and after that before it is recorded
+    let file = ["write", "fdatasync"].map(|calls| (false, calls, 1));
+    let points: Vec<(bool, &str, u32)> = journal.chain(file).collect();
+    let (mut kills, mut twice) = (0, 0);
+    // two in each world: a third episode within the hour would stand on
+    for (number, pair) in points.chunks(2).enumerate() {
+        let mut world = alarmed(&format!("alarm-killed-{number}"));
+        let river = River::flows(&world, 600);
+        world.server.stop();
+        // strace looks for a file that is there
+        let messages =
+            fs::OpenOptions::new().append(true).create(true).open(world.server.messages_file());
+        drop(messages.expect("a file of messages"));
+        for (place, (is_journal, calls, n)) in pair.iter().enumerate() {
+            let log = world.server.data().join("journal.db-wal");
+            let file = if *is_journal { log } else { world.server.messages_file() };
+            let label = format!("{calls}-{n}").replace(',', "-");
+            let strace = Strace::kill_at_file(world.folder(), &label, calls, *n, &file);
+            let is_killed = killed_while_it_rises(&mut world, &river, &strace, place + 1);
+            kills += u32::from(is_killed && *is_journal);
+            assert!(is_killed || *is_journal, "nobody killed it at {calls}");
+        }
+        world.server.start();
+        let lines = lines(&world.server, BELOW);
+        println!("messages and how often each was sent: {lines:?}");
+        assert_eq!(lines.len(), pair.len());
+        assert!(lines.values().all(|count| *count <= 2), "{lines:?}");
+        twice += lines.values().filter(|count| **count == 2).count();
+        let ids: BTreeSet<String> = alarms(&world.server)
+            .iter()
+            .filter(|alarm| alarm["state"] != "pending")
+            .map(|alarm| alarm["id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), pair.len());
+        let said = world.server.command(&["verify"]).success();
+        assert!(said.contains("0 findings"), "{said}");
     }
     assert!(kills >= 4, "the journal was synced too seldom: {kills}");
-    // before the message is written, and after that before it is recorded
-    for calls in ["write", "fdatasync"] {
-        episode += 1;
-        let strace = Strace::kill_at_file(world.folder(), calls, calls, 1, &file);
-        assert!(killed_while_it_rises(&mut world, &river, &strace, episode));
-    }
-    world.server.start();
-    let lines = lines(&world.server, BELOW);
     // it was handed over and not recorded: once more, under the same id
-    assert_eq!(lines.values().filter(|count| **count == 2).count(), 1, "{lines:?}");
-    println!("messages and how often each was sent: {lines:?}");
-    assert_eq!(lines.len(), episode);
-    assert!(lines.values().all(|count| *count <= 2), "{lines:?}");
-    let ids: BTreeSet<String> = alarms(&world.server)
-        .iter()
-        .filter(|alarm| alarm["state"] != "pending")
-        .map(|alarm| alarm["id"].to_string())
-        .collect();
-    assert_eq!(ids.len(), episode);
-    let said = world.server.command(&["verify"]).success();
-    assert!(said.contains("0 findings"), "{said}");
+    assert_eq!(twice, 1);
 }

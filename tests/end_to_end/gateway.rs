@@ -91,8 +91,8 @@ fn a_fall_reaches_a_telephone_once_and_the_link_in_its_message_takes_the_alarm_o
     assert!(!shown.contains("确认，由我处理"), "{shown}");
     let alarm = &alarms(&world.server)[0];
     assert_eq!(
-        (&alarm["state"], &alarm["acknowledged_by"]),
-        (&json!("acknowledged"), &json!("zhang"))
+        (&alarm["state"], &alarm["acknowledged_by"], &alarm["acknowledged_as"]),
+        (&json!("acknowledged"), &json!("zhang"), &json!("contact"))
     );
     // li, whose turn would be eight seconds after the raise, is not told
     wait::pass(Duration::from_secs(9));

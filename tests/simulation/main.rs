@@ -102,6 +102,10 @@ fn compare_episodes(month: &Month, law: &Law, outcome: &mut Outcome) {
     let Month { seed, text, .. } = month;
     let expected = law.watch(&month.server.looks);
     let alarms = month.server.alarms(100_000);
+    let chatters = |facts: &store::AlarmFacts| facts.row.facts.contains("\"chatters\":true");
+    if alarms.iter().any(chatters) {
+        outcome.kinds.insert("chatters".to_owned());
+    }
     let raised = alarms.iter().filter_map(|facts| {
         Some(Episode {
             rule: facts.row.rule.to_string(),
@@ -195,7 +199,7 @@ fn engine_and_judge_agree_on_every_hour_day_and_episode_of_every_month() {
     let kinds: BTreeSet<&String> = outcomes.iter().flat_map(|outcome| &outcome.kinds).collect();
     println!("seeds {asked:?}: {kinds:?}, {episodes} episodes, {messages} messages");
     if asked == (1..=SEEDS) {
-        let all = ["indeterminate", "low", "met", "scant", "short", "silent"];
+        let all = ["chatters", "indeterminate", "low", "met", "scant", "short", "silent"];
         assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
         assert!(outcomes.iter().any(|outcome| outcome.versions > 1), "something came late");
     }

@@ -32,7 +32,8 @@ pub(crate) fn check(month: &Month) -> usize {
     for alarm in server.alarms(100_000) {
         let told = of_alarm.get(&alarm.row.id).map_or(&[][..], Vec::as_slice);
         each_event_once(seed, told);
-        the_end_is_told(seed, told, &ids, cleared.contains_key(&alarm.row.id));
+        let is_over = cleared.contains_key(&alarm.row.id);
+        the_end_is_told(seed, told, &ids, is_over.then_some(&alarm));
         if month.is_steady {
             nobody_is_left_out(month, &alarm, told, cleared.get(&alarm.row.id).copied());
             taken_on_is_quiet(seed, &alarm, told);
@@ -64,8 +65,14 @@ fn each_event_once(seed: u64, told: &[&NotificationFacts]) {
     assert!(once.len() == events.len(), "seed {seed}: an event was told twice");
 }
 
-/// Whoever got a message is told that it is over, and nobody else whom none was tried for.
-fn the_end_is_told(seed: u64, told: &[&NotificationFacts], given: &BTreeSet<u128>, is_over: bool) {
+/// Whoever got a message is told that it is over, and nobody else whom none was tried for; but the
+/// first one, where nobody got any and nobody took it on.
+fn the_end_is_told(
+    seed: u64,
+    told: &[&NotificationFacts],
+    given: &BTreeSet<u128>,
+    over: Option<&AlarmFacts>,
+) {
     let of = |is_end: bool| {
         move |facts: &&&NotificationFacts| (facts.row.occasion == Occasion::Over) == is_end
     };
@@ -75,9 +82,16 @@ fn the_end_is_told(seed: u64, told: &[&NotificationFacts], given: &BTreeSet<u128
     let tried = |facts: &&&NotificationFacts| facts.row.attempts > 0;
     let tried: BTreeSet<_> = told.iter().filter(of(false)).filter(tried).map(contact).collect();
     let ended: BTreeSet<_> = told.iter().filter(of(true)).map(contact).collect();
-    if is_over {
+    if let Some(alarm) = over {
         assert!(reached.is_subset(&ended), "seed {seed}: {reached:?} know, of the end {ended:?}");
-        assert!(ended.is_subset(&tried), "seed {seed}: {ended:?} hear of an end, and know nothing");
+        let first: BTreeSet<_> = [LADDER[0].0.parse().unwrap()].into();
+        let may_hear: BTreeSet<_> = tried.union(&first).cloned().collect();
+        assert!(
+            ended.is_subset(&may_hear),
+            "seed {seed}: {ended:?} hear of an end, and know nothing"
+        );
+        let is_taken = alarm.row.acknowledged_at.is_some();
+        assert!(is_taken || !ended.is_empty(), "seed {seed}: nobody heard of {:?}", alarm.row);
     } else {
         assert!(ended.is_empty(), "seed {seed}: the end of what stands was told");
     }

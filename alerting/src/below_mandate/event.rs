@@ -48,6 +48,8 @@ pub enum Effect {
         began_at: Timestamp,
         /// The newest live point.
         point: Point,
+        /// Whether it is the last of a row: it stands until the section has been well for an hour.
+        chatters: bool,
     },
     /// The alarm is cleared.
     Cleared {

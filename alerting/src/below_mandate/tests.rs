@@ -64,8 +64,9 @@ fn shown(effect: &Effect) -> String {
         Effect::Pending { began_at } => format!("pending since {}", second(*began_at)),
         Effect::Moved { began_at } => format!("moved to {}", second(*began_at)),
         Effect::Dropped { at } => format!("dropped at {}", second(*at)),
-        Effect::Raised { began_at, point } => {
-            format!("raised at {}, since {}", second(point.at), second(*began_at))
+        Effect::Raised { began_at, point, chatters } => {
+            let word = if *chatters { ", chatters" } else { "" };
+            format!("raised at {}, since {}{word}", second(point.at), second(*began_at))
         }
         Effect::Cleared { began_at, recovered_at, point } => format!(
             "cleared at {}, since {} until {}",
@@ -121,6 +122,36 @@ fn the_clock_alone_raises_nothing() {
             0=9 pending since 0
         "#]],
     );
+}
+
+#[test]
+fn the_third_alarm_of_an_hour_stands_until_the_section_has_been_well_for_one() {
+    // what comes and goes at each reading raises three, and a dip begins the hour anew
+    check(
+        rule(0, 0),
+        "0=9 5=12 10=9 15=12 20=9 25=12 30=9 35=12 2000=11 2005=12 5604=12 5605=12 5610=9",
+        &expect![[r#"
+            0=9 raised at 0, since 0
+            5=12 cleared at 5, since 0 until 5
+            10=9 raised at 10, since 10
+            15=12 cleared at 15, since 10 until 15
+            20=9 raised at 20, since 20, chatters
+            5605=12 cleared at 5605, since 20 until 2005
+            5610=9 raised at 5610, since 5610
+        "#]],
+    );
+}
+
+#[test]
+fn a_flood_of_readings_makes_no_flood_of_alarms() {
+    let mut machine = BelowMandate::new(rule(0, 0));
+    let effects = (0..12_000).flat_map(|n| {
+        let value = if n % 2 == 0 { "9" } else { "12" };
+        let point = Point { at: Timestamp::clamped(n), ..point(0, value) };
+        machine.step(Event::Live(point), at(0))
+    });
+    let raised = effects.filter(|effect| matches!(effect, Effect::Raised { .. })).count();
+    assert_eq!(raised, chatter::EPISODES);
 }
 
 #[test]
@@ -427,6 +458,9 @@ struct Slow {
     pending: Option<i64>,
     /// When its run began, and its recovery.
     raised: Option<(i64, Option<i64>)>,
+    /// When each episode was raised, and whether the one that stands is the third of an hour.
+    raises: Vec<i64>,
+    chatters: bool,
     log: Vec<String>,
 }
 
@@ -448,6 +482,8 @@ impl Slow {
             lost_at: None,
             pending: None,
             raised: None,
+            raises: Vec::new(),
+            chatters: false,
             log: Vec::new(),
         }
     }
@@ -500,7 +536,8 @@ impl Slow {
         let since = recovery.unwrap_or(at);
         self.raised = Some((began, Some(since)));
         let well = self.well[place(since)..place(at)].iter().filter(|well| **well).count();
-        if i64::try_from(well).unwrap() * 1_000 >= self.rule.off_delay_ms {
+        let hour = if self.chatters { 3_600_000 } else { 0 };
+        if i64::try_from(well).unwrap() * 1_000 >= self.rule.off_delay_ms.max(hour) {
             self.tell_from(began);
             self.raised = None;
             self.log.push(format!("cleared at {at}, since {began} until {since}"));
@@ -591,7 +628,10 @@ impl Slow {
             *recovery = None;
         } else if count * 1_000 >= self.rule.on_delay_ms {
             (self.raised, self.pending) = (Some((began, None)), None);
-            self.log.push(format!("raised at {newest}, since {began}"));
+            self.raises.push(newest);
+            self.chatters = self.raises.len().is_multiple_of(3);
+            let word = if self.chatters { ", chatters" } else { "" };
+            self.log.push(format!("raised at {newest}, since {began}{word}"));
         } else if self.pending != Some(began) {
             let word = self.pending.map_or("pending since", |_| "moved to");
             self.log.push(format!("{word} {began}"));

@@ -5,7 +5,7 @@ use model::{
     ids::{AlarmId, NotificationId},
     time::Timestamp,
 };
-use store::{AlarmChanged, Body, EscalationNote};
+use store::{AlarmChanged, Body, By, EscalationNote};
 
 use super::{Condition, Desk, KeptAlarm, Sleeper};
 use crate::{
@@ -50,7 +50,7 @@ impl Desk {
     pub fn acknowledge(
         &mut self,
         id: AlarmId,
-        (by, seen): (&str, u32),
+        (by, seen): (&By, u32),
         now: Timestamp,
     ) -> Result<(), AcknowledgeError> {
         let Some(alarm) = self.alarms.get_mut(&id) else { return Err(AcknowledgeError::Over) };

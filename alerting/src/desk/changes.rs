@@ -32,6 +32,8 @@ pub struct Changes {
     pub attempts: Vec<Attempt>,
     /// Receipts that said nothing.
     pub strays: u64,
+    /// Alarms that were raised and come and go.
+    pub chattering: u64,
 }
 
 /// A message to be handed over.
@@ -103,6 +105,7 @@ impl Desk {
             bodies: dirty.bodies,
             attempts: dirty.attempts,
             strays: dirty.strays,
+            chattering: dirty.chattering,
         };
         self.let_go(&changes);
         changes

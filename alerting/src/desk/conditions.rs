@@ -1,7 +1,7 @@
 //! Conditions: what is told to them, and what their effects make of alarms.
 
 use model::{
-    alarm::Subject,
+    alarm::{AlarmEnd, Subject},
     alarm_rule::Severity,
     ids::{GaugeId, SectionKey},
     quantity::Decimal,
@@ -16,7 +16,7 @@ use crate::{
     below_mandate::{self, BelowMandate, Point},
     facts::{End, Facts, Measured},
     no_data::{self, NoData},
-    plan::Ask,
+    plan::{Ask, Plan},
     released::{Released, Row, Samples, Told},
     snapshot::RestoreError,
 };
@@ -96,7 +96,12 @@ impl Desk {
                 (false, ask) => {
                     let machine = match ask {
                         Ask::Below(rule) => Machine::Below(BelowMandate::new(rule)),
-                        Ask::Silent(rule) => Machine::Silent(self.begun(rule, now)),
+                        Ask::Silent(rule) => {
+                            if let Subject::Gauge(gauge) = &condition.subject {
+                                self.strangers.insert(condition.clone(), gauge.clone());
+                            }
+                            Machine::Silent(self.begun(rule, now))
+                        }
                     };
                     self.keep_condition(condition.clone(), machine);
                     self.dirty.forgotten.remove(condition);
@@ -113,6 +118,17 @@ impl Desk {
             machine.step(no_data::Event::Deaf(now), now);
         }
         machine
+    }
+
+    /// At most so many conditions that have begun to be watched, with their gauges: [`Desk::spoke`]
+    /// is to say when each of these spoke last.
+    pub fn strangers(&mut self, most: usize) -> Vec<(Condition, GaugeId)> {
+        std::iter::from_fn(|| self.strangers.pop_first()).take(most).collect()
+    }
+
+    /// When the gauge of a condition that has begun to be watched spoke last, by what is stored.
+    pub fn spoke(&mut self, condition: &Condition, at: Timestamp, now: Timestamp) {
+        self.tell_silent(condition, no_data::Event::Spoke { at: at.min(now) }, now);
     }
 
     /// Tells the rules of a section of a row of the feed; what came late of it is still to be read
@@ -216,12 +232,13 @@ impl Desk {
             Effect::Dropped { at } => {
                 self.tell_active(condition, AlarmEvent::Dropped { at }, None, now);
             }
-            Effect::Raised { began_at, point } => {
-                let facts = self.facts_at(condition, point);
+            Effect::Raised { began_at, point, chatters } => {
+                let facts = Facts { chatters, ..self.facts_at(condition, point) };
                 self.raise(condition, began_at, facts, now);
             }
             Effect::Cleared { recovered_at: at, point, .. } => {
-                let end = End { at, point: Some(point), is_withdrawn: false };
+                let because = AlarmEnd::Recovered;
+                let end = End { at, point: Some(point), because };
                 self.tell_active(condition, AlarmEvent::Cleared { at }, Some(end), now);
             }
             Effect::Withdrawn { .. } => self.withdraw(condition, now),
@@ -253,11 +270,12 @@ impl Desk {
             Effect::Dropped { at } => {
                 self.tell_active(condition, AlarmEvent::Dropped { at }, None, now);
             }
-            Effect::Raised { began_at } => {
-                self.raise(condition, began_at, Facts::default(), now);
+            Effect::Raised { began_at, chatters } => {
+                let facts = Facts { chatters, ..Facts::default() };
+                self.raise(condition, began_at, facts, now);
             }
             Effect::Cleared { recovered_at: at, .. } => {
-                let end = End { at, point: None, is_withdrawn: false };
+                let end = End { at, point: None, because: AlarmEnd::Recovered };
                 self.tell_active(condition, AlarmEvent::Cleared { at }, Some(end), now);
             }
             Effect::Withdrawn { .. } => self.withdraw(condition, now),
@@ -293,11 +311,13 @@ impl Desk {
         if let Some(alarm) = self.alarms.get_mut(&id) {
             alarm.facts = facts;
         }
+        self.dirty.chattering += u64::from(facts.chatters);
         self.tell_alarm(id, AlarmEvent::Raised, now);
     }
 
     fn withdraw(&mut self, condition: &Condition, now: Timestamp) {
-        let end = End { at: now, point: None, is_withdrawn: true };
+        let because = Plan::why_gone(&self.registry, condition);
+        let end = End { at: now, point: None, because };
         self.tell_active(condition, AlarmEvent::Withdrawn, Some(end), now);
     }
 
@@ -322,7 +342,7 @@ impl Desk {
             Some(Ask::Silent(_)) | None => whole,
         };
         let decimals = self.decimals_of(&condition.subject);
-        Facts { flow: Some(Measured { point, share, decimals }), end: None }
+        Facts { flow: Some(Measured { point, share, decimals }), ..Facts::default() }
     }
 
     /// How many decimals of m³/s the gauges of a section show: the most of any.

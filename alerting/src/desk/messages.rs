@@ -64,6 +64,7 @@ impl Desk {
             occasion,
             state: NotificationState::Owed,
             attempts: 0,
+            is_doubted: false,
             owed_at: now,
             sent_at: None,
             ended_at: None,
@@ -105,6 +106,7 @@ impl Desk {
             saying: facts.saying(owed.occasion, alarm.machine.began_at()),
             is_drill: about.is_drill,
             is_reminder: owed.occasion == Occasion::Reminder,
+            chatters: facts.chatters && owed.occasion != Occasion::Over,
             link,
             reserved: self.surroundings.reserved.get(&owed.channel).copied().unwrap_or(0),
             now,
@@ -191,6 +193,7 @@ impl Desk {
         let deadline = kept.machine.deadline();
         let alarm = kept.row.alarm;
         kept.row.attempts = kept.machine.attempts();
+        kept.row.is_doubted = kept.machine.is_doubted();
         kept.row.state = kept.machine.state();
         let is_ended = match kept.row.state {
             NotificationState::Owed | NotificationState::Sent => false,
@@ -238,6 +241,7 @@ impl Desk {
             channel: row.channel.clone(),
             occasion: row.occasion,
             attempts: row.attempts,
+            doubted: row.is_doubted,
         }));
         let told = match state {
             NotificationState::Owed => return,

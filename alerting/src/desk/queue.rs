@@ -2,8 +2,9 @@
 //!
 //! A wait is no attempt: what a gateway is too slow for is neither counted as tried in vain nor
 //! passed on to another person. Whoever has another way is told by that meanwhile, where the wait
-//! is longer than [`PATIENCE_MS`]. The queue holds ids alone, of messages that are stored as owed,
-//! so that it needs no bound of its own: theirs is the ladders', and each of them expires.
+//! is longer than [`PATIENCE_MS`]. Nothing expires for having waited: what is not needed any longer
+//! is recalled. The queue holds ids alone, of messages that are stored as owed, so that it needs no
+//! bound of its own: of what stands it is the ladders', and of what is over each person has one.
 
 use std::{
     cmp::Reverse,
@@ -92,7 +93,7 @@ impl Desk {
         let urgency = (row.occasion == Occasion::Over, Reverse(severity), row.owed_at, id);
         let until = machine.due_at().unwrap_or(now).plus_ms(PATIENCE_MS);
         self.queues.enter(id, &row.channel, urgency, until);
-        self.sendings.set(&id, Some(machine.expires_at()));
+        self.sendings.set(&id, machine.expires_at());
     }
 
     /// Begins attempts of what waits, as many of each channel as it has places, and uses the next

@@ -8,7 +8,7 @@ use std::{
 
 use expect_test::{Expect, expect};
 use model::{fault::Fault, flow::Flow, tree::Origin};
-use store::{AlarmRow, ConditionRow, EscalationRow};
+use store::{AlarmRow, By, ByKind, ConditionRow, EscalationRow};
 
 use super::*;
 use crate::{
@@ -70,6 +70,10 @@ fn at(second: i64) -> Timestamp {
 fn draw() -> Option<LinkToken> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Some(LinkToken(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn by(name: &str) -> By {
+    By { kind: ByKind::Contact, name: name.to_owned() }
 }
 
 fn surroundings() -> Surroundings {
@@ -215,7 +219,7 @@ impl World {
                 "ack" => {
                     let id = *self.desk.alarms.keys().next().unwrap();
                     let seen = words[3].parse().unwrap();
-                    let outcome = self.desk.acknowledge(id, (words[2], seen), now);
+                    let outcome = self.desk.acknowledge(id, (&by(words[2]), seen), now);
                     writeln!(self.lines, "{} {outcome:?}", words[0]).unwrap();
                 }
                 _ => {}
@@ -295,7 +299,7 @@ fn an_acknowledgement_stops_the_ladder_and_the_second_one_is_refused() {
             30 Err(Changed { version: 2 })
             31 Ok(())
             31 alarm acknowledged → acknowledged
-            32 Err(Elsewhere { by: "zhang", at: 2026-03-01T02:00:31Z })
+            32 Err(Elsewhere { by: By { kind: Contact, name: "zhang" }, at: 2026-03-01T02:00:31Z })
             220 alarm raised → unacknowledged
             700 alarm cleared → cleared_unacknowledged
         "#]],
@@ -320,7 +324,7 @@ fn what_does_not_arrive_is_passed_on_until_somebody_is_reached() {
 }
 
 #[test]
-fn a_message_that_nobody_needs_any_longer_is_not_sent() {
+fn what_came_and_went_before_anybody_could_be_told_is_told_once_as_over() {
     let mut world = World::new(registry());
     for (second, ml) in [(0, 400), (10, 400), (20, 400), (30, 600), (40, 600), (50, 600)] {
         // a backlog that is read before anything may be sent
@@ -328,15 +332,20 @@ fn a_message_that_nobody_needs_any_longer_is_not_sent() {
         world.flow(ml);
     }
     world.settle(at(50));
+    world.pass_to(at(51));
+    let id = world.attempts[0].id;
+    world.desk.outcome(id, Outcome::Taken { has_receipt: false }, at(51));
+    world.settle(at(51));
     world.pass_to(at(9_999));
     expect![[r#"
         50 alarm raised → unacknowledged
         50 alarm cleared → cleared_unacknowledged
         50 raised to zhang by sms: expired
+        50 to 138: 鹿鸣滩已恢复：下泄0.600，核定0.500m³/s，10:00至10:00不足。
+        51 over to zhang by sms: sent
         230 alarm raised → unacknowledged
     "#]]
     .assert_eq(&world.lines);
-    assert!(world.attempts.is_empty());
 }
 
 #[test]
@@ -421,10 +430,42 @@ fn what_waits_for_a_place_is_no_attempt_and_the_next_rung_is_not_told_for_it() {
         let is_zhang = |kept: &KeptMessage| kept.row.contact.as_str() == "zhang";
         assert!(desk.messages.values().all(is_zhang));
     }
-    desk.begin_attempts(|_| 1, at(501));
+    // nor does it die of the wait, as long as its alarm stands
+    let is_owed = |desk: &Desk| {
+        desk.messages.values().all(|kept| kept.machine.state() == NotificationState::Owed)
+    };
+    desk.tick(true, at(599));
+    desk.begin_attempts(|_| 0, at(599));
+    assert!(desk.messages.len() == 2 && is_owed(desk));
+    desk.begin_attempts(|_| 1, at(599));
     let attempts = desk.changes().attempts;
     assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 1]);
     assert!(desk.queues().is_empty());
+}
+
+#[test]
+fn a_message_that_waits_for_hours_is_handed_over_while_its_alarm_stands() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400");
+    for second in (20..15_000).step_by(10) {
+        world.now = at(second);
+        world.flow(400);
+        world.desk.tick(true, world.now);
+        world.desk.begin_attempts(|_| 0, world.now);
+        world.settle(world.now);
+    }
+    assert!(world.attempts.is_empty() && !world.lines.contains("expired"), "{}", world.lines);
+    // a place comes free: whoever was owed a message first has it
+    world.desk.tick(true, at(15_000));
+    world.desk.begin_attempts(|_| 1, at(15_000));
+    world.settle(at(15_000));
+    let to = world.attempts.iter().filter_map(|attempt| attempt.to.as_ref());
+    assert_eq!(
+        to.map(model::contact::Personal::as_str).collect::<Vec<_>>(),
+        ["z@x", "138"],
+        "{}",
+        world.lines
+    );
 }
 
 #[test]
@@ -451,7 +492,7 @@ fn the_gravest_goes_first_and_what_is_recalled_while_it_waits_never() {
     assert_eq!(of.iter().map(|id| rule(desk, *id)).collect::<Vec<_>>(), ["worse"]);
     let other = desk.alarms.keys().copied().find(|id| !of.contains(id)).unwrap();
     let seen = desk.alarms[&other].machine.version();
-    desk.acknowledge(other, ("wang", seen), at(22)).unwrap();
+    desk.acknowledge(other, (&by("wang"), seen), at(22)).unwrap();
     desk.begin_attempts(|_| 8, at(23));
     assert_eq!((desk.changes().attempts, desk.queues().len()), (vec![], 0));
 }
@@ -487,6 +528,26 @@ fn a_rule_that_is_gone_ends_its_alarm_and_says_so() {
     "#]]
     .assert_eq(&world.lines);
     assert!(world.desk.conditions.keys().all(|condition| condition.rule.as_str() == "low"));
+}
+
+#[test]
+fn a_station_that_leaves_takes_no_rule_with_it() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400; 20 flow 400; 21 taken");
+    let mut gone = (*registry()).clone();
+    gone.stations.get_mut("S").unwrap().status = model::station::StationStatus::Exited;
+    world.registry = Arc::new(gone);
+    world.desk.adopt(Arc::clone(&world.registry), at(30));
+    world.settle(at(30));
+    world.pass_to(at(31));
+    expect![[r#"
+        20 alarm raised → unacknowledged
+        20 to 138: 鹿鸣滩下泄0.400，低于核定0.500m³/s，10:00起。
+        21 raised to zhang by sms: sent
+        30 alarm withdrawn → cleared_unacknowledged
+        30 to 138: 鹿鸣滩不再监测（电站已退出），10:00起的告警结束。
+    "#]]
+    .assert_eq(&world.lines);
 }
 
 #[test]

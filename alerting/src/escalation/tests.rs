@@ -348,7 +348,7 @@ fn who_may_have_been_told_learns_that_it_is_over() {
         "10:over 25:doubted-li 26:doubted-li",
         &expect![[r#"
             0 raised li sms
-            25 over li sms
+            10 over li sms
         "#]],
     );
 }
@@ -387,7 +387,53 @@ fn a_message_that_was_taken_after_all_is_followed_by_the_news_that_it_is_over() 
         &expect![[r#"
             0 raised zhang sms
             5 raised zhang mail
-            11 over zhang sms
+            10 over zhang sms
+        "#]],
+    );
+}
+
+#[test]
+fn what_nobody_was_told_of_is_told_once_when_it_is_over_to_the_first_rung() {
+    check(
+        "*all@0 li@600",
+        "5:lost-zhang 650:over 651:over 652:lost-zhang 9999:tick",
+        &expect![[r#"
+            0 raised zhang sms
+            0 raised li sms
+            0 raised wang sms
+            5 raised zhang mail
+            600 reminder li sms
+            650 over zhang sms
+            650 over li sms
+            650 over wang sms
+            652 over zhang mail
+        "#]],
+    );
+    // who is on duty by now; whoever is left; nobody before the first rung's time, or after a click
+    check(
+        "*night@0",
+        "1900:over",
+        &expect![[r#"
+            0 raised zhang sms
+            1800 ladder ended
+            1800 reminder li sms
+            1900 over li sms
+        "#]],
+    );
+    check(
+        "chief@0 li@600",
+        "1:over",
+        &expect![[r#"
+            0 raised li sms
+            1 over li sms
+        "#]],
+    );
+    check("zhang@300", "200:over", &expect![[""]]);
+    check(
+        "zhang@0",
+        "10:ack 20:over",
+        &expect![[r#"
+            0 raised zhang sms
         "#]],
     );
 }
@@ -466,13 +512,15 @@ proptest! {
         let mut sent: BTreeSet<ContactId> = BTreeSet::new();
         let mut over: BTreeSet<NotificationId> = BTreeSet::new();
         let (mut now, mut is_taken, mut is_over, mut ladder_ends) = (0, false, false, 0);
+        let mut is_untold = false;
         for (kind, forward, which) in steps {
             for effect in std::mem::take(&mut effects) {
                 match effect {
                     Effect::Owe(message) => {
                         prop_assert!(ids.insert(message.id), "one id for two messages");
                         if message.occasion == Occasion::Over {
-                            prop_assert!(is_over && sent.contains(&message.contact));
+                            let is_due = is_untold || sent.contains(&message.contact);
+                            prop_assert!(is_over && is_due);
                             over.insert(message.id);
                         } else {
                             prop_assert!(!is_taken && !is_over);
@@ -507,7 +555,11 @@ proptest! {
             let message = owed.get(which % owed.len().max(1)).cloned();
             let event = match (kind, message) {
                 (0, _) => { is_taken = true; Event::Acknowledged }
-                (1, _) => { is_over = true; Event::Over }
+                (1, _) => {
+                    is_untold |= !is_over && !is_taken && sent.is_empty();
+                    is_over = true;
+                    Event::Over
+                }
                 (2..=5, Some(message)) => { sent.insert(message.contact); Event::Sent(message.id) }
                 (6..=8, Some(message)) => Event::Unreached(message.id),
                 _ => Event::Tick,

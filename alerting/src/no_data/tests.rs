@@ -23,7 +23,10 @@ fn shown(effect: Effect) -> String {
     match effect {
         Effect::Pending { began_at } => format!("pending since {}", second(began_at)),
         Effect::Dropped { at } => format!("dropped at {}", second(at)),
-        Effect::Raised { began_at } => format!("raised since {}", second(began_at)),
+        Effect::Raised { began_at, chatters } => {
+            let word = if chatters { ", chatters" } else { "" };
+            format!("raised since {}{word}", second(began_at))
+        }
         Effect::Cleared { began_at, recovered_at } => {
             format!("cleared since {} until {}", second(began_at), second(recovered_at))
         }
@@ -100,6 +103,43 @@ fn it_clears_when_data_have_come_for_the_off_delay_without_another_silence() {
             481 cleared since 10 until 381
         "#]],
     );
+}
+
+#[test]
+fn a_line_that_drops_again_and_again_is_the_third_time_silent_until_it_has_held_for_an_hour() {
+    let held: Vec<String> = (0..=36).map(|n| (900 + n * 100).to_string()).collect();
+    check(
+        rule(300, 0, 0),
+        &format!("0 1000 2000 3000 {}", "4000 5000 "),
+        &expect![[r#"
+            900 raised since 0
+            1000 cleared since 0 until 1000
+            1900 raised since 1000
+            2000 cleared since 1000 until 2000
+            2900 raised since 2000, chatters
+        "#]],
+    );
+    check(
+        rule(5, 0, 0),
+        &format!("0 200 400 600 {}", held.join(" ")),
+        &expect![[r#"
+            120 raised since 0
+            200 cleared since 0 until 200
+            320 raised since 200
+            400 cleared since 200 until 400
+            520 raised since 400, chatters
+            4500 cleared since 400 until 900
+        "#]],
+    );
+}
+
+#[test]
+fn who_was_silent_when_the_watch_began_is_said_to_be_so_since_he_spoke_last() {
+    let mut machine = NoData::new(rule(5, 0, 0), at(1_000));
+    assert_eq!(machine.step(Event::Spoke { at: at(400) }, at(1_000)), []);
+    assert_eq!(machine.deadline(), Some(at(1_120)));
+    let raised = machine.step(Event::Tick, at(1_120));
+    assert_eq!(raised, [Effect::Raised { began_at: at(400), chatters: false }]);
 }
 
 #[test]
@@ -329,7 +369,7 @@ fn a_clock_that_was_set_back_takes_what_was_known_with_it() {
     machine.step(Event::Heard { received_at: at(6_465) }, at(6_465));
     assert_eq!(machine.deadline(), Some(at(6_585)));
     let raised = machine.step(Event::Tick, at(6_585));
-    assert_eq!(raised, [Effect::Raised { began_at: at(6_465) }]);
+    assert_eq!(raised, [Effect::Raised { began_at: at(6_465), chatters: false }]);
 }
 
 #[test]

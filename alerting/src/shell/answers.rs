@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::{
     alarm::LinkToken,
+    ids::{ChannelId, NotificationId},
     port::{Acknowledged, AlertingError, Answer, LinkView, Links, Receipt, ReceiptTaken, Receipts},
 };
 use runtime::clock::Clock;
@@ -70,6 +71,11 @@ impl Answers {
         })
     }
 
+    async fn is_known(&self, channel: ChannelId, id: NotificationId) -> Result<bool, Failure> {
+        let found = self.journal.read(move |reader| reader.notification(id)).await?;
+        Ok(found.is_some_and(|found| found.row.channel == channel && found.row.attempts > 0))
+    }
+
     async fn note(&self, receipt: Receipt) -> Result<ReceiptTaken, Failure> {
         let Receipt { channel, id, is_delivered } = receipt;
         let by = By { kind: ByKind::Server, name: format!("channel {channel}") };
@@ -79,9 +85,7 @@ impl Answers {
             return Ok(ReceiptTaken::Noted);
         }
         // it says nothing new, or of no message that this channel took
-        let found = self.journal.read(move |reader| reader.notification(id)).await?;
-        let is_known =
-            found.is_some_and(|found| found.row.channel == channel && found.row.attempts > 0);
+        let is_known = self.is_known(channel, id).await?;
         Ok(if is_known { ReceiptTaken::Noted } else { ReceiptTaken::Unknown })
     }
 }
@@ -101,6 +105,11 @@ impl Links for Answers {
 }
 
 impl Receipts for Answers {
+    fn knows(&self, receipt: &Receipt) -> Answer<'_, Result<bool, AlertingError>> {
+        let (channel, id) = (receipt.channel.clone(), receipt.id);
+        Box::pin(async move { Ok(self.is_known(channel, id).await?) })
+    }
+
     fn take(&self, receipt: Receipt) -> Answer<'_, Result<ReceiptTaken, AlertingError>> {
         Box::pin(async move { Ok(self.note(receipt).await?) })
     }

@@ -7,7 +7,8 @@
 //! that both hold at most twice as much.
 //!
 //! A disk that hangs hangs one thread, which is the channel's own and has one line at most in hand;
-//! meanwhile the channel refuses for now. Nothing but a regular file is written to.
+//! meanwhile the channel refuses for now. Nothing but a regular file is written to, and no symbolic
+//! link is followed to one: a link would be renamed in its place.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -128,7 +129,7 @@ fn write(path: &Path, jobs: &Receiver<Job>, is_busy: &AtomicBool) {
 
 /// Whether lines can be appended here, without doing it; for whoever looks before a message is owed.
 pub fn look(path: &Path) -> io::Result<()> {
-    match fs::metadata(path) {
+    match fs::symlink_metadata(path) {
         Ok(known) => regular(&known),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -150,9 +151,7 @@ fn regular(known: &fs::Metadata) -> io::Result<()> {
 fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     let mut file = open(path)?;
     if file.metadata()?.len() >= MAX_BYTES {
-        let mut earlier = path.as_os_str().to_owned();
-        earlier.push(".1");
-        fs::rename(path, earlier)?;
+        fs::rename(path, earlier(path))?;
         file = open(path)?;
     }
     let length = file.metadata()?.len();
@@ -194,11 +193,19 @@ fn append_to(file: &mut impl Disk, bytes: &[u8], length: u64) -> io::Result<()> 
     }
 }
 
+/// What a file becomes when it is full.
+pub fn earlier(path: &Path) -> PathBuf {
+    let mut earlier = path.as_os_str().to_owned();
+    earlier.push(".1");
+    earlier.into()
+}
+
 /// Without waiting for whoever reads a pipe; what is there must be a regular file.
 fn open(path: &Path) -> io::Result<File> {
-    let no_wait = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).mode(0o600).custom_flags(no_wait);
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(flags);
     let file = options.open(path)?;
     regular(&file.metadata()?)?;
     Ok(file)
@@ -269,7 +276,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        for path in [pipe, folder.path().to_owned(), "/dev/null".into()] {
+        let link = folder.path().join("link");
+        fs::write(folder.path().join("target"), "").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("target"), &link).unwrap();
+        for path in [pipe, link, folder.path().to_owned(), "/dev/null".into()] {
             assert!(look(&path).is_err(), "{path:?}");
             let channel = channel(path);
             // as often as it is asked: no thread is left behind that waits for a reader

@@ -214,6 +214,7 @@ impl Consumer {
             watch.registry = known.entry;
             tell_of_plan(&watch.desk, &known.registry, &self.parts.outbox);
         }
+        watch.introduce(&self.parts, now).await?;
         while let Some(outcome) = self.parts.outbox.try_next() {
             self.outcomes.push_back(outcome);
         }

@@ -1,6 +1,7 @@
 //! Texts as people get them, and what holds for every one of them.
 
 use expect_test::{Expect, expect};
+use model::{alarm::AlarmEnd, flow::Flow};
 use proptest::prelude::*;
 
 use super::*;
@@ -41,6 +42,7 @@ fn message<'a>(station: &'a str, saying: Saying, zone: &'a Zone) -> Message<'a> 
         saying,
         is_drill: false,
         is_reminder: false,
+        chatters: false,
         link: None,
         reserved: 0,
         now: at("11-22T10:45"),
@@ -89,6 +91,12 @@ fn the_other_messages() {
         【演练】【提醒】鹿鸣滩下泄0.612，低于核定0.800m³/s的90%，10:32起。
         Ucs2, 44 in 1"#]],
     );
+    check(
+        Message { chatters: true, ..base },
+        &expect![[r#"
+        【反复】鹿鸣滩下泄0.612，低于核定0.800m³/s的90%，10:32起。
+        Ucs2, 40 in 1"#]],
+    );
     let flows = Flows { bound: Bound::AtLeast, ..flows("0.812", "0.8") };
     check(
         Message { saying: Saying::BackAtMandate { flows, since, until }, ..base },
@@ -128,12 +136,6 @@ fn the_other_messages() {
         鹿鸣滩数据已恢复，10:32至10:52中断。
         Ucs2, 23 in 1"#]],
     );
-    check(
-        Message { saying: Saying::RuleWithdrawn { since }, ..base },
-        &expect![[r#"
-        鹿鸣滩告警规则已撤销，10:32起的告警结束。
-        Ucs2, 23 in 1"#]],
-    );
     let dam = "dam".parse().unwrap();
     let now = at("11-24T08:00");
     check(
@@ -141,6 +143,25 @@ fn the_other_messages() {
         &expect![[r#"
             鹿鸣滩·坝下下泄0.612，低于核定0.800m³/s的90%，11月22日10:32起。
             Ucs2, 45 in 1"#]],
+    );
+}
+
+#[test]
+fn what_is_watched_no_longer_says_why() {
+    let zone = zone();
+    let since = at("11-22T10:32");
+    let base = message("鹿鸣滩", below("0.612", "0.8", "0.9"), &zone);
+    check(
+        Message { saying: Saying::RuleWithdrawn { since }, ..base },
+        &expect![[r#"
+        鹿鸣滩告警规则已撤销，10:32起的告警结束。
+        Ucs2, 23 in 1"#]],
+    );
+    check(
+        Message { saying: Saying::NotWatched { since, because: AlarmEnd::StationLeft }, ..base },
+        &expect![[r#"
+        鹿鸣滩不再监测（电站已退出），10:32起的告警结束。
+        Ucs2, 27 in 1"#]],
     );
 }
 
@@ -189,11 +210,19 @@ fn a_long_name_keeps_its_beginning_and_its_end() {
         【演练】张掖市肃南裕固族自治县黑河干流云杉…责任公司云杉峡二级水电站(示例)下泄0.612，低于核定0.800m³/s，10:32起。https://bf.example.cn/i/028T5CY4TQKFF
         Ucs2, 104 in 2"#]],
     );
-    assert_eq!(shortened("abcdefgh", 6), "ab..gh");
-    assert_eq!(shortened("abcdefgh", 8), "abcdefgh");
-    assert_eq!(shortened("云杉峡一级", 4), "云杉…级");
-    // a character of two units is never torn
-    assert_eq!(shortened("𠀀A𠀀", 3), "…𠀀");
+}
+
+#[test]
+fn a_long_english_name_is_cut_between_words() {
+    let zone = zone();
+    let name = "Zhangye Sunan Heihe Main Stream Cascade Development Company Limited Yunshanxia Second Cascade Hydropower Station (example)";
+    let base = message(name, below("0.612", "0.8", "1"), &zone);
+    check(
+        Message { locale: Locale::English, ..base },
+        &expect![[r#"
+            Zhangye Sunan Heihe Main Stream Cascade Development .. Limited Yunshanxia Second Cascade Hydropower Station (example): flow 0.612 below 0.800 m3/s since 10:32.
+            Gsm7, 159 in 1"#]],
+    );
 }
 
 #[test]
@@ -267,8 +296,9 @@ fn sayings() -> impl Strategy<Value = Saying> {
             required: Flow::from_ml_per_s(required.clamp(0, 100_000_000_000)),
             decimals,
         });
-    (0_u8..7, flows, share, moment(), moment()).prop_map(|(kind, flows, share, since, until)| {
-        match kind {
+    let because = prop::sample::select(AlarmEnd::WORDS).prop_map(|(_, because)| because);
+    (0_u8..8, (flows, because), share, moment(), moment()).prop_map(
+        |(kind, (flows, because), share, since, until)| match kind {
             0 | 1 => {
                 Saying::BelowMandate { flows: Flows { bound: Bound::Whole, ..flows }, share, since }
             }
@@ -276,9 +306,10 @@ fn sayings() -> impl Strategy<Value = Saying> {
             3 => Saying::NothingMandated { flows, since, until },
             4 => Saying::NoData { since },
             6 => Saying::AboveShare { flows, share, until },
+            7 => Saying::NotWatched { since, because },
             _ => Saying::DataAgain { since, until },
-        }
-    })
+        },
+    )
 }
 
 proptest! {
@@ -286,7 +317,7 @@ proptest! {
 
     #[test]
     fn what_matters_is_in_the_first_part_whatever_is_said(
-        name in names(), saying in sayings(), is_english: bool, is_drill: bool, is_reminder: bool, reserved in 0..=RESERVED,
+        name in names(), saying in sayings(), is_english: bool, is_drill: bool, is_reminder: bool, chatters: bool, reserved in 0..=RESERVED,
         url in prop::option::of("https://[a-z.]{1,60}"), has_section: bool,
     ) {
         let zone = zone();
@@ -295,7 +326,7 @@ proptest! {
         let locale = if is_english { Locale::English } else { Locale::Chinese };
         let section = has_section.then_some(&section);
         let message = Message {
-            locale, section, is_drill, is_reminder, link, reserved, ..message(&name, saying, &zone)
+            locale, section, is_drill, is_reminder, chatters, link, reserved, ..message(&name, saying, &zone)
         };
         let sms = sms(&message);
         let (alphabet, units) = measured(&sms.text);

@@ -48,6 +48,7 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
     })?;
     if let Some(found) = &registry {
         warn(&not_watched(&found.registry));
+        warn(&cautions::chatter(&found.registry));
         warn(cautions::links(&config.http, &found.registry).as_slice());
     }
     warn(&cautions::secrets(&tree, file));
@@ -206,6 +207,7 @@ mod tests {
         let found = RegistryFile::find(&config.registry.file, Some(&channels)).unwrap().unwrap();
         assert_eq!(not_watched(&found.registry), Vec::<String>::new());
         assert_eq!(cautions::links(&config.http, &found.registry), None);
+        assert_eq!(cautions::chatter(&found.registry), Vec::<String>::new());
         let shown = summary(&found).replace(&folder.path().display().to_string(), "…");
         expect!["# registry file `…/registry.toml` is sound: 1 station, 1 gauge, 1 rule, 2 alarm rules, 1 contact"].assert_eq(&shown);
     }

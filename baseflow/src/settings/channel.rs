@@ -1,9 +1,10 @@
 //! `[[channel]]`: ways to reach people.
 
 mod kannel;
+mod taken;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -46,63 +47,62 @@ const KINDS: [(&str, Word); 10] = [
 ];
 
 /// What is the server's own, and no channel's to write to.
-pub(super) struct Own<'p> {
+pub(super) struct Own {
     /// The folder of its data.
-    pub(super) data_dir: Option<&'p Path>,
-    /// The registry.
-    pub(super) registry: Option<&'p Path>,
+    pub(super) data_dir: Option<PathBuf>,
+    /// Files that it reads, and what each is.
+    pub(super) files: Vec<(PathBuf, &'static str)>,
 }
 
 /// All channels by name, those excepted that have a fault.
 pub(super) fn channels(
     tables: &[Table<'_>],
     folder: &Path,
-    own: &Own<'_>,
+    mut own: Own,
 ) -> BTreeMap<ChannelId, ChannelKind> {
     let mut channels = BTreeMap::new();
-    let mut files = BTreeSet::new();
+    let mut files: Vec<(&Table<'_>, PathBuf)> = Vec::new();
     for table in tables {
         let name = table.parse::<ChannelId>("name").required();
-        let kind = match table.one_of("kind", &KINDS).required() {
-            Some(Word::Kannel) => Kannel::walk(table, folder).map(ChannelKind::Kannel),
-            Some(Word::File) => {
-                let path = path(table.text("path"), folder).required();
-                if let Some(fault) = path.as_ref().and_then(|path| taken(path, own, &mut files)) {
-                    table.fault("path", fault);
-                }
-                path.map(|path| ChannelKind::File { path })
-            }
-            Some(Word::Unbuilt) => {
-                table.fault(
-                    "kind",
-                    "this kind of channel is not built yet; kannel and file are known",
-                );
-                table.ignore_rest();
-                None
-            }
-            None => {
-                table.ignore_rest();
-                None
-            }
-        };
+        let kind = kind(table, folder, &mut own);
+        if let Some(ChannelKind::File { path }) = &kind {
+            files.push((table, path.clone()));
+        }
         let Some(name) = name else { continue };
         if channels.contains_key(&name) {
             table.fault("name", format!("another channel is called `{name}`"));
         }
         channels.insert(name, kind);
     }
+    for (place, (table, path)) in files.iter().enumerate() {
+        let others = files.iter().take(place).map(|(_, other)| other.as_path());
+        if let Some(fault) = taken::fault(path, &own, &others.collect::<Vec<_>>()) {
+            table.fault("path", fault);
+        }
+    }
     channels.into_iter().filter_map(|(name, kind)| Some((name, kind?))).collect()
 }
 
-/// Whose file it is already.
-fn taken(path: &Path, own: &Own<'_>, files: &mut BTreeSet<PathBuf>) -> Option<&'static str> {
-    if own.data_dir.is_some_and(|folder| path.starts_with(folder)) {
-        Some("lies in data_dir, where the server's own files are")
-    } else if own.registry.is_some_and(|file| file == path) {
-        Some("is the registry file")
-    } else if files.insert(path.to_owned()) {
-        None
-    } else {
-        Some("is the file of another channel")
+fn kind(table: &Table<'_>, folder: &Path, own: &mut Own) -> Option<ChannelKind> {
+    match table.one_of("kind", &KINDS).required() {
+        Some(Word::Kannel) => {
+            let (kannel, read) = Kannel::walk(table, folder);
+            own.files
+                .extend(read.into_iter().map(|file| (file, "a file that another channel reads")));
+            kannel.map(ChannelKind::Kannel)
+        }
+        Some(Word::File) => {
+            let path = path(table.text("path"), folder).required();
+            path.map(|path| ChannelKind::File { path })
+        }
+        Some(Word::Unbuilt) => {
+            table.fault("kind", "this kind of channel is not built yet; kannel and file are known");
+            table.ignore_rest();
+            None
+        }
+        None => {
+            table.ignore_rest();
+            None
+        }
     }
 }

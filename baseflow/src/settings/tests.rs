@@ -112,6 +112,52 @@ fn a_channel_writes_to_no_file_that_is_somebody_elses() {
 }
 
 #[test]
+fn nor_to_one_that_becomes_somebody_elses_when_it_is_full_or_leads_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let there = |name: &str| at.join(name).display().to_string();
+    std::fs::create_dir(at.join("real")).unwrap();
+    std::fs::write(at.join("real/a"), "").unwrap();
+    std::os::unix::fs::symlink(at.join("real"), at.join("alias")).unwrap();
+    std::os::unix::fs::symlink(at.join("real/a"), at.join("link")).unwrap();
+    std::fs::hard_link(at.join("real/a"), at.join("hard")).unwrap();
+    let channel = |(n, path): (usize, &str)| {
+        format!("[[channel]]\nname = 'c{n}'\nkind = 'file'\npath = '{path}'\n")
+    };
+    let of = |paths: &[&str]| -> String {
+        let file = at.join("baseflow.toml");
+        let text: String = paths
+            .iter()
+            .map(|path| there(path))
+            .enumerate()
+            .map(|(n, path)| channel((n, &path)))
+            .collect();
+        let registry = there("messages.1");
+        std::fs::write(&file, format!("registry.file = '{registry}'\n{text}")).unwrap();
+        let refused = settings(&file).err().map(|refused| refused.to_string());
+        refused.unwrap_or_default().replace(&at.display().to_string(), "…")
+    };
+    expect![[r#"
+        channel[1].path: and the file of another channel become one when either is full, as `FILE.1`; choose another name (file …/baseflow.toml)"#]]
+    .assert_eq(&of(&["x", "x.1"]));
+    expect![[r#"
+        channel[1].path: and the file of another channel become one when either is full, as `FILE.1`; choose another name (file …/baseflow.toml)"#]]
+    .assert_eq(&of(&["x.1", "x"]));
+    expect![[r#"
+        channel[0].path: becomes `…/messages.1` when it is full, which is the registry file; choose another name (file …/baseflow.toml)"#]]
+    .assert_eq(&of(&["messages"]));
+    expect![[r#"
+        channel[0].path: is the settings file (file …/baseflow.toml)"#]]
+    .assert_eq(&of(&["baseflow.toml"]));
+    expect![[r#"
+        channel[1].path: is the file of another channel (file …/baseflow.toml)
+        channel[2].path: is a symbolic link; write the path of the file itself (file …/baseflow.toml)
+        channel[3].path: is the file of another channel (file …/baseflow.toml)"#]]
+    .assert_eq(&of(&["real/a", "alias/a", "link", "hard"]));
+    assert_eq!(of(&["x", "y", "x.2"]), "");
+}
+
+#[test]
 fn a_channel_is_checked_before_anybody_has_to_be_told_something() {
     let channel = |keys: &str| format!("[[channel]]\nname = 'sms'\nkind = 'kannel'\n{keys}");
     check(

@@ -5,12 +5,12 @@
 
 use maud::{Markup, html};
 use model::{
-    alarm::AlarmState,
+    alarm::{AlarmEnd, AlarmState},
     alarm_rule::Severity,
     contact::Locale,
     ids::SectionId,
     phrase::Phrase,
-    port::{Acknowledged, Concern, LinkView, ShownFlow, TakenBy, TakenOn},
+    port::{Acknowledged, Concern, Ended, LinkView, ShownFlow, TakenBy, TakenOn},
     quantity::Decimal,
     time::{Timestamp, Zone},
 };
@@ -45,6 +45,9 @@ pub fn html(view: &LinkView, said: Option<Phrase>, locale: Locale, now: Timestam
         }
         h1 { bdi { (view.station) } (shown.section()) }
         (shown.heading())
+        @if view.chatters && !shown.is_past() {
+            div.note { (shown.say(Phrase::ChattersNote)) }
+        }
         section {
             (shown.flow())
             dl { (shown.facts()) }
@@ -67,7 +70,7 @@ impl Shown<'_> {
 
     /// Whether the condition of the alarm holds no longer.
     const fn is_past(&self) -> bool {
-        self.view.ended_at.is_some()
+        self.view.ended.is_some()
     }
 
     fn section(&self) -> String {
@@ -80,12 +83,52 @@ impl Shown<'_> {
     }
 
     fn heading(&self) -> Markup {
-        let (phrase, class) = match (&self.view.concern, self.is_past()) {
-            (Concern::BelowMandate { .. }, false) => (Phrase::TooLittle, "alarm"),
-            (Concern::NoData { .. }, false) => (Phrase::Silent, "silent"),
-            (Concern::BelowMandate { .. } | Concern::NoData { .. }, true) => (Phrase::Past, "past"),
+        let (words, class) = match (&self.view.concern, self.view.ended) {
+            (Concern::BelowMandate { .. }, None) => {
+                (self.say(Phrase::TooLittle).to_owned(), "alarm")
+            }
+            (Concern::NoData { .. }, None) => (self.say(Phrase::Silent).to_owned(), "silent"),
+            (_, Some(ended)) => (self.past_words(ended), "past"),
         };
-        html! { h2 class=(class) { (self.say(phrase)) } }
+        html! { h2 class=(class) { (words) } }
+    }
+
+    /// When it ended, how, and what is released since.
+    fn past_words(&self, ended: Ended) -> String {
+        let until = self.time(ended.at);
+        let mut amount = String::new();
+        let phrase = match (ended.because, &self.view.concern) {
+            (AlarmEnd::Recovered, Concern::NoData { .. }) => Phrase::PastDataAgain,
+            (AlarmEnd::Recovered, Concern::BelowMandate { released, required, .. }) => {
+                match (released, required) {
+                    (None, _) => Phrase::Past,
+                    (Some(released), required) => {
+                        amount = shown_flow(released);
+                        // a lower bound may be enough: what is missing is not known
+                        let is_below = |required: &Decimal| {
+                            !released.is_at_least && released.value.compare(*required).is_lt()
+                        };
+                        match required {
+                            None => Phrase::PastNothingMandated,
+                            Some(required) if is_below(required) => Phrase::PastAboveShare,
+                            Some(_) => Phrase::PastRecovered,
+                        }
+                    }
+                }
+            }
+            (AlarmEnd::RuleWithdrawn, _) => Phrase::PastRuleWithdrawn,
+            (
+                AlarmEnd::StationLeft
+                | AlarmEnd::NotCovered
+                | AlarmEnd::Removed
+                | AlarmEnd::MandateRemoved
+                | AlarmEnd::Underived,
+                _,
+            ) => Phrase::PastNotWatched,
+        };
+        let why = Phrase::of_end(ended.because).map_or("", |phrase| self.say(phrase));
+        let values = [("until", until.as_str()), ("released", &amount), ("why", why)];
+        filled(self.say(phrase), &values)
     }
 
     /// What is released, large, where that is the matter.
@@ -93,11 +136,10 @@ impl Shown<'_> {
         let Concern::BelowMandate { released: Some(released), .. } = &self.view.concern else {
             return html! {};
         };
-        let ShownFlow { value, is_at_least, .. } = released;
-        let bound = if *is_at_least { "≥ " } else { "" };
+        let label = if self.is_past() { Phrase::ReleasedThenLabel } else { Phrase::ReleasedLabel };
         html! {
             p.flow {
-                small { (self.say(Phrase::ReleasedLabel)) " " } (bound) (value) small { " m³/s" }
+                small { (self.say(label)) " " } (shown_flow(released)) small { " m³/s" }
             }
         }
     }
@@ -112,13 +154,14 @@ impl Shown<'_> {
             }
             Concern::NoData { gauge: silent } => gauge = Some(silent.as_str()),
         }
-        let lasting = view.ended_at.unwrap_or(self.now).ms_since(view.began_at);
+        let ended_at = view.ended.map(|ended| ended.at);
+        let lasting = ended_at.unwrap_or(self.now).ms_since(view.began_at);
         html! {
             @if let Some(required) = required { (self.fact(Phrase::RequiredLabel, &cubic(required))) }
             @if let Some(at) = measured_at { (self.fact(Phrase::MeasuredLabel, &self.time(at))) }
             @if let Some(gauge) = gauge { (self.fact(Phrase::GaugeLabel, gauge)) }
             (self.fact(Phrase::SinceLabel, &self.time(view.began_at)))
-            @if let Some(at) = view.ended_at { (self.fact(Phrase::UntilLabel, &self.time(at))) }
+            @if let Some(at) = ended_at { (self.fact(Phrase::UntilLabel, &self.time(at))) }
             (self.fact(Phrase::LastingLabel, &self.length(lasting)))
             (self.fact(Phrase::ToldLabel, &self.time(view.raised_at)))
             (self.fact(Phrase::SeverityLabel, self.say(severity(view.severity))))
@@ -175,6 +218,7 @@ impl Shown<'_> {
         let (phrase, who) = match &taken_on.by {
             TakenBy::Recipient => (Phrase::TakenByYou, ""),
             TakenBy::Person(name) => (Phrase::TakenBy, name.as_str()),
+            TakenBy::Gone(id) => (Phrase::TakenBy, id.as_str()),
             TakenBy::Console => (Phrase::TakenAtConsole, ""),
         };
         filled(self.say(phrase), &[("at", &self.time(taken_on.at)), ("who", who)])
@@ -196,6 +240,12 @@ impl Shown<'_> {
 
 fn minute(at: Timestamp, zone: &Zone) -> String {
     at.in_zone(zone).get(..16).unwrap_or_default().to_owned()
+}
+
+/// What is released, with `≥` where an outlet is missing.
+fn shown_flow(released: &ShownFlow) -> String {
+    let bound = if released.is_at_least { "≥ " } else { "" };
+    format!("{bound}{}", released.value)
 }
 
 fn cubic(flow: Decimal) -> String {

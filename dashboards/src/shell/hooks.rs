@@ -17,8 +17,8 @@ use axum::{
 use model::{
     fault::Chain,
     hook::HookSecret,
-    ids::ChannelId,
-    port::{Receipt, ReceiptTaken, Receipts},
+    ids::{ChannelId, NotificationId},
+    port::{AlertingError, Receipt, ReceiptTaken, Receipts},
 };
 use tokio::time::Instant;
 use tracing::warn;
@@ -27,7 +27,7 @@ use super::parts::Parts;
 use crate::{
     problem::Problem,
     receipt::{self, Said},
-    visitor::{Budget, RECEIPTS},
+    visitor::{Budget, LOOKUPS, RECEIPTS, STRAYS},
 };
 
 /// Where the receipts of a channel are delivered.
@@ -39,9 +39,20 @@ pub struct Hooks {
     secrets: BTreeMap<ChannelId, HookSecret>,
     receipts: Option<Arc<dyn Receipts>>,
     /// Each channel's: a gateway that floods us costs the others nothing.
-    budgets: Mutex<BTreeMap<ChannelId, Budget>>,
+    budgets: Mutex<BTreeMap<ChannelId, Budgets>>,
     begun: Instant,
 }
+
+/// What one channel may ask for.
+#[derive(Debug, Clone, Copy)]
+struct Budgets {
+    lookups: Budget,
+    receipts: Budget,
+    /// Of their own: what a gateway says of another system's messages keeps out nothing of ours.
+    strays: Budget,
+}
+
+const WHOLE: Budgets = Budgets { lookups: LOOKUPS, receipts: RECEIPTS, strays: STRAYS };
 
 impl Hooks {
     /// One for each channel that gets receipts; `receipts` takes them, `None` in a server without
@@ -50,7 +61,7 @@ impl Hooks {
         secrets: BTreeMap<ChannelId, HookSecret>,
         receipts: Option<Arc<dyn Receipts>>,
     ) -> Self {
-        let budgets = secrets.keys().map(|name| (name.clone(), RECEIPTS)).collect();
+        let budgets = secrets.keys().map(|name| (name.clone(), WHOLE)).collect();
         Self { secrets, receipts, budgets: Mutex::new(budgets), begun: Instant::now() }
     }
 
@@ -60,10 +71,10 @@ impl Hooks {
         secret.is(said).then_some(channel)
     }
 
-    fn has_room(&self, channel: &ChannelId) -> bool {
+    fn has_room(&self, channel: &ChannelId, of: fn(&mut Budgets) -> &mut Budget) -> bool {
         let now_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        budgets.get_mut(channel).is_some_and(|budget| budget.take(now_ms))
+        budgets.get_mut(channel).is_some_and(|budgets| of(budgets).take(now_ms))
     }
 }
 
@@ -119,9 +130,8 @@ pub(crate) async fn kannel(
 }
 
 async fn take(hooks: &Hooks, channel: &ChannelId, query: Option<&str>) -> (Outcome, Response) {
-    if !hooks.has_room(channel) {
-        let problem = Problem::of_status(429, "more receipts than are taken; try again");
-        return (Outcome::Refused, problem.into_response());
+    if !hooks.has_room(channel, |budgets| &mut budgets.lookups) {
+        return too_many();
     }
     let Said { id, is_delivered } = match receipt::kannel(query) {
         Ok(said) => said,
@@ -138,13 +148,35 @@ async fn take(hooks: &Hooks, channel: &ChannelId, query: Option<&str>) -> (Outco
         return (Outcome::Failed, problem.into_response());
     };
     let receipt = Receipt { channel: channel.clone(), id, is_delivered };
+    let is_known = match receipts.knows(&receipt).await {
+        Ok(is_known) => is_known,
+        Err(failure) => return failed(channel, id, &failure),
+    };
+    if !is_known {
+        let has_room = hooks.has_room(channel, |budgets| &mut budgets.strays);
+        return if has_room {
+            (Outcome::Unknown, StatusCode::OK.into_response())
+        } else {
+            too_many()
+        };
+    }
+    if !hooks.has_room(channel, |budgets| &mut budgets.receipts) {
+        return too_many();
+    }
     match receipts.take(receipt).await {
         Ok(ReceiptTaken::Noted) => (Outcome::Noted, StatusCode::OK.into_response()),
         Ok(ReceiptTaken::Unknown) => (Outcome::Unknown, StatusCode::OK.into_response()),
-        Err(failure) => {
-            warn!(channel = %channel, notification = %id, error = %Chain(&failure), "receipt cannot be kept");
-            let problem = Problem::unavailable("the receipt cannot be kept now; send it again");
-            (Outcome::Failed, problem.into_response())
-        }
+        Err(failure) => failed(channel, id, &failure),
     }
+}
+
+fn too_many() -> (Outcome, Response) {
+    let problem = Problem::of_status(429, "more receipts than are taken; try again");
+    (Outcome::Refused, problem.into_response())
+}
+
+fn failed(channel: &ChannelId, id: NotificationId, failure: &AlertingError) -> (Outcome, Response) {
+    warn!(channel = %channel, notification = %id, error = %Chain(failure), "receipt cannot be kept");
+    let problem = Problem::unavailable("the receipt cannot be kept now; send it again");
+    (Outcome::Failed, problem.into_response())
 }

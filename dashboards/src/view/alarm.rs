@@ -6,7 +6,7 @@ use model::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use store::{AlarmFacts, AlarmPage, NotificationFacts, NotificationPage};
+use store::{AlarmFacts, AlarmPage, By, ConditionRow, NotificationFacts, NotificationPage};
 use utoipa::ToSchema;
 
 use crate::number::Exact;
@@ -31,6 +31,9 @@ pub struct AlarmView {
     pub severity: String,
     /// Whether it is practice.
     pub drill: bool,
+    /// Whether its condition comes and goes: the third alarm of it within an hour, which stands until
+    /// the condition has been over for an hour.
+    pub chattering: bool,
     /// `pending`, `unacknowledged`, `acknowledged`, `cleared_unacknowledged`, `normal`, `shelved`,
     /// `suppressed` or `out_of_service`.
     pub state: String,
@@ -49,17 +52,36 @@ pub struct AlarmView {
     /// When somebody took it on.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub acknowledged_at: Option<Timestamp>,
-    /// Who did: a token, or a contact.
+    /// The name of who did.
     pub acknowledged_by: Option<String>,
-    /// When its condition ended, or its rule was gone.
+    /// What that is the name of: a `contact` of the registry, by the link in his message, a `user`
+    /// or a `token`.
+    pub acknowledged_as: Option<String>,
+    /// When its condition ended, or it was watched no longer.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub cleared_at: Option<Timestamp>,
-    /// What was released when it was raised, m³/s.
-    #[schema(value_type = Option<f64>, example = 0.41)]
-    pub released: Option<Exact>,
+    /// Why it is over: `recovered`, `rule_withdrawn`, or why it is watched no longer though its rule
+    /// is there: `station_left`, `not_covered`, `removed`, `mandate_removed` or `underived`.
+    pub cleared_because: Option<String>,
+    /// What the section released when it was raised.
+    pub raised_flow: Option<AlarmFlowView>,
+    /// What it released when it was known to be over.
+    pub cleared_flow: Option<AlarmFlowView>,
+}
+
+/// What a section released at one moment of an alarm, beside what it had to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AlarmFlow)]
+pub struct AlarmFlowView {
+    /// The meters' moment.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What was released, m³/s.
+    #[schema(value_type = f64, example = 0.41)]
+    pub released: Exact,
     /// `lower` where an outlet was missing, so that at least this much was.
     pub bound: Option<String>,
-    /// What had to be released then, m³/s.
+    /// What had to be released, m³/s; null where nothing had to.
     #[schema(value_type = Option<f64>, example = 0.5)]
     pub required: Option<Exact>,
 }
@@ -71,12 +93,15 @@ pub struct AlarmTimelineView {
     /// What it is.
     #[serde(flatten)]
     pub alarm: AlarmView,
+    /// What the section releases by the newest data that alerting has looked at, while the alarm
+    /// stands; at most ten seconds old.
+    pub newest_flow: Option<AlarmFlowView>,
     /// What happened, in order.
     pub timeline: Vec<TransitionView>,
 }
 
 /// A step in the life of an alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = AlarmStep)]
 pub struct TransitionView {
     /// The alarm's version from then on.
@@ -89,8 +114,11 @@ pub struct TransitionView {
     /// When it was found out.
     #[schema(value_type = String, format = DateTime)]
     pub detected_at: Timestamp,
-    /// Who did it, for what a person does.
+    /// The name of who did it, for what a person does.
     pub by: Option<String>,
+    /// What that is the name of: a `contact`, a `user` or a `token`.
+    #[serde(rename = "as")]
+    pub kind: Option<String>,
 }
 
 /// A page of alarms, the newest first.
@@ -122,6 +150,9 @@ pub struct NotificationView {
     pub state: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether it may have arrived although nobody says so: it is not `sent`, and a gateway that was
+    /// given it did not answer.
+    pub doubted: bool,
     /// When it was owed.
     #[schema(value_type = String, format = DateTime)]
     pub owed_at: Timestamp,
@@ -162,13 +193,41 @@ struct Written<T> {
 /// What is read of an alarm's state (`docs/formats.md` §15).
 #[derive(Deserialize)]
 struct Life {
-    timeline: Vec<TransitionView>,
+    timeline: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    version: u32,
+    what: String,
+    event_at: Timestamp,
+    detected_at: Timestamp,
+    by: Option<By>,
 }
 
 /// What is read of its facts.
 #[derive(Deserialize)]
 struct Said {
     flow: Option<Flow>,
+    end: Option<End>,
+    chatters: bool,
+}
+
+#[derive(Deserialize)]
+struct End {
+    point: Option<Point>,
+    because: String,
+}
+
+/// What is read of the condition that it stands on.
+#[derive(Deserialize)]
+struct Watched {
+    newest: Option<Newest>,
+}
+
+#[derive(Deserialize)]
+struct Newest {
+    point: Point,
 }
 
 #[derive(Deserialize)]
@@ -178,6 +237,7 @@ struct Flow {
 
 #[derive(Deserialize)]
 struct Point {
+    at: Timestamp,
     released: i64,
     bound: String,
     required: Option<i64>,
@@ -188,8 +248,8 @@ impl AlarmView {
     pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
         let row = &facts.row;
         let said: Written<Said> = read(facts, &row.facts)?;
-        let point = said.state.flow.map(|flow| flow.point);
-        let exact = |ml: i64| Exact::new(Decimal { units: ml, decimals: 6 });
+        let Said { flow, end, chatters } = said.state;
+        let (cleared_because, cleared_point) = end.map(|end| (end.because, end.point)).unzip();
         let (section, gauge) = match &row.subject {
             Subject::Section { section, .. } => (Some(section.to_string()), None),
             Subject::Gauge(gauge) => (None, Some(gauge.name.to_string())),
@@ -202,6 +262,7 @@ impl AlarmView {
             rule: row.rule.to_string(),
             severity: row.severity.word().to_owned(),
             drill: row.is_drill,
+            chattering: chatters,
             state: row.state.word().to_owned(),
             active: matches!(row.state, AlarmState::Unacknowledged | AlarmState::Acknowledged),
             acknowledged: row.acknowledged_at.is_some(),
@@ -209,23 +270,52 @@ impl AlarmView {
             began_at: row.began_at,
             raised_at: row.raised_at,
             acknowledged_at: row.acknowledged_at,
-            acknowledged_by: row.acknowledged_by.clone(),
+            acknowledged_by: row.acknowledged_by.as_ref().map(|by| by.name.clone()),
+            acknowledged_as: row.acknowledged_by.as_ref().map(|by| by.kind.word().to_owned()),
             cleared_at: row.cleared_at,
-            released: point.as_ref().map(|point| exact(point.released)),
-            bound: point
-                .as_ref()
-                .filter(|point| point.bound == "at_least")
-                .map(|_| "lower".to_owned()),
-            required: point.and_then(|point| point.required).map(exact),
+            cleared_because,
+            raised_flow: flow.map(|flow| AlarmFlowView::of(&flow.point)),
+            cleared_flow: cleared_point.flatten().map(|point| AlarmFlowView::of(&point)),
         })
     }
 }
 
+impl AlarmFlowView {
+    fn of(point: &Point) -> Self {
+        let exact = |ml: i64| Exact::new(Decimal { units: ml, decimals: 6 });
+        Self {
+            at: point.at,
+            released: exact(point.released),
+            bound: (point.bound == "at_least").then(|| "lower".to_owned()),
+            required: point.required.map(exact),
+        }
+    }
+}
+
 impl AlarmTimelineView {
-    /// A stored alarm with its timeline.
-    pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
+    /// A stored alarm with its timeline, and with the condition that it stands on where that is a
+    /// section's.
+    pub fn of(
+        facts: &AlarmFacts,
+        condition: Option<&ConditionRow>,
+    ) -> Result<Self, UnreadableAlarm> {
         let life: Written<Life> = read(facts, &facts.row.bytes)?;
-        Ok(Self { alarm: AlarmView::of(facts)?, timeline: life.state.timeline })
+        let of_section = condition.filter(|row| matches!(row.subject, Subject::Section { .. }));
+        let watched: Option<Written<Watched>> =
+            of_section.map(|row| read(facts, &row.state)).transpose()?;
+        let newest = watched.and_then(|watched| watched.state.newest);
+        let newest = newest.filter(|_| facts.row.cleared_at.is_none());
+        let timeline = life.state.timeline.into_iter().map(TransitionView::of).collect();
+        let newest_flow = newest.map(|newest| AlarmFlowView::of(&newest.point));
+        Ok(Self { alarm: AlarmView::of(facts)?, newest_flow, timeline })
+    }
+}
+
+impl TransitionView {
+    fn of(step: Step) -> Self {
+        let Step { version, what, event_at, detected_at, by } = step;
+        let (by, kind) = by.map(|by| (by.name, by.kind.word().to_owned())).unzip();
+        Self { version, what, event_at, detected_at, by, kind }
     }
 }
 
@@ -253,6 +343,7 @@ impl NotificationView {
             channel: row.channel.to_string(),
             state: row.state.word().to_owned(),
             attempts: row.attempts,
+            doubted: row.is_doubted,
             owed_at: row.owed_at,
             sent_at: row.sent_at,
             ended_at: row.ended_at,

@@ -1,6 +1,6 @@
 // Facts in words: lengths of time, flows, sections, and what an alarm is about.
 
-import type { Alarm } from "./api/alarm.ts";
+import type { Alarm, AlarmFlow } from "./api/alarm.ts";
 import type { Released, Required } from "./api/station.ts";
 import { floored, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
 import type { Standing } from "./order.ts";
@@ -48,9 +48,27 @@ export function reasonText(t: Texts, reason: string): string {
 /** What an alarm is about, in a sentence. */
 export function matterText(t: Texts, alarm: Alarm): string {
   if (alarm.gauge !== null) return t.alarms.silent(alarm.gauge.split("/").at(-1) ?? alarm.gauge);
-  if (alarm.released === null || alarm.required === null) return t.alarms.belowUnknown;
-  const bound = alarm.bound === "lower" ? "≥ " : "";
-  return t.alarms.below(bound + observedText(alarm.released, alarm.required), requiredText(alarm.required));
+  const { raised_flow: flow } = alarm;
+  if (flow === null || flow.required === null) return t.alarms.belowUnknown;
+  return t.alarms.below(flowText(flow), requiredText(flow.required));
+}
+
+/** How an alarm ended, once it has. */
+export function endText(t: Texts, alarm: Alarm): string | null {
+  const { cleared_because: because, cleared_flow: flow } = alarm;
+  if (because === null) return null;
+  if (because !== "recovered" || flow === null) return t.alarms.ends[because] ?? because;
+  return t.alarms.recoveredTo(flowText(flow), flow.required === null ? NOTHING : requiredText(flow.required));
+}
+
+function flowText(flow: AlarmFlow): string {
+  return `${flow.bound === "lower" ? "≥ " : ""}${observedText(flow.released, flow.required)}`;
+}
+
+/** Who took an alarm on: a token and a contact may be called alike. */
+export function whoText(t: Texts, name: string | null, kind: string | null): string {
+  const word = kind === null ? undefined : t.actors[kind];
+  return name === null ? NOTHING : word === undefined ? name : `${word} ${name}`;
 }
 
 /** Where an alarm is: the station by its name, and the section where there is one. */

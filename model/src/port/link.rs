@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{AlertingError, Answer};
 use crate::{
-    alarm::{AlarmState, LinkToken},
+    alarm::{AlarmEnd, AlarmState, LinkToken},
     alarm_rule::Severity,
     contact::{Locale, Personal},
     ids::{AlarmId, GaugeName, SectionId, StationId},
@@ -31,6 +31,7 @@ pub trait Links: fmt::Debug + Send + Sync {
 }
 
 /// An alarm as the recipient of a message may see it: of people only who took it on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
     /// Which; people call it by its beginning on the telephone.
@@ -43,6 +44,8 @@ pub struct LinkView {
     pub severity: Severity,
     /// Whether it is practice.
     pub is_drill: bool,
+    /// Whether it comes and goes, and stands until it has been over for an hour.
+    pub chatters: bool,
     /// What people call the station.
     pub station: String,
     /// Its id.
@@ -57,15 +60,24 @@ pub struct LinkView {
     pub began_at: Timestamp,
     /// When somebody was first told.
     pub raised_at: Timestamp,
-    /// When it ended at the river, or its rule went, once that is so.
-    pub ended_at: Option<Timestamp>,
+    /// How it ended, once it has.
+    pub ended: Option<Ended>,
     /// Who took it on.
     pub taken_on: Option<TakenOn>,
     /// Whether this link may still take it on: nobody has, and the link is not too old for that.
     pub may_acknowledge: bool,
 }
 
-/// What an alarm is about, with what is known of it now.
+/// How an alarm ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When: at the river, or when it was watched no longer.
+    pub at: Timestamp,
+    /// Why.
+    pub because: AlarmEnd,
+}
+
+/// What an alarm is about, with what is known of it now, or was when it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Concern {
     /// Too little is released.
@@ -111,6 +123,8 @@ pub enum TakenBy {
     Recipient,
     /// Another person, by name.
     Person(Personal),
+    /// Another person, who is in the registry no more, by the id that he had.
+    Gone(String),
     /// Somebody at a console, where no person's name is known.
     Console,
 }

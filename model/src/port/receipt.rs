@@ -7,6 +7,10 @@ use crate::ids::{ChannelId, NotificationId};
 
 /// Takes receipts; alerting implements it, the hooks of gateways ask for it.
 pub trait Receipts: fmt::Debug + Send + Sync {
+    /// Whether this is the id of a message that went through the channel; asked before anything is
+    /// written for it.
+    fn knows(&self, receipt: &Receipt) -> Answer<'_, Result<bool, AlertingError>>;
+
     /// Notes one so that it is not lost, within a second or so: the gateway waits, and may not say
     /// it again.
     fn take(&self, receipt: Receipt) -> Answer<'_, Result<ReceiptTaken, AlertingError>>;

@@ -122,7 +122,7 @@ CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL U
   rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL,
   is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL,
   began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT,
-  cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL);
+  acknowledged_as TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL);
 CREATE INDEX alarm_open ON alarm (number) WHERE state <> 'normal';
 CREATE INDEX alarm_asked ON alarm (asked) WHERE asked IS NOT NULL;
 CREATE INDEX alarm_state ON alarm (state, number);
@@ -134,7 +134,7 @@ CREATE INDEX escalation_open ON escalation (alarm) WHERE is_open = 1;
 CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
   alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL,
   occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
-  owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER,
+  is_doubted INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER,
   text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER,
   bytes TEXT NOT NULL);
 CREATE INDEX notification_open ON notification (number) WHERE is_open = 1;

@@ -17,7 +17,7 @@ const LOOK_PERIOD: Duration = Duration::from_millis(25);
 /// Takes an alarm on, whoever does. The answer is [`Asked::Entry`] only where it is journalled and
 /// alerting, which applies it, has not come to it within two seconds.
 pub async fn take_on(journal: &Journal, ask: Acknowledge) -> Result<Asked, StoreError> {
-    let (alarm, name) = (ask.alarm, ask.by.name.clone());
+    let (alarm, by) = (ask.alarm, ask.by.clone());
     let asked = journal.write(ask).await?;
     let Asked::Entry(entry) = asked else { return Ok(asked) };
     let end = Instant::now() + APPLIED_LIMIT;
@@ -26,7 +26,7 @@ pub async fn take_on(journal: &Journal, ask: Acknowledge) -> Result<Asked, Store
         let Some(facts) = facts else { return Ok(Asked::Unknown) };
         if facts.asked != Some(entry) {
             // it may have changed before alerting came to the entry
-            let is_taken = facts.row.acknowledged_by.as_deref() == Some(name.as_str());
+            let is_taken = facts.row.acknowledged_by.as_ref() == Some(&by);
             let version = facts.row.version;
             return Ok(if is_taken { Asked::Done } else { Asked::Changed { version } });
         }

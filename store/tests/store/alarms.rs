@@ -53,6 +53,7 @@ fn message(state: NotificationState, attempts: u32, token: Option<LinkToken>) ->
         occasion: Occasion::Raised,
         state,
         attempts,
+        is_doubted: false,
         owed_at: at(600),
         sent_at: None,
         ended_at: None,
@@ -88,6 +89,7 @@ fn sent(row: &NotificationRow) -> Body {
         channel: row.channel.clone(),
         occasion: row.occasion,
         attempts: row.attempts,
+        doubted: row.is_doubted,
     })
 }
 
@@ -199,7 +201,7 @@ fn who_asks_second_learns_who_was_first_before_alerting_has_come_to_it() {
     assert_eq!(ask(&store, "li", 9, 1), Asked::Unknown);
     let Asked::Entry(entry) = ask(&store, "li", 1, 2) else { panic!("it was refused") };
     assert_eq!(ask(&store, "li", 1, 2), Asked::Entry(entry));
-    let first = Asked::Elsewhere { by: "li".to_owned(), at: at(800) };
+    let first = Asked::Elsewhere { by: by("li"), at: at(800) };
     assert_eq!(ask(&store, "zhang", 1, 2), first);
     let known = || store.journal().read_blocking(|reader| reader.alarm(AlarmId(1))).unwrap();
     assert_eq!(known().unwrap().asked, Some(entry));
@@ -212,14 +214,18 @@ fn who_asks_second_learns_who_was_first_before_alerting_has_come_to_it() {
     assert!(matches!(ask(&store, "zhang", 1, 3), Asked::Entry(_)));
     let over = AlarmRow {
         acknowledged_at: Some(at(800)),
-        acknowledged_by: Some("zhang".to_owned()),
+        acknowledged_by: Some(by("zhang")),
         ..alarm(1, AlarmState::Normal, 4)
     };
     let bodies = vec![changed(&over, AlarmEvent::Acknowledged)];
     set(&store, (8, entry + 9), vec![over], Vec::new(), bodies);
     assert_eq!(ask(&store, "zhang", 1, 3), Asked::Done);
-    let first = Asked::Elsewhere { by: "zhang".to_owned(), at: at(800) };
+    let first = Asked::Elsewhere { by: by("zhang"), at: at(800) };
     assert_eq!(ask(&store, "li", 1, 4), first);
+    // a contact that is called like the token is another
+    let by = By { kind: ByKind::Contact, name: "zhang".to_owned() };
+    let asked = Acknowledge { at: at(900), by, alarm: AlarmId(1), seen: 3 };
+    assert_eq!(store.journal().write_blocking(asked).unwrap(), first);
 }
 
 #[test]

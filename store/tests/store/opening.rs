@@ -98,7 +98,7 @@ fn the_tables_of_the_journal_are_those_of_the_formats() {
             CREATE TABLE standing (station TEXT NOT NULL, section TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (station, section)) WITHOUT ROWID
             CREATE INDEX verdict_open ON verdict (section, to_ms) WHERE version = 0
             CREATE TABLE condition (rule TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule, subject)) WITHOUT ROWID
-            CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL, is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL, began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL)
+            CREATE TABLE alarm (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, rule TEXT NOT NULL, subject TEXT NOT NULL, station TEXT NOT NULL, severity TEXT NOT NULL, is_drill INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL, began_at INTEGER NOT NULL, raised_at INTEGER, acknowledged_at INTEGER, acknowledged_by TEXT, acknowledged_as TEXT, cleared_at INTEGER, asked INTEGER, entry INTEGER, facts TEXT NOT NULL, bytes TEXT NOT NULL)
             CREATE INDEX alarm_open ON alarm (number) WHERE state <> 'normal'
             CREATE INDEX alarm_asked ON alarm (asked) WHERE asked IS NOT NULL
             CREATE INDEX alarm_state ON alarm (state, number)
@@ -106,7 +106,7 @@ fn the_tables_of_the_journal_are_those_of_the_formats() {
             CREATE INDEX alarm_station_state ON alarm (station, state, number)
             CREATE TABLE escalation (alarm BLOB PRIMARY KEY, is_open INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID
             CREATE INDEX escalation_open ON escalation (alarm) WHERE is_open = 1
-            CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL, occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER, text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER, bytes TEXT NOT NULL)
+            CREATE TABLE notification (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, alarm BLOB NOT NULL, contact TEXT NOT NULL, channel TEXT NOT NULL, way INTEGER NOT NULL, occasion TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, is_doubted INTEGER NOT NULL, owed_at INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER, receipt INTEGER, text TEXT NOT NULL, token INTEGER, link BLOB UNIQUE, is_open INTEGER NOT NULL, entry INTEGER, bytes TEXT NOT NULL)
             CREATE INDEX notification_open ON notification (number) WHERE is_open = 1
             CREATE INDEX notification_alarm ON notification (alarm, number)"#]],
     );

@@ -10,6 +10,7 @@
 //!   missing after a recovery began, it begins anew.
 //! - **a delay** counts time that is known, and passes when somebody speaks, not before.
 //! - **a silence** counts time in which the server listened; what comes late is no sign of life.
+//! - **the third** that is raised within an hour ends only once all has been well for an hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,6 +127,8 @@ struct River<'a> {
     fine: usize,
     /// Since when it is raised, and since when it is well again.
     raised: Option<(usize, i64)>,
+    /// When each was raised, by the river.
+    raises: Vec<i64>,
     well_since: Option<usize>,
     episodes: Vec<Episode>,
 }
@@ -163,6 +166,7 @@ impl<'a> River<'a> {
             lost: boxes,
             fine: 0,
             raised: None,
+            raises: Vec::new(),
             well_since: None,
             episodes: Vec::new(),
         }
@@ -284,6 +288,7 @@ impl<'a> River<'a> {
         let (began, known) = self.run(newest, self.fine).unwrap_or((newest, 0));
         if self.raised.is_none() && known >= seconds(&self.rule["on_delay"]) * 1_000 {
             self.raised = Some((began, now));
+            self.raises.push(self.start(newest));
         }
     }
 
@@ -291,7 +296,9 @@ impl<'a> River<'a> {
         let Some((began, raised)) = self.raised else { return };
         let since = *self.well_since.get_or_insert(place);
         let known: i64 = (since..place).filter(|n| self.well[*n]).map(length).sum();
-        if known >= seconds(&self.rule["off_delay"]) * 1_000 {
+        let off_delay =
+            seconds(&self.rule["off_delay"]).max(third_within_an_hour(&self.raises, HOUR_MS));
+        if known >= off_delay * 1_000 {
             self.close((began, raised), Some(self.start(since)));
             (self.raised, self.well_since) = (None, None);
         }
@@ -380,14 +387,34 @@ impl<'a> River<'a> {
     }
 }
 
+const HOUR_MS: i64 = 3_600_000;
+
+/// How many seconds the latest of these must be over where it is the third within an hour; those of
+/// an earlier row do not count.
+fn third_within_an_hour(raises: &[i64], hour: i64) -> i64 {
+    let mut row = Vec::new();
+    let mut is_third = false;
+    for raise in raises {
+        row.retain(|earlier| raise - earlier < hour);
+        row.push(*raise);
+        is_third = row.len() == 3;
+        if is_third {
+            row.clear();
+        }
+    }
+    if is_third { 3_600 } else { 0 }
+}
+
 /// The silences of one outlet, by the server's clock.
 fn silences(rule: &Table, (outlet, interval): (&str, i64), looks: &[Look]) -> Vec<Episode> {
     let (on, off) = (seconds(&rule["on_delay"]), seconds(&rule["off_delay"]));
     let patience = patience(interval);
     let (mut heard, mut quiet, mut before) = (looks[0].at, 0, looks[0].at);
     let (mut deaf, mut raised, mut back) = (None, None, None);
+    let mut raises: Vec<i64> = Vec::new();
     let mut episodes = Vec::new();
     for look in looks {
+        raises.iter_mut().for_each(|at| *at -= look.set_back);
         // what is remembered goes back with the clock
         (heard, before) = (heard - look.set_back, before - look.set_back);
         deaf = deaf.map(|since: i64| since - look.set_back);
@@ -406,7 +433,7 @@ fn silences(rule: &Table, (outlet, interval): (&str, i64), looks: &[Look]) -> Ve
             if let Some((began, raised_at)) = raised {
                 let known = back.filter(|_| quiet <= patience);
                 let (at, counted) = *back.insert(known.unwrap_or((row.received.min(look.at), 0)));
-                if counted >= off {
+                if counted >= off.max(third_within_an_hour(&raises, 3_600)) {
                     episodes.push((began, raised_at, Some(at * 1_000)));
                     (raised, back) = (None, None);
                 }
@@ -422,6 +449,7 @@ fn silences(rule: &Table, (outlet, interval): (&str, i64), looks: &[Look]) -> Ve
         }
         if deaf.is_none() && raised.is_none() && quiet >= patience + on {
             (raised, back) = (Some((heard * 1_000, look.at * 1_000)), None);
+            raises.push(look.at);
         }
         before = look.at;
     }

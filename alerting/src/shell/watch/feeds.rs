@@ -15,7 +15,34 @@ use crate::{
     shell::evidence::{self, Evidence},
 };
 
+/// Gauges that are looked up in one pass.
+const STRANGERS: usize = 64;
+
 impl Watch {
+    /// Says of gauges that have begun to be watched when they spoke last, of a few in each pass: a
+    /// first start finds thousands, and the least silence is two minutes.
+    pub(super) async fn introduce(
+        &mut self,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
+        let strangers = self.desk.strangers(STRANGERS);
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let read = parts.samples.read(move |reader| {
+            let mut known = Vec::new();
+            for (condition, gauge) in strangers {
+                known.extend(reader.last_value_at(&gauge)?.map(|at| (condition, at)));
+            }
+            Ok(known)
+        });
+        for (condition, at) in read.await? {
+            self.desk.spoke(&condition, at, now);
+        }
+        Ok(())
+    }
+
     /// Does what people and gateways say in the journal, and says how many entries there were.
     pub(super) async fn take_entries(
         &mut self,
@@ -46,9 +73,9 @@ impl Watch {
         let Ok(Asked { alarm, version }) = serde_json::from_str(document.body.get()) else {
             return;
         };
-        let asked = (document.by.name.as_str(), version);
+        let asked = (&document.by, version);
         if let Err(refusal) = self.desk.acknowledge(alarm, asked, document.at) {
-            info!(%alarm, by = document.by.name, reason = %refusal, "acknowledgement came too late");
+            info!(%alarm, by = %document.by, reason = %refusal, "acknowledgement came too late");
         }
     }
 

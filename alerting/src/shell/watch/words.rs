@@ -31,6 +31,7 @@ pub(super) fn tell_of_plan(desk: &Desk, registry: &Registry, outbox: &Outbox) {
 /// What happened to alarms and messages, in the log and in the metrics.
 pub(super) fn tell_of(changes: &Changes, metrics: &Metrics) {
     metrics.stray_receipts.inc_by(changes.strays);
+    metrics.chattering.inc_by(changes.chattering);
     for body in &changes.bodies {
         if let Body::AlarmChanged(changed) = body {
             metrics.alarm_steps.with_label_values(&[changed.what.word()]).inc();

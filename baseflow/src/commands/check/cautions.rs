@@ -6,6 +6,7 @@ use std::{
 };
 
 use model::{
+    alarm_rule::{AlarmRule, Condition},
     registry::Registry,
     tree::{Node, Value},
 };
@@ -38,6 +39,23 @@ fn is_loopback(url: &str) -> bool {
     );
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Rules that any noise about the limit sets off, again and again.
+pub(super) fn chatter(registry: &Registry) -> Vec<String> {
+    let is_below = |rule: &&AlarmRule| matches!(rule.condition, Condition::BelowMandate { .. });
+    let is_bare = |rule: &&AlarmRule| {
+        rule.on_delay_ms == 0 && rule.off_delay_ms == 0 && rule.deadband.units == 0
+    };
+    let bare = registry.alarm_rules.values().filter(is_below).filter(is_bare);
+    bare.map(|rule| {
+        format!(
+            "alarm_rule[{}]: on_delay, off_delay and deadband are all 0, so that a flow about its limit comes and goes with each reading; such an alarm is raised at most {} times an hour and then stands until it has been quiet for one. Write a deadband (0.02), or delays (10m)",
+            rule.id,
+            alerting::chatter::EPISODES,
+        )
+    })
+    .collect()
 }
 
 /// Files with a secret that others than their owner can read, among them the settings themselves
@@ -121,6 +139,25 @@ mod tests {
         for url in ["http://localhost", "https://[::1]:8443/x", "http://127.9.9.9"] {
             assert!(is_loopback(url), "{url}");
         }
+    }
+
+    #[test]
+    fn a_rule_without_delay_and_deadband_is_warned_of() {
+        let rule = |id: &str, keys: &str| {
+            format!(
+                "[[alarm_rule]]\nid = '{id}'\nkind = 'below_mandate'\nseverity = 'red'\n{keys}\n"
+            )
+        };
+        let text = [
+            rule("bare", ""),
+            rule("on", "on_delay = '1m'"),
+            rule("off", "off_delay = '1m'"),
+            rule("dead", "deadband = 0.02"),
+            "[[alarm_rule]]\nid = 'silent'\nkind = 'no_data'\nseverity = 'red'".to_owned(),
+        ];
+        let registry = store::registry::parse(&text.concat(), &Origin::Default).unwrap();
+        expect!["alarm_rule[bare]: on_delay, off_delay and deadband are all 0, so that a flow about its limit comes and goes with each reading; such an alarm is raised at most 3 times an hour and then stands until it has been quiet for one. Write a deadband (0.02), or delays (10m)"]
+            .assert_eq(&chatter(&registry).join("\n"));
     }
 
     #[test]

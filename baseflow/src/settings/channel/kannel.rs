@@ -1,6 +1,6 @@
 //! `kind = "kannel"`: an SMS gateway with the interface of Kannel's `sendsms`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alerting::{
     shell::channel::kannel::{Kannel as Gateway, Settings, SettingsError},
@@ -23,11 +23,13 @@ pub(crate) struct Kannel {
 }
 
 impl Kannel {
-    pub(super) fn walk(table: &Table<'_>, folder: &Path) -> Option<Self> {
+    /// With the files that it reads.
+    pub(super) fn walk(table: &Table<'_>, folder: &Path) -> (Option<Self>, Vec<PathBuf>) {
         let url = table.parse("url").required();
         let username = table.text("username").required();
         let plain = filled(table.text("password").optional());
         let file = filled(table.text("password_file").optional());
+        let named = file.as_ref().map(|file| folder.join(file));
         let password = match (plain, file) {
             (None, None) => {
                 table.fault("password_file", "missing; or write `password`");
@@ -48,12 +50,15 @@ impl Kannel {
         let receipt_url = receipt_url.optional().flatten();
         let ca = filled(table.text("ca").optional()).map(|file| folder.join(file));
         let reserved = table.integer("reserved", 0..=RESERVED).or(0);
-        let (url, username, password) = (url?, username?, password?);
+        let files = named.into_iter().chain(ca.clone()).collect();
+        let Some(((url, username), password)) = url.zip(username).zip(password) else {
+            return (None, files);
+        };
         let settings = Settings { url, ca, username, password, from, receipts: None, reserved };
         if let Err(refused) = Gateway::new(settings.clone()) {
             table.fault(refused.key(), Chain(&refused));
         }
-        Some(Self { settings, has_receipts, receipt_url })
+        (Some(Self { settings, has_receipts, receipt_url }), files)
     }
 
     /// The gateway, which delivers receipts at this channel's hook where they are asked for; `None`

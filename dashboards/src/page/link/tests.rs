@@ -23,6 +23,7 @@ pub(crate) fn breach() -> LinkView {
         state: AlarmState::Unacknowledged,
         severity: Severity::Orange,
         is_drill: false,
+        chatters: false,
         station: "云杉峡一级水电站(示例)".to_owned(),
         station_id: "BF-620721-01".parse().unwrap(),
         zone: Zone::named("Asia/Shanghai").unwrap(),
@@ -38,10 +39,14 @@ pub(crate) fn breach() -> LinkView {
         },
         began_at: at("13:50"),
         raised_at: at("14:00"),
-        ended_at: None,
+        ended: None,
         taken_on: None,
         may_acknowledge: true,
     }
+}
+
+fn recovered() -> Ended {
+    Ended { at: at("15:02"), because: AlarmEnd::Recovered }
 }
 
 fn silent() -> LinkView {
@@ -75,8 +80,16 @@ fn closed() -> LinkView {
     LinkView {
         version: 4,
         state: AlarmState::Normal,
-        concern: Concern::BelowMandate { section: None, released: None, required: None },
-        ended_at: Some(at("15:02")),
+        concern: Concern::BelowMandate {
+            section: None,
+            released: Some(ShownFlow {
+                value: decimal("0.843"),
+                is_at_least: false,
+                at: at("15:02"),
+            }),
+            required: Some(decimal("0.800")),
+        },
+        ended: Some(recovered()),
         taken_on: Some(TakenOn { by: TakenBy::Recipient, at: at("14:36") }),
         may_acknowledge: false,
         ..breach()
@@ -142,11 +155,8 @@ fn there_is_a_button_while_this_link_may_take_it_on_and_a_reason_else() {
     let says = |view: &LinkView, said, phrase: Phrase| {
         shown(view, said, Locale::Chinese).matches(phrase.in_language(Locale::Chinese)).count()
     };
-    let past = LinkView {
-        state: AlarmState::ClearedUnacknowledged,
-        ended_at: Some(at("15:02")),
-        ..breach()
-    };
+    let past =
+        LinkView { state: AlarmState::ClearedUnacknowledged, ended: Some(recovered()), ..breach() };
     assert!(button(&past, None));
     assert!(button(&breach(), Some(Phrase::HasChanged)));
     assert!(!button(&breach(), Some(Phrase::ClickKept)));
@@ -161,6 +171,57 @@ fn there_is_a_button_while_this_link_may_take_it_on_and_a_reason_else() {
         assert!(!button(view, said));
         assert_eq!(says(view, said, phrase), 1, "{said:?} {phrase:?}");
     }
+}
+
+#[test]
+fn one_that_is_past_says_when_and_what_it_came_to() {
+    let heading = |because, concern: Concern| {
+        let view = LinkView { concern, ended: Some(Ended { because, ..recovered() }), ..breach() };
+        let shown = Shown { view: &view, locale: Locale::English, now: at("15:10") };
+        shown.past_words(view.ended.unwrap())
+    };
+    let flow = |value: &str, required: Option<&str>| Concern::BelowMandate {
+        section: None,
+        released: Some(ShownFlow { value: decimal(value), is_at_least: false, at: at("15:02") }),
+        required: required.map(decimal),
+    };
+    let silent = silent().concern;
+    for (because, concern, words) in [
+        (
+            AlarmEnd::Recovered,
+            flow("0.843", Some("0.800")),
+            "● Back at 0.843 m³/s since 2026-11-26 15:02",
+        ),
+        (
+            AlarmEnd::Recovered,
+            flow("0.612", Some("0.800")),
+            "● Up to 0.612 m³/s since 2026-11-26 15:02: what the rule asks for, still below the mandate",
+        ),
+        (
+            AlarmEnd::Recovered,
+            flow("0.1", None),
+            "● Over since 2026-11-26 15:02: nothing mandated now, 0.1 m³/s released",
+        ),
+        (AlarmEnd::Recovered, silent.clone(), "● Data are back since 2026-11-26 15:02"),
+        (
+            AlarmEnd::RuleWithdrawn,
+            silent.clone(),
+            "● Over since 2026-11-26 15:02: the alarm rule was withdrawn",
+        ),
+        (AlarmEnd::StationLeft, silent, "● No longer watched since 2026-11-26 15:02: station left"),
+    ] {
+        assert_eq!(heading(because, concern), words);
+    }
+}
+
+#[test]
+fn one_that_comes_and_goes_says_so_while_it_stands() {
+    let words = Phrase::ChattersNote.in_language(Locale::Chinese);
+    let again = LinkView { chatters: true, ..breach() };
+    assert!(shown(&again, None, Locale::Chinese).contains(words));
+    assert!(!shown(&breach(), None, Locale::Chinese).contains(words));
+    let over = LinkView { ended: Some(recovered()), ..again };
+    assert!(!shown(&over, None, Locale::Chinese).contains(words));
 }
 
 #[test]

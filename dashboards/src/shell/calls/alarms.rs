@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::{fault::Chain, ids::AlarmId};
-use store::{Acknowledge, AlarmFacts, Asked};
+use store::{Acknowledge, AlarmFacts, Asked, ConditionRow};
 use tracing::warn;
 
 use crate::{
@@ -60,7 +60,7 @@ pub(crate) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<AlarmTimelineView>, Problem> {
     let id = alarm_id(&id)?;
-    shown(&known(&parts, id).await?)
+    shown(&parts, id).await
 }
 
 /// Takes an alarm on, so that nobody else is told of it. The first one who does so counts; the
@@ -89,14 +89,12 @@ pub(crate) async fn acknowledge(
     let asked = Acknowledgement::read(&body)?;
     let seen = match asked.version {
         Some(version) => version,
-        None => known(&parts, id).await?.row.version,
+        None => known(&parts, id).await?.0.row.version,
     };
     let ask = Acknowledge { at: parts.clock.now(), by: caller.by(), alarm: id, seen };
     match store::take_on(&parts.journal, ask).await.map_err(|failure| store_problem(&failure))? {
-        Asked::Done => Ok(shown(&known(&parts, id).await?)?.into_response()),
-        Asked::Entry(_) => {
-            Ok((StatusCode::ACCEPTED, shown(&known(&parts, id).await?)?).into_response())
-        }
+        Asked::Done => Ok(shown(&parts, id).await?.into_response()),
+        Asked::Entry(_) => Ok((StatusCode::ACCEPTED, shown(&parts, id).await?).into_response()),
         Asked::Unknown => Err(unknown(id)),
         Asked::NotRaised => Err(Problem::conflict("the alarm is not raised yet")),
         Asked::Over => Err(Problem::conflict("the alarm is over")),
@@ -124,13 +122,21 @@ pub(crate) async fn notifications(
     Ok(Json(NotificationsView::of(&page)))
 }
 
-async fn known(parts: &Parts, id: AlarmId) -> Result<AlarmFacts, Problem> {
-    let facts = parts.journal.read(move |reader| reader.alarm(id)).await;
-    facts.map_err(|failure| store_problem(&failure))?.ok_or_else(|| unknown(id))
+/// An alarm, and the condition that it stands on while that is watched.
+async fn known(parts: &Parts, id: AlarmId) -> Result<(AlarmFacts, Option<ConditionRow>), Problem> {
+    let found = parts.journal.read(move |reader| {
+        let Some(facts) = reader.alarm(id)? else { return Ok(None) };
+        let condition = reader.condition(&facts.row.rule, &facts.row.subject)?;
+        Ok(Some((facts, condition)))
+    });
+    found.await.map_err(|failure| store_problem(&failure))?.ok_or_else(|| unknown(id))
 }
 
-fn shown(facts: &AlarmFacts) -> Result<Json<AlarmTimelineView>, Problem> {
-    AlarmTimelineView::of(facts).map(Json).map_err(|failure| unreadable(&failure))
+async fn shown(parts: &Parts, id: AlarmId) -> Result<Json<AlarmTimelineView>, Problem> {
+    let (facts, condition) = known(parts, id).await?;
+    AlarmTimelineView::of(&facts, condition.as_ref())
+        .map(Json)
+        .map_err(|failure| unreadable(&failure))
 }
 
 fn unknown(id: AlarmId) -> Problem {

@@ -5,11 +5,16 @@ use model::{
     alarm_rule::Severity,
     ids::{AlarmId, NotificationId},
 };
-use store::{AlarmChanged, AlarmRow, Body as Said, NotificationRow, SetAlarms};
+use store::{
+    AlarmChanged, AlarmRow, Body as Said, By, ByKind, ConditionRow, NotificationRow, SetAlarms,
+};
 
 use super::*;
 
 const ID: &str = "0000000000000000000000000000002a";
+
+/// What its condition remembers, in the words of alerting.
+const CONDITION: &str = r#"{"v":1,"machine":"below_mandate","state":{"newest":{"point":{"at":"2026-11-22T00:05:00Z","released":380000,"bound":"whole","required":500000}}}}"#;
 
 /// The alarm at a version, in the words of alerting.
 fn alarm(state: AlarmState, version: u32, by: Option<&str>) -> AlarmRow {
@@ -35,9 +40,9 @@ fn alarm(state: AlarmState, version: u32, by: Option<&str>) -> AlarmRow {
         began_at: now.plus_ms(-600_000),
         raised_at: Some(now),
         acknowledged_at: by.map(|_| now),
-        acknowledged_by: by.map(str::to_owned),
+        acknowledged_by: by.map(|name| By { kind: ByKind::Token, name: name.to_owned() }),
         cleared_at: None,
-        facts: r#"{"v":1,"machine":"facts","state":{"flow":{"point":{"at":"2026-11-22T00:00:00Z","released":431000,"bound":"at_least","required":500000},"share":"1","decimals":3},"end":null}}"#.to_owned(),
+        facts: r#"{"v":1,"machine":"facts","state":{"flow":{"point":{"at":"2026-11-22T00:00:00Z","released":431000,"bound":"at_least","required":500000},"share":"1","decimals":3},"end":null,"chatters":false}}"#.to_owned(),
         bytes: format!(r#"{{"v":1,"machine":"alarm","state":{{"timeline":[{}]}}}}"#, timeline.join(",")),
     }
 }
@@ -53,6 +58,7 @@ fn set(entries: i64, row: AlarmRow, what: AlarmEvent) -> SetAlarms {
         occasion: Occasion::Raised,
         state: NotificationState::Owed,
         attempts: 1,
+        is_doubted: true,
         owed_at: now,
         sent_at: None,
         ended_at: None,
@@ -81,7 +87,11 @@ fn set(entries: i64, row: AlarmRow, what: AlarmEvent) -> SetAlarms {
         samples: 1,
         entries,
         listened_until: None,
-        conditions: Vec::new(),
+        conditions: vec![ConditionRow {
+            rule: Some("low".parse().unwrap()),
+            subject: "section S-1/dam".parse().unwrap(),
+            state: CONDITION.to_owned(),
+        }],
         forgotten: Vec::new(),
         alarms: vec![row],
         dropped: Vec::new(),
@@ -107,7 +117,7 @@ async fn post(world: &World, role: Role, body: &str) -> (u16, String) {
 fn alarms_show_what_is_stored_of_them() {
     in_world(|world| async move {
         raise(&world).await;
-        check(&world, "/api/v1/alarms", &expect![[r#"200 {"alarms":[{"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"cleared_at":null,"released":0.431,"bound":"lower","required":0.5}],"next":null}"#]]).await;
+        check(&world, "/api/v1/alarms", &expect![[r#"200 {"alarms":[{"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"cleared_because":null,"raised_flow":{"at":"2026-11-22T00:00:00Z","released":0.431,"bound":"lower","required":0.5},"cleared_flow":null}],"next":null}"#]]).await;
         check(
             &world,
             "/api/v1/alarms?state=normal",
@@ -117,12 +127,12 @@ fn alarms_show_what_is_stored_of_them() {
         check(&world, "/api/v1/alarms?station=S-2", &expect![[r#"200 {"alarms":[],"next":null}"#]])
             .await;
         check(&world, "/api/v1/alarms?state=loud&station=%20&cursor=x", &expect![[r#"400 {"type":"urn:baseflow:problem:bad-parameter","title":"A parameter cannot be read","status":400,"detail":"state: `loud` is none of pending, unacknowledged, acknowledged, cleared_unacknowledged, normal, shelved, suppressed, out_of_service; station: ` ` is not a station id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit; cursor: invalid digit found in string","faults":[{"key":"state","problem":"`loud` is none of pending, unacknowledged, acknowledged, cleared_unacknowledged, normal, shelved, suppressed, out_of_service"},{"key":"station","problem":"` ` is not a station id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit"},{"key":"cursor","problem":"invalid digit found in string"}]}"#]]).await;
-        check(&world, &format!("/api/v1/alarms/{ID}"), &expect![[r#"200 {"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"cleared_at":null,"released":0.431,"bound":"lower","required":0.5,"timeline":[{"version":1,"what":"pending","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null},{"version":2,"what":"raised","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null}]}"#]]).await;
+        check(&world, &format!("/api/v1/alarms/{ID}"), &expect![[r#"200 {"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"cleared_because":null,"raised_flow":{"at":"2026-11-22T00:00:00Z","released":0.431,"bound":"lower","required":0.5},"cleared_flow":null,"newest_flow":{"at":"2026-11-22T00:05:00Z","released":0.38,"bound":null,"required":0.5},"timeline":[{"version":1,"what":"pending","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null},{"version":2,"what":"raised","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null}]}"#]]).await;
         check(&world, "/api/v1/alarms/42", &expect![[r#"404 {"type":"urn:baseflow:problem:not-found","title":"There is no such thing","status":404,"detail":"`42` is no alarm"}"#]]).await;
         let duty = world.token(Role::Duty);
         let path = format!("/api/v1/notifications?alarm={ID}");
         let said = world.ask(&Method::GET, &path, Some(duty), "").await;
-        expect![[r#"{"notifications":[{"id":"00000000000000000000000000000007","alarm":"0000000000000000000000000000002a","occasion":"raised","recipient":"zhang","channel":"sms","state":"owed","attempts":1,"owed_at":"2026-11-22T00:00:00Z","sent_at":null,"ended_at":null,"text":"鹿鸣滩 http://x/i/*************"}],"next":null}"#]].assert_eq(&said.text);
+        expect![[r#"{"notifications":[{"id":"00000000000000000000000000000007","alarm":"0000000000000000000000000000002a","occasion":"raised","recipient":"zhang","channel":"sms","state":"owed","attempts":1,"doubted":true,"owed_at":"2026-11-22T00:00:00Z","sent_at":null,"ended_at":null,"text":"鹿鸣滩 http://x/i/*************"}],"next":null}"#]].assert_eq(&said.text);
         let path = format!("/api/v1/notifications?alarm={}", "0".repeat(32));
         let said = world.ask(&Method::GET, &path, Some(duty), "").await;
         expect![[r#"{"notifications":[],"next":null}"#]].assert_eq(&said.text);
@@ -154,12 +164,12 @@ fn an_acknowledgement_is_answered_when_alerting_has_come_to_it() {
         let (status, text) = post(&world, Role::Duty, r#"{"version":2}"#).await;
         applied.await.unwrap();
         assert_eq!(status, 200, "{text}");
-        assert!(text.contains(r#""acknowledged_by":"duty""#), "{text}");
+        assert!(text.contains(r#""acknowledged_by":"duty","acknowledged_as":"token""#), "{text}");
         // once more is the same, and another comes too late
         assert_eq!(post(&world, Role::Duty, "").await.0, 200);
         let (status, text) = post(&world, Role::Admin, "").await;
         assert_eq!(status, 409);
-        assert!(text.contains("duty took it on at 2026-11-22T00:00:00Z"), "{text}");
+        assert!(text.contains("token duty took it on at 2026-11-22T00:00:00Z"), "{text}");
     });
 }
 

@@ -15,6 +15,11 @@ use crate::shell::hooks::Hooks;
 struct Even;
 
 impl Receipts for Even {
+    fn knows(&self, receipt: &Receipt) -> Answer<'_, Result<bool, AlertingError>> {
+        let is_known = receipt.id.0 == 13 || receipt.id.0.is_multiple_of(2);
+        Box::pin(std::future::ready(Ok(is_known)))
+    }
+
     fn take(&self, receipt: Receipt) -> Answer<'_, Result<ReceiptTaken, AlertingError>> {
         assert_eq!(receipt.channel.as_str(), "sms");
         let taken = match receipt.id.0 {
@@ -118,5 +123,21 @@ fn more_receipts_than_any_gateway_sends_are_refused() {
         }
         assert!(answered >= 1_000, "{answered}");
         assert_eq!(world.deliver(&Method::GET, &asked).await, 429);
+    });
+}
+
+#[test]
+fn receipts_of_anothers_messages_keep_out_none_of_ours() {
+    in_world(|world| async move {
+        let asked = |number: u32| format!("{}?id={number:032x}&type=1", address("sms"));
+        let mut answered = 0;
+        while world.deliver(&Method::GET, &asked(3)).await == 200 {
+            answered += 1;
+            assert!(answered < 1_000, "without a bound of its own");
+        }
+        assert!(answered >= 100, "{answered}");
+        for _ in 0..500 {
+            assert_eq!(world.deliver(&Method::GET, &asked(2)).await, 200);
+        }
     });
 }

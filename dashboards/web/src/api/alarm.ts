@@ -19,6 +19,10 @@ export type AlarmState = (typeof ALARM_STATES)[number];
 export const SEVERITIES = ["red", "orange", "yellow", "blue"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
+/** What a section released at one moment of an alarm. */
+const flow = members({ at: moment, released: decimal, bound: optional(words), required: optional(decimal) });
+export type AlarmFlow = Of<typeof flow>;
+
 const facts = {
   id: words,
   station: words,
@@ -27,6 +31,7 @@ const facts = {
   rule: words,
   severity: oneOf(SEVERITIES, null),
   drill: flag,
+  chattering: flag,
   state: oneOf(ALARM_STATES, null),
   active: flag,
   acknowledged: flag,
@@ -35,19 +40,20 @@ const facts = {
   raised_at: optional(moment),
   acknowledged_at: optional(moment),
   acknowledged_by: optional(words),
+  acknowledged_as: optional(words),
   cleared_at: optional(moment),
-  released: optional(decimal),
-  bound: optional(words),
-  required: optional(decimal),
+  cleared_because: optional(words),
+  raised_flow: optional(flow),
+  cleared_flow: optional(flow),
 };
 
 export const alarm = members(facts);
 export type Alarm = Of<typeof alarm>;
 
-const step = members({ what: words, event_at: moment, detected_at: moment, by: optional(words), version: count });
+const step = members({ what: words, event_at: moment, detected_at: moment, by: optional(words), as: optional(words), version: count });
 export type AlarmStep = Of<typeof step>;
 
-export const alarmWithTimeline = members({ ...facts, timeline: list(step) });
+export const alarmWithTimeline = members({ ...facts, newest_flow: optional(flow), timeline: list(step) });
 export type AlarmWithTimeline = Of<typeof alarmWithTimeline>;
 
 export const alarms = members({ alarms: list(alarm), next: optional(words) });
@@ -64,6 +70,7 @@ export const notification = members({
   occasion: words,
   state: oneOf(MESSAGE_STATES, null),
   attempts: count,
+  doubted: flag,
   owed_at: moment,
   sent_at: optional(moment),
   ended_at: optional(moment),

@@ -237,6 +237,8 @@ export const en: Texts = {
     unknown: "The registry has no such station",
   },
 
+  actors: { contact: "contact", user: "user", token: "token", command: "command", server: "server" },
+
   alarms: {
     heading: "Alarms",
     tabs: { open: "Open", history: "History" },
@@ -254,11 +256,23 @@ export const en: Texts = {
     noneHistory: "No closed alarms",
     keys: "Arrow keys choose an alarm, A or its button takes it on, Enter shows what happened",
     columns: { severity: "Severity", state: "State", what: "What", began: "Began", lasting: "for", who: "Taken on", act: "Action" },
-    below: (released, required) => `${released} released < ${required} m³/s required`,
+    below: (released, required) => `${released} released < ${required} m³/s required when raised`,
+    recoveredTo: (released, required) => `${released} released, ${required} m³/s required when it ended`,
+    ends: {
+      recovered: "Recovered",
+      rule_withdrawn: "The alarm rule was withdrawn",
+      station_left: "No longer watched: the station left",
+      not_covered: "No longer watched: not under the rule",
+      removed: "No longer watched: gauge or reach removed",
+      mandate_removed: "No longer watched: mandate removed",
+      underived: "No longer watched: flow by formula",
+    },
     belowUnknown: "Less is released than required",
     silent: (gauge) => `Gauge ${gauge} is silent`,
     drill: "Drill",
     drillTag: "[Drill] ",
+    chattering: "Repeated",
+    chatteringHelp: "The third time within an hour: nobody is told each time, and it ends once all has been well for an hour",
     details: "History",
     noTimeline: "Nothing recorded",
     detected: (at) => `found ${at}`,
@@ -276,6 +290,7 @@ export const en: Texts = {
     noneHelp: "What people on duty are sent appears here once an alarm is raised.",
     columns: { state: "State", recipient: "Recipient", channel: "Channel", occasion: "Occasion", text: "Text", owed: "Owed", sent: "Sent", ended: "Ended" },
     attempts: (count) => of(count, "attempt", "attempts"),
+    doubted: "may have arrived",
     more: "Earlier messages",
   },
 

@@ -287,6 +287,8 @@ export const zh = {
     unknown: "台账中没有这个电站",
   },
 
+  actors: { contact: "联系人", user: "用户", token: "接口令牌", command: "命令行", server: "服务器" } as Record<string, string>,
+
   alarms: {
     heading: "告警台",
     tabs: { open: "未结束", history: "历史" },
@@ -304,11 +306,23 @@ export const zh = {
     noneHistory: "没有已结束的告警",
     keys: "方向键选择告警，按 A 键或确认按钮确认，回车键查看经过",
     columns: { severity: "级别", state: "状态", what: "内容", began: "开始", lasting: "持续", who: "受理", act: "操作" },
-    below: (released: string, required: string) => `下泄 ${released} < 核定 ${required} m³/s`,
+    below: (released: string, required: string) => `触发时下泄 ${released} < 核定 ${required} m³/s`,
+    recoveredTo: (released: string, required: string) => `结束时下泄 ${released}，核定 ${required} m³/s`,
+    ends: {
+      recovered: "已恢复",
+      rule_withdrawn: "告警规则已撤销",
+      station_left: "不再监测：电站已退出",
+      not_covered: "不再监测：规则不再适用",
+      removed: "不再监测：测点或断面已撤销",
+      mandate_removed: "不再监测：核定流量已撤销",
+      underived: "不再监测：流量改由公式推算",
+    } as Record<string, string>,
     belowUnknown: "下泄低于核定",
     silent: (gauge: string) => `测点 ${gauge} 无数据`,
     drill: "演练",
     drillTag: "【演练】",
+    chattering: "反复",
+    chatteringHelp: "一小时内第三次触发；不再逐次通知，恢复满一小时后才结束",
     details: "经过",
     noTimeline: "没有记录",
     detected: (at: string) => `${at} 发现`,
@@ -326,6 +340,7 @@ export const zh = {
     noneHelp: "告警触发后，发给值班人员的消息会出现在这里。",
     columns: { state: "状态", recipient: "收件人", channel: "渠道", occasion: "事由", text: "内容", owed: "应发", sent: "发出", ended: "送达或终止" },
     attempts: (count: number) => `第 ${String(count)} 次`,
+    doubted: "可能已送达",
     more: "更早的通知",
   },
 

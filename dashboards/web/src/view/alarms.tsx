@@ -7,7 +7,7 @@ import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmStep } from "../api/ala
 import type { Loaded } from "../failure.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
 import { minuteText, shortText, ZONE } from "../time.ts";
-import { lasting, matterText, whereText } from "../words.ts";
+import { endText, lasting, matterText, whereText, whoText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Empty, Known } from "./states.tsx";
 
@@ -103,6 +103,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
   const { alarm, asOf, nameOf, open, onOpen } = props;
   const where = whereText(t, alarm, nameOf(alarm.station));
   const matter = matterText(t, alarm);
+  const end = endText(t, alarm);
   const isOpen = open === alarm.id;
   return (
     <li
@@ -115,9 +116,11 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="alarm-what">
         <span class="alarm-where">
           {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
+          {alarm.chattering ? <span class="drill" title={t.alarms.chatteringHelp}>{t.alarms.chattering}</span> : null}
           <a href={href(stationRoute(alarm.station))}>{where}</a>
         </span>
         <span>{matter}</span>
+        {end === null ? null : <span class="muted">{end}</span>}
       </span>
       <span class="alarm-when">
         <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
@@ -139,7 +142,7 @@ function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly ala
   const stands = taking.get(alarm.id);
   if (alarm.acknowledged) {
     const at = alarm.acknowledged_at === null ? "" : shortText(alarm.acknowledged_at, asOf, ZONE);
-    return <span class="muted">{t.alarms.taken(alarm.acknowledged_by ?? "—", at)}</span>;
+    return <span class="muted">{t.alarms.taken(whoText(t, alarm.acknowledged_by, alarm.acknowledged_as), at)}</span>;
   }
   if (!isToBeTaken(alarm)) return null;
   if (stands === "asked") return <span class="muted">{t.alarms.asked}</span>;
@@ -168,7 +171,7 @@ function Timeline({ alarm, timeline, againTimeline }: AlarmsProps & { readonly a
               {steps.map((step) => (
                 <li key={`${String(step.version)} ${step.what}`}>
                   <span class="number">{minuteText(step.event_at, ZONE)}</span> <strong>{t.steps[step.what] ?? step.what}</strong>
-                  {step.by === null ? null : <> {step.by}</>}
+                  {step.by === null ? null : <> {whoText(t, step.by, step.as)}</>}
                   {step.detected_at - step.event_at > 60_000 ? <span class="muted">{t.separator}{t.alarms.detected(minuteText(step.detected_at, ZONE))}</span> : null}
                 </li>
               ))}

@@ -57,6 +57,7 @@ function Message({ message, asOf }: { readonly message: Notification; readonly a
     <li class={`message is-${state ?? "none"}`}>
       <span class="message-state">
         {state === null ? NOTHING : <><span aria-hidden="true">{GLYPHS[state]}</span> {t.messageStates[state]}</>}
+        {message.doubted ? <span class="muted"> {t.outbox.doubted}</span> : null}
       </span>
       <span class="message-to"><bdi>{message.recipient}</bdi> <span class="muted">{message.channel}</span></span>
       <span class="message-text">

@@ -151,12 +151,13 @@ fn set_alarm(
     entry: Option<i64>,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alarm (id, rule, subject, station, severity, is_drill, state, version,
-          began_at, raised_at, acknowledged_at, acknowledged_by, cleared_at, entry, facts, bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+          began_at, raised_at, acknowledged_at, acknowledged_by, acknowledged_as, cleared_at, entry,
+          facts, bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version,
           began_at = excluded.began_at, raised_at = excluded.raised_at,
           acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by,
-          cleared_at = excluded.cleared_at, entry = coalesce(excluded.entry, entry),
+          acknowledged_as = excluded.acknowledged_as, cleared_at = excluded.cleared_at, entry = coalesce(excluded.entry, entry),
           facts = excluded.facts, bytes = excluded.bytes";
     let moment = |at: Option<Timestamp>| at.map(Timestamp::as_ms);
     let row: &[&dyn ToSql] = &[
@@ -171,7 +172,8 @@ fn set_alarm(
         &alarm.began_at.as_ms(),
         &moment(alarm.raised_at),
         &moment(alarm.acknowledged_at),
-        &alarm.acknowledged_by,
+        &alarm.acknowledged_by.as_ref().map(|by| by.name.as_str()),
+        &alarm.acknowledged_by.as_ref().map(|by| by.kind.word()),
         &moment(alarm.cleared_at),
         &entry,
         &alarm.facts,
@@ -187,10 +189,10 @@ fn set_notification(
     entry: Option<i64>,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO notification (id, alarm, contact, channel, way, occasion, state,
-          attempts, owed_at, sent_at, ended_at, text, token, link, is_open, entry, bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+          attempts, is_doubted, owed_at, sent_at, ended_at, text, token, link, is_open, entry, bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
-          sent_at = excluded.sent_at, ended_at = excluded.ended_at, token = excluded.token,
+          is_doubted = excluded.is_doubted, sent_at = excluded.sent_at, ended_at = excluded.ended_at, token = excluded.token,
           is_open = excluded.is_open, entry = coalesce(excluded.entry, entry),
           bytes = excluded.bytes";
     let moment = |at: Option<Timestamp>| at.map(Timestamp::as_ms);
@@ -203,6 +205,7 @@ fn set_notification(
         &message.occasion.word(),
         &message.state.word(),
         &message.attempts,
+        &message.is_doubted,
         &message.owed_at.as_ms(),
         &moment(message.sent_at),
         &moment(message.ended_at),

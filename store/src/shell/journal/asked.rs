@@ -53,7 +53,7 @@ pub enum Asked {
     /// Another was first.
     Elsewhere {
         /// Who.
-        by: String,
+        by: By,
         /// When.
         at: Timestamp,
     },
@@ -89,12 +89,12 @@ impl Acknowledge {
             return Ok(Some(if is_same {
                 Asked::Entry(entry)
             } else {
-                Asked::Elsewhere { by: by.name, at }
+                Asked::Elsewhere { by, at }
             }));
         }
         let row = &facts.row;
         if let (Some(by), Some(at)) = (&row.acknowledged_by, row.acknowledged_at) {
-            let is_same = *by == self.by.name;
+            let is_same = *by == self.by;
             return Ok(Some(if is_same {
                 Asked::Done
             } else {

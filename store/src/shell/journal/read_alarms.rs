@@ -18,6 +18,7 @@ use crate::{
         LinkRow, NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery,
         OpenAlarms, digest,
     },
+    chain::{By, ByKind},
     shell::{error::StoreError, samples::first_row},
 };
 
@@ -156,11 +157,11 @@ impl JournalReader {
 
 /// The columns of [`alarm_facts`].
 const ALARM: &str = "number, id, rule, subject, severity, is_drill, state, version, began_at,
-    raised_at, acknowledged_at, acknowledged_by, cleared_at, facts, bytes, asked";
+    raised_at, acknowledged_at, acknowledged_by, acknowledged_as, cleared_at, facts, bytes, asked";
 
 /// The columns of [`notification_facts`].
 const NOTIFICATION: &str = "number, id, alarm, contact, channel, way, occasion, state, attempts,
-    owed_at, sent_at, ended_at, text, token, is_open, bytes";
+    owed_at, sent_at, ended_at, text, token, is_open, bytes, is_doubted";
 
 pub(super) fn alarm(
     connection: &Connection,
@@ -218,12 +219,18 @@ fn alarm_facts(row: &Row<'_>) -> rusqlite::Result<AlarmFacts> {
         began_at: Timestamp::clamped(row.get(8)?),
         raised_at: moment(9)?,
         acknowledged_at: moment(10)?,
-        acknowledged_by: row.get(11)?,
-        cleared_at: moment(12)?,
-        facts: row.get(13)?,
-        bytes: row.get(14)?,
+        acknowledged_by: by(row)?,
+        cleared_at: moment(13)?,
+        facts: row.get(14)?,
+        bytes: row.get(15)?,
     };
-    Ok(AlarmFacts { number: row.get(0)?, row: kept, asked: row.get(15)? })
+    Ok(AlarmFacts { number: row.get(0)?, row: kept, asked: row.get(16)? })
+}
+
+/// Who took an alarm on.
+fn by(row: &Row<'_>) -> rusqlite::Result<Option<By>> {
+    let Some(name) = row.get(11)? else { return Ok(None) };
+    Ok(Some(By { kind: word(row, 12, ByKind::WORDS)?, name }))
 }
 
 fn notification_facts(row: &Row<'_>) -> rusqlite::Result<NotificationFacts> {
@@ -238,6 +245,7 @@ fn notification_facts(row: &Row<'_>) -> rusqlite::Result<NotificationFacts> {
         occasion: word(row, 6, Occasion::WORDS)?,
         state: word(row, 7, NotificationState::WORDS)?,
         attempts: row.get(8)?,
+        is_doubted: row.get(16)?,
         owed_at: Timestamp::clamped(row.get(9)?),
         sent_at: moment(10)?,
         ended_at: moment(11)?,

@@ -16,6 +16,9 @@ use crate::{
 /// Spans that a page looks at together: at first, and at most.
 const FIRST_SLICE: usize = 64;
 const LAST_SLICE: usize = 16_384;
+/// Spans without a value that are looked at for the last one: some hours of a gauge that is read and
+/// does not answer.
+const SILENT_SPANS: i64 = 64;
 /// Bytes of QC flags, beyond which a slice takes no further span.
 const MAX_QC_BYTES: usize = 4 * 1024 * 1024;
 
@@ -112,6 +115,38 @@ impl SamplesReader {
         let newest = first_row(&self.connection, sql, [], |row| row.get::<_, Option<i64>>(0));
         let newest = newest.map_err(StoreError::sql("look up the newest sample"))?;
         Ok(newest.flatten().map(Timestamp::clamped))
+    }
+
+    /// When a gauge gave a value last; `None` where it never did. Where its latest
+    /// [`SILENT_SPANS`] spans hold nothing but defects: when they began.
+    pub fn last_value_at(&self, gauge: &GaugeId) -> Result<Option<Timestamp>, StoreError> {
+        let Some(known) = self.gauge_row(gauge)? else { return Ok(None) };
+        let attempt = StoreError::sql("look for the last value");
+        let sql = "SELECT from_ms, to_ms, points, decimals, qc, feed, batch, offset_ms FROM span
+            WHERE gauge = ?1 ORDER BY from_ms DESC LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let mut rows = statement.query([known.id, SILENT_SPANS]).map_err(&attempt)?;
+        let (mut last, mut oldest) = (None, None);
+        let mut looked_at = 0;
+        while let Some(row) = rows.next().map_err(&attempt)? {
+            let SpanRow { column, batch, .. } =
+                SpanRow::read(row, gauge, known.unit).map_err(&attempt)?;
+            looked_at += 1;
+            oldest = Some(column.from);
+            // a longer one that began before may reach further
+            if last.is_some_and(|last| column.from.plus_ms(known.longest) <= last) {
+                return Ok(last);
+            }
+            if last.is_some_and(|last| column.to <= last) {
+                continue;
+            }
+            let wrong = |source| StoreError::Points { batch, source };
+            let payload = Payload::read(&self.connection, batch)?;
+            let samples = payload.decoded().map_err(wrong)?.span(&column).map_err(wrong)?;
+            let valued = samples.iter().filter(|sample| sample.value.is_some());
+            last = last.max(valued.map(|sample| sample.at).max());
+        }
+        Ok(last.or(oldest.filter(|_| looked_at == SILENT_SPANS)))
     }
 
     /// What is known of a gauge; `None` where it never had a sample.
