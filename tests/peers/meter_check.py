@@ -249,8 +249,11 @@ class RtuOverTcp(unittest.TestCase):
         self.meter.tell({"fault": {"unit": 1, "kind": "delay", "ms": 600, "count": 1}})
         self.assertIsNone(self.ask(1, 3, 0, 1))
         self.line.settimeout(2)
-        self.assertEqual(self.ask(1, 3, 1, 1), rtu_reply(1, 3, b"\x00\x02"))
-        self.assertEqual(receive(self.line), rtu_reply(1, 3, b"\x00\x01"))
+        both = rtu_reply(1, 3, b"\x00\x01") + rtu_reply(1, 3, b"\x00\x02")
+        got = self.ask(1, 3, 1, 1) or b""
+        while len(got) < len(both) and (more := receive(self.line)):
+            got += more
+        self.assertEqual(got, both)
 
 
 @unittest.skipUnless(os.environ.get("BASEFLOW_SOCAT"), "no socat")
