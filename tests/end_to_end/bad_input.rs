@@ -105,7 +105,6 @@ fn malformed_and_lying_messages_are_quarantined_whole_and_told_back() {
     let own = |batch: &Batch| batch_v1::encode(batch);
     let bomb = zstd_bomb();
     let mut garbage: Vec<(&str, Vec<u8>)> = vec![
-        ("undecodable", Vec::new()),
         ("undecodable", b"hello".to_vec()),
         ("undecodable", good[..good.len() - 3].to_vec()),
         ("undecodable", vec![0xFF; 1024]),
@@ -119,6 +118,8 @@ fn malformed_and_lying_messages_are_quarantined_whole_and_told_back() {
         ("agent_mismatch", own(&batch_of("gw-good", "BF-third/release", 2, "m3/s", now))),
     ];
     garbage.extend((0xA0..0xBC).map(|fill| ("undecodable", large(fill))));
+    // who only asks whether it may publish says nothing, and is told nothing
+    assert_eq!(third.publish(topic, Vec::new()), PubAckReason::Success);
     let mut wanted = std::collections::BTreeMap::new();
     for (reason, payload) in &garbage {
         assert_eq!(third.publish(topic, payload.clone()), PubAckReason::Success, "{reason}");
@@ -129,6 +130,7 @@ fn malformed_and_lying_messages_are_quarantined_whole_and_told_back() {
     for (reason, count) in wanted {
         let early = if reason == "undecodable" { 28 } else { 0 };
         let refused = until_refused(&third, reason, early + count);
+        assert_eq!(refused.len(), early + count, "{reason}");
         assert!(refused.iter().all(|refused| refused["kept"] == "garbage"), "{refused:?}");
         for item in until_quarantined(&api, reason, count) {
             assert_eq!(
