@@ -17,5 +17,6 @@ mod places;
 pub mod routes;
 pub mod server;
 pub mod site;
+mod stopwatch;
 #[cfg(test)]
 mod tests;

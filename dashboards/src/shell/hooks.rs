@@ -20,10 +20,9 @@ use model::{
     ids::{ChannelId, NotificationId},
     port::{AlertingError, Receipt, ReceiptTaken, Receipts},
 };
-use tokio::time::Instant;
 use tracing::warn;
 
-use super::parts::Parts;
+use super::{parts::Parts, stopwatch::Stopwatch};
 use crate::{
     problem::Problem,
     receipt::{self, Said},
@@ -40,7 +39,7 @@ pub struct Hooks {
     receipts: Option<Arc<dyn Receipts>>,
     /// Each channel's: a gateway that floods us costs the others nothing.
     budgets: Mutex<BTreeMap<ChannelId, Budgets>>,
-    begun: Instant,
+    since: Stopwatch,
 }
 
 /// What one channel may ask for.
@@ -62,7 +61,7 @@ impl Hooks {
         receipts: Option<Arc<dyn Receipts>>,
     ) -> Self {
         let budgets = secrets.keys().map(|name| (name.clone(), WHOLE)).collect();
-        Self { secrets, receipts, budgets: Mutex::new(budgets), begun: Instant::now() }
+        Self { secrets, receipts, budgets: Mutex::new(budgets), since: Stopwatch::start() }
     }
 
     /// The channel whose hook this is.
@@ -72,9 +71,8 @@ impl Hooks {
     }
 
     fn has_room(&self, channel: &ChannelId, of: fn(&mut Budgets) -> &mut Budget) -> bool {
-        let now_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        budgets.get_mut(channel).is_some_and(|budgets| of(budgets).take(now_ms))
+        budgets.get_mut(channel).is_some_and(|budgets| of(budgets).take(self.since.ms()))
     }
 }
 

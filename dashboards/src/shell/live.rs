@@ -22,12 +22,12 @@ use model::fault::Chain;
 use store::StoreError;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{live_source::Source, parts::Parts};
+use super::{live_source::Source, parts::Parts, stopwatch::Stopwatch};
 use crate::live::{DELTA_MS, Live, Look};
 
 const VIEWERS: usize = 1_024;
@@ -46,7 +46,7 @@ pub struct Picture(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     live: Mutex<Live>,
-    begun: Instant,
+    since: Stopwatch,
     /// When the last look was, ms since `begun`.
     looked_ms: AtomicU64,
     /// Told after each look.
@@ -68,7 +68,7 @@ impl Picture {
     pub(super) fn of_size(run: u64, size: usize) -> Self {
         Self(Arc::new(Shared {
             live: Mutex::new(Live::new(run)),
-            begun: Instant::now(),
+            since: Stopwatch::start(),
             looked_ms: AtomicU64::new(0),
             looked: watch::Sender::new(()),
             told: watch::Sender::new(()),
@@ -101,7 +101,7 @@ impl Picture {
 
     fn is_fresh(&self) -> bool {
         let looked_ms = self.0.looked_ms.load(Ordering::Acquire);
-        looked_ms > 0 && self.now_ms().saturating_sub(looked_ms) <= FRESH_MS
+        looked_ms > 0 && self.0.since.ms().saturating_sub(looked_ms) <= FRESH_MS
     }
 
     /// Tells when there may be something to take.
@@ -115,17 +115,13 @@ impl Picture {
     }
 
     fn take(&self, look: Look) {
-        let now_ms = self.now_ms();
+        let now_ms = self.0.since.ms();
         let is_told = self.live().look(look, now_ms);
         self.0.looked_ms.store(now_ms.max(1), Ordering::Release);
         self.0.looked.send_replace(());
         if is_told {
             self.0.told.send_replace(());
         }
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

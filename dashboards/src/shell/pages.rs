@@ -34,13 +34,10 @@ use model::{
     phrase::Phrase,
     port::{Acknowledged, AlertingError, Links},
 };
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Semaphore, time::timeout};
 use tracing::warn;
 
-use super::{parts::Parts, places::Places};
+use super::{parts::Parts, places::Places, stopwatch::Stopwatch};
 use crate::{
     page::{POLICY, link, notice, tag},
     visitor::{BODIES, Visitors, visitor},
@@ -64,7 +61,7 @@ pub struct Pages {
     /// Bodies that are waited for.
     bodies: Places,
     lookups: Semaphore,
-    begun: Instant,
+    since: Stopwatch,
 }
 
 impl Pages {
@@ -72,15 +69,11 @@ impl Pages {
     pub fn new(links: Option<Arc<dyn Links>>) -> Self {
         let lookups = Semaphore::new(LOOKUPS);
         let (visitors, bodies) = (Mutex::default(), Places::default());
-        Self { links, visitors, bodies, lookups, begun: Instant::now() }
+        Self { links, visitors, bodies, lookups, since: Stopwatch::start() }
     }
 
     fn visitors(&self) -> MutexGuard<'_, Visitors> {
         self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -128,7 +121,7 @@ pub(crate) async fn admit(
     let (head, body) = request.into_parts();
     let (visitor, language) = (whose(&head), language(head.uri.query()));
     let pages = &parts.pages;
-    let is_admitted = pages.visitors().take(visitor, pages.now_ms());
+    let is_admitted = pages.visitors().take(visitor, pages.since.ms());
     let body = if is_admitted {
         read(pages, visitor, body).await
     } else {
@@ -208,7 +201,7 @@ fn asked<'p>(parts: &'p Parts, visit: &Visit) -> Result<Asked<'p>, (StatusCode, 
 
 /// What a token that nobody knows is answered with.
 fn guessed(pages: &Pages, visitor: IpAddr) -> (StatusCode, Phrase) {
-    if pages.visitors().guess(visitor, pages.now_ms()) {
+    if pages.visitors().guess(visitor, pages.since.ms()) {
         (StatusCode::NOT_FOUND, Phrase::LinkUnknown)
     } else {
         (StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften)

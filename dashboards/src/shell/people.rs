@@ -33,7 +33,7 @@ use store::{Append, BeginSession, Body, By, ByKind, SessionText, StoreError, Use
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tracing::{info, warn};
 
@@ -43,6 +43,7 @@ use super::{
     pages::whose,
     parts::Parts,
     places::{Place, Places},
+    stopwatch::Stopwatch,
 };
 use crate::{
     lockout::{Locked, Lockouts, Wrong},
@@ -69,7 +70,7 @@ pub struct People {
     of_one: Places,
     /// Bodies that are waited for.
     bodies: Places,
-    begun: Instant,
+    since: Stopwatch,
 }
 
 /// What became of a log-in, as it is counted.
@@ -121,16 +122,12 @@ impl People {
             waiting: Arc::new(Semaphore::new(WAITING)),
             of_one: Places::default(),
             bodies: Places::default(),
-            begun: Instant::now(),
+            since: Stopwatch::start(),
         }
     }
 
     fn lockouts(&self) -> MutexGuard<'_, Lockouts> {
         self.lockouts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A place among those that wait, while it is held.
@@ -192,7 +189,7 @@ pub(crate) async fn log_in(
     let place = people.place(from).inspect_err(|_| parts.metrics.note_log_in(LogIn::Refused))?;
     people
         .lockouts()
-        .begin(&attempt.name, from, people.now_ms())
+        .begin(&attempt.name, from, people.since.ms())
         .map_err(|locked| attempt.locked(locked))?;
     let outcome = attempt.looked_at(password).await;
     drop(place);
@@ -232,7 +229,7 @@ impl Attempt<'_> {
                 return Ok(None);
             }
         };
-        if !parts.people.lockouts().right(&self.name, self.from, parts.people.now_ms()) {
+        if !parts.people.lockouts().right(&self.name, self.from, parts.people.since.ms()) {
             return Err(Problem::of_status(
                 429,
                 "this user logs in too often; try again in a minute",
