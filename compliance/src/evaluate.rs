@@ -17,9 +17,10 @@ use model::{
     rule::{Missing, RuleProfile, Statistic},
     time::{HOUR_MS, Span, Timestamp},
     verdict::Verdict,
+    weight::Weight,
 };
 
-use crate::window::{Cumulated, Share, Weight};
+use crate::window::{Cumulated, Share, is_covered, is_known_below, is_met};
 
 const SECOND_MS: i64 = 1000;
 
@@ -265,7 +266,7 @@ impl Windows {
                 Some(false) => finding = Some(false),
                 // Of a window that reaches into time of which nothing is known nothing is said;
                 // unless what is known of it is below.
-                None if window.is_known_below(factor) => finding = None,
+                None if is_known_below(&window, factor) => finding = None,
                 None => {}
             }
         }
@@ -319,10 +320,10 @@ fn judged(finding: Finding, rule: &RuleProfile, weight: Weight) -> Judged {
 type Finding = Option<bool>;
 
 fn mean(weight: &Weight, factor: Decimal, coverage: Share) -> Finding {
-    if weight.is_met(factor, coverage) {
+    if is_met(weight, factor, coverage) {
         Some(true)
     } else {
-        weight.is_covered(coverage).then_some(false)
+        is_covered(weight, coverage).then_some(false)
     }
 }
 

@@ -7,13 +7,13 @@ use model::{
     section::{Section, Source},
     time::{Span, Timestamp},
     verdict::{Length, Verdict},
+    weight::Weight,
 };
 
 use crate::{
     day::day,
     evaluate::{Because, Judged, evaluate, evaluate_mean},
     judgement::{Hours, Judgement},
-    window::Weight,
 };
 
 /// An outlet of a section with the good samples of the time that is judged, those outside of its

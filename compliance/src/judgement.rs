@@ -10,13 +10,13 @@ use model::{
     section::Demand,
     time::{Span, Timestamp},
     verdict::{Length, Verdict},
+    weight::Weight,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     evaluate::{Because, Judged},
     hearing::JudgedHour,
-    window::Weight,
 };
 
 /// A judged period.
@@ -214,14 +214,14 @@ pub fn read(span: Span, bytes: &[u8]) -> Result<JudgedHour, ReadError> {
 pub fn read_day(span: Span, bytes: &[u8]) -> Result<(JudgedHour, Option<Hours>), ReadError> {
     #[derive(Deserialize)]
     struct Other {
-        sums: Sums,
+        sums: Weight,
     }
     #[derive(Deserialize)]
     struct Stored {
         v: u32,
         verdict: Option<String>,
         because: String,
-        sums: Sums,
+        sums: Weight,
         as_read: Option<Other>,
         hours: Option<Hours>,
     }
@@ -238,8 +238,8 @@ pub fn read_day(span: Span, bytes: &[u8]) -> Result<(JudgedHour, Option<Hours>),
         span,
         verdict: read.verdict.map(known).transpose()?,
         is_doubted: read.because == Because::Doubted.word(),
-        weight: read.sums.weight()?,
-        as_read: read.as_read.map(|as_read| as_read.sums.weight()).transpose()?,
+        weight: read.sums,
+        as_read: read.as_read.map(|as_read| as_read.sums),
     };
     Ok((judged, read.hours))
 }
@@ -286,7 +286,7 @@ struct Written<'a> {
     deficit_m3: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hours: Option<Hours>,
-    sums: Sums,
+    sums: Weight,
     #[serde(skip_serializing_if = "Option::is_none")]
     as_read: Option<Told>,
 }
@@ -297,7 +297,7 @@ struct Told {
     observed: Option<String>,
     bound: Option<&'static str>,
     coverage: Option<String>,
-    sums: Sums,
+    sums: Weight,
 }
 
 impl Told {
@@ -308,56 +308,8 @@ impl Told {
             observed: shown(mean_flow(water, weight.held, Rounding::Down)),
             bound: is_bound.then_some("lower"),
             coverage: shown(share_of_time(weight.covered, weight.length)),
-            sums: Sums::of(weight),
+            sums: *weight,
         }
-    }
-}
-
-/// [`Weight`] as decimal text, since JSON's readers round what has more than 53 bits.
-#[derive(Serialize, Deserialize)]
-struct Sums {
-    length: String,
-    whole: String,
-    whole_water: String,
-    held: String,
-    held_water: String,
-    covered: String,
-    partly_covered: String,
-    required: String,
-    deficit: String,
-}
-
-impl Sums {
-    fn of(weight: &Weight) -> Self {
-        Self {
-            length: weight.length.to_string(),
-            whole: weight.whole.to_string(),
-            whole_water: weight.whole_water.to_string(),
-            held: weight.held.to_string(),
-            held_water: weight.held_water.to_string(),
-            covered: weight.covered.to_string(),
-            partly_covered: weight.partly_covered.to_string(),
-            required: weight.required.to_string(),
-            deficit: weight.deficit.to_string(),
-        }
-    }
-
-    fn weight(&self) -> Result<Weight, ReadError> {
-        let sum = |text: &str| {
-            text.parse::<i128>()
-                .map_err(|_not_whole| ReadError(format!("`{text}` is no whole number")))
-        };
-        Ok(Weight {
-            length: sum(&self.length)?,
-            whole: sum(&self.whole)?,
-            whole_water: sum(&self.whole_water)?,
-            held: sum(&self.held)?,
-            held_water: sum(&self.held_water)?,
-            covered: sum(&self.covered)?,
-            partly_covered: sum(&self.partly_covered)?,
-            required: sum(&self.required)?,
-            deficit: sum(&self.deficit)?,
-        })
     }
 }
 

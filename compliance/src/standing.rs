@@ -8,11 +8,12 @@ use model::{
     standing::Standing,
     time::{Span, Timestamp},
     verdict::Verdict,
+    weight::Weight,
 };
 use serde::Serialize;
 use store::StandingRow;
 
-use crate::{hearing::Evidence, judgement::Hours, window::Weight};
+use crate::{hearing::Evidence, judgement::Hours};
 
 /// An outlet is silent once nothing has come of it for so long, and for three intervals.
 const SILENT_MS: i64 = 120_000;

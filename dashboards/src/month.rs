@@ -9,6 +9,7 @@ use model::{
     quantity::{Decimal, Rounding, mean_flow, share_of_time, volume_m3},
     time::{Span, Timestamp, Zone},
     verdict::Length,
+    weight::Weight,
 };
 use serde::Deserialize;
 use store::{VerdictCounts, VerdictRow};
@@ -22,48 +23,20 @@ pub struct Month {
     pub span: Span,
     /// What its days are.
     pub days: VerdictCounts,
-    /// Sums of those that are closed.
-    pub sums: Sums,
+    /// What those of them that are closed weigh together.
+    pub weight: Weight,
+    /// What was released on those while some outlet's value stood, ml/s · ms: as much as each says,
+    /// so at least that on days on which an outlet was missing for a time.
+    pub water: i128,
     /// When a day of it was last judged.
     pub judged_at: Timestamp,
     /// Whether what counts of one of its days came after the month was closed.
     pub is_late: bool,
 }
 
-/// Exact sums over closed days: times in ms, water in ml/s · ms (`docs/formats.md` §10).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// How long they are together, without what is exempt.
-    pub length: i128,
-    /// For how much of it every outlet's value stands.
-    pub whole: i128,
-    /// For how much of it some outlet's does.
-    pub held: i128,
-    /// What was released meanwhile; at least, on days on which an outlet was missing for a time.
-    pub water: i128,
-    /// For how much of it every outlet's value is fresh.
-    pub covered: i128,
-    /// What had to be released.
-    pub required: i128,
-    /// What was missing.
-    pub deficit: i128,
-}
-
 #[derive(Deserialize)]
 struct Judgement {
-    sums: Written,
-}
-
-#[derive(Deserialize)]
-struct Written {
-    length: String,
-    whole: String,
-    whole_water: String,
-    held: String,
-    held_water: String,
-    covered: String,
-    required: String,
-    deficit: String,
+    sums: Weight,
 }
 
 /// The month in which `at` falls.
@@ -97,7 +70,8 @@ pub fn months(rows: &[VerdictRow], zone: &Zone) -> Result<Vec<Month>, Unreadable
         let mut month = Month {
             span: month_of(row.span.from, zone),
             days: VerdictCounts::default(),
-            sums: Sums::default(),
+            weight: Weight::default(),
+            water: 0,
             judged_at: row.judged_at,
             is_late: false,
         };
@@ -113,7 +87,11 @@ impl Month {
         self.judged_at = self.judged_at.max(row.judged_at);
         self.is_late |= row.is_late;
         if row.version > 0 {
-            self.sums = self.sums.plus(Sums::read(row)?);
+            let read: Result<Judgement, _> = serde_json::from_slice(&row.bytes);
+            let day = read.map_err(|error| Unreadable::of(row, error.to_string()))?.sums;
+            let is_bound = day.held > day.whole;
+            self.water += if is_bound { day.held_water } else { day.whole_water };
+            self.weight = self.weight + day;
         }
         Ok(())
     }
@@ -122,65 +100,30 @@ impl Month {
     pub fn is_open(&self, closed_until: Timestamp) -> bool {
         closed_until < self.span.to || self.days.open > 0
     }
-}
-
-impl Sums {
-    fn read(row: &VerdictRow) -> Result<Self, Unreadable> {
-        let unreadable = |problem| Unreadable::of(row, problem);
-        let read: Judgement =
-            serde_json::from_slice(&row.bytes).map_err(|error| unreadable(error.to_string()))?;
-        let sum = |text: &str| {
-            text.parse::<i128>().map_err(|_none| unreadable(format!("`{text}` is no whole number")))
-        };
-        let (whole, held) = (sum(&read.sums.whole)?, sum(&read.sums.held)?);
-        let is_whole = whole == held;
-        let water = if is_whole { &read.sums.whole_water } else { &read.sums.held_water };
-        Ok(Self {
-            length: sum(&read.sums.length)?,
-            whole,
-            held,
-            water: sum(water)?,
-            covered: sum(&read.sums.covered)?,
-            required: sum(&read.sums.required)?,
-            deficit: sum(&read.sums.deficit)?,
-        })
-    }
-
-    const fn plus(self, other: Self) -> Self {
-        Self {
-            length: self.length.saturating_add(other.length),
-            whole: self.whole.saturating_add(other.whole),
-            held: self.held.saturating_add(other.held),
-            water: self.water.saturating_add(other.water),
-            covered: self.covered.saturating_add(other.covered),
-            required: self.required.saturating_add(other.required),
-            deficit: self.deficit.saturating_add(other.deficit),
-        }
-    }
 
     /// The mean that had to be released, m³/s, rounded up.
     pub fn required(&self) -> Option<Decimal> {
-        mean_flow(self.required, self.length, Rounding::Up)
+        mean_flow(self.weight.required, self.weight.length, Rounding::Up)
     }
 
     /// The mean that is known to have been released, m³/s, rounded down.
     pub fn observed(&self) -> Option<Decimal> {
-        mean_flow(self.water, self.held, Rounding::Down)
+        mean_flow(self.water, self.weight.held, Rounding::Down)
     }
 
     /// Whether an outlet was missing for a time, so that at least that much was released.
     pub const fn is_bound(&self) -> bool {
-        self.held > self.whole
+        self.weight.held > self.weight.whole
     }
 
     /// The share of the time for which every outlet's value stood fresh, rounded down.
     pub fn coverage(&self) -> Option<Decimal> {
-        share_of_time(self.covered, self.length)
+        share_of_time(self.weight.covered, self.weight.length)
     }
 
     /// What was missing, m³.
     pub fn deficit_m3(&self) -> Option<Decimal> {
-        volume_m3(self.deficit)
+        volume_m3(self.weight.deficit)
     }
 }
 

@@ -35,5 +35,6 @@ pub mod station;
 pub mod time;
 pub mod tree;
 pub mod verdict;
+pub mod weight;
 pub mod wire;
 mod words;

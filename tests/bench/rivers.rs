@@ -15,7 +15,6 @@ use compliance::{
     hearing::{Evidence, JudgedHour},
     judgement,
     shell::court,
-    window::Weight,
 };
 use model::{
     batch::{Batch, BatchClock, Column},
@@ -27,6 +26,7 @@ use model::{
     time::{HOUR_MS, Span, Timestamp},
     tree::Origin,
     verdict::{Length, Verdict},
+    weight::Weight,
     wire::batch_v1,
 };
 use runtime::{

@@ -13,6 +13,9 @@ const STEP: i64 = 30;
 const HOUR: i64 = 3_600;
 const MILLION: i128 = 1_000_000;
 
+/// What is one thing without readings that are doubted, and another with them.
+const DOUBTED: &str = "doubted";
+
 /// A table of the registry: its keys and what they say.
 type Table = BTreeMap<String, String>;
 
@@ -21,6 +24,8 @@ pub struct Law {
     zone: TimeZone,
     /// Gauge and seconds between two readings.
     outlets: Vec<(String, i64)>,
+    /// What a gauge can reach at least and at most, ml/s, where it says so.
+    ranges: BTreeMap<String, [i128; 2]>,
     /// Month and day of its begin, ml/s.
     seasons: Vec<(i8, i8, i64)>,
     rule: Table,
@@ -75,6 +80,7 @@ impl Law {
         Self {
             zone: TimeZone::get(&all("station")[0]["zone"]).unwrap(),
             outlets: all("station.gauge").iter().map(outlet).collect(),
+            ranges: all("station.gauge").iter().filter_map(range).collect(),
             seasons: all("station.mandate")[0]["seasons"].split('}').filter_map(season).collect(),
             factor: ml(&rule["factor"]),
             coverage: ml(&rule["hour_coverage"]),
@@ -90,8 +96,43 @@ impl Law {
         begun.max().or(self.seasons.iter().max()).unwrap().2
     }
 
-    /// Every hour and day from `from` to `to`, each on a whole hour and a begin of the rule's day.
+    /// Whether a gauge cannot reach as much, or as little.
+    fn doubts(&self, gauge: &str, flow: i64) -> bool {
+        let reaches = |[least, most]: &[i128; 2]| (*least..=*most).contains(&i128::from(flow));
+        !self.ranges.get(gauge).is_none_or(reaches)
+    }
+
+    /// Every hour and day from `from` to `to`, each on a whole hour and a begin of the rule's day:
+    /// what it is both without readings that are doubted and with them.
     pub fn judge(&self, said: &BTreeMap<String, Readings>, from: i64, to: i64) -> Vec<Judged> {
+        let credible = said.iter().map(|(gauge, readings)| {
+            let kept = |flow: &i64| !self.doubts(gauge, *flow);
+            (gauge.clone(), readings.iter().map(|(at, flow)| (*at, flow.filter(kept))).collect())
+        });
+        let (begun, without) = self.words(&credible.collect(), from, to);
+        let (_, with) = self.words(said, from, to);
+        let both = |(a, b): (&Judged, &Judged)| (a.0, a.1, if a.2 == b.2 { a.2 } else { DOUBTED });
+        let mut judged: Vec<Judged> = without.iter().zip(&with).map(both).collect();
+        if self.rule["statistic"] != "daily_mean" {
+            let mut day = from;
+            while day < to {
+                let next = self.day_after(day);
+                let own =
+                    judged.iter().filter(|(is_day, at, _)| !is_day && (day..next).contains(at));
+                let hours = own.filter(|(_, at, _)| *at >= begun).map(|(_, _, word)| *word);
+                judged.push((true, day, self.day(&hours.collect::<Vec<_>>())));
+                day = next;
+            }
+        }
+        judged.retain(|(_, at, _)| *at >= begun);
+        for (_, _, word) in &mut judged {
+            *word = if *word == DOUBTED { "indeterminate" } else { *word };
+        }
+        judged
+    }
+
+    /// When the section begins; each hour, or where the rule judges days by their means each day.
+    fn words(&self, said: &BTreeMap<String, Readings>, from: i64, to: i64) -> (i64, Vec<Judged>) {
         // before the first reading nothing is known, and as much is owed
         let base = from - HOUR;
         let steps: Vec<Step> = (base..to).step_by(30).map(|at| self.step(said, at)).collect();
@@ -123,24 +164,17 @@ impl Law {
             partly * MILLION >= self.coverage * length
         };
         let begun = hours.iter().find(is_known).map_or(to, |hour| *hour);
-        let own = hours.iter().filter(|_| !is_daily).map(|hour| (*hour, word(*hour)));
-        let own: Vec<(i64, &str)> = own.collect();
-        let mut judged: Vec<Judged> = own.iter().map(|(at, word)| (false, *at, *word)).collect();
-        let mut day = from;
+        if !is_daily {
+            return (begun, hours.iter().map(|hour| (false, *hour, word(*hour))).collect());
+        }
+        let (mut days, mut day) = (Vec::new(), from);
         while day < to {
             let next = self.day_after(day);
-            let finding = if is_daily {
-                self.mean(between(day, next), ml(&self.rule["day_valid_hours"]) / 24)
-            } else {
-                self.day(
-                    own.iter().filter(|(at, _)| (day..next).contains(at)).map(|(_, word)| *word),
-                )
-            };
-            judged.push((true, day, self.word(finding)));
+            let finding = self.mean(between(day, next), ml(&self.rule["day_valid_hours"]) / 24);
+            days.push((true, day, self.word(finding)));
             day = next;
         }
-        judged.retain(|(_, at, _)| *at >= begun);
-        judged
+        (begun, days)
     }
 
     fn step(&self, said: &BTreeMap<String, Readings>, at: i64) -> Step {
@@ -225,14 +259,24 @@ impl Law {
         steps[end].is_low_now && begin.is_some_and(is_low)
     }
 
-    fn day<'a>(&self, hours: impl Iterator<Item = &'a str>) -> Option<bool> {
-        let hours: Vec<&str> = hours.collect();
+    /// What a day is whatever the hours are that are doubted: met, short, or not known.
+    fn day(&self, hours: &[&'static str]) -> &'static str {
         let count = |word: &str| hours.iter().filter(|hour| **hour == word).count();
-        let (met, known) = (count("met"), count("met") + count("short"));
+        let (met, short, doubted) = (count("met"), count("short"), count(DOUBTED));
+        let cases =
+            (0..=doubted).flat_map(|more| (0..=doubted - more).map(move |less| (more, less)));
+        let mut words = cases
+            .map(|(more, less)| self.word(self.of_hours(hours.len(), met + more, short + less)));
+        let first = words.next().unwrap();
+        if words.all(|word| word == first) { first } else { DOUBTED }
+    }
+
+    fn of_hours(&self, all: usize, met: usize, short: usize) -> Option<bool> {
+        let known = met + short;
         let valid: usize = self.rule["day_valid_hours"].parse().unwrap();
         let (part, whole) = self.rule["day_hours_met"].split_once('/').unwrap();
         let (part, whole): (usize, usize) = (part.parse().unwrap(), whole.parse().unwrap());
-        (known >= valid.min(hours.len())).then_some(met * whole >= part * known)
+        (known >= valid.min(all)).then_some(met * whole >= part * known)
     }
 
     fn word(&self, finding: Option<bool>) -> &'static str {
@@ -254,6 +298,12 @@ impl Law {
 
 fn place(seconds: i64) -> usize {
     usize::try_from(seconds / STEP).unwrap()
+}
+
+/// Whose range, and from where to where.
+fn range(gauge: &Table) -> Option<(String, [i128; 2])> {
+    let (least, most) = gauge.get("range")?.trim_matches(['[', ']']).split_once(", ")?;
+    Some((gauge["id"].clone(), [ml(least), ml(most)]))
 }
 
 fn season(text: &str) -> Option<(i8, i8, i64)> {

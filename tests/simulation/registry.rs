@@ -46,7 +46,9 @@ pub(crate) fn registry(chance: &mut Chance) -> String {
     let low = below_mandate(chance, "low", "1");
     let share = *chance.of(&["0.95", "0.8"]);
     let scant = below_mandate(chance, "scant", share);
-    [STATION, &law, &low, &scant, &no_data(chance), PEOPLE].concat()
+    let mut range = || *chance.of(&["", "", "", "range = [0, 0.66]", "range = [0.54, 2]"]);
+    let station = STATION.replace("PIPE", range()).replace("GATE", range());
+    [&station, &law, &low, &scant, &no_data(chance), PEOPLE].concat()
 }
 
 fn below_mandate(chance: &mut Chance, id: &str, share: &str) -> String {
@@ -96,11 +98,13 @@ const STATION: &str = r#"
         quantity = "flow"
         unit = "m3/s"
         interval = "5m"
+        PIPE
         [[station.gauge]]
         id = "gate"
         quantity = "flow"
         unit = "m3/s"
         interval = "10m"
+        GATE
         [[station.outlet]]
         id = "pipe"
         flow = { gauge = "pipe" }

@@ -257,7 +257,7 @@ impl VerdictView {
         rule: Option<&RuleProfile>,
         closed_until: Timestamp,
     ) -> Self {
-        let (days, sums) = (&month.days, &month.sums);
+        let days = &month.days;
         let outcome = rule.and_then(|rule| outcome(days, rule.pass_rate));
         let exact = |number: Option<Decimal>| number.map(Exact::new);
         let because = outcome.map_or("too_little_known", |(_, because)| because);
@@ -267,12 +267,12 @@ impl VerdictView {
             to: month.span.to,
             verdict: outcome.map(|(verdict, _)| Verdict::word(verdict).to_owned()),
             because: because.to_owned(),
-            required: exact(sums.required()),
+            required: exact(month.required()),
             enough: None,
-            observed: exact(sums.observed()),
-            bound: sums.is_bound().then(|| "lower".to_owned()),
-            coverage: exact(sums.coverage()),
-            deficit_m3: exact(sums.deficit_m3()),
+            observed: exact(month.observed()),
+            bound: month.is_bound().then(|| "lower".to_owned()),
+            coverage: exact(month.coverage()),
+            deficit_m3: exact(month.deficit_m3()),
             as_read: None,
             document: None,
             rule: rule.map(|rule| rule.id.to_string()),

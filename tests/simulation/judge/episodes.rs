@@ -5,6 +5,8 @@
 //! - **live** is what was observed at most three intervals, two minutes at least, before it came.
 //!   Live values alone are what the section is said to release, up to the moment up to which every
 //!   outlet that is alive has spoken, and what was said stays said. All else came late.
+//! - **doubted** values, outside of their gauge's range, are none of a river's; but whoever says one
+//!   is not silent.
 //! - **late** values fill in what nobody knew, each up to the next one. They never clear; they
 //!   lengthen the run that ends with the newest live value, and so may raise; where they show water
 //!   missing after a recovery began, it begins anew.
@@ -186,7 +188,8 @@ impl<'a> River<'a> {
     fn take(&mut self, row: &Row, now: i64) {
         let (told, mut late) = (self.told, Vec::new());
         for (n, (gauge, interval)) in self.law.outlets.iter().enumerate() {
-            for (_, at, value) in row.readings.iter().filter(|(outlet, ..)| outlet == gauge) {
+            let own = row.readings.iter().filter(|(outlet, ..)| outlet == gauge);
+            for (_, at, value) in own.filter(|(_, _, flow)| !self.law.doubts(gauge, *flow)) {
                 self.said[n].insert(*at, *value);
                 let is_live = *at >= row.received - patience(*interval);
                 if is_live {

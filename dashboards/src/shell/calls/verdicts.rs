@@ -121,20 +121,22 @@ async fn months(
         limit: DAYS,
     };
     let _place = PLACES.acquire().await.ok();
+    let zone = station.zone.clone();
+    // what is read is read where it keeps nobody from being answered
     let read = parts.journal.read(move |reader| {
         let closed = reader.closed_until(&query.section)?.unwrap_or(Timestamp::MIN);
-        Ok((reader.verdicts(&query)?, closed))
+        let rows = reader.verdicts(&query)?;
+        // where the rows come to their bound, there may be more of the last month
+        let cut = rows.last().filter(|_| rows.len() == DAYS).map(|row| row.span.from);
+        Ok(month::months(&rows, &zone).map(|months| (months, cut, closed)))
     });
-    let (rows, closed) = read.await.map_err(|failure| store_problem(&failure))?;
-    let months = month::months(&rows, &station.zone).map_err(|failure| unreadable(&failure))?;
-    // where the rows come to their bound, there may be more of the last month
-    let is_full = rows.len() == DAYS;
-    let whole = months.len().saturating_sub(usize::from(is_full));
+    let read = read.await.map_err(|failure| store_problem(&failure))?;
+    let (months, cut, closed) = read.map_err(|failure| unreadable(&failure))?;
+    let whole = months.len().saturating_sub(usize::from(cut.is_some()));
     let shown = months.get(..limit.min(MONTHS).min(whole)).unwrap_or_default();
-    let before_last =
-        || rows.last().map(|row| month::month_of(row.span.from, &station.zone).from.plus_ms(-1));
-    let last = shown.last().map(|month| month.span.from).or_else(before_last);
-    let next = last.filter(|_| is_full || months.len() > shown.len());
+    let before_cut = || cut.map(|at| month::month_of(at, &station.zone).from.plus_ms(-1));
+    let last = shown.last().map(|month| month.span.from).or_else(before_cut);
+    let next = last.filter(|_| cut.is_some() || months.len() > shown.len());
     let next = next.map(|from| VerdictCursor { from, version: 0 }.to_string());
     let view = |month: &Month| {
         let end = station.zone.date_of(month.span.to);
