@@ -138,6 +138,8 @@ struct State {
     newest: Option<Newest>,
     /// The newest live point at the limit or above: whatever comes late, it parts runs.
     fine_at: Option<Timestamp>,
+    /// Until when it was not well, by what came late: no recovery begins before.
+    ill_until: Option<Timestamp>,
     waiting: Option<Waiting>,
     /// When the latest episodes were raised, by the meters.
     raises: Raises,
@@ -160,6 +162,7 @@ impl BelowMandate {
             phase: Phase::Idle,
             newest: None,
             fine_at: None,
+            ill_until: None,
             waiting: None,
             raises: Raises::none(),
             timeline: Timeline::new(),
@@ -230,7 +233,9 @@ impl BelowMandate {
                 effects.push(Effect::Dropped { at: point.at });
             }
             (Standing::Enough, Phase::Raised { recovery, .. }) => *recovery = None,
-            (Standing::Recovered, Phase::Raised { began_at, recovery, chatters }) => {
+            (Standing::Recovered, Phase::Raised { began_at, recovery, chatters })
+                if self.state.ill_until <= Some(point.at) =>
+            {
                 let began_at = *began_at;
                 let off_delay_ms = chatter::off_delay_ms(self.rule.off_delay_ms, *chatters);
                 let fresh = Recovery { began_at: point.at, known_ms: 0 };
@@ -241,7 +246,9 @@ impl BelowMandate {
                     effects.push(Effect::Cleared { began_at, recovered_at, point });
                 }
             }
-            (Standing::Enough | Standing::Recovered, Phase::Idle) | (Standing::Unknown, _) => {}
+            (Standing::Recovered, Phase::Raised { .. })
+            | (Standing::Enough | Standing::Recovered, Phase::Idle)
+            | (Standing::Unknown, _) => {}
         }
     }
 
@@ -287,6 +294,7 @@ impl BelowMandate {
                 }
             }
         }
+        self.state.ill_until = self.state.ill_until.max(not_well_until);
         let Some(newest) = self.state.newest else { return };
         if let Phase::Raised { began_at, recovery, .. } = &mut self.state.phase {
             let is_shaken = |known: &Recovery| not_well_until > Some(known.began_at);

@@ -341,6 +341,19 @@ fn water_missing_after_a_recovery_began_begins_the_off_delay_anew() {
 }
 
 #[test]
+fn no_recovery_begins_before_water_that_is_known_to_be_missing() {
+    // the point at 20 comes when the dip at 40 is known already
+    check(
+        rule(0, 20),
+        "0=9 5=lost 40-50=9 20=12 60=12 79=12 80=12",
+        &expect![[r#"
+            0=9 raised at 0, since 0
+            80=12 cleared at 80, since 0 until 60
+        "#]],
+    );
+}
+
+#[test]
 fn late_data_of_a_raised_alarm_move_its_beginning_and_are_no_news() {
     check(
         rule(10, 0),
@@ -448,6 +461,8 @@ struct Slow {
     words: Vec<Option<Word>>,
     /// Seconds in which a live value stood that was recovered.
     well: Vec<bool>,
+    /// Seconds that came late and were not.
+    ill: Vec<bool>,
     /// Seconds of a raised alarm.
     told: Vec<bool>,
     /// The newest live point at the limit or above.
@@ -476,6 +491,7 @@ impl Slow {
             rule,
             words: vec![None; SECONDS],
             well: vec![false; SECONDS],
+            ill: vec![false; SECONDS],
             told: vec![false; SECONDS],
             fine_at: None,
             newest: None,
@@ -529,7 +545,7 @@ impl Slow {
             self.log.push(format!("dropped at {at}"));
         }
         let Some((began, recovery)) = self.raised else { return };
-        if standing == Standing::Enough {
+        if standing == Standing::Enough || self.ill[place(at)..].contains(&true) {
             self.raised = Some((began, None));
             return;
         }
@@ -585,6 +601,7 @@ impl Slow {
                 self.words[place(at)] = Some(word);
                 if standing != Standing::Recovered {
                     not_well.push(at);
+                    self.ill[place(at)] = true;
                 }
             }
         }

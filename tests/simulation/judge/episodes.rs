@@ -9,7 +9,7 @@
 //!   is not silent.
 //! - **late** values fill in what nobody knew, each up to the next one. They never clear; they
 //!   lengthen the run that ends with the newest live value, and so may raise; where they show water
-//!   missing after a recovery began, it begins anew.
+//!   missing after a recovery began, it begins anew, and none begins before such water.
 //! - **a delay** counts time that is known, and passes when somebody speaks, not before.
 //! - **a silence** counts time in which the server listened; what comes late is no sign of life.
 //! - **the third** that is raised within an hour ends only once all has been well for an hour.
@@ -127,6 +127,8 @@ struct River<'a> {
     lost: usize,
     /// The newest live word that was not below.
     fine: usize,
+    /// Until when it was not well, by what came late.
+    ill_until: usize,
     /// Since when it is raised, and since when it is well again.
     raised: Option<(usize, i64)>,
     /// When each was raised, by the river.
@@ -167,6 +169,7 @@ impl<'a> River<'a> {
             newest: None,
             lost: boxes,
             fine: 0,
+            ill_until: 0,
             raised: None,
             raises: Vec::new(),
             well_since: None,
@@ -296,7 +299,7 @@ impl<'a> River<'a> {
     }
 
     fn be_well(&mut self, place: usize) {
-        let Some((began, raised)) = self.raised else { return };
+        let Some((began, raised)) = self.raised.filter(|_| place >= self.ill_until) else { return };
         let since = *self.well_since.get_or_insert(place);
         let known: i64 = (since..place).filter(|n| self.well[*n]).map(length).sum();
         let off_delay =
@@ -354,6 +357,7 @@ impl<'a> River<'a> {
                 }
             }
         }
+        self.ill_until = self.ill_until.max(ill_until);
         let Some((began, raised)) = self.raised else { return self.be_below(now) };
         if self.well_since.is_some_and(|since| ill_until > since) {
             let is_well =
