@@ -12,7 +12,6 @@ use crate::{
     docket::{Heard, Hearing, Why},
     hearing::{self, Evidence},
     judgement::{Judgement, Withdrawal},
-    window::Share,
 };
 
 /// What is known of a section when the court sits.
@@ -121,10 +120,8 @@ impl Sitting {
 
     /// Up to the first hour that is known well enough: that is where the section begins.
     fn begin(&mut self, (section, evidence, hearing): Hours<'_>) {
-        let Some(hour) = hearing.hours.iter().find(|hour| is_known(section, evidence, **hour))
-        else {
-            return;
-        };
+        let begins = |hour: &&Span| is_known(section, evidence, **hour);
+        let Some(hour) = hearing.hours.iter().find(begins) else { return };
         self.heard = Heard {
             span: Span { to: hour.to, ..hearing.span },
             is_full: false,
@@ -152,33 +149,30 @@ impl Sitting {
     }
 }
 
-/// Whether values of some outlet stand fresh for the share of an hour that the rule asks for.
+/// Whether enough is known of an hour for a section to begin with it: from the first value that
+/// stands in it to the end of the last one is half of it. One outlet is enough: one that never spoke
+/// would keep the section from ever being judged.
 ///
-/// One outlet is enough: one that never spoke would keep the section from ever being judged.
+/// How much of an hour a rule asks for makes no difference, nor how often a gauge should speak, nor
+/// what it can reach: a meter that says too little, or what it cannot, is there, and its hours are
+/// judged. Else whoever tightens one of these would undo what was short at the beginning.
 pub fn is_known(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) -> bool {
-    let Some(rule) = section.rule_to_begin(hour.from) else { return false };
-    let fresh = evidence.iter().flat_map(|outlet| {
+    let has_rule = section.rule_to_begin(hour.from).is_some();
+    let stand = evidence.iter().flat_map(|outlet| {
         let interval_ms = outlet.source.interval_ms;
         let first = outlet.samples.partition_point(|(at, _)| at.plus_ms(interval_ms) <= hour.from);
         let rest = outlet.samples.get(first..).unwrap_or_default();
-        let credible = rest.iter().filter(|(_, flow)| !outlet.source.doubts(*flow));
-        let within = credible.map(|(at, _)| *at).take_while(|at| *at < hour.to);
+        let within = rest.iter().map(|(at, _)| *at).take_while(|at| *at < hour.to);
         let Span { from, to } = outlet.source.in_force;
-        within.map(move |at| (at.max(from), at.plus_ms(interval_ms).min(to)))
+        let stands = within.map(move |at| (at.max(from), at.plus_ms(interval_ms).min(to)));
+        stands.filter(|(from, to)| from < to)
     });
-    let mut fresh: Vec<(Timestamp, Timestamp)> =
-        fresh.map(|(from, to)| (from.max(hour.from), to.min(hour.to))).collect();
-    fresh.sort_unstable();
-    let (mut known_ms, mut known_to) = (0, hour.from);
-    for (from, to) in fresh {
-        let from = from.max(known_to);
-        if from < to {
-            known_ms += to.ms_since(from);
-            known_to = to;
-        }
-    }
-    let share = Share::of_hour(rule.hour_coverage);
-    share.is_reached_by(known_ms.into(), hour.to.ms_since(hour.from).into())
+    let both = stand.reduce(|(from, to), (from_too, to_too)| (from.min(from_too), to.max(to_too)));
+    has_rule
+        && both.is_some_and(|(from, to)| {
+            let known_ms = to.min(hour.to).ms_since(from.max(hour.from));
+            known_ms * 2 >= hour.to.ms_since(hour.from)
+        })
 }
 
 /// Whether this is a period of the section under the law in force.

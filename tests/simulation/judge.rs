@@ -109,8 +109,8 @@ impl Law {
             let kept = |flow: &i64| !self.doubts(gauge, *flow);
             (gauge.clone(), readings.iter().map(|(at, flow)| (*at, flow.filter(kept))).collect())
         });
-        let (begun, without) = self.words(&credible.collect(), from, to);
-        let (_, with) = self.words(said, from, to);
+        let (_, without) = self.words(&credible.collect(), from, to);
+        let (begun, with) = self.words(said, from, to);
         let both = |(a, b): (&Judged, &Judged)| (a.0, a.1, if a.2 == b.2 { a.2 } else { DOUBTED });
         let mut judged: Vec<Judged> = without.iter().zip(&with).map(both).collect();
         if self.rule["statistic"] != "daily_mean" {
@@ -158,10 +158,16 @@ impl Law {
         };
         let is_daily = self.rule["statistic"] == "daily_mean";
         let hours: Vec<i64> = (from..to).step_by(3_600).collect();
-        // the section begins with the first hour of which enough is known; before it nothing is said
+        // the section begins with the first hour in which half an hour lies between the first value
+        // that stands and the end of the last one; before it nothing is said
         let is_known = |hour: &&i64| {
-            let [length, .., partly, _, _] = between(**hour, **hour + HOUR);
-            partly * MILLION >= self.coverage * length
+            let stand = self.outlets.iter().flat_map(|(gauge, interval)| {
+                let good = said[gauge].range(*hour - interval + 1..*hour + HOUR);
+                let good = good.filter(|(_, value)| value.is_some());
+                good.map(move |(at, _)| (*at.max(*hour), (at + interval).min(*hour + HOUR)))
+            });
+            let both = stand.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+            both.is_some_and(|(from, to)| (to - from) * 2 >= HOUR)
         };
         let begun = hours.iter().find(is_known).map_or(to, |hour| *hour);
         if !is_daily {

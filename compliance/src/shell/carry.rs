@@ -131,9 +131,11 @@ impl Carried {
         self.rests.insert(key, *rest);
     }
 
-    /// More of the section than its open hour was judged.
-    pub(super) fn forget_rest(&mut self, key: &SectionKey) {
-        self.rests.remove(key);
+    /// Whatever was judged but the open hour itself belongs to its rest.
+    pub(super) fn forget_rest_but_of(&mut self, key: &SectionKey, hour: Option<Span>) {
+        if self.rests.get(key).is_some_and(|rest| Some(rest.hour) != hour) {
+            self.rests.remove(key);
+        }
     }
 
     /// Reads what rows of the feed up to `position` brought, and carries on. A section of which a

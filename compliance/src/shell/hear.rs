@@ -183,8 +183,8 @@ impl Court {
         let mut verdicts = Vec::new();
         let key = section.key();
         let open = judged_alone(judged);
-        if open.is_none() && !hours_heard.is_empty() {
-            self.carried.forget_rest(&key);
+        if !hours_heard.is_empty() {
+            self.carried.forget_rest_but_of(&key, open.map(|hour| hour.span));
         }
         let Some(begun) = self.docket.first(&key) else { return Ok(verdicts) };
         for hours in days.into_values() {

@@ -77,16 +77,16 @@ fn one_misdated_reading_makes_no_verdict_and_moves_nothing() {
 }
 
 #[test]
-fn the_first_hour_is_one_of_which_enough_is_known() {
+fn the_first_hour_is_one_of_which_half_is_known() {
     let mut world = World::new(at(0, 0));
     world.import(REGISTRY);
     world.set(at(1, 1));
-    minutes(&mut world, 0, 16..60);
+    minutes(&mut world, 0, 31..60);
     world.settle();
     live(&mut world, 1..4);
-    assert_eq!(hours(&world), [(1, 1), (2, 1), (3, 0)], "44 minutes are too few");
+    assert_eq!(hours(&world), [(1, 1), (2, 1), (3, 0)], "29 minutes are too few");
     // one more minute comes late: history moves the beginning back
-    minutes(&mut world, 0, 15..16);
+    minutes(&mut world, 0, 30..31);
     world.settle();
     world.pass_ms(2 * MINUTE);
     world.settle();

@@ -101,13 +101,25 @@ fn a_value_that_no_gauge_can_reach_makes_nothing_met() {
 }
 
 #[test]
-fn a_section_begins_with_what_is_credible_and_earlier_where_the_range_is_corrected() {
+fn a_section_begins_with_what_is_doubted_too() {
     let flow = |hour| if hour < 6 { 2_000_000 } else { 1_000_000 };
     let mut world = judged("hourly_mean", ", range = [0, 1.5]", flow);
-    assert_eq!(world.sections().remove(0).begun, at(6, 0));
-    assert_eq!(world.versions(Length::Hour, at(3, 0)), []);
+    assert_eq!(world.sections().remove(0).begun, at(0, 0));
+    assert_eq!(newest(&world, Length::Hour, at(3, 0)), (1, Some(Verdict::Indeterminate)));
     world.import(&registry("hourly_mean", ", range = [0, 5]"));
     world.settle();
+    assert_eq!(newest(&world, Length::Hour, at(3, 0)), (2, Some(Verdict::Met)));
+}
+
+#[test]
+fn no_range_undoes_what_was_short_at_the_beginning() {
+    let flow = |hour| if hour < 6 { 300_000 } else { 1_000_000 };
+    let mut world = judged("hourly_mean", "", flow);
+    assert_eq!(newest(&world, Length::Hour, at(3, 0)), (1, Some(Verdict::Short)));
+    world.import(&registry("hourly_mean", ", range = [0.4, 5]"));
+    world.settle();
     assert_eq!(world.sections().remove(0).begun, at(0, 0));
-    assert_eq!(newest(&world, Length::Hour, at(3, 0)), (1, Some(Verdict::Met)));
+    // short with those readings, and short for want of others
+    assert_eq!(newest(&world, Length::Hour, at(3, 0)), (2, Some(Verdict::Short)));
+    assert_eq!(newest(&world, Length::Day, at(0, 0)).1, Some(Verdict::Short));
 }

@@ -278,6 +278,7 @@ fn a_rule_that_can_never_find_anything_short_is_refused() {
             { id = "f", statistic = "below_for", below_for = "60d", day_start = "24:00", pass_rate = 80 },
             { id = "f", statistic = "instantaneous", factor = "1e-1" },
             { id = "g", statistic = "hourly_mean", day_start = "08:30" },
+            { id = "h", statistic = "daily_mean", factor = "0.3333333333333333", hour_coverage = "0.7500001" },
         ]
         "#,
         &expect![[r#"
@@ -296,7 +297,9 @@ fn a_rule_that_can_never_find_anything_short_is_refused() {
             rule[5].pass_rate: 80 is not between 0 and 1
             rule[6].factor: `1e-1` is not a decimal number; write it as 0.075
             rule[6].id: another rule has the id `f` already
-            rule[7].day_start: a day is made of clock hours and begins with one; write it as 08:00"#]],
+            rule[7].day_start: a day is made of clock hours and begins with one; write it as 08:00
+            rule[8].factor: has more than 6 decimals
+            rule[8].hour_coverage: has more than 6 decimals"#]],
     );
 }
 
