@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`config`] | the settings |
 //! | [`register`] | what one register of a device is |
-//! | [`plan`] | which requests read a device's registers |
+//! | [`plan`] | which requests read a device's registers, and that as `check` prints it |
 //! | [`cadence`] | when each device of a line is asked what |
 //! | [`owed`] | answers that may still come on a serial line, and what may be believed meanwhile |
 //! | [`decode`] | words to values |
@@ -16,7 +16,6 @@
 //! | [`clock_trust`] | whether moments are UTC or count from boot |
 //! | [`status`] | what the agent says of itself |
 //! | [`metrics`] | what it counts |
-//! | [`read_plan`] | the plan as `check` prints it |
 //! | [`shell`] | everything that waits, reads or writes |
 
 pub mod batcher;
@@ -30,7 +29,6 @@ pub mod ledger;
 pub mod metrics;
 pub mod owed;
 pub mod plan;
-pub mod read_plan;
 pub mod register;
 pub mod shell;
 pub mod status;
