@@ -7,6 +7,7 @@
 //! | [`plan`] | which requests read a device's registers, and that as `check` prints it |
 //! | [`cadence`] | when each device of a line is asked what |
 //! | [`owed`] | answers that may still come on a serial line, and what may be believed meanwhile |
+//! | [`frame`] | whole answers among the bytes of a serial line |
 //! | [`decode`] | words to values |
 //! | [`cycle`] | what one poll of one device yields |
 //! | [`health`] | how each line and device stands |
@@ -24,6 +25,7 @@ pub mod clock_trust;
 pub mod config;
 pub mod cycle;
 pub mod decode;
+pub mod frame;
 pub mod health;
 pub mod ledger;
 pub mod metrics;
