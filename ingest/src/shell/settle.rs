@@ -165,7 +165,7 @@ impl Settler {
             topic: &message.topic,
             payload: &message.payload,
             received_at: message.received_at,
-            rest: None,
+            remainder: None,
         };
         if message.kind == TopicKind::Status {
             return self.status(message).await;

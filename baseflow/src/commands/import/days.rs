@@ -216,7 +216,7 @@ impl Judge {
             topic: AGENT,
             payload: &payload,
             received_at: self.now,
-            rest: None,
+            remainder: None,
         };
         let anchors = Anchors::new();
         let known = Known { registry: &self.registry, anchors: &anchors };
