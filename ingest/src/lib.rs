@@ -11,6 +11,7 @@
 //! | [`replay`] | a quarantined payload judged again |
 //! | [`answer`] | what the sender of a message is told |
 //! | [`notices`] | commit notices that are owed, united |
+//! | [`shares`] | each sender's share of what refusing costs |
 //! | [`metrics`] | what is counted |
 //! | [`shell`] | everything that waits, reads or writes |
 
@@ -24,4 +25,5 @@ pub mod placing;
 pub mod qc;
 pub mod remainder;
 pub mod replay;
+pub mod shares;
 pub mod shell;

@@ -41,11 +41,13 @@ pub enum Reason {
     Gap,
     /// A clock anchor that cannot be.
     Anchor,
+    /// So much of its sender was refused of late that it was not looked at.
+    Share,
 }
 
 impl Reason {
     /// Every reason, as metrics count them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Undecodable,
         Self::TooLarge,
         Self::Version,
@@ -61,6 +63,7 @@ impl Reason {
         Self::Reading,
         Self::Gap,
         Self::Anchor,
+        Self::Share,
     ];
 
     /// The reason of this word.
@@ -86,6 +89,7 @@ impl Reason {
             Self::Reading => "reading",
             Self::Gap => "gap",
             Self::Anchor => "anchor",
+            Self::Share => "share",
         }
     }
 
@@ -104,7 +108,8 @@ impl Reason {
             | Self::Version
             | Self::AgentMismatch
             | Self::Fork
-            | Self::Reading => Kept::Garbage,
+            | Self::Reading
+            | Self::Share => Kept::Garbage,
             Self::Gap | Self::Anchor => Kept::None,
         }
     }
