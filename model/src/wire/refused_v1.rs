@@ -127,6 +127,17 @@ pub enum Kept {
     None,
 }
 
+impl Kept {
+    /// The word on the wire and in logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Garbage => "garbage",
+            Self::None => "none",
+        }
+    }
+}
+
 /// The document of the topic `refused`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
@@ -195,9 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_is_spelled_alike_in_words_and_json() {
+    fn reasons_and_places_are_spelled_alike_in_words_and_json() {
         for reason in Reason::ALL {
             assert_eq!(serde_json::to_string(&reason).unwrap(), format!("\"{}\"", reason.word()));
+        }
+        for kept in [Kept::Parked, Kept::Garbage, Kept::None] {
+            assert_eq!(serde_json::to_string(&kept).unwrap(), format!("\"{}\"", kept.word()));
         }
     }
 }
