@@ -202,6 +202,36 @@ fn faults_of_sections_are_all_reported() {
 }
 
 #[test]
+fn a_wrong_url_hides_no_fault_of_the_units_on_its_line() {
+    check(
+        r#"
+        agent = "gw"
+        [[bus]]
+        name = "wrong"
+        url = "rtu:///dev/ttyS1?baud=fast"
+        [[bus.device]]
+        name = "e"
+        unit = 0
+        period = "5s"
+        [[bus]]
+        name = "unknown"
+        url = "/dev/ttyS2"
+        [[bus.device]]
+        name = "f"
+        unit = 0
+        period = "5s"
+        "#,
+        &expect![[r#"
+            bus[0].url: baud=fast cannot be; write 300 to 4000000
+            bus[0].device[0].unit: 0 is everybody on a serial line, and nobody answers to it; 1 to 247
+            bus[0].device[0].register: missing; write at least one [[bus.device.register]]
+            bus[1].url: `/dev/ttyS2` is not a bus; write tcp://host:502, rtu+tcp://host:port or rtu:///dev/ttyS0?baud=9600
+            bus[1].device[0].register: missing; write at least one [[bus.device.register]]
+        "#]],
+    );
+}
+
+#[test]
 fn faults_of_lines_and_devices_are_all_reported() {
     check(
         r#"
