@@ -7,8 +7,9 @@
 //! slots that a poll ran over, or that passed while the line was busy, are skipped and counted.
 //!
 //! A request that gets no usable answer rests, 1 s at first and 60 s at most, and is then asked
-//! once, without repeats. If nothing at all is heard from a device that had not answered yet in
-//! this poll, all its requests rest: a dead device costs the line one time-out for each such probe.
+//! once, without repeats; so is every request of a device that has not answered since the start. If
+//! nothing at all is heard from a device that had not answered yet in this poll, all its requests
+//! rest: a dead device costs the line one time-out for each such probe, the first one included.
 //! Which request probes changes from time to time, so that one that a device ignores does not hide
 //! the others. If the line cannot be opened it rests likewise, for all devices together.
 
@@ -65,7 +66,8 @@ pub enum Effect {
         request: usize,
         /// At least 1.
         attempts: u8,
-        /// Whether it got no usable answer the last time.
+        /// Whether silence would surprise nobody: it got no usable answer the last time, or its
+        /// device has not answered yet.
         is_probe: bool,
     },
     /// The registers of this request have their readings of this poll.
@@ -111,6 +113,9 @@ struct Device {
     pace: Pace,
     next_slot: i64,
     requests: Vec<Rest>,
+    /// Whether it ever answered: repeats are for an answer that got lost, not for a device that
+    /// may not be there.
+    is_known: bool,
 }
 
 /// The poll in hand.
@@ -160,12 +165,13 @@ pub fn paces(bus: &Bus, plans: &[Vec<Request>]) -> Vec<Pace> {
 }
 
 impl Cadence {
-    /// Every device is due at its first slot after `now`. A device that answers is asked
+    /// Every device is due at its first slot after `now`. A device that has answered is asked
     /// 1 + `retries` times for each request.
     pub fn new(paces: Vec<Pace>, retries: u8, now: Timestamp) -> Self {
         let device = |pace: Pace| Device {
             next_slot: pace.first_slot_after(now.as_ms()),
             requests: vec![Rest::default(); pace.requests],
+            is_known: false,
             pace,
         };
         let devices = paces.into_iter().map(device).collect();
@@ -248,6 +254,7 @@ impl Cadence {
         match heard {
             Heard::Reply | Heard::Refusal(_) => {
                 rest = Rest::default();
+                device.is_known = true;
                 (poll.has_answer, poll.failed) = (true, 0);
             }
             Heard::Nonsense(_) | Heard::Silence(_) => {
@@ -278,6 +285,7 @@ impl Cadence {
         let first_new = device.requests.len();
         device.requests.resize(first_new + more, Rest::default());
         device.put(poll.in_flight, Rest::default());
+        device.is_known = true;
         (poll.has_answer, poll.failed) = (true, 0);
         poll.todo.extend((first_new..first_new + more).rev());
         poll.todo.push(poll.in_flight);
@@ -288,7 +296,8 @@ impl Cadence {
     fn go_on(&mut self, mut poll: Poll, effects: &mut Vec<Effect>) {
         let Some(device) = self.devices.get_mut(poll.device) else { return };
         if let Some(request) = poll.todo.pop() {
-            let is_trusted = device.requests.get(request).is_some_and(|rest| rest.failures == 0);
+            let rest = device.requests.get(request).copied().unwrap_or_default();
+            let is_trusted = device.is_known && rest.failures == 0;
             let attempts = if is_trusted && poll.failed == 0 { self.attempts } else { 1 };
             let (device, is_probe) = (poll.device, !is_trusted);
             effects.push(Effect::Ask { device, request, attempts, is_probe });

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | [`config`] | the settings |
 //! | [`register`] | what one register of a device is |
-//! | [`plan`] | which requests read a device's registers |
+//! | [`plan`] | which requests read a device's registers, and that as `check` prints it |
 //! | [`cadence`] | when each device of a line is asked what |
 //! | [`owed`] | answers that may still come on a serial line, and what may be believed meanwhile |
+//! | [`frame`] | whole answers among the bytes of a serial line |
 //! | [`decode`] | words to values |
 //! | [`cycle`] | what one poll of one device yields |
 //! | [`health`] | how each line and device stands |
@@ -16,7 +17,6 @@
 //! | [`clock_trust`] | whether moments are UTC or count from boot |
 //! | [`status`] | what the agent says of itself |
 //! | [`metrics`] | what it counts |
-//! | [`read_plan`] | the plan as `check` prints it |
 //! | [`shell`] | everything that waits, reads or writes |
 
 pub mod batcher;
@@ -25,12 +25,12 @@ pub mod clock_trust;
 pub mod config;
 pub mod cycle;
 pub mod decode;
+pub mod frame;
 pub mod health;
 pub mod ledger;
 pub mod metrics;
 pub mod owed;
 pub mod plan;
-pub mod read_plan;
 pub mod register;
 pub mod shell;
 pub mod status;

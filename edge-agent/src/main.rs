@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use edge_agent::{
-    read_plan::read_plan,
+    plan::printed::printed,
     shell::{
         agent::{self, Loaded},
         check::check,
@@ -92,7 +92,7 @@ fn perform(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         }
         Command::Check(_) => {
             print(&format!("{}\n", settings::effective(&loaded.tree()?, &[])))?;
-            print(&read_plan(&loaded.config))?;
+            print(&printed(&loaded.config))?;
             let findings = check(&loaded.config);
             print(&format!("\n{findings}"))?;
             if findings.faults > 0 {

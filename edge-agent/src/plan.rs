@@ -1,5 +1,7 @@
 //! Which requests read a device's registers: as few as its limits allow, and how long they take.
 
+pub mod printed;
+
 use std::{ops::Range, time::Duration};
 
 use crate::{

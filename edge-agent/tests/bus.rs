@@ -370,6 +370,107 @@ async fn a_late_reply_never_becomes_another_value_on_a_serial_line() {
     a_late_reply_never_becomes_another_value(Mode::Serial, 2).await;
 }
 
+/// Two registers of one unit, each counting in a range of its own, on a line on which every answer
+/// is said twice: first the copy comes with the answer, then once the next question has been asked.
+async fn an_answer_that_is_said_twice_never_becomes_another_value(mode: Mode) {
+    let mut meter = Meter::start(mode);
+    let mut devices = String::new();
+    for (name, address, start) in [("low", 0, 1_000), ("high", 300, 500_000)] {
+        meter.tell(&format!(
+            r#"{{"counter": {{"unit": 1, "table": "input", "address": {address}, "type": "u32", "start": {start}}}}}"#
+        ));
+        writeln!(
+            devices,
+            "[[bus.device]]\nname = '{name}'\nunit = 1\nperiod = '100ms'\nregister = [\
+             {{ gauge = 'BF-1/{name}', table = 'input', address = {address}, type = 'u32', unit = '1' }}]"
+        )
+        .unwrap();
+    }
+    meter.tell(r#"{"fault": {"unit": 1, "kind": "extra_late", "ms": 0}}"#);
+    let config = config(&format!(
+        "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '500ms'\nretries = 0\n{devices}",
+        meter.url
+    ));
+    let mut polled = Polled::start(&config);
+    for delay in [0, 30, 60, 120] {
+        meter.tell(&format!(r#"{{"fault": {{"unit": 1, "kind": "extra_late", "ms": {delay}}}}}"#));
+        let mut good = BTreeMap::new();
+        polled
+            .until("values of both", |name, reading| {
+                let Some(value) = reading.point.value() else { return false };
+                let own = if name == "low" { 1_000..500_000 } else { 500_000..900_000 };
+                assert!(own.contains(&value), "{name} became {value} ({delay} ms, {mode:?})");
+                *good.entry(name.to_owned()).or_insert(0) += 1;
+                good.len() == 2 && good.values().all(|count| *count >= 4)
+            })
+            .await;
+    }
+    polled.stop().await;
+    let soundings = meter.log().lines().filter(|line| line.contains("\"words\":[0]")).count();
+    assert!(soundings > 0, "no read of another length: {}", meter.log());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_said_twice_never_becomes_another_value_by_rtu_over_tcp() {
+    an_answer_that_is_said_twice_never_becomes_another_value(Mode::RtuOverTcp).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_said_twice_never_becomes_another_value_on_a_serial_line() {
+    an_answer_that_is_said_twice_never_becomes_another_value(Mode::Serial).await;
+}
+
+/// One that speaks unasked, here in a length that fits no question, is doubted: from then on it is
+/// asked so that nothing that it said fits. An honest unit on a line full of noise is not.
+async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode) {
+    let mut meter = Meter::start(mode);
+    meter.tell(r#"{"set": {"unit": 1, "table": "input", "address": 0, "words": [7, 8]}}"#);
+    let config = config(&format!(
+        "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '120ms'\nretries = 2\n\
+         [[bus.device]]\nname = 'm'\nunit = 1\nperiod = '100ms'\nregister = [\
+         {{ gauge = 'BF-1/x', table = 'input', address = 0, type = 'u32', unit = '1' }}]",
+        meter.url
+    ));
+    let mut polled = Polled::start(&config);
+    let soundings =
+        |meter: &Meter| meter.log().lines().filter(|line| line.contains("\"words\":[7]}")).count();
+    let mut seen = 0;
+    let noise = r#"{"say": {"bytes": "00ff00fe80a1b2c3d4e5f60718"}}"#;
+    polled
+        .until("values in noise", |_, reading| {
+            assert!(reading.point.value().is_none_or(|value| value == 7 * 65_536 + 8));
+            seen += u32::from(reading.point.value().is_some());
+            if seen < 10 {
+                meter.tell(noise);
+            }
+            seen == 20
+        })
+        .await;
+    assert_eq!(soundings(&meter), 0, "{}", meter.log());
+    let mut after = 0;
+    polled
+        .until("values of one that is doubted", |_, reading| {
+            assert!(reading.point.value().is_none_or(|value| value == 7 * 65_536 + 8));
+            after += u32::from(reading.point.value().is_some());
+            if after == 3 {
+                meter.tell(r#"{"say": {"unit": 1, "table": "input", "words": [1, 2, 3]}}"#);
+            }
+            after >= 10 && soundings(&meter) >= 3
+        })
+        .await;
+    polled.stop().await;
+}
+
+#[tokio::test]
+async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not_by_rtu_over_tcp() {
+    who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(Mode::RtuOverTcp).await;
+}
+
+#[tokio::test]
+async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not_on_a_serial_line() {
+    who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(Mode::Serial).await;
+}
+
 async fn a_fault_is_named_on_its_device_alone(mode: Mode, faults: &[(&str, &str)]) {
     let mut meter = Meter::start(mode);
     for unit in [1, 2] {

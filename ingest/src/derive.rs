@@ -60,7 +60,7 @@ pub fn column(
         .and_then(|unit| gauge.resolution.conversion_from(unit, column.decimals))
         .ok_or_else(|| {
             let detail = format!(
-                "`{}`: the agent sends `{}`, which cannot become `{}`; correct the register's unit or the registry",
+                "`{}` comes in `{}`, which cannot become `{}`; correct the unit at its source, or in the registry",
                 column.gauge,
                 column.unit,
                 gauge.resolution.unit.name()

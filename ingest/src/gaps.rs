@@ -11,7 +11,7 @@ use store::{AdmittedGap, SetAside};
 use crate::{
     intake::{Arrival, Known},
     placing::{self, Placing},
-    rest::Rest,
+    remainder::Remainder,
 };
 
 /// What becomes of a batch's gaps.
@@ -43,10 +43,10 @@ pub fn judge(gaps: &[Gap], arrival: Arrival<'_>, known: Known<'_>) -> Judged {
         // `to` is the moment after the last one
         let last_ms = gap.from_ms.max(gap.to_ms.saturating_sub(1));
         let last_ms = placing.utc_ms(last_ms);
-        let waits = |rest: Rest<'_>| {
-            (has_boot && rest.waits_for_anchor) || is_ahead(last_ms, rest.judged_at)
+        let waits = |remainder: Remainder<'_>| {
+            (has_boot && remainder.waits_for_anchor) || is_ahead(last_ms, remainder.judged_at)
         };
-        if !arrival.rest.is_none_or(waits) {
+        if !arrival.remainder.is_none_or(waits) {
             continue;
         }
         let (own, foreign): (Vec<GaugeId>, Vec<GaugeId>) =

@@ -22,7 +22,7 @@ use crate::{
     derive::{self, Derived, Obstacle},
     gaps,
     placing::{self, Anchors, Placing},
-    rest::Rest,
+    remainder::Remainder,
 };
 
 /// A message as it came in.
@@ -37,7 +37,7 @@ pub struct Arrival<'a> {
     /// When, or when it is judged again.
     pub received_at: Timestamp,
     /// What of it waits, where it was judged before.
-    pub rest: Option<Rest<'a>>,
+    pub remainder: Option<Remainder<'a>>,
 }
 
 /// What a message is judged by.
@@ -134,7 +134,8 @@ pub fn decoded(
     // An import is the operator's own: whoever speaks for a station today does not matter.
     let speaker = (kind != Kind::Import).then_some(arrival.agent);
     let mut admit = empty(kind, key, arrival);
-    let waits = |gauge: &GaugeId| arrival.rest.is_none_or(|rest| rest.has_gauge(gauge));
+    let waits =
+        |gauge: &GaugeId| arrival.remainder.is_none_or(|remainder| remainder.has_gauge(gauge));
     for column in batch.columns.iter().filter(|column| waits(&column.gauge)) {
         let derived = known.gauge(&column.gauge, speaker).and_then(|gauge| {
             let placing =
@@ -152,7 +153,8 @@ pub fn decoded(
     let of_columns = placing.err().filter(|_| waits_for_anchor);
     let gaps = gaps::judge(&batch.gaps, arrival, known);
     let anchors = batch.anchors.iter().copied();
-    let waiting = anchors.filter(|anchor| arrival.rest.is_none_or(|rest| rest.has_anchor(anchor)));
+    let waiting = anchors
+        .filter(|anchor| arrival.remainder.is_none_or(|remainder| remainder.has_anchor(anchor)));
     let (anchors, refused) = placing::sound(waiting, now);
     admit.gaps = gaps.admitted;
     admit.anchors = anchors;
@@ -209,8 +211,8 @@ fn soundly<'a>(
     let mut faults = Vec::new();
     let mut sound = Vec::with_capacity(readings.len());
     for (index, reading) in readings.into_iter().enumerate() {
-        if let Some(rest) = arrival.rest {
-            let waits = |reading: &JsonReading<'_>| rest.has_point(&reading.gauge, reading.at);
+        if let Some(remainder) = arrival.remainder {
+            let waits = |reading: &JsonReading<'_>| remainder.has_point(&reading.gauge, reading.at);
             if !reading.as_ref().is_ok_and(waits) {
                 continue;
             }
@@ -236,7 +238,7 @@ fn document_gauge(
 ) {
     let Some(gauge) = readings.first().map(|reading| &reading.gauge) else { return };
     let now = arrival.received_at;
-    let mut after = arrival.rest.and_then(|rest| rest.after(gauge));
+    let mut after = arrival.remainder.and_then(|remainder| remainder.after(gauge));
     let ends = |readings: &[JsonReading<'_>]| {
         let moments = readings.iter().map(|reading| reading.at);
         moments.clone().min().zip(moments.max())
@@ -320,7 +322,9 @@ fn in_range<'a>(
     index: usize,
     known: Known<'_>,
 ) -> Result<JsonReading<'a>, ReadingFault> {
-    let Ok(gauge) = known.gauge(&reading.gauge, None) else { return Ok(reading) };
+    let GaugeId { station, name } = &reading.gauge;
+    let found = known.registry.gauge(station.as_str(), name.as_str());
+    let Some(gauge) = found else { return Ok(reading) };
     match reading.value(gauge.resolution.decimals) {
         Ok(_) => Ok(reading),
         Err(error) => Err(ReadingFault { index, problem: format!("`{}`: {error}", reading.gauge) }),

@@ -1,7 +1,19 @@
 //! MQTT messages authorised, decoded, judged and committed; only then acknowledged and answered.
 //!
-//! `intake` judges a message, with `derive` and `qc` for its columns; `answer` and `notices` are
-//! what its sender is told; `shell` moves all of it.
+//! | module | has |
+//! |---|---|
+//! | [`intake`] | what becomes of a message: authorised, decoded, judged column by column |
+//! | [`placing`] | where moments since boot lie in UTC |
+//! | [`derive`] | a column into the gauge's unit at its stored resolution |
+//! | [`qc`] | the server's doubt about a point |
+//! | [`gaps`] | which words about lost readings are believed |
+//! | [`remainder`] | what of a payload that was judged before is still to be judged |
+//! | [`replay`] | a quarantined payload judged again |
+//! | [`answer`] | what the sender of a message is told |
+//! | [`notices`] | commit notices that are owed, united |
+//! | [`shares`] | each sender's share of what refusing costs |
+//! | [`metrics`] | what is counted |
+//! | [`shell`] | everything that waits, reads or writes |
 
 pub mod answer;
 pub mod derive;
@@ -11,6 +23,7 @@ pub mod metrics;
 pub mod notices;
 pub mod placing;
 pub mod qc;
+pub mod remainder;
 pub mod replay;
-pub mod rest;
+pub mod shares;
 pub mod shell;

@@ -39,16 +39,19 @@ pub enum Outcome {
     Garbage,
     /// Not stored, since the park is full.
     ParkFull,
+    /// Not looked at, since too much of its sender was refused of late.
+    BeyondShare,
 }
 
 impl Outcome {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Admitted,
         Self::SetAside,
         Self::Duplicate,
         Self::Fork,
         Self::Garbage,
         Self::ParkFull,
+        Self::BeyondShare,
     ];
 
     const fn word(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Outcome {
             Self::Fork => "fork",
             Self::Garbage => "garbage",
             Self::ParkFull => "park_full",
+            Self::BeyondShare => "beyond_share",
         }
     }
 }

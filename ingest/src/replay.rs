@@ -8,7 +8,7 @@ use store::{Kind, ParkedBatch, QuarantineRow, Rejudged, SetAside, Waits};
 
 use crate::{
     intake::{self, Arrival, Judgement, Known},
-    rest::Rest,
+    remainder::Remainder,
 };
 
 /// What became of a parked batch.
@@ -37,7 +37,7 @@ pub fn parked(
     (asked, now): (Asked, Timestamp),
 ) -> Outcome {
     let stored = &batch.stored;
-    let rest = Rest {
+    let remainder = Remainder {
         gauges: &batch.gauges,
         judged_at: batch.judged_at,
         waits_for_anchor: row.boot.is_some() || row.reason == Reason::Clock.word(),
@@ -47,7 +47,7 @@ pub fn parked(
         topic: &row.topic,
         payload: &stored.bytes,
         received_at: now,
-        rest: Some(rest),
+        remainder: Some(remainder),
     };
     let rejudged = match judge_as(stored.kind, arrival, known) {
         Judgement::Admit(admit) => Rejudged {

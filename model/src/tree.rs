@@ -274,7 +274,7 @@ mod tests {
                 unit: a string where an integer belongs (file edge.toml)
                 enabled: a string where true or false belongs (file edge.toml)
                 scale: 0.12345678901234566 has more than 15 digits; quote it: "0.12345678901234566" (file edge.toml)
-                period: 7200s is not between 100ms and 60s (file edge.toml)
+                period: 2h is not between 100ms and 1m (file edge.toml)
                 room: `64MB` is not a size; write 512B, 64KiB, 64MiB or 1GiB (file edge.toml)
                 kind: `udp` is none of tcp, rtu (file edge.toml)
                 stations[1]: an integer where a string belongs (file edge.toml)

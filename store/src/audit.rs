@@ -47,6 +47,20 @@ pub enum Finding {
         /// What is wrong with it.
         problem: String,
     },
+    /// A row of the feed that has not the spans that it brought.
+    Feed {
+        /// Its position.
+        position: i64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A token or a user that is not as the entries say.
+    Right {
+        /// Which.
+        who: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A verdict that is not as its entry says.
     Verdict {
         /// `STATION/SECTION`.
@@ -58,7 +72,7 @@ pub enum Finding {
         /// What is wrong with it.
         problem: String,
     },
-    /// A quarantined item that did not become what its entry says.
+    /// A quarantined item that did not become what its entry says, or is not what was received.
     Item {
         /// Its number.
         id: i64,
@@ -110,6 +124,8 @@ impl fmt::Display for Finding {
             Self::Span { gauge, batch, problem } => {
                 write!(f, "gauge {gauge} in batch {batch}: {problem}")
             }
+            Self::Feed { position, problem } => write!(f, "row {position} of the feed: {problem}"),
+            Self::Right { who, problem } => write!(f, "{who}: {problem}"),
             Self::Verdict { section, from, version, problem } => {
                 write!(f, "verdict of {section} from {from}, version {version}: {problem}")
             }
@@ -135,6 +151,10 @@ pub struct Report {
     pub verdicts: u64,
     /// Quarantined items that somebody decided about.
     pub items: u64,
+    /// Garbage whose digest was computed again.
+    pub garbage: u64,
+    /// Tokens and users, valid or not, that were compared with their entries.
+    pub rights: u64,
     /// Steps of alarms that entries tell, compared with their alarms.
     pub alarms: u64,
     /// Steps of messages that entries tell, compared with their messages.

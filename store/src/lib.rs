@@ -12,6 +12,7 @@ mod backup;
 mod chain;
 mod comparison;
 mod facts;
+mod feed_digest;
 mod metrics;
 mod page;
 pub mod points;

@@ -147,18 +147,26 @@ fn talkative(agent: &str, sequence: u64, at_ms: i64) -> Vec<u8> {
 #[test]
 fn small_payloads_that_judge_to_large_ones_stay_within_bounds() {
     const MESSAGES: u64 = 600;
+    // As many as it takes for none of them to use up its share of what refusing costs.
+    const TALKERS: u64 = 10;
     let _turn = heavy();
-    let agents = ["gw-talks".to_owned(), "gw-quiet".to_owned()];
+    let mut agents: Vec<String> = (0..TALKERS).map(|agent| format!("gw-talks{agent}")).collect();
+    agents.push("gw-quiet".to_owned());
     let mut world = world_of("talks", &agents);
-    let (talks, quiet) = (world.broker.client(&agents[0]), world.broker.client(&agents[1]));
+    let clients: Vec<Mqtt> = agents.iter().map(|agent| world.broker.client(agent)).collect();
+    let (quiet, talks) = clients.split_last().unwrap();
     let now = wait::now_ms() - 3_600_000;
-    let payloads: Vec<Vec<u8>> =
-        (1..=MESSAGES).map(|sequence| talkative(&agents[0], sequence, now)).collect();
-    let largest = payloads.iter().map(Vec::len).max().unwrap();
+    let payload = |(sequence, agent): (u64, usize)| {
+        let agent = agent % talks.len();
+        (agent, talkative(&agents[agent], sequence, now))
+    };
+    let payloads: Vec<(usize, Vec<u8>)> = (1..=MESSAGES).zip(0..).map(payload).collect();
+    let largest = payloads.iter().map(|(_, payload)| payload.len()).max().unwrap();
     assert!(largest < 64 << 10, "{largest} bytes are no small payload");
-    let publish = |payloads: &[Vec<u8>]| {
-        for payload in payloads {
-            let answer = talks.publish("baseflow/v1/gw-talks/batch", payload.clone());
+    let publish = |payloads: &[(usize, Vec<u8>)]| {
+        for (agent, payload) in payloads {
+            let topic = format!("baseflow/v1/{}/batch", agents[*agent]);
+            let answer = talks[*agent].publish(&topic, payload.clone());
             assert_eq!(answer, PubAckReason::Success);
         }
     };
@@ -175,7 +183,7 @@ fn small_payloads_that_judge_to_large_ones_stay_within_bounds() {
     let before = world.server.resident_bytes();
     world.server.process().signal(Signal::STOP);
     publish(late);
-    let last = batch(&agents[1], 1, vec![Point::good(now, 612)]);
+    let last = batch("gw-quiet", 1, vec![Point::good(now, 612)]);
     assert_eq!(quiet.publish("baseflow/v1/gw-quiet/batch", last), PubAckReason::Success);
     world.server.process().signal(Signal::CONT);
     let mut peak = before;

@@ -31,6 +31,7 @@ from collections import defaultdict
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import ModbusIOException
 from pymodbus.framer import FramerType
+from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import ExceptionResponse
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
@@ -147,6 +148,7 @@ class Station:
         self.requests: dict[int, int] = {}
         self.framing = framing
         self.noise = random.Random(212)
+        self.lines: set[Line] = set()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self.log_fd = os.open(log_path, flags, 0o644) if log_path else None
 
@@ -193,7 +195,7 @@ class Station:
                 raise CommandError("a command is a JSON object")
             if "id" in body:
                 answer["id"] = body.pop("id")
-            known = {"set", "fill", "drop", "counter", "sequence", "fault", "stats"}
+            known = {"set", "fill", "drop", "counter", "sequence", "fault", "say", "stats"}
             if len(body) != 1 or not set(body) <= known:
                 raise CommandError(f"one of {sorted(known)} a line, not {sorted(body)}")
             ((name, what),) = body.items()
@@ -247,6 +249,21 @@ class Station:
             raise CommandError("count is 1 or more, or null for always")
         self.faults[unit] = {"kind": kind, "ms": ms, "code": code, "count": count}
 
+    def do_say(self, unit=None, table=None, words=None, bytes=None):
+        """Say something that nobody asked for on every connection: an RTU answer, or any bytes."""
+        if self.framing == "tcp":
+            raise CommandError("by Modbus TCP nobody speaks unasked")
+        if bytes is not None:
+            frame = bytearray.fromhex(bytes)
+        else:
+            function = next(code for code, name in TABLES.items() if name == table)
+            values = b"".join(word.to_bytes(2, "big") for word in words)
+            frame = bytearray([unit, function, len(values)]) + values
+            frame += FramerRTU.compute_CRC(frame).to_bytes(2, "big")
+        self.log({"event": "unasked", "frame": frame.hex()})
+        for line in self.lines:
+            line.write(frame)
+
     def do_stats(self):
         requests = {str(unit): n for unit, n in self.requests.items()}
         faults = {str(unit): f["kind"] for unit, f in self.faults.items()}
@@ -271,10 +288,12 @@ class Line(ServerRequestHandler):
 
     def callback_connected(self):
         super().callback_connected()
+        self.station.lines.add(self)
         self.station.log({"event": "connect", "conn": self.conn})
 
     def callback_disconnected(self, exc):
         super().callback_disconnected(exc)
+        self.station.lines.discard(self)
         self.station.log({"event": "disconnect", "conn": self.conn})
 
     def callback_data(self, data, addr=None):

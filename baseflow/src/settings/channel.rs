@@ -6,6 +6,7 @@ mod taken;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use model::{ids::ChannelId, tree::Table};
@@ -29,22 +30,28 @@ pub(crate) enum ChannelKind {
 enum Word {
     Kannel,
     File,
-    Unbuilt,
 }
 
-/// Every kind that the interfaces name.
-const KINDS: [(&str, Word); 10] = [
-    ("kannel", Word::Kannel),
-    ("aliyun", Word::Unbuilt),
-    ("tencent", Word::Unbuilt),
-    ("http", Word::Unbuilt),
-    ("modem", Word::Unbuilt),
-    ("smtp", Word::Unbuilt),
-    ("wecom", Word::Unbuilt),
-    ("dingtalk", Word::Unbuilt),
-    ("webhook", Word::Unbuilt),
-    ("file", Word::File),
-];
+/// The kinds that there are.
+const KINDS: &str = "kannel and file";
+/// Kinds that the interfaces name, and that are not there yet.
+const UNBUILT: [&str; 8] =
+    ["aliyun", "tencent", "http", "modem", "smtp", "wecom", "dingtalk", "webhook"];
+
+impl FromStr for Word {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "kannel" => Ok(Self::Kannel),
+            "file" => Ok(Self::File),
+            unbuilt if UNBUILT.contains(&unbuilt) => {
+                Err(format!("this kind of channel is not built yet; {KINDS} are known"))
+            }
+            unknown => Err(format!("`{unknown}` is no kind of channel; {KINDS} are known")),
+        }
+    }
+}
 
 /// What is the server's own, and no channel's to write to.
 pub(super) struct Own {
@@ -84,7 +91,7 @@ pub(super) fn channels(
 }
 
 fn kind(table: &Table<'_>, folder: &Path, own: &mut Own) -> Option<ChannelKind> {
-    match table.one_of("kind", &KINDS).required() {
+    match table.parse("kind").required() {
         Some(Word::Kannel) => {
             let (kannel, read) = Kannel::walk(table, folder);
             own.files
@@ -94,11 +101,6 @@ fn kind(table: &Table<'_>, folder: &Path, own: &mut Own) -> Option<ChannelKind> 
         Some(Word::File) => {
             let path = path(table.text("path"), folder).required();
             path.map(|path| ChannelKind::File { path })
-        }
-        Some(Word::Unbuilt) => {
-            table.fault("kind", "this kind of channel is not built yet; kannel and file are known");
-            table.ignore_rest();
-            None
         }
         None => {
             table.ignore_rest();

@@ -92,6 +92,16 @@ fn what_this_version_cannot_do_is_refused_by_its_key() {
 }
 
 #[test]
+fn a_kind_of_channel_that_is_none_is_told_those_that_there_are() {
+    check(
+        "[[channel]]\nname = 'loft'\nkind = 'pigeon'\n",
+        &expect![[
+            r#"channel[0].kind: `pigeon` is no kind of channel; kannel and file are known (file …/baseflow.toml)"#
+        ]],
+    );
+}
+
+#[test]
 fn a_channel_writes_to_no_file_that_is_somebody_elses() {
     let file = |name: &str, path: &str| {
         format!("[[channel]]\nname = '{name}'\nkind = 'file'\npath = '{path}'\n")

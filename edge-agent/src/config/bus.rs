@@ -6,7 +6,7 @@ use model::{ids::GaugeId, tree::Table};
 
 use super::{
     device::{self, Device},
-    line::Line,
+    line::{Line, is_serial_framed},
 };
 
 /// One line with one request in flight.
@@ -61,7 +61,12 @@ pub(super) fn buses(root: &Table<'_>) -> Option<Vec<Bus>> {
 
 fn bus(table: &Table<'_>, taken: &mut Taken) -> Option<Bus> {
     let name = name(table, &mut taken.names);
-    let line: Option<Line> = table.parse("url").required();
+    let mut is_serial = None;
+    let url = table.text("url").and_then(|url| {
+        is_serial = is_serial_framed(&url);
+        url.parse()
+    });
+    let line: Option<Line> = url.required();
     if let Some(Line::Serial(serial)) = &line
         && !taken.ports.insert(serial.path.clone())
     {
@@ -77,7 +82,7 @@ fn bus(table: &Table<'_>, taken: &mut Taken) -> Option<Bus> {
         table.fault("device", "missing; write at least one [[bus.device]]");
     }
     let mut names = BTreeSet::new();
-    let read = |table| device::device(table, line.as_ref(), &mut names, taken);
+    let read = |table| device::device(table, is_serial, &mut names, taken);
     let devices: Vec<_> = tables.iter().map(read).collect();
     let devices: Option<Vec<_>> = devices.into_iter().collect();
     Some(Bus { name: name?, line: line?, timeout, retries, gap, devices: devices? })

@@ -6,7 +6,6 @@ use model::tree::Table;
 
 use super::{
     bus::{Taken, name},
-    line::Line,
     register::register,
 };
 use crate::register::Register;
@@ -43,12 +42,12 @@ pub enum Addressing {
 
 pub(super) fn device(
     table: &Table<'_>,
-    line: Option<&Line>,
+    is_serial: Option<bool>,
     names: &mut BTreeSet<Box<str>>,
     taken: &mut Taken,
 ) -> Option<Device> {
     let name = name(table, names);
-    let unit = table.integer("unit", 0..=255).and_then(|unit| unit_of(unit, line)).required();
+    let unit = table.integer("unit", 0..=255).and_then(|unit| unit_of(unit, is_serial)).required();
     let periods = Duration::from_millis(100)..=Duration::from_hours(24);
     let period = table.duration("period").within(periods).required();
     let bases = [("zero_based", Addressing::ZeroBased), ("one_based", Addressing::OneBased)];
@@ -75,8 +74,9 @@ pub(super) fn device(
     })
 }
 
-fn unit_of(unit: u8, line: Option<&Line>) -> Result<u8, &'static str> {
-    match (unit, line.is_some_and(Line::is_serial_framed)) {
+/// `is_serial` is unknown where the bus has no URL that says it.
+fn unit_of(unit: u8, is_serial: Option<bool>) -> Result<u8, &'static str> {
+    match (unit, is_serial == Some(true)) {
         (0, true) => Err("0 is everybody on a serial line, and nobody answers to it; 1 to 247"),
         (255, true) => Err("255 is for tcp:// alone; on a serial line units are 1 to 247"),
         (248..=254, _) => Err("248 to 254 are reserved; units are 1 to 247"),

@@ -110,6 +110,16 @@ impl Line {
     }
 }
 
+/// Whether units share one wire on a bus with this URL, be the rest of it right or wrong; none
+/// where nobody can tell.
+pub(super) fn is_serial_framed(url: &str) -> Option<bool> {
+    match url.split_once("://") {
+        Some(("tcp", _)) => Some(false),
+        Some(("rtu+tcp" | "rtu", _)) => Some(true),
+        Some(_) | None => None,
+    }
+}
+
 impl FromStr for Line {
     type Err = LineError;
 

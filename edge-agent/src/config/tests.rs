@@ -184,19 +184,49 @@ fn faults_of_sections_are_all_reported() {
             agent: `gw/1` is not an agent id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit
             mqtt.url: TLS is not built yet; use mqtt:// on loopback or through a tunnel
             mqtt.version: 6 is not between 4 and 5
-            mqtt.keep_alive: 1s is not between 5s and 3600s
+            mqtt.keep_alive: 1s is not between 5s and 1h
             mqtt.password_file: missing; a user name needs a password
             mqtt.tls: unknown key
             clock.trust: `ntp` is none of system, auto
             spool.path: missing; name a file on flash that outlives a restart
             spool.hours: 0 is not between 1 and 87600
-            spool.max_size: 1024 is not between 1048576 and 1099511627776
-            batch.max_age: 7200s is not between 0ns and 3600s
+            spool.max_size: 1KiB is not between 1MiB and 1024GiB
+            batch.max_age: 2h is not between 0s and 1h
             batch.compress: an integer where true or false belongs
             local.listen: `localhost` is not an address; write 127.0.0.1:8090
             log.level: an integer where a string belongs
             log.format: `xml` is none of auto, json, text
             bus: missing; write at least one [[bus]]
+        "#]],
+    );
+}
+
+#[test]
+fn a_wrong_url_hides_no_fault_of_the_units_on_its_line() {
+    check(
+        r#"
+        agent = "gw"
+        [[bus]]
+        name = "wrong"
+        url = "rtu:///dev/ttyS1?baud=fast"
+        [[bus.device]]
+        name = "e"
+        unit = 0
+        period = "5s"
+        [[bus]]
+        name = "unknown"
+        url = "/dev/ttyS2"
+        [[bus.device]]
+        name = "f"
+        unit = 0
+        period = "5s"
+        "#,
+        &expect![[r#"
+            bus[0].url: baud=fast cannot be; write 300 to 4000000
+            bus[0].device[0].unit: 0 is everybody on a serial line, and nobody answers to it; 1 to 247
+            bus[0].device[0].register: missing; write at least one [[bus.device.register]]
+            bus[1].url: `/dev/ttyS2` is not a bus; write tcp://host:502, rtu+tcp://host:port or rtu:///dev/ttyS0?baud=9600
+            bus[1].device[0].register: missing; write at least one [[bus.device.register]]
         "#]],
     );
 }
@@ -238,11 +268,11 @@ fn faults_of_lines_and_devices_are_all_reported() {
         period = 5
         "#,
         &expect![[r#"
-            bus[0].timeout: 1ms is not between 10ms and 60s
+            bus[0].timeout: 1ms is not between 10ms and 1m
             bus[0].retries: 11 is not between 0 and 10
-            bus[0].gap: 60s is not between 0ns and 10s
+            bus[0].gap: 1m is not between 0s and 10s
             bus[0].device[0].unit: 0 is everybody on a serial line, and nobody answers to it; 1 to 247
-            bus[0].device[0].period: 50ms is not between 100ms and 86400s
+            bus[0].device[0].period: 50ms is not between 100ms and 1d
             bus[0].device[0].addressing: `two_based` is none of zero_based, one_based
             bus[0].device[0].max_registers: 126 is not between 1 and 125
             bus[0].device[0].max_bits: 0 is not between 1 and 2000

@@ -1,5 +1,7 @@
 //! The task of one bus: what its rules decide is asked of the line, and what is heard is handed on.
 
+mod answer;
+mod dial;
 mod link;
 mod metrics;
 mod wire;
@@ -15,7 +17,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use link::{Answer, Asked, Link, LinkError};
+pub use answer::Answer;
+pub use dial::LinkError;
+pub use link::{Asked, Link, Unasked};
 pub use metrics::{BusMetrics, Metrics};
 
 use crate::{
@@ -183,7 +187,9 @@ impl Poller {
         };
         let longest = Limits::of(of_bus).longest(planned.table);
         let asked = Asked { unit: of_bus.unit, request: planned, longest, attempts, is_probe };
-        Event::Heard(match self.link.ask(asked).await {
+        let answer = self.link.ask(asked).await;
+        self.tell_unasked();
+        Event::Heard(match answer {
             Answer::Reply(reply) => {
                 self.reply = Some(reply);
                 Heard::Reply
@@ -198,6 +204,16 @@ impl Poller {
                 Heard::NoLine
             }
         })
+    }
+
+    /// A unit is told of when it is heard unasked after ten minutes in which it was not.
+    fn tell_unasked(&mut self) {
+        let Unasked { answers, doubted } = self.link.take_unasked();
+        self.metrics.unasked.inc_by(answers);
+        for unit in doubted {
+            let bus = &self.bus.name;
+            warn!(%bus, unit, "answer that nobody asked for; answers of this unit are doubted");
+        }
     }
 
     /// An address of a request does not exist: it is asked in pieces, as long as the agent runs,

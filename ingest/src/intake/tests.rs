@@ -91,7 +91,7 @@ fn told(judgement: &Judgement) -> String {
 
 fn arrival<'a>(agent: &'a AgentId, payload: &'a [u8]) -> Arrival<'a> {
     let received_at = Timestamp::from_ms(NOW).unwrap();
-    Arrival { agent, topic: "t", payload, received_at, rest: None }
+    Arrival { agent, topic: "t", payload, received_at, remainder: None }
 }
 
 fn column(gauge: &str, unit: &str, decimals: u8, points: Vec<Point>) -> Column {
@@ -140,7 +140,7 @@ fn a_batch_is_admitted_column_by_column() {
         &a_batch("gw-1", columns),
         &expect![[r#"
             S1/flow in m3/s@6: 2 from +-10000 to +-5000
-            aside S1/level unit: `S1/level`: the agent sends `m3/h`, which cannot become `m`; correct the register's unit or the registry
+            aside S1/level unit: `S1/level` comes in `m3/h`, which cannot become `m`; correct the unit at its source, or in the registry
             aside S1/other unknown_gauge: gauge `S1/other` is not in the registry
             aside S9/flow unknown_station: station `S9` is not in the registry"#]],
     );

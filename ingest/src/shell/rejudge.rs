@@ -219,8 +219,13 @@ impl Rejudge {
         let anchors: Anchors = self.samples.read(move |reader| reader.anchors_of(&agent)).await?;
         let (registry, at) = (self.journal.registry(), self.clock.now());
         let known = Known { registry: &registry, anchors: &anchors };
-        let arrival =
-            Arrival { agent: &row.agent, topic: &row.topic, payload, received_at: at, rest: None };
+        let arrival = Arrival {
+            agent: &row.agent,
+            topic: &row.topic,
+            payload,
+            received_at: at,
+            remainder: None,
+        };
         let admit = match judge_as(kind, arrival, known) {
             Judgement::Admit(admit) => store::Admit { received_at: row.received_at, ..*admit },
             Judgement::Garbage(garbage) => {

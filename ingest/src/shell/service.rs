@@ -300,7 +300,8 @@ impl Service {
             if let Some(held_back) = self.told.note((settled.agent.clone(), refused.reason), now) {
                 let (agent, reason) = (&settled.agent, refused.reason.word());
                 let detail = &refused.detail;
-                warn!(%agent, reason, detail, kept = ?refused.kept, held_back, "refused; see /api/v1/quarantine");
+                let kept = refused.kept.word();
+                warn!(%agent, reason, detail, kept, held_back, "refused; see /api/v1/quarantine");
             }
             if self.refused.len() >= MAX_REFUSED {
                 self.refused.pop_front();

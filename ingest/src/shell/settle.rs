@@ -1,7 +1,9 @@
 //! One message from judgement to durable: retried while the store cannot take it, then answered.
 
+mod beyond_share;
+
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -28,6 +30,7 @@ use crate::{
     intake::{self, Arrival, Garbage, Judgement, Known},
     metrics::{Metrics, Outcome},
     placing::Anchors,
+    shares::{self, Shares},
     shell::full_park::FullPark,
 };
 
@@ -51,6 +54,10 @@ pub struct Settler {
     told: Mutex<Repeats<String>>,
     /// Who knows that the park is full.
     full: FullPark,
+    /// What was refused of each sender lately.
+    shares: Mutex<Shares>,
+    /// Who knows that it has used up its share.
+    beyond: Mutex<Repeats<AgentId>>,
 }
 
 /// A message of which every part is owned, so that it can wait.
@@ -112,6 +119,8 @@ impl Settler {
             room: Semaphore::new(JUDGED_BYTES),
             told: Mutex::default(),
             full: FullPark::default(),
+            shares: Mutex::default(),
+            beyond: Mutex::default(),
         }
     }
 
@@ -131,8 +140,10 @@ impl Settler {
     /// so nothing is acknowledged meanwhile, and the broker holds back what follows.
     pub async fn settle(self: Arc<Self>, message: Taken) -> Answer {
         let mut wait = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        let mut is_first = true;
         loop {
-            let Failed { failure, key } = match self.attempt(&message).await {
+            let attempt = self.attempt(&message, std::mem::take(&mut is_first)).await;
+            let Failed { failure, key } = match attempt {
                 Ok(answer) => return answer,
                 Err(failed) => failed,
             };
@@ -159,19 +170,24 @@ impl Settler {
         }
     }
 
-    async fn attempt(&self, message: &Taken) -> Result<Answer, Failed> {
+    /// What it costs to refuse something counts in its sender's share `is_first` alone.
+    async fn attempt(&self, message: &Taken, is_first: bool) -> Result<Answer, Failed> {
         let arrival = Arrival {
             agent: &message.agent,
             topic: &message.topic,
             payload: &message.payload,
             received_at: message.received_at,
-            rest: None,
+            remainder: None,
         };
         if message.kind == TopicKind::Status {
             return self.status(message).await;
         }
         let mut anchors = Anchors::new();
         let mut turn = self.turn.lock().await;
+        if self.shares().is_used_up(&message.agent, self.clock.now()) {
+            drop(turn);
+            return self.beyond_share(message).await;
+        }
         let mut judgement = self.judge(message.kind, arrival, &anchors);
         if let Some(boot) = boot_of(&judgement) {
             // Who lists samples shares the readers: nobody else's turn waits for one of them.
@@ -183,6 +199,11 @@ impl Settler {
             // An anchor that comes after this look finds the batch parked, and places it.
             judgement = self.judge(message.kind, arrival, &anchors);
         }
+        if is_first {
+            let cost =
+                shares::cost(&judgement, message.kind == TopicKind::Json, message.payload.len());
+            self.shares().charge(&message.agent, cost, self.clock.now());
+        }
         let room = u32::try_from(judgement.weight().min(JUDGED_BYTES)).unwrap_or(u32::MAX);
         // Never closed; without room the store's own queue is the bound that is left.
         let held = self.room.acquire_many(room).await;
@@ -193,6 +214,10 @@ impl Settler {
         };
         drop(held);
         settled
+    }
+
+    fn shares(&self) -> MutexGuard<'_, Shares> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn judge(&self, kind: TopicKind, arrival: Arrival<'_>, anchors: &Anchors) -> Judgement {

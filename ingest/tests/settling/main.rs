@@ -10,3 +10,4 @@ mod ahead;
 mod making;
 mod park;
 mod quarrel;
+mod share;

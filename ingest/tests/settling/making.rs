@@ -111,8 +111,17 @@ impl World {
             TopicKind::Json => "baseflow/v1/gw/json",
             TopicKind::Status => "baseflow/v1/gw/status",
         };
+        self.settle_of(agent(), topic, (kind, payload)).await
+    }
+
+    pub(crate) async fn settle_of(
+        &self,
+        agent: AgentId,
+        topic: &str,
+        (kind, payload): (TopicKind, Vec<u8>),
+    ) -> Answer {
         let taken = Taken {
-            agent: agent(),
+            agent,
             kind,
             topic: topic.to_owned(),
             payload: payload.into(),

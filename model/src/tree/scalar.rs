@@ -44,12 +44,34 @@ pub(super) fn decimal(node: &Node) -> Result<String, String> {
     Err(format!("`{text}` is not a decimal number; write it as 0.075"))
 }
 
+const SPANS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+/// A quantity that settings write with its unit.
+pub trait Spelled {
+    /// As somebody would write it: `90s`, `0s`, `2h`, `64MiB`.
+    fn spelled(&self) -> String;
+}
+
+impl Spelled for Duration {
+    fn spelled(&self) -> String {
+        let ms = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
+        if ms == 0 { "0s".to_owned() } else { in_largest_unit(ms, &SPANS) }
+    }
+}
+
+impl Spelled for u64 {
+    fn spelled(&self) -> String {
+        in_largest_unit(*self, &SIZES)
+    }
+}
+
 pub(super) fn duration(node: &Node) -> Result<Duration, String> {
     let Value::Text(text) = &node.value else {
         return Err(misfit(node, "a duration such as \"5s\""));
     };
-    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-    let ms = with_unit(text, &units).filter(|ms| i64::try_from(*ms).is_ok());
+    let ms = with_unit(text, &SPANS).filter(|ms| i64::try_from(*ms).is_ok());
     ms.map(Duration::from_millis)
         .ok_or_else(|| format!("`{text}` is not a duration; write 250ms, 5s, 10m, 24h or 7d"))
 }
@@ -58,8 +80,7 @@ pub(super) fn size(node: &Node) -> Result<u64, String> {
     let Value::Text(text) = &node.value else {
         return Err(misfit(node, "a size such as \"64MiB\""));
     };
-    let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-    with_unit(text, &units)
+    with_unit(text, &SIZES)
         .ok_or_else(|| format!("`{text}` is not a size; write 512B, 64KiB, 64MiB or 1GiB"))
 }
 
@@ -91,6 +112,13 @@ fn significant_digits(decimal: &str) -> usize {
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// In the largest unit of which it is a whole number.
+fn in_largest_unit(number: u64, units: &[(&str, u64)]) -> String {
+    let fits = |(_, factor): &&(&str, u64)| number != 0 && number.is_multiple_of(*factor);
+    let (name, factor) = units.iter().rev().find(fits).unwrap_or(&("B", 1));
+    format!("{}{name}", number / factor)
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::{KeyFault, Node, Origin, Value, scalar};
+use super::{
+    KeyFault, Node, Origin, Value,
+    scalar::{self, Spelled},
+};
 
 /// One table of the document while it is read; when dropped, it reports every key not asked for.
 #[derive(Debug)]
@@ -315,16 +318,17 @@ impl<'f, T> Field<'f, T> {
         Field { table: self.table, key: self.key, state }
     }
 
-    /// Refuses a value outside `range`, such as a duration.
+    /// Refuses a duration or a size outside `range`.
     pub fn within(self, range: RangeInclusive<T>) -> Self
     where
-        T: PartialOrd + fmt::Debug,
+        T: PartialOrd + Spelled,
     {
         self.and_then(|value| {
             if range.contains(&value) {
                 return Ok(value);
             }
-            Err(format!("{value:?} is not between {:?} and {:?}", range.start(), range.end()))
+            let (least, most) = (range.start().spelled(), range.end().spelled());
+            Err(format!("{} is not between {least} and {most}", value.spelled()))
         })
     }
 }

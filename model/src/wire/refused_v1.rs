@@ -41,11 +41,13 @@ pub enum Reason {
     Gap,
     /// A clock anchor that cannot be.
     Anchor,
+    /// So much of its sender was refused of late that it was not looked at.
+    Share,
 }
 
 impl Reason {
     /// Every reason, as metrics count them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Undecodable,
         Self::TooLarge,
         Self::Version,
@@ -61,6 +63,7 @@ impl Reason {
         Self::Reading,
         Self::Gap,
         Self::Anchor,
+        Self::Share,
     ];
 
     /// The reason of this word.
@@ -86,6 +89,7 @@ impl Reason {
             Self::Reading => "reading",
             Self::Gap => "gap",
             Self::Anchor => "anchor",
+            Self::Share => "share",
         }
     }
 
@@ -104,7 +108,8 @@ impl Reason {
             | Self::Version
             | Self::AgentMismatch
             | Self::Fork
-            | Self::Reading => Kept::Garbage,
+            | Self::Reading
+            | Self::Share => Kept::Garbage,
             Self::Gap | Self::Anchor => Kept::None,
         }
     }
@@ -120,6 +125,17 @@ pub enum Kept {
     Garbage,
     /// Nowhere for a decision; what was refused of a stored batch stays in its bytes.
     None,
+}
+
+impl Kept {
+    /// The word on the wire and in logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Garbage => "garbage",
+            Self::None => "none",
+        }
+    }
 }
 
 /// The document of the topic `refused`.
@@ -190,9 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_is_spelled_alike_in_words_and_json() {
+    fn reasons_and_places_are_spelled_alike_in_words_and_json() {
         for reason in Reason::ALL {
             assert_eq!(serde_json::to_string(&reason).unwrap(), format!("\"{}\"", reason.word()));
+        }
+        for kept in [Kept::Parked, Kept::Garbage, Kept::None] {
+            assert_eq!(serde_json::to_string(&kept).unwrap(), format!("\"{}\"", kept.word()));
         }
     }
 }

@@ -5,7 +5,7 @@ mod asked;
 mod counts;
 mod import;
 #[cfg(test)]
-mod plans;
+mod query_plans;
 mod read;
 mod read_alarms;
 mod sections;

@@ -25,7 +25,7 @@ mod ring;
 mod spans;
 
 #[cfg(test)]
-mod plans;
+mod query_plans;
 
 use rusqlite::{Connection, Row};
 use tokio::sync::watch;

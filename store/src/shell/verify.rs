@@ -2,6 +2,9 @@
 
 mod alarms;
 mod decisions;
+mod feed;
+mod garbage;
+mod rights;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +12,7 @@ use model::{fault::Chain, ids::GaugeId, quantity::Unit, time::Timestamp};
 use rusqlite::{Connection, Row};
 use serde::Deserialize;
 
+use self::rights::RightsCheck;
 use super::{
     error::StoreError,
     journal::JournalReader,
@@ -26,8 +30,9 @@ use crate::{
 const SLICE: usize = 2_000;
 
 /// Checks both files, beside a running server if need be: the chain of entries and its copied
-/// heads, the verdicts, alarms and messages that they name, that no two verdicts overlap, the digest of
-/// each stored payload, the points of each span, and SQLite's own check.
+/// heads, the rights, verdicts, alarms and messages that they name, that no two verdicts overlap, the
+/// digest of each stored payload, of garbage, and of each row of the feed with its spans, the points
+/// of each span, and SQLite's own check. What it cannot see stands in `docs/formats.md` §9.
 pub fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
     // Counted first: what is given meanwhile is named by an entry that is walked, too.
@@ -44,7 +49,9 @@ pub fn verify(store: &Store) -> Result<Report, StoreError> {
         report.findings.push(Finding::Loose { what, count: overlapping });
     }
     batches(store, &mut report)?;
+    garbage::payloads(store, &mut report)?;
     spans(store, &mut report)?;
+    feed::rows(store, &mut report)?;
     loose(store, &mut report)?;
     store
         .samples()
@@ -59,6 +66,7 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
     // Heads are read first: what is appended meanwhile is then no cut.
     let heads = store.samples().read_blocking(|reader| heads(&reader.connection))?;
     let mut check = ChainCheck::new(heads);
+    let mut rights = store.journal().read_blocking(RightsCheck::begin)?;
     let (mut last, mut slice) = (0, SLICE);
     loop {
         let entries = match store.journal().read_blocking(|reader| reader.entries(last, slice)) {
@@ -76,6 +84,7 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
         };
         for entry in &entries {
             report.findings.extend(check.entry(entry));
+            rights.entry(entry);
             report.entries += 1;
             last = entry.position;
         }
@@ -96,6 +105,7 @@ fn chain(store: &Store, report: &mut Report) -> Result<(), StoreError> {
         }
         if entries.is_empty() {
             report.findings.extend(check.end());
+            rights.end(report);
             return Ok(());
         }
     }
@@ -318,6 +328,8 @@ fn loose(store: &Store, report: &mut Report) -> Result<(), StoreError> {
     let samples = |reader: &SamplesReader| counted(&reader.connection, &LOOSE);
     let journal = |reader: &JournalReader| counted(&reader.connection, &alarms::LOOSE);
     report.findings.extend(store.samples().read_blocking(samples)?);
+    let fed = |reader: &SamplesReader| counted(&reader.connection, &feed::LOOSE);
+    report.findings.extend(store.samples().read_blocking(fed)?);
     report.findings.extend(store.journal().read_blocking(journal)?);
     Ok(())
 }

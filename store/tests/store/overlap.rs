@@ -10,7 +10,7 @@ use std::{
 
 use proptest::prelude::*;
 use store::{Admission, Admit, Admitted};
-use tracing::{Event, Subscriber, subscriber::with_default};
+use tracing::{Dispatch, Event, Subscriber, subscriber::with_default};
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
 use model::time::Span;
@@ -108,6 +108,9 @@ fn a_page_over_many_overlapping_days_decodes_each_a_few_times_at_most() {
         put_new(&store, batch(n + 1, &[("level", points(value)), ("other", many(n))]));
     }
     let decoded = Arc::new(AtomicUsize::new(0));
+    // Where there is one listener alone, whoever comes first decides for all threads whether anybody
+    // listens, and that may be another test's, where nobody does.
+    let _second = Dispatch::new(tracing_subscriber::registry());
     let listening = tracing_subscriber::registry().with(Decodings(Arc::clone(&decoded)));
     let read = with_default(listening, || pages(&store, "level", 10_000));
     assert_eq!(read, shown(&points(0)));

@@ -5,7 +5,10 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 use model::wire::refused_v1::Reason;
 use rusqlite::Connection;
-use store::{AddToken, Append, Body, By, ByKind, Discarded};
+use store::{
+    AddToken, AddUser, Append, Body, By, ByKind, DisableUser, Discarded, Quarantine, RevokeToken,
+    SetPassword, Store,
+};
 
 use crate::making::{aside, at, batch, batch_of, discard, open, put_new};
 
@@ -49,7 +52,9 @@ fn a_changed_entry_is_named() {
         "UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"t1\"', '\"t9\"') AS BLOB)",
         &expect![[r#"
             4 entries, 2 batches, 2 spans
-            journal entry 3: its bytes, or those before it, are not what was hashed"#]],
+            journal entry 3: its bytes, or those before it, are not what was hashed
+            token `t1`: no entry says who made it
+            token `t9`: an entry tells of it, and it is not there"#]],
     );
 }
 
@@ -70,8 +75,9 @@ fn an_entry_taken_out_is_named() {
         "journal.db",
         "DELETE FROM entry WHERE position = 2",
         &expect![[r#"
-        3 entries, 2 batches, 2 spans
-        journal entry 3: it follows entry 1: entries between are missing"#]],
+            3 entries, 2 batches, 2 spans
+            journal entry 3: it follows entry 1: entries between are missing
+            token `t0`: no entry says who made it"#]],
     );
 }
 
@@ -81,8 +87,9 @@ fn the_last_entry_taken_out_is_noticed() {
         "journal.db",
         "DELETE FROM entry WHERE position = 4",
         &expect![[r#"
-        3 entries, 2 batches, 2 spans
-        the journal ends at entry 3, but entry 4 was there: its end is cut off"#]],
+            3 entries, 2 batches, 2 spans
+            the journal ends at entry 3, but entry 4 was there: its end is cut off
+            token `t2`: no entry says who made it"#]],
     );
 }
 
@@ -131,7 +138,9 @@ fn a_span_that_says_other_than_its_batch_is_named() {
         &expect![[r#"
             4 entries, 2 batches, 2 spans
             gauge A/level in batch 1: `A/level`: 2 points from 2026-11-22T00:00:00Z to 2026-11-22T00:00:00.005Z, where 3 were said
-            1 spans whose feed row is not there"#]],
+            row 1 of the feed: it or its spans are not as they were written
+            1 spans whose feed row is not there
+            1 rows of the feed that are not there"#]],
     );
 }
 
@@ -183,4 +192,151 @@ fn an_item_that_did_not_become_what_its_entry_says_is_named() {
         item 1 of the quarantine: entry 1, under which it was decided, does not say so
         item 1 of the quarantine: it was decided under entry 1, which is said to have come to nothing"#]]
     .assert_eq(&tampered(row).1);
+}
+
+#[test]
+fn the_newest_span_taken_out_is_noticed() {
+    check(
+        "samples.db",
+        "DELETE FROM span WHERE batch = 2",
+        &expect![[r#"
+        4 entries, 2 batches, 1 spans
+        row 2 of the feed: it or its spans are not as they were written
+        1 gauges whose spans reach further, or less far, than is known of them"#]],
+    );
+}
+
+#[test]
+fn a_span_taken_out_with_its_feed_row_is_noticed() {
+    let tamper = "DELETE FROM span WHERE batch = 2; DELETE FROM feed WHERE batch = 2;
+        UPDATE gauge SET newest_ms = (SELECT max(to_ms) FROM span)";
+    check(
+        "samples.db",
+        tamper,
+        &expect![[r#"
+        4 entries, 2 batches, 1 spans
+        1 rows of the feed that are not there"#]],
+    );
+}
+
+#[test]
+fn flags_that_were_changed_are_noticed() {
+    check(
+        "samples.db",
+        "UPDATE span SET qc = x'0202' WHERE batch = 2",
+        &expect![[r#"
+        4 entries, 2 batches, 2 spans
+        row 2 of the feed: it or its spans are not as they were written"#]],
+    );
+}
+
+#[test]
+fn a_feed_row_that_was_made_live_is_noticed() {
+    check(
+        "samples.db",
+        "UPDATE feed SET received_at = received_at + 1 WHERE position = 1",
+        &expect![[r#"
+            4 entries, 2 batches, 2 spans
+            row 1 of the feed: it or its spans are not as they were written"#]],
+    );
+}
+
+#[test]
+fn a_reach_that_would_hide_samples_from_their_readers_is_noticed() {
+    check(
+        "samples.db",
+        "UPDATE gauge SET longest_ms = 0",
+        &expect![[r#"
+        4 entries, 2 batches, 2 spans
+        1 gauges whose spans reach further, or less far, than is known of them"#]],
+    );
+}
+
+/// What is found of a store that `make` has filled and `tamper` has changed.
+fn found(file: &str, make: impl Fn(&Store), tamper: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    make(&store);
+    store.close();
+    run(&folder.path().join(file), tamper);
+    let store = open(folder.path());
+    let report = store::verify(&store).unwrap();
+    let found: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    found.join("\n")
+}
+
+#[test]
+fn garbage_that_was_overwritten_is_named() {
+    let garbage = |store: &Store| {
+        for (second, payload) in [&b"junk"[..], b"rubbish"].into_iter().enumerate() {
+            let write = Quarantine {
+                agent: "gw".parse().unwrap(),
+                topic: "baseflow/v1/gw/batch".to_owned(),
+                received_at: at(i64::try_from(second).unwrap()),
+                payload: payload.to_vec(),
+                reason: Reason::Undecodable,
+                detail: "not a batch".to_owned(),
+                key: None,
+            };
+            store.samples().write_blocking(write).unwrap();
+        }
+    };
+    let found = |tamper| found("samples.db", garbage, tamper);
+    assert_eq!(found(""), "");
+    expect!["item 1 of the quarantine: its payload is not the one that was received"]
+        .assert_eq(&found("UPDATE quarantine SET payload = x'00' WHERE id = 1"));
+    expect!["item 2 of the quarantine: its payload is not the one that was received"]
+        .assert_eq(&found("UPDATE quarantine SET bytes = 3 WHERE id = 2"));
+    expect!["item 2 of the quarantine: its payload is not there, and nobody has decided about it"]
+        .assert_eq(&found("UPDATE quarantine SET payload = NULL WHERE id = 2"));
+}
+
+#[test]
+fn rights_that_no_entry_gives_are_named() {
+    let people = |store: &Store| {
+        let by = || By { kind: ByKind::Command, name: "root".to_owned() };
+        let journal = store.journal();
+        for name in ["reads", "gone"] {
+            let (name, role) = (name.to_owned(), "viewer".to_owned());
+            journal.write_blocking(AddToken { at: at(0), by: by(), name, role }).unwrap();
+        }
+        let name = "gone".to_owned();
+        journal.write_blocking(RevokeToken { at: at(1), by: by(), name }).unwrap();
+        for name in ["Li", "Wang", "Zhao"] {
+            let (name, role, password) = (name.to_owned(), "duty".to_owned(), "$x".to_owned());
+            let add = AddUser { at: at(2), by: by(), name, role, password };
+            assert!(journal.write_blocking(add).unwrap());
+        }
+        let (name, password) = ("wang".to_owned(), "$y".to_owned());
+        let set = SetPassword { at: at(3), by: by(), name, password };
+        assert!(journal.write_blocking(set).unwrap());
+        let name = "zhao".to_owned();
+        assert!(journal.write_blocking(DisableUser { at: at(4), by: by(), name }).unwrap());
+        let (name, role, password) = ("ZHAO".to_owned(), "admin".to_owned(), "$z".to_owned());
+        let again = AddUser { at: at(5), by: by(), name, role, password };
+        assert!(journal.write_blocking(again).unwrap());
+        let name = "ZHAO".to_owned();
+        assert!(journal.write_blocking(DisableUser { at: at(6), by: by(), name }).unwrap());
+    };
+    let found = |tamper| found("journal.db", people, tamper);
+    assert_eq!(found(""), "");
+    let tampers = [
+        "UPDATE token SET role = 'admin' WHERE name = 'reads'",
+        "UPDATE token SET revoked_at = NULL WHERE name = 'gone'",
+        "DELETE FROM token WHERE name = 'gone'",
+        "INSERT INTO token (name, role, digest, created_at) VALUES ('x', 'admin', x'00', 1)",
+        "UPDATE user SET role = 'admin' WHERE name = 'li'",
+        "UPDATE user SET disabled_at = NULL WHERE name = 'zhao'",
+        "UPDATE user SET password = '$o', password_at = 7 WHERE name = 'wang'",
+    ];
+    let all: Vec<_> = tampers.iter().map(|tamper| found(tamper)).collect();
+    expect![[r#"
+        token `reads`: its role is `admin`, and by its last entry `viewer`
+        token `gone`: by its last entry it was taken back
+        token `gone`: an entry tells of it, and it is not there
+        token `x`: no entry says who made it
+        user `li`: its role is `admin`, and by its last entry `duty`
+        user `zhao`: by its last entry it was taken back
+        user `wang`: its password is of another moment than its last entry says"#]]
+    .assert_eq(&all.join("\n"));
 }

@@ -216,7 +216,7 @@ impl Judge {
             topic: AGENT,
             payload: &payload,
             received_at: self.now,
-            rest: None,
+            remainder: None,
         };
         let anchors = Anchors::new();
         let known = Known { registry: &self.registry, anchors: &anchors };
@@ -308,6 +308,17 @@ mod tests {
             "flow 20T00:00:00 9000000000000000 ; flow 20T00:00:01 1 ",
             "1: [1] 0/m3/s, 1 refused",
         );
+    }
+
+    #[test]
+    fn a_unit_that_cannot_be_is_a_fault_of_the_file_and_of_no_agent() {
+        let (mut days, mut report) = (days(), Report::new(1));
+        let row = Parsed::of(["S", "flow", "2026-11-20T00:00:00Z", "1.5", "V", "", ""]).unwrap();
+        assert!(days.take(2, row, &mut report).unwrap().is_none());
+        assert!(days.finish(&mut report).is_empty());
+        let told = format!("{report:?}");
+        assert!(told.contains("comes in `V`, which cannot become `m3/s`"), "{told}");
+        assert!(!told.contains("agent") && !told.contains("register"), "{told}");
     }
 
     #[test]

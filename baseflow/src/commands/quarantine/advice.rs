@@ -103,7 +103,8 @@ fn of_gauges(
         | Reason::Clock
         | Reason::Reading
         | Reason::Gap
-        | Reason::Anchor => of_payload(reason, row, commands),
+        | Reason::Anchor
+        | Reason::Share => of_payload(reason, row, commands),
     }
 }
 
@@ -185,6 +186,9 @@ fn of_payload(reason: Reason, row: &QuarantineRow, commands: &Commands) -> Strin
             "have the sender correct the readings and send them again; if the registry was wrong, correct it, then replay".to_owned()
         }
         Reason::Gap | Reason::Anchor => "find out why it was refused".to_owned(),
+        Reason::Share => format!(
+            "nobody has looked at it, since so much of {agent} was refused just before: see why in its other items, and correct {agent} or the registry; then replay"
+        ),
     }
 }
 

@@ -5,12 +5,13 @@
 //! arrive belongs to the past: a TCP connection is dropped and dialled again; a serial line, also
 //! one behind RTU over TCP, stays quiet for as long as an answer may take, is flushed and opened
 //! again. Since nobody knows how late an answer may be, a serial line's next question is asked so
-//! that none that is owed fits it ([`crate::owed`]).
+//! that none that is owed fits it ([`crate::owed`]). What comes on such a line without having been
+//! asked for is looked through for whole answers: by them its unit is doubted from then on.
 
 use std::{
     any::Any,
+    collections::BTreeSet,
     future::{Future, poll_fn},
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -18,25 +19,24 @@ use std::{
     time::Duration,
 };
 
-use model::{fault::Fault, quality::Quality};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, sleep_until, timeout, timeout_at},
-};
+use model::quality::Quality;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_modbus::{
-    ExceptionCode, ProtocolError, Request as Question, Response, Slave,
-    client::{Client, Context, rtu, tcp},
+    Slave,
+    client::{Client, Context},
     slave::SlaveContext,
 };
-use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt};
 
-use super::wire::{Signs, Wire};
+use super::{
+    answer::{Answer, is_gateways, question, understood},
+    dial::{self, LinkError},
+    wire::{Said, Signs},
+};
 use crate::{
-    config::{self, Bus, Line, Parity, Serial},
-    decode::Reply,
-    owed::{Ask, OwedAnswers},
+    config::{Bus, Line},
+    frame::{Frame, answers},
+    owed::{Ask, OwedAnswers, shape},
     plan::Request,
-    register::Table,
 };
 
 /// A TCP connection idle for longer is dialled anew, before some router forgets it in silence.
@@ -45,59 +45,6 @@ const LONGEST_IDLE: Duration = Duration::from_mins(1);
 const MOST_UNCLEAR: u8 = 4;
 /// How long to wait before dialling again a peer that has just been left.
 const REDIAL: Duration = Duration::from_millis(50);
-
-/// Why a line could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum LinkError {
-    /// Nobody took the call in time.
-    #[error("no connection to {line} within {limit:?}")]
-    Timeout {
-        /// The URL.
-        line: String,
-        /// The bus's timeout.
-        limit: Duration,
-    },
-    /// The network refused.
-    #[error("cannot connect to {line}")]
-    Connect {
-        /// The URL.
-        line: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The port is missing, in use or may not be opened.
-    #[error("cannot open {line}")]
-    Open {
-        /// The URL.
-        line: String,
-        /// What the system said.
-        source: tokio_serial::Error,
-    },
-}
-
-impl LinkError {
-    /// Cables are plugged in again.
-    pub const fn fault(&self) -> Fault {
-        match self {
-            Self::Timeout { .. } | Self::Connect { .. } | Self::Open { .. } => Fault::Transient,
-        }
-    }
-}
-
-/// What became of a question.
-#[derive(Debug)]
-pub enum Answer {
-    /// As many words or coils as were asked for.
-    Reply(Reply),
-    /// A Modbus exception: the device is there and gives nothing.
-    Refusal(Quality),
-    /// Something came that is no answer to the question.
-    Nonsense(Quality),
-    /// No answer came in time: nothing at all, or bytes that never became one.
-    Silence(Quality),
-    /// There is no line.
-    NoLine(LinkError),
-}
 
 /// A line with at most one connection.
 #[derive(Debug)]
@@ -112,13 +59,33 @@ pub struct Link {
     quiet: Option<Quiet>,
     /// On a serial line alone: by TCP each answer has the number of its question.
     owed: Option<OwedAnswers>,
+    /// Those that this bus asks.
+    units: BTreeSet<u8>,
+    unasked: Unasked,
     begun_at: Instant,
+}
+
+/// Whole answers on a serial line to which there was no question.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    /// How many.
+    pub answers: u64,
+    /// Units that were heard so, and had not been lately.
+    pub doubted: BTreeSet<u8>,
 }
 
 struct Connection {
     context: Context,
     signs: Arc<Signs>,
     used_at: Option<Instant>,
+}
+
+/// What came of one question.
+struct Exchanged {
+    answer: Answer,
+    /// Whether the peer had closed before it was asked.
+    was_closed: bool,
+    said: Said,
 }
 
 impl std::fmt::Debug for Connection {
@@ -170,6 +137,8 @@ impl Link {
             ready_at: now,
             quiet: is_serial.then_some(quiet),
             owed: is_serial.then(OwedAnswers::default),
+            units: bus.devices.iter().map(|device| device.unit).collect(),
+            unasked: Unasked::default(),
             begun_at: now,
         }
     }
@@ -177,8 +146,10 @@ impl Link {
     /// Asks until something is answered or the attempts are used up.
     ///
     /// Two failures are nobody's fault and cost no attempt, once: a connection that the peer had
-    /// closed while it was idle, and a late word of another unit that was not waited for. Dropping
-    /// this half-way leaves a connection whose next answer may be the wrong one: drop the link too.
+    /// closed while it was idle, and a late word of another unit that was not waited for. An answer
+    /// is not believed where its unit was found to speak unasked while it was asked: it is asked
+    /// again, in doubt. Dropping this half-way leaves a connection whose next answer may be the
+    /// wrong one: drop the link too.
     pub async fn ask(&mut self, asked: Asked<'_>) -> Answer {
         let mut left = asked.attempts;
         let mut is_excusable = true;
@@ -195,7 +166,8 @@ impl Link {
                 Ask::NotNow => return Answer::Silence(Quality::TIMEOUT),
             };
             let question = Asked { request: sounding.as_ref().unwrap_or(asked.request), ..asked };
-            let (answer, was_closed) = self.exchange(question).await;
+            let Exchanged { answer, was_closed, said } = self.exchange(question).await;
+            let is_doubtful = self.overhear(question, &answer, &said);
             let is_unclear = !was_closed && self.learn(question, &answer);
             let is_late_word = was_late && matches!(answer, Answer::Nonsense(_));
             if is_excusable && (was_closed || is_late_word) {
@@ -203,7 +175,7 @@ impl Link {
                 continue;
             }
             match answer {
-                Answer::Reply(_) if sounding.is_some() => {}
+                Answer::Reply(_) if sounding.is_some() || is_doubtful => {}
                 Answer::Refusal(defect) if is_unclear => {
                     unclear += 1;
                     if unclear == MOST_UNCLEAR {
@@ -228,6 +200,39 @@ impl Link {
             .map_or(Ask::Plainly, |owed| owed.ask(asked.unit, asked.request, asked.longest, now))
     }
 
+    /// What was heard unasked since this was last asked for.
+    pub fn take_unasked(&mut self) -> Unasked {
+        std::mem::take(&mut self.unasked)
+    }
+
+    /// Notes whole answers that came around a question without being the one to it; whether one
+    /// that waited before it makes its unit doubted, so that the next one may be a copy as well.
+    fn overhear(&mut self, asked: Asked<'_>, answer: &Answer, said: &Said) -> bool {
+        let now = self.begun_at.elapsed();
+        let Some(owed) = &mut self.owed else { return false };
+        let mut is_doubtful = false;
+        let (before, mut after) = (answers(&said.before), answers(&said.after));
+        // The one that was heard: the answer itself, or what its unit said in place of one.
+        let (wanted, is_reply) = (shape(asked.request), matches!(answer, Answer::Reply(_)));
+        let is_heard =
+            |frame: &Frame| frame.unit == asked.unit && (!is_reply || frame.shape == wanted);
+        if let Some(heard) = after.iter().position(is_heard) {
+            after.remove(heard);
+        }
+        let all = before.into_iter().map(|frame| (frame, true));
+        for (frame, was_before) in all.chain(after.into_iter().map(|frame| (frame, false))) {
+            if !self.units.contains(&frame.unit) {
+                continue;
+            }
+            self.unasked.answers += 1;
+            if owed.overheard(frame, now) {
+                self.unasked.doubted.insert(frame.unit);
+                is_doubtful |= was_before && frame.unit == asked.unit;
+            }
+        }
+        is_doubtful
+    }
+
     /// Notes what an answer says of those that are owed; whether it is a refusal that may be the
     /// answer to an older question.
     fn learn(&mut self, asked: Asked<'_>, answer: &Answer) -> bool {
@@ -235,9 +240,11 @@ impl Link {
         let Some(owed) = &mut self.owed else { return false };
         let Asked { unit, request, .. } = asked;
         match answer {
-            Answer::Reply(_) => owed.answered(unit),
-            Answer::Refusal(_) => return owed.refused(unit, request),
-            Answer::Silence(defect) if is_gateways(*defect) => return owed.refused(unit, request),
+            Answer::Reply(_) => owed.answered(unit, request, now),
+            Answer::Refusal(_) => return owed.refused(unit, request, now),
+            Answer::Silence(defect) if is_gateways(*defect) => {
+                return owed.refused(unit, request, now);
+            }
             Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
             Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
             Answer::NoLine(_) => {}
@@ -263,7 +270,7 @@ impl Link {
         }
         let until = Instant::now() + self.timeout;
         let opened = loop {
-            let opened = timeout_at(until, open(&self.line)).await;
+            let opened = timeout_at(until, dial::open(&self.line)).await;
             match opened {
                 // a peer that takes one connection at a time may not have let go of the last one
                 Ok(Err(_)) if self.is_known && Instant::now() + REDIAL < until => {
@@ -277,17 +284,22 @@ impl Link {
             }
         };
         self.is_known = false;
-        self.connection = Some(opened?);
+        let (context, signs) = opened?;
+        self.connection = Some(Connection { context, signs, used_at: None });
         Ok(())
     }
 
-    /// One question and what came of it; and whether the peer had closed before it was asked.
-    async fn exchange(&mut self, asked: Asked<'_>) -> (Answer, bool) {
+    /// One question and what came of it.
+    async fn exchange(&mut self, asked: Asked<'_>) -> Exchanged {
         let limit = self.timeout + self.time_on_wire(asked.request);
         let Some(connection) = &mut self.connection else {
-            return (Answer::Silence(Quality::UNREACHABLE), false);
+            let answer = Answer::Silence(Quality::UNREACHABLE);
+            return Exchanged { answer, was_closed: false, said: Said::default() };
         };
         connection.context.set_slave(Slave(asked.unit));
+        let now = self.begun_at.elapsed();
+        let owed = self.owed.as_ref();
+        connection.signs.want(owed.and_then(|owed| owed.wanted(asked.unit, asked.request, now)));
         let call = connection.context.call(question(asked.request));
         let answer = match timeout(limit, caught(call)).await {
             Err(_elapsed) if connection.signs.has_heard() => Answer::Silence(Quality::MALFORMED),
@@ -298,6 +310,7 @@ impl Link {
         let now = Instant::now();
         let was_used = connection.used_at.replace(now).is_some();
         let was_closed = was_used && connection.signs.is_closed();
+        let said = connection.signs.take_said();
         self.ready_at = now + self.gap;
         match &answer {
             Answer::Reply(_) | Answer::Refusal(_) => self.is_known = true,
@@ -310,7 +323,7 @@ impl Link {
                 self.quiet = (!matches!(self.line, Line::Tcp(_))).then_some(quiet);
             }
         }
-        (answer, was_closed)
+        Exchanged { answer, was_closed, said }
     }
 
     /// What question and answer take by themselves on a slow line.
@@ -320,116 +333,6 @@ impl Link {
             Line::Serial(serial) => serial.characters(13 + 2 * u32::from(request.count)),
         }
     }
-}
-
-/// The four questions there are: functions 1, 2, 3 and 4, which read.
-fn question(request: &Request) -> Question<'static> {
-    let Request { table, address, count, .. } = request;
-    match table {
-        Table::Coil => Question::ReadCoils(*address, *count),
-        Table::Discrete => Question::ReadDiscreteInputs(*address, *count),
-        Table::Holding => Question::ReadHoldingRegisters(*address, *count),
-        Table::Input => Question::ReadInputRegisters(*address, *count),
-    }
-}
-
-fn understood(request: &Request, result: tokio_modbus::Result<Response>) -> Answer {
-    let count = usize::from(request.count);
-    match (request.table, result) {
-        (Table::Coil, Ok(Ok(Response::ReadCoils(bits))))
-        | (Table::Discrete, Ok(Ok(Response::ReadDiscreteInputs(bits)))) => {
-            // they come in whole bytes
-            let is_whole = bits.len() == count.next_multiple_of(8);
-            if is_whole {
-                Answer::Reply(Reply::Bits(bits))
-            } else {
-                Answer::Nonsense(Quality::SHORT)
-            }
-        }
-        (Table::Holding, Ok(Ok(Response::ReadHoldingRegisters(words))))
-        | (Table::Input, Ok(Ok(Response::ReadInputRegisters(words)))) => {
-            let is_whole = words.len() == count;
-            if is_whole {
-                Answer::Reply(Reply::Words(words))
-            } else {
-                Answer::Nonsense(Quality::SHORT)
-            }
-        }
-        (_, Ok(Ok(_))) => Answer::Nonsense(Quality::MISMATCHED),
-        (_, Ok(Err(exception))) => refused(exception),
-        (
-            _,
-            Err(tokio_modbus::Error::Protocol(
-                ProtocolError::HeaderMismatch { .. } | ProtocolError::FunctionCodeMismatch { .. },
-            )),
-        ) => Answer::Nonsense(Quality::MISMATCHED),
-        // what the codec refuses is an error of its own making, what the system says has a number
-        (_, Err(tokio_modbus::Error::Transport(error)))
-            if error.raw_os_error().is_none() && error.kind() != io::ErrorKind::BrokenPipe =>
-        {
-            Answer::Nonsense(Quality::MALFORMED)
-        }
-        (_, Err(tokio_modbus::Error::Transport(_))) => Answer::Silence(Quality::UNREACHABLE),
-    }
-}
-
-/// A gateway that says that nobody answers behind it (10, 11) speaks for a silent device.
-fn refused(exception: ExceptionCode) -> Answer {
-    let quality = Quality::exception(exception.into());
-    if is_gateways(quality) { Answer::Silence(quality) } else { Answer::Refusal(quality) }
-}
-
-fn is_gateways(quality: Quality) -> bool {
-    quality == Quality::exception(10) || quality == Quality::exception(11)
-}
-
-async fn open(line: &Line) -> Result<Connection, LinkError> {
-    let (context, signs) = match line {
-        Line::Tcp(endpoint) => {
-            let wire = dial(line, endpoint).await?;
-            let signs = wire.signs();
-            (tcp::attach(wire), signs)
-        }
-        Line::RtuOverTcp(endpoint) => {
-            let wire = dial(line, endpoint).await?;
-            let signs = wire.signs();
-            (rtu::attach(wire), signs)
-        }
-        Line::Serial(serial) => {
-            let fail = |source| LinkError::Open { line: line.to_string(), source };
-            let wire = Wire::new(open_port(serial).map_err(fail)?, false);
-            let signs = wire.signs();
-            (rtu::attach(wire), signs)
-        }
-    };
-    Ok(Connection { context, signs, used_at: None })
-}
-
-async fn dial(line: &Line, endpoint: &config::Endpoint) -> Result<Wire<TcpStream>, LinkError> {
-    let fail = |source| LinkError::Connect { line: line.to_string(), source };
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(fail)?;
-    stream.set_nodelay(true).map_err(fail)?;
-    Ok(Wire::new(stream, true))
-}
-
-fn open_port(serial: &Serial) -> tokio_serial::Result<tokio_serial::SerialStream> {
-    let parity = match serial.parity {
-        Parity::None => tokio_serial::Parity::None,
-        Parity::Even => tokio_serial::Parity::Even,
-        Parity::Odd => tokio_serial::Parity::Odd,
-    };
-    let stop_bits = if serial.stop_bits == 2 {
-        tokio_serial::StopBits::Two
-    } else {
-        tokio_serial::StopBits::One
-    };
-    let port = tokio_serial::new(serial.path.to_string_lossy(), serial.baud)
-        .parity(parity)
-        .stop_bits(stop_bits)
-        .data_bits(tokio_serial::DataBits::Eight)
-        .open_native_async()?;
-    port.clear(ClearBuffer::All)?;
-    Ok(port)
 }
 
 /// The future's output, or the panic that it ended with; a library that trips over what a meter

@@ -28,6 +28,7 @@ pub struct Metrics {
     failed: IntCounterVec,
     skipped: IntCounterVec,
     split: IntCounterVec,
+    unasked: IntCounterVec,
     poll: HistogramVec,
 }
 
@@ -40,6 +41,8 @@ pub struct BusMetrics {
     pub skipped: IntCounter,
     /// Reads that a device refused as a whole and that are made in pieces since.
     pub split: IntCounter,
+    /// Whole answers on a serial line to which there was no question, or not any more.
+    pub unasked: IntCounter,
     /// From the first request of a poll to its last answer.
     pub poll: Histogram,
     failed: BTreeMap<&'static str, IntCounter>,
@@ -81,6 +84,11 @@ impl Metrics {
                 "Reads that a device refused as a whole and that are made in pieces since",
                 &["bus"],
             )?,
+            unasked: counter(
+                "baseflow_edge_answers_unasked_total",
+                "Answers on a serial line that nobody waited for: late ones, copies, and what was said unasked",
+                &["bus"],
+            )?,
             poll,
         })
     }
@@ -92,6 +100,7 @@ impl Metrics {
             taken: self.taken.with_label_values(&[bus]),
             skipped: self.skipped.with_label_values(&[bus]),
             split: self.split.with_label_values(&[bus]),
+            unasked: self.unasked.with_label_values(&[bus]),
             poll: self.poll.with_label_values(&[bus]),
             failed: REASONS.into_iter().map(failed).collect(),
         }

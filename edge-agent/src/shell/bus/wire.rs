@@ -1,13 +1,14 @@
 //! A byte stream that forgets what arrived before the next question is asked.
 //!
 //! Whatever lies in the receive buffer when a request is written answers an earlier one: left
-//! there, it would be taken for the answer to this one, since RTU frames carry no number.
+//! there, it would be taken for the answer to this one, since RTU frames carry no number. What came
+//! is kept for a look at it all the same: who speaks unasked is told by that.
 
 use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -15,8 +16,13 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::frame::{Frame, Sifted, sifted};
+
 /// At most this much is thrown away before one write; a peer that says more talks without end.
 const MOST_STALE_BYTES: usize = 16 * 1024;
+
+/// Of what comes before a question, and of what comes after it, so much is kept to be looked at.
+const MOST_KEPT_BYTES: usize = 1_024;
 
 /// A stream between one question and the next.
 #[derive(Debug)]
@@ -24,6 +30,10 @@ pub(super) struct Wire<S> {
     stream: S,
     signs: Arc<Signs>,
     flushes: bool,
+    /// Came, and was not handed on yet: at most an answer's length and one read.
+    held: Vec<u8>,
+    /// Whether all is handed on until the next question.
+    is_taking: bool,
 }
 
 /// What was noticed on a stream, for whoever gave the stream away.
@@ -31,6 +41,17 @@ pub(super) struct Wire<S> {
 pub(super) struct Signs {
     is_closed: AtomicBool,
     has_heard: AtomicBool,
+    said: Mutex<Said>,
+    wanted: Mutex<Option<Frame>>,
+}
+
+/// What came around one question, each part up to [`MOST_KEPT_BYTES`].
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// Waited when it was asked.
+    pub(super) before: Vec<u8>,
+    /// Came since.
+    pub(super) after: Vec<u8>,
 }
 
 impl Signs {
@@ -43,13 +64,34 @@ impl Signs {
     pub(super) fn has_heard(&self) -> bool {
         self.has_heard.load(Ordering::Relaxed)
     }
+
+    /// What came since this was last asked for.
+    pub(super) fn take_said(&self) -> Said {
+        std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Of the unit of this answer only it is to be heard, until something else is said here.
+    pub(super) fn want(&self, wanted: Option<Frame>) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+    }
+
+    fn wanted(&self) -> Option<Frame> {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, bytes: &[u8], part: fn(&mut Said) -> &mut Vec<u8>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = part(&mut said);
+        let room = MOST_KEPT_BYTES.saturating_sub(kept.len());
+        kept.extend(bytes.iter().take(room));
+    }
 }
 
 impl<S> Wire<S> {
     /// Wraps a stream. Flushing a serial port blocks the thread until all bits are out, so a
     /// caller that does not care may leave it.
     pub(super) fn new(stream: S, flushes: bool) -> Self {
-        Self { stream, signs: Arc::default(), flushes }
+        Self { stream, signs: Arc::default(), flushes, held: Vec::new(), is_taking: false }
     }
 
     /// What is noticed on this stream.
@@ -70,10 +112,47 @@ impl<S: AsyncRead + Unpin> Wire<S> {
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
                     return Err(io::ErrorKind::BrokenPipe.into());
                 }
-                Poll::Ready(Ok(())) => forgotten += buffer.filled().len(),
+                Poll::Ready(Ok(())) => {
+                    forgotten += buffer.filled().len();
+                    self.signs.keep(buffer.filled(), |said| &mut said.before);
+                }
             }
             if forgotten > MOST_STALE_BYTES {
                 return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Reads what is there; how many bytes, none at the end.
+    fn hear(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<usize>> {
+        let mut space = [0; 512];
+        let mut buffer = ReadBuf::new(&mut space);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => return Ok(Poll::Pending),
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Ready(Ok(())) => {}
+        }
+        let came = buffer.filled();
+        if !came.is_empty() {
+            self.signs.has_heard.store(true, Ordering::Relaxed);
+            self.signs.keep(came, |said| &mut said.after);
+            self.held.extend(came);
+        }
+        Ok(Poll::Ready(came.len()))
+    }
+
+    /// Leaves other answers of the unit that is waited for, up to what may be handed on.
+    fn pass_over(&mut self) {
+        while !self.is_taking && !self.held.is_empty() {
+            let wanted = self.signs.wanted();
+            match wanted.map_or(Sifted::Take, |wanted| sifted(&self.held, wanted)) {
+                Sifted::Take => self.is_taking = true,
+                Sifted::Wait => return,
+                Sifted::PassOver(count) => {
+                    self.held.drain(..count.min(self.held.len()));
+                }
             }
         }
     }
@@ -85,12 +164,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.signs.has_heard.store(true, Ordering::Relaxed);
+        loop {
+            let heard = self.hear(cx)?;
+            self.pass_over();
+            let is_over = heard == Poll::Ready(0);
+            if self.is_taking || is_over {
+                let count = buffer.remaining().min(self.held.len());
+                if count > 0 || is_over {
+                    buffer.put_slice(self.held.get(..count).unwrap_or_default());
+                    self.held.drain(..count);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            if heard.is_pending() {
+                return Poll::Pending;
+            }
         }
-        polled
     }
 }
 
@@ -105,6 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             return Poll::Ready(Err(error));
         }
         self.signs.has_heard.store(false, Ordering::Relaxed);
+        self.held.clear();
+        self.is_taking = false;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -122,6 +213,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::{frame::Shape, register::Table};
 
     #[tokio::test]
     async fn what_came_before_the_question_is_no_answer() {
@@ -135,6 +227,43 @@ mod tests {
         wire.read_exact(&mut heard).await.unwrap();
         assert_eq!(&heard, b"answer");
         assert!(wire.signs().has_heard());
+        let said = Said { before: b"late".to_vec(), after: b"answer".to_vec() };
+        assert_eq!(wire.signs().take_said(), said);
+        assert_eq!(wire.signs().take_said(), Said::default());
+    }
+
+    #[tokio::test]
+    async fn only_the_answer_that_is_wanted_is_heard_however_it_comes_in_pieces() {
+        let wanted = Frame { unit: 5, shape: Shape { table: Table::Holding, bytes: 4 } };
+        let copy = [5, 3, 2, 0, 7, 0x08, 0x46];
+        let answer = [5, 3, 4, 0, 1, 5, 3, 0, 0];
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let mut wire = Wire::new(ours, true);
+        wire.signs().want(Some(wanted));
+        wire.write_all(b"?").await.unwrap();
+        for byte in copy.into_iter().chain(copy).chain(answer) {
+            theirs.write_all(&[byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let mut heard = [0; 9];
+        wire.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, answer);
+        assert_eq!(wire.signs().take_said().after.len(), 2 * copy.len() + answer.len());
+        wire.signs().want(None);
+        wire.write_all(b"?").await.unwrap();
+        theirs.write_all(&copy).await.unwrap();
+        let mut heard = [0; 7];
+        wire.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, copy);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_talks_without_end_is_kept_up_to_a_bound() {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let mut wire = Wire::new(ours, true);
+        theirs.write_all(&[7; 3_000]).await.unwrap();
+        wire.write_all(b"?").await.unwrap();
+        assert_eq!(wire.signs().take_said().before.len(), MOST_KEPT_BYTES);
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     admission::{Admitted, AdmittedColumn, Kind},
     comparison::{Budget, Compared},
+    feed_digest::{self, FedRow, FedSpan},
     points::{self, Decoded, MAX_SPAN_MS},
     shell::error::StoreError,
 };
@@ -32,6 +33,7 @@ struct Reach {
     from: i64,
     /// The last moment, which belongs to it.
     to: i64,
+    spans: Vec<FedSpan>,
 }
 
 /// A column whose points were looked at, as far as that was needed.
@@ -161,38 +163,43 @@ impl Adding<'_> {
         Ok(())
     }
 
-    fn feed(&self) -> Result<(), StoreError> {
-        let sql = "INSERT INTO feed (position, station, from_ms, to_ms, batch, received_at, kind)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        for reach in &self.reaches {
-            let row = [
-                reach.feed,
-                reach.station,
-                reach.from,
-                reach.to.saturating_add(1),
-                self.stored.position,
-                self.stored.received_at.as_ms(),
-                self.stored.kind.code(),
-            ];
+    fn feed(&mut self) -> Result<(), StoreError> {
+        let sql = "INSERT INTO feed (position, station, from_ms, to_ms, batch, received_at, kind,
+              digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        for reach in &mut self.reaches {
+            let row = FedRow {
+                position: reach.feed,
+                station: reach.station,
+                from: reach.from,
+                to: reach.to.saturating_add(1),
+                batch: self.stored.position,
+                received_at: self.stored.received_at.as_ms(),
+                kind: self.stored.kind.code(),
+            };
+            let digest = feed_digest::digest(row, &mut reach.spans);
+            let FedRow { position, station, from, to, batch, received_at, kind } = row;
+            let row = params![position, station, from, to, batch, received_at, kind, digest];
             run(self.connection, sql, row).map_err(StoreError::sql("add to the feed"))?;
         }
         Ok(())
     }
 
-    /// The feed position for a station of this payload, and its stretch of time.
+    /// Has the feed tell of a span, in the row of its station; the row's position.
     fn reach(
         &mut self,
         book: &mut SamplesBook,
         station: i64,
-        (from, to): (i64, i64),
+        span: FedSpan,
     ) -> Result<i64, StoreError> {
+        let (from, to) = (span.from, span.to);
         if let Some(known) = self.reaches.iter_mut().rev().find(|reach| reach.station == station) {
             known.from = known.from.min(from);
             known.to = known.to.max(to);
+            known.spans.push(span);
             return Ok(known.feed);
         }
         let feed = book.next_feed()?;
-        self.reaches.push(Reach { station, feed, from, to });
+        self.reaches.push(Reach { station, feed, from, to, spans: vec![span] });
         Ok(feed)
     }
 
@@ -203,7 +210,17 @@ impl Adding<'_> {
         span: &AdmittedColumn,
     ) -> Result<(), StoreError> {
         let (from, to) = (span.from.as_ms(), span.to.as_ms());
-        let feed = self.reach(book, part.station, (from, to))?;
+        let fed = FedSpan {
+            gauge: part.gauge,
+            from,
+            to,
+            batch: self.stored.position,
+            points: span.points,
+            decimals: span.decimals,
+            offset_ms: span.offset_ms,
+            qc: span.qc.clone(),
+        };
+        let feed = self.reach(book, part.station, fed)?;
         let sql = "INSERT INTO span (gauge, from_ms, feed, to_ms, batch, points, decimals,
               offset_ms, qc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let row = params![

@@ -9,7 +9,7 @@ use store::AsideGauges;
 
 /// What was set aside of a stored payload; all else of it is decided.
 #[derive(Debug, Clone, Copy)]
-pub struct Rest<'a> {
+pub struct Remainder<'a> {
     /// Its gauges, and what of them.
     pub gauges: &'a AsideGauges,
     /// When it was judged last: of gaps and anchors, what lay ahead then waits.
@@ -18,7 +18,7 @@ pub struct Rest<'a> {
     pub waits_for_anchor: bool,
 }
 
-impl Rest<'_> {
+impl Remainder<'_> {
     /// Whether something of this gauge waits.
     pub fn has_gauge(&self, gauge: &GaugeId) -> bool {
         self.gauges.contains_key(&gauge.to_string())

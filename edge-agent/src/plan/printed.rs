@@ -1,4 +1,4 @@
-//! The read plan as `check` prints it: each request, what it holds, how long it takes, what is left.
+//! Plans as `check` prints them: each request, what it holds, how long it takes, what is left.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::{
     register::{Register, Table},
 };
 
-/// The read plan of every bus, with its warnings below each.
-pub fn read_plan(config: &Config) -> String {
+/// What is read of every bus, with its warnings below each.
+pub fn printed(config: &Config) -> String {
     let mut text = String::new();
     for warning in warnings_of_sections(config) {
         line(&mut text, &format!("warning: {warning}"));
@@ -166,7 +166,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let root = settings::load(DEFAULTS, Some(file.path()), []).unwrap();
-        expected.assert_eq(&read_plan(&Config::read(&root).unwrap()));
+        expected.assert_eq(&printed(&Config::read(&root).unwrap()));
     }
 
     #[test]

@@ -1,0 +1,208 @@
+//! Whole RTU answers among the bytes of a line, wherever they begin.
+//!
+//! Who hears such a frame without having asked for it knows that somebody says things twice or by
+//! himself. Noise is no such frame: of two bytes that are anything, one pair in 65,536 is a right
+//! check sum.
+
+use crate::register::Table;
+
+/// What tells an answer from another: its function and how many bytes of values it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Of which table.
+    pub table: Table,
+    /// Of values, check sum and head not counted.
+    pub bytes: u16,
+}
+
+/// An answer with values; a refusal has none and is not looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Who says it, 1 to 247.
+    pub unit: u8,
+    /// What it could be an answer to.
+    pub shape: Shape,
+}
+
+/// Unit, function and length stand before the values, the check sum after them.
+const HEAD: usize = 3;
+const CHECK: usize = 2;
+
+/// The answers in these bytes, in their order; what is between them is passed over.
+pub fn answers(bytes: &[u8]) -> Vec<Frame> {
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let [_, after @ ..] = rest {
+        rest = match answer(rest) {
+            Some((frame, left)) => {
+                found.push(frame);
+                left
+            }
+            None => after,
+        };
+    }
+    found
+}
+
+/// What to do with bytes that came for somebody who waits for one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sifted {
+    /// They may be it, or are something that is for others to judge.
+    Take,
+    /// So many of them are another answer of the same unit.
+    PassOver(usize),
+    /// They begin like one, and the rest of it has not come yet.
+    Wait,
+}
+
+/// Tells `wanted` from whatever else its unit says. Noise and refusals are taken.
+pub fn sifted(bytes: &[u8], wanted: Frame) -> Sifted {
+    let table = bytes.get(1).map(|function| table(*function));
+    let (table, length) = match (bytes.first(), table, bytes.get(2)) {
+        (Some(unit), _, _) if *unit != wanted.unit => return Sifted::Take,
+        (_, Some(None), _) => return Sifted::Take,
+        (_, Some(Some(table)), Some(length)) => (table, *length),
+        (_, _, _) => return Sifted::Wait,
+    };
+    if (Shape { table, bytes: length.into() }) == wanted.shape {
+        return Sifted::Take;
+    }
+    match answer(bytes) {
+        Some((_, left)) => Sifted::PassOver(bytes.len() - left.len()),
+        None if bytes.len() < HEAD + usize::from(length) + CHECK => Sifted::Wait,
+        None => Sifted::Take,
+    }
+}
+
+fn table(function: u8) -> Option<Table> {
+    match function {
+        1 => Some(Table::Coil),
+        2 => Some(Table::Discrete),
+        3 => Some(Table::Holding),
+        4 => Some(Table::Input),
+        _ => None,
+    }
+}
+
+/// The answer that begins these bytes, and what comes after it.
+fn answer(bytes: &[u8]) -> Option<(Frame, &[u8])> {
+    let [unit @ 1..=247, function, length, ..] = *bytes else { return None };
+    let table = table(function)?;
+    let is_whole_words = table.has_bits() || length % 2 == 0;
+    if length == 0 || !is_whole_words {
+        return None;
+    }
+    let (said, rest) = bytes.split_at_checked(HEAD + usize::from(length))?;
+    let (check, rest) = rest.split_at_checked(CHECK)?;
+    let is_sound = check == check_sum(said).to_le_bytes();
+    is_sound.then_some((Frame { unit, shape: Shape { table, bytes: length.into() } }, rest))
+}
+
+/// CRC-16 as Modbus has it.
+fn check_sum(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0xffff, |sum, byte| {
+        (0..8).fold(sum ^ u16::from(*byte), |sum, _| {
+            if sum & 1 == 1 { (sum >> 1) ^ 0xa001 } else { sum >> 1 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(unit: u8, function: u8, values: &[u8]) -> Vec<u8> {
+        let mut frame = vec![unit, function, u8::try_from(values.len()).unwrap()];
+        frame.extend(values);
+        let check = check_sum(&frame);
+        frame.extend(check.to_le_bytes());
+        frame
+    }
+
+    fn shown(bytes: &[u8]) -> String {
+        let shown = answers(bytes)
+            .into_iter()
+            .map(|Frame { unit, shape }| format!("{unit} {} {}", shape.table.name(), shape.bytes));
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn the_frame_of_the_specification_is_one() {
+        // MODBUS over Serial Line 1.02: the check sum travels low byte first
+        let known = [0x11, 0x03, 0x06, 0xae, 0x41, 0x56, 0x52, 0x43, 0x40, 0x49, 0xad];
+        assert_eq!(shown(&known), "17 holding 6");
+    }
+
+    #[test]
+    fn answers_are_found_wherever_they_begin() {
+        let (one, two) = (frame(5, 3, &[1, 2]), frame(6, 1, &[7]));
+        let all = [&[0xff, 5, 3][..], &one, &[0], &two, &one[..6]].concat();
+        assert_eq!(shown(&all), "5 holding 2, 6 coil 1");
+    }
+
+    #[test]
+    fn what_is_no_answer_with_values_is_passed_over() {
+        let question = {
+            let mut question = vec![5, 3, 0, 100, 0, 2];
+            question.extend(check_sum(&question).to_le_bytes());
+            question
+        };
+        let refusal = {
+            let mut refusal = vec![5, 0x83, 2];
+            refusal.extend(check_sum(&refusal).to_le_bytes());
+            refusal
+        };
+        for bytes in [
+            question,
+            refusal,
+            frame(0, 3, &[1, 2]),
+            frame(248, 3, &[1, 2]),
+            frame(5, 3, &[1]),
+            frame(5, 3, &[]),
+            frame(5, 6, &[1, 2]),
+            vec![0; 300],
+            vec![0xff; 300],
+        ] {
+            assert_eq!(shown(&bytes), "", "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn another_answer_of_the_same_unit_is_passed_over() {
+        let wanted = Frame { unit: 5, shape: Shape { table: Table::Holding, bytes: 4 } };
+        let (own, other) = (frame(5, 3, &[1, 2, 3, 4]), frame(5, 3, &[1, 2]));
+        for (bytes, expected) in [
+            (own.clone(), Sifted::Take),
+            (own[..4].to_vec(), Sifted::Take),
+            (other.clone(), Sifted::PassOver(7)),
+            ([other.clone(), own.clone()].concat(), Sifted::PassOver(7)),
+            (frame(5, 4, &[1, 2, 3, 4]), Sifted::PassOver(9)),
+            (other[..6].to_vec(), Sifted::Wait),
+            (vec![5, 3], Sifted::Wait),
+            (vec![5], Sifted::Wait),
+            (vec![], Sifted::Wait),
+            (frame(6, 3, &[1, 2]), Sifted::Take),
+            (vec![5, 0x83], Sifted::Take),
+            ([&other[..6], &[0]].concat(), Sifted::Take),
+        ] {
+            assert_eq!(sifted(&bytes, wanted), expected, "{bytes:02x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_looked_through(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            drop(answers(&bytes));
+        }
+
+        #[test]
+        fn a_flipped_bit_is_no_answer(values in prop::collection::vec(any::<u8>(), 1..20), bit in 24_usize..100) {
+            let mut whole = frame(5, 1, &values);
+            let bit = 24 + bit % ((whole.len() - HEAD) * 8);
+            whole[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(answer(&whole).is_none());
+        }
+    }
+}
