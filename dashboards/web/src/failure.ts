@@ -15,6 +15,8 @@ export interface Failure {
   readonly kind: FailureKind;
   /** What the server says of it, for whoever helps; it is English. */
   readonly detail: string | null;
+  /** The server's word for it, which stays the same; none where the server said nothing. */
+  readonly sort?: string;
 }
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };

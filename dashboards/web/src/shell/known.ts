@@ -2,10 +2,12 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
+import { registry as registryShape } from "../api/registry.ts";
 import { stations as stationsShape, type Station } from "../api/station.ts";
 import { loaded, NOT_LOADED, type Loaded, type Result } from "../failure.ts";
 import { opening, step, type Live } from "../live.ts";
 import { rows as rowsOf, type Row } from "../order.ts";
+import { UNKNOWN_SITE, type SiteFacts } from "../view/site.tsx";
 import { get } from "./call.ts";
 import { now, patience, second } from "./clock.ts";
 import { logins, standing } from "./session.ts";
@@ -20,6 +22,8 @@ const AGAIN_MS = 5_000;
 
 export const live = signal<Live>(opening(patience()));
 export const stations = signal<Loaded<readonly Station[]>>(NOT_LOADED);
+/** What holds for all of them; what was known stays where it cannot be asked for again. */
+export const site = signal<SiteFacts>(UNKNOWN_SITE);
 
 let before: ReadonlyMap<string, Row> = new Map();
 
@@ -74,10 +78,15 @@ let asked = 0;
 export async function load(): Promise<void> {
   asked += 1;
   const mine = asked;
-  const result = await all();
+  const [facts, result] = await Promise.all([get(registryShape, "/registry"), all()]);
   if (mine !== asked) return;
+  if (facts.ok) {
+    const { zone, counties, rivers } = facts.value;
+    site.value = { zone, counties: new Map(counties.map(({ id, name }) => [id, name])), rivers };
+  }
   stations.value = loaded(stations.peek(), result, now());
-  if (!result.ok && result.failure.kind !== "unauthorized") {
+  const isRefused = !result.ok && result.failure.kind === "unauthorized";
+  if ((!result.ok || !facts.ok) && !isRefused) {
     setTimeout(() => {
       if (mine === asked) void load();
     }, AGAIN_MS);

@@ -3,6 +3,7 @@
 import type { AlarmState, MessageState, Severity } from "../api/alarm.ts";
 import type { State, VerdictWord } from "../api/station.ts";
 import type { SpanWord } from "../route.ts";
+import { sections, qualities, quantities, occasions, steps, gapCauses, reasons, because, statistics } from "./zh_words.ts";
 
 const states: Record<State, string> = {
   breach: "未达标",
@@ -42,99 +43,6 @@ const messageStates: Record<MessageState, string> = {
 };
 
 const spans: Record<SpanWord, string> = { "24h": "24 小时", "7d": "7 天", "30d": "30 天", "1y": "1 年" };
-
-/** Words of the API that may grow; what is not here is shown as it is. */
-const sections: Record<string, string> = { dam: "坝下", tail: "尾水" };
-const qualities: Record<string, string> = { good: "正常", suspect: "可疑", bad: "无效", estimated: "估计" };
-const quantities: Record<string, string> = {
-  flow: "流量",
-  level: "水位",
-  volume: "水量",
-  velocity: "流速",
-  power: "功率",
-  energy: "电量",
-  opening: "开度",
-  opening_share: "开度比",
-  depth: "埋深",
-  voltage: "电压",
-  current: "电流",
-  frequency: "频率",
-  temperature: "温度",
-  humidity: "湿度",
-  pressure: "气压",
-  wind_speed: "风速",
-  wind_direction: "风向",
-  rain: "雨量",
-  visibility: "能见度",
-  radiation: "辐射",
-  ph: "pH",
-  do: "溶解氧",
-  conductivity: "电导率",
-  turbidity: "浊度",
-  codmn: "高锰酸盐指数",
-  nh3n: "氨氮",
-  tp: "总磷",
-  tn: "总氮",
-  free_chlorine: "游离氯",
-  so2: "二氧化硫",
-  no2: "二氧化氮",
-  nox: "氮氧化物",
-  co: "一氧化碳",
-  o3: "臭氧",
-  pm10: "PM10",
-  pm2_5: "PM2.5",
-  tsp: "总悬浮颗粒物",
-  soil_moisture: "土壤含水率",
-  signal: "信号质量",
-  state: "状态",
-};
-const occasions: Record<string, string> = { raised: "触发", reminder: "提醒", over: "结束" };
-const steps: Record<string, string> = {
-  pending: "条件出现",
-  raised: "触发",
-  acknowledged: "确认",
-  cleared: "恢复",
-  withdrawn: "撤销",
-  superseded: "由新告警接替",
-};
-const gapCauses: Record<string, string> = {
-  defect: "有数据但不可用",
-  lost: "数据丢失",
-  queued: "待补传",
-  unknown: "原因不明",
-};
-const reasons: Record<string, string> = {
-  timeout: "应答超时",
-  unreachable: "无法连接",
-  malformed: "报文错误",
-  mismatched: "应答不符",
-  short: "寄存器不足",
-  not_a_number: "非数值",
-  invalid_bcd: "BCD 码错误",
-  overflow: "数值溢出",
-  back_off: "设备无应答，暂停轮询",
-  range: "超出量程",
-  clock: "时钟不准",
-  overwritten: "缓存已满被覆盖",
-  disk_full: "网关磁盘已满",
-  damaged: "缓存损坏",
-  suspect: "可疑",
-  bad: "无效",
-  estimated: "估计",
-};
-const because: Record<string, string> = {
-  enough: "下泄足够",
-  below: "下泄不足",
-  excused: "批准免考",
-  too_little_known: "有效数据不足",
-  doubted: "读数超出量程，存疑",
-};
-const statistics: Record<string, string> = {
-  hourly_mean: "小时均值",
-  daily_mean: "日均值",
-  instantaneous: "瞬时值",
-  below_for: "持续低于",
-};
 
 export const zh = {
   code: "zh-CN",
@@ -197,9 +105,10 @@ export const zh = {
     rivers: "河系示意图",
     riversHint: "自源头至河口排列",
     noRiver: "未标明河流",
+    into: (river: string, below: string | null) => (below === null ? `汇入${river}` : `在${below}下游汇入${river}`),
     stationsOf: (count: number) => `${String(count)} 站`,
     list: "电站列表",
-    search: "查找电站、河流或编号",
+    search: "查找电站、河流、县区或编号",
     all: "全部",
     resort: "重新排序",
     empty: "还没有电站",
@@ -234,8 +143,10 @@ export const zh = {
     span: "时间范围",
     chartOf: (from: string, to: string) => `${from} 至 ${to} 的下泄流量过程线`,
     chartHelp: "左右方向键移动读数，拖动选择放大，双击还原",
-    legend: { mean: "均值", band: "最小—最大", required: "核定", breach: "低于核定", gap: "缺测", exempt: "免考" },
+    legend: { mean: "实测均值", band: "最小—最大", required: "核定", enough: "达标线", breach: "低于达标线", gap: "缺测", exempt: "免考", doubted: "存疑读数，不计入" },
     readout: { mean: "均值", range: "范围", required: "核定" },
+    credited: (mean: string) => `评价按 ${mean} 计（超过采集间隔的旧值最多补到达标线）`,
+    doubted: (count: number) => `${String(count)} 个读数存疑，未计入`,
     table: "数据表",
     tableFrom: "起",
     tableMean: "均值",
@@ -266,6 +177,9 @@ export const zh = {
     version: (version: number) => `第 ${String(version)} 版`,
     late: "补传数据后重新判定",
     arithmetic: "算式",
+    byHours: (counts: string) => `按小时评价：${counts}`,
+    asRead: (released: string, coverage: string) => `若计入存疑读数：${released}，有效覆盖 ${coverage}`,
+    observedNothing: "下泄未知",
     observedIs: (observed: string) => `下泄 ${observed}`,
     observedIsAtLeast: (observed: string) => `下泄至少 ${observed}`,
     neededIs: (enough: string) => `要求 ${enough} m³/s`,
@@ -282,7 +196,7 @@ export const zh = {
     gauge: { id: "测点", quantity: "量", value: "最新值", at: "测于", quality: "质量" },
     noGauges: "台账中没有测点",
     facts: "基本信息",
-    fact: { id: "编号", river: "河流", county: "区划代码", owner: "业主", phone: "电话", status: "状态", agent: "采集终端", zone: "时区" },
+    fact: { id: "编号", river: "河流", county: "县（区）", owner: "业主", phone: "电话", status: "状态", agent: "采集终端", zone: "时区" },
     statuses: { retained: "保留", rectifying: "整改", exited: "退出" } as Record<string, string>,
     unknown: "台账中没有这个电站",
   },
@@ -363,6 +277,34 @@ export const zh = {
     tooMany: "尝试次数过多，登录已锁定，请 30 分钟后再试",
     needed: "请输入用户名和密码",
     help: "账号由管理员用 baseflow user add 建立。",
+    linkUsed: "此大屏链接无效或已被其他屏幕使用。请管理员用 baseflow token add --role wall 重新生成。",
+  },
+
+  password: {
+    heading: "修改密码",
+    forced: (name: string) => `${name}，当前密码由系统生成，他人可能知晓。请先设置自己的密码，再使用系统。`,
+    own: (name: string) => `用户 ${name}。修改后，其他设备上的登录随即失效。`,
+    current: "当前密码",
+    next: "新密码",
+    again: "再次输入新密码",
+    rules: "8 至 128 个字符；小写字母、大写字母、数字、其他字符四类中至少三类；不含用户名。",
+    submit: "修改密码",
+    busy: "正在修改",
+    done: "密码已修改。",
+    needed: "请填写全部三项",
+    different: "两次输入的新密码不一致",
+    failed: "未能修改，请重试",
+    refused: {
+      "password-wrong": "当前密码不正确",
+      "password-same": "新密码不能与当前密码相同",
+      "password-length": "新密码须为 8 至 128 个字符",
+      "password-sorts": "新密码须含四类字符中的至少三类",
+      "password-holds-name": "新密码不能包含用户名",
+      "password-tried-first": "新密码过于常见，请另换一个",
+      "password-unprintable": "新密码首尾不能有空格，也不能含控制字符",
+      locked: "当前密码输错次数过多，请 30 分钟后再试",
+      conflict: "密码刚在别处被修改，请重新登录",
+    } as Record<string, string>,
   },
 
   missingPage: { heading: "没有这个页面", back: "返回实时总览" },

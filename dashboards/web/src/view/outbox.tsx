@@ -5,9 +5,10 @@ import type { JSX } from "preact";
 import type { MessageState, Notification } from "../api/alarm.ts";
 import type { Loaded } from "../failure.ts";
 import { href } from "../route.ts";
-import { shortText, ZONE } from "../time.ts";
+import { shortText } from "../time.ts";
 import { NOTHING } from "../words.ts";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 import { Empty, Known } from "./states.tsx";
 
 export interface OutboxProps {
@@ -50,8 +51,9 @@ export function Outbox({ messages, alarm, asOf, hasMore, onMore, again }: Outbox
 
 function Message({ message, asOf }: { readonly message: Notification; readonly asOf: number }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   const { columns } = t.outbox;
-  const at = (ms: number | null) => (ms === null ? NOTHING : shortText(ms, asOf, ZONE));
+  const at = (ms: number | null) => (ms === null ? NOTHING : shortText(ms, asOf, zone));
   const { state } = message;
   return (
     <li class={`message is-${state ?? "none"}`}>
