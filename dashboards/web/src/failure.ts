@@ -9,6 +9,7 @@ export type FailureKind =
   | "forbidden"
   | "missing"
   | "conflict"
+  | "broken"
   | "refused";
 
 export interface Failure {
@@ -43,7 +44,7 @@ export function kindOfStatus(status: number): FailureKind {
     case 403: return "forbidden";
     case 404: return "missing";
     case 409: return "conflict";
-    default: return status >= 500 ? "unreachable" : "refused";
+    default: return status >= 500 ? "broken" : "refused";
   }
 }
 
@@ -54,6 +55,7 @@ export function failureText(t: Texts, { kind }: Failure): string {
     case "unauthorized":
     case "forbidden": return t.load.forbidden;
     case "missing": return t.load.missing;
+    case "broken": return t.load.broken;
     case "conflict":
     case "refused": return t.load.failed;
   }

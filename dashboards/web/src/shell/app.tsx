@@ -103,7 +103,7 @@ function LogInPage(): JSX.Element {
     setBusy(false);
     if (result.ok) return;
     const { kind } = result.failure;
-    setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : t.load.unreachable);
+    setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : kind === "broken" ? t.load.broken : t.load.unreachable);
   };
   return <LogIn isBusy={isBusy} said={said} onLogIn={(name, password) => void ask(name, password)} onLanguage={otherLanguage} />;
 }

@@ -10,7 +10,7 @@ import { rows as rowsOf, type Row } from "../order.ts";
 import { UNKNOWN_SITE, type SiteFacts } from "../view/site.tsx";
 import { get } from "./call.ts";
 import { now, patience, second } from "./clock.ts";
-import { logins, standing } from "./session.ts";
+import { logins, standing, who } from "./session.ts";
 import { follow } from "./stream.ts";
 
 /** Stations in a page of the API. */
@@ -44,7 +44,7 @@ export function begin(stop: AbortSignal): void {
   follow(
     {
       known: () => live.value,
-      mayAsk: () => standing.value !== "out",
+      mayAsk: () => standing.value !== "out" && !mustChange(),
       told: (name, id, told) => {
         live.value = step(live.value, { kind: "told", name, id, told }, patience());
       },
@@ -72,12 +72,18 @@ export function begin(stop: AbortSignal): void {
   });
 }
 
+/** Whoever has to set a password first is answered nothing before. */
+function mustChange(): boolean {
+  return who.peek()?.must_change_password === true;
+}
+
 let asked = 0;
 
 /** Asks for all stations; the answer to an earlier question never replaces that to a later one. */
 export async function load(): Promise<void> {
   asked += 1;
   const mine = asked;
+  if (mustChange()) return;
   const [facts, result] = await Promise.all([get(registryShape, "/registry"), all()]);
   if (mine !== asked) return;
   if (facts.ok) {

@@ -57,7 +57,7 @@ export function Alarms(props: AlarmsProps): JSX.Element {
             <a key={known} href={href({ page: "alarms", tab: known })} aria-current={known === tab ? "page" : undefined}>{t.alarms.tabs[known]}</a>
           ))}
         </nav>
-        {alarms.value === null || hasMore ? null : <span class="muted">{t.alarms.countOf(alarms.value.length)}</span>}
+        {alarms.value === null || alarms.value.length === 0 || hasMore ? null : <span class="muted">{t.alarms.countOf(alarms.value.length)}</span>}
         <p class="said" role="status">{said}</p>
       </div>
       <Known of={alarms} again={props.again}>

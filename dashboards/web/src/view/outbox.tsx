@@ -59,12 +59,12 @@ function Message({ message, asOf }: { readonly message: Notification; readonly a
     <li class={`message is-${state ?? "none"}`}>
       <span class="message-state">
         {state === null ? NOTHING : <><span aria-hidden="true">{GLYPHS[state]}</span> {t.messageStates[state]}</>}
-        {message.doubted ? <span class="muted"> {t.outbox.doubted}</span> : null}
+        {message.doubted ? <span class="message-doubt muted">{t.outbox.doubted}</span> : null}
       </span>
       <span class="message-to"><bdi>{message.recipient}</bdi> <span class="muted">{message.channel}</span></span>
       <span class="message-text">
         {message.text}
-        <span class="muted">{t.occasions[message.occasion] ?? message.occasion}{t.separator}{t.outbox.attempts(message.attempts)}</span>
+        <span class="muted">{t.occasions[message.occasion] ?? message.occasion}{message.attempts === 0 ? "" : t.separator + t.outbox.attempts(message.attempts)}</span>
       </span>
       <dl class="message-times">
         <div><dt>{columns.owed}</dt><dd>{at(message.owed_at)}</dd></div>

@@ -131,7 +131,7 @@ export function Gauges({ gauges, zone }: { readonly gauges: readonly Gauge[]; re
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label={t.station.gauges}>
-      <table>
+      <table class="gauges">
         <thead>
           <tr>
             <th scope="col">{columns.id}</th>

@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 
 import type { Verdict } from "../api/verdict.ts";
-import { observedText, requiredText, text, type Decimal } from "../decimal.ts";
+import { compare, observedText, requiredText, text, type Decimal } from "../decimal.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText } from "../time.ts";
 import { NOTHING, percentText } from "../words.ts";
@@ -33,11 +33,6 @@ export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict
         <Fact label={t.station.document}>{verdict.document ?? NOTHING}</Fact>
         <Fact label={t.station.judgedAt}>{minuteText(verdict.judged_at, zone)}</Fact>
         <Fact label={t.station.entry}>{verdict.entry === null ? NOTHING : String(verdict.entry)}</Fact>
-        {verdict.hours === null ? null : (
-          <Fact label={t.station.hoursOf}>
-            {t.station.hourCounts(verdict.hours.met, verdict.hours.short, verdict.hours.exempt, verdict.hours.indeterminate)}
-          </Fact>
-        )}
       </dl>
       {hours.length === 0 ? null : <Hours hours={hours} zone={zone} />}
     </div>
@@ -71,7 +66,7 @@ function sums(t: Texts, verdict: Verdict): readonly string[] {
   const decided = hours === null ? [] : [t.station.byHours(t.station.hourCounts(hours.met, hours.short, hours.exempt, hours.indeterminate))];
   if (required === null || enough === null) return decided.length === 0 ? [NOTHING] : decided;
   const sign = hours !== null ? null : because === "enough" ? "≥" : because === "below" ? "<" : null;
-  const needed = t.station.neededIs(requiredText(enough)) + (factor === null ? "" : t.station.enoughIs(requiredText(required), text(factor)));
+  const needed = t.station.neededIs(requiredText(enough)) + (factor === null || compare(enough, required) === 0 ? "" : t.station.enoughIs(requiredText(required), text(factor)));
   const first = released(t, observed, verdict.bound, enough);
   const compared = sign === null ? `${first}${t.separator}${needed}` : `${first} ${sign} ${needed}`;
   const read = asRead === null ? [] : [t.station.asRead(released(t, asRead.observed, asRead.bound, enough), percentText(t, asRead.coverage, 2))];
