@@ -138,7 +138,7 @@ impl Problem {
     }
 
     /// 422: a password that is not good enough; its sort says why.
-    pub fn weak_password(weak: &WeakPassword) -> Self {
+    pub fn weak_password(weak: WeakPassword) -> Self {
         Self::new(422, weak.word(), "The new password is not good enough", weak.to_string())
     }
 

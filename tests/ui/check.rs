@@ -11,7 +11,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     process::Child,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use model::{
@@ -29,7 +29,7 @@ const STATIONS: usize = 1_000;
 const RIVERS: usize = 20;
 /// Stations that speak together, and how often some do.
 const TOGETHER: usize = 10;
-const PERIOD: Duration = Duration::from_millis(100);
+const PERIOD_MS: i64 = 100;
 const PATIENCE: Duration = Duration::from_secs(120);
 const AGENT: &str = "gw-ui";
 /// A year of the first station.
@@ -93,9 +93,9 @@ pub(super) fn run(programs: &Programs) -> bool {
         let stand = list.iter().filter(|station| !station["state"].is_null()).count();
         if stand == STATIONS { Ok(()) } else { Err(format!("{stand} stand")) }
     });
-    let minutes = env::var("BASEFLOW_UI_MINUTES").unwrap_or_else(|_unset| {
+    let minutes = env::var_os("BASEFLOW_UI_MINUTES").unwrap_or_else(|| {
         // CI takes two minutes of the hour
-        if env::var("CI").is_ok_and(|ci| ci == "true") { "2" } else { "60" }.to_owned()
+        if env::var_os("CI").is_some_and(|ci| ci == "true") { "2" } else { "60" }.into()
     });
     let committed = world.folder().join("committed.jsonl");
     let mut script = programs.script(&mut world, &["--test", "timed/ui.mjs"]);
@@ -103,10 +103,10 @@ pub(super) fn run(programs: &Programs) -> bool {
     let mut script = script.spawn().expect("node");
     let mut told = File::create(&committed).expect("a file");
     let is_good = loop {
-        let began = Instant::now();
+        let began_ms = wait::now_ms();
         let told_last = stations.speak();
         writeln!(told, "{told_last}").expect("a line more");
-        if let Some(is_good) = ended(&mut script, began + PERIOD) {
+        if let Some(is_good) = ended(&mut script, began_ms + PERIOD_MS) {
             break is_good;
         }
     };
@@ -115,10 +115,11 @@ pub(super) fn run(programs: &Programs) -> bool {
 }
 
 /// Whether the script was content, once it has ended; until then the time passes.
-fn ended(script: &mut Child, until: Instant) -> Option<bool> {
+fn ended(script: &mut Child, until_ms: i64) -> Option<bool> {
     let status = script.try_wait().expect("a child");
     if status.is_none() {
-        std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
+        let rest_ms = u64::try_from(until_ms - wait::now_ms()).unwrap_or(0);
+        std::thread::park_timeout(Duration::from_millis(rest_ms));
     }
     status.map(|status| status.success())
 }

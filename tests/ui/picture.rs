@@ -50,49 +50,97 @@ struct Shown {
 }
 
 const SHOWN: [Shown; 10] = [
-    station("01", "云杉峡一级(示例)", "黑河干流", 10, "620721", "0.8", |at| {
-        Some(if at < 30 { 612 } else { 860 + at * 7 % 90 })
-    }),
-    station("02", "云杉峡二级(示例)", "黑河干流", 20, "620721", "0.8", |at| {
-        Some(950 + at * 5 % 120)
-    }),
-    station("03", "红石湾(示例)", "黑河干流", 30, "620721", "1.2", |at| {
-        Some(1_420 + at * 11 % 160)
-    }),
-    station("04", "石峡口(示例)", "黑河干流", 40, "620702", "1.2", |at| {
-        Some(1_210 + at * 3 % 8)
-    }),
-    station("05", "龙首渠(示例)", "黑河干流", 70, "620702", "1.5", |at| {
-        Some(1_800 + at * 13 % 220)
-    }),
-    station("06", "雪线沟(示例)", "梨园河", 10, "620721", "0.35", |at| {
-        Some(430 + at * 3 % 60)
-    }),
-    station("07", "鹿鸣滩(示例)", "梨园河", 20, "620721", "0.75", |at| {
-        (at > 26).then_some(905 + at * 7 % 80)
-    }),
-    station("08", "隆畅沟(示例)", "梨园河", 30, "620721", "0.5", |at| {
-        Some(640 + at * 5 % 70)
-    }),
-    station("09", "双树坪(示例)", "大堵麻河", 10, "620722", "0.4", |at| {
-        Some(520 + at * 3 % 50)
-    }),
-    station("10", "松涛口(示例)", "大堵麻河", 20, "620722", "0.4", |at| {
-        Some(470 + at * 9 % 60)
-    }),
+    Shown {
+        id: "01",
+        name: "云杉峡一级(示例)",
+        river: "黑河干流",
+        order: 10,
+        county: "620721",
+        required: "0.8",
+        lets_out: |at| Some(if at < 30 { 612 } else { 860 + at * 7 % 90 }),
+    },
+    Shown {
+        id: "02",
+        name: "云杉峡二级(示例)",
+        river: "黑河干流",
+        order: 20,
+        county: "620721",
+        required: "0.8",
+        lets_out: |at| Some(950 + at * 5 % 120),
+    },
+    Shown {
+        id: "03",
+        name: "红石湾(示例)",
+        river: "黑河干流",
+        order: 30,
+        county: "620721",
+        required: "1.2",
+        lets_out: |at| Some(1_420 + at * 11 % 160),
+    },
+    Shown {
+        id: "04",
+        name: "石峡口(示例)",
+        river: "黑河干流",
+        order: 40,
+        county: "620702",
+        required: "1.2",
+        lets_out: |at| Some(1_210 + at * 3 % 8),
+    },
+    Shown {
+        id: "05",
+        name: "龙首渠(示例)",
+        river: "黑河干流",
+        order: 70,
+        county: "620702",
+        required: "1.5",
+        lets_out: |at| Some(1_800 + at * 13 % 220),
+    },
+    Shown {
+        id: "06",
+        name: "雪线沟(示例)",
+        river: "梨园河",
+        order: 10,
+        county: "620721",
+        required: "0.35",
+        lets_out: |at| Some(430 + at * 3 % 60),
+    },
+    Shown {
+        id: "07",
+        name: "鹿鸣滩(示例)",
+        river: "梨园河",
+        order: 20,
+        county: "620721",
+        required: "0.75",
+        lets_out: |at| (at > 26).then_some(905 + at * 7 % 80),
+    },
+    Shown {
+        id: "08",
+        name: "隆畅沟(示例)",
+        river: "梨园河",
+        order: 30,
+        county: "620721",
+        required: "0.5",
+        lets_out: |at| Some(640 + at * 5 % 70),
+    },
+    Shown {
+        id: "09",
+        name: "双树坪(示例)",
+        river: "大堵麻河",
+        order: 10,
+        county: "620722",
+        required: "0.4",
+        lets_out: |at| Some(520 + at * 3 % 50),
+    },
+    Shown {
+        id: "10",
+        name: "松涛口(示例)",
+        river: "大堵麻河",
+        order: 20,
+        county: "620722",
+        required: "0.4",
+        lets_out: |at| Some(470 + at * 9 % 60),
+    },
 ];
-
-const fn station(
-    id: &'static str,
-    name: &'static str,
-    river: &'static str,
-    order: u32,
-    county: &'static str,
-    required: &'static str,
-    lets_out: fn(i64) -> Option<i64>,
-) -> Shown {
-    Shown { id, name, river, order, county, required, lets_out }
-}
 
 fn registry() -> String {
     let mut text = PLACES.to_owned();

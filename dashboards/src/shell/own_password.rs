@@ -22,7 +22,7 @@ pub(crate) async fn change(
     said: ChangeBody,
 ) -> Result<(SessionText, UserRow), Problem> {
     let ChangeBody { password, new } = said;
-    password::check(&caller.name, &new).map_err(|weak| Problem::weak_password(&weak))?;
+    password::check(&caller.name, &new).map_err(Problem::weak_password)?;
     if new == password {
         return Err(Problem::same_password());
     }

@@ -5,6 +5,7 @@ use model::{
     ids::StationId,
     registry::Registry,
     river::{Reach, reaches},
+    time::Zone,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -63,7 +64,7 @@ impl RegistryView {
     /// The registry of this entry.
     pub fn of(registry: &Registry, entry: i64) -> Self {
         let reaches = reaches(registry);
-        let zone = registry.zone.as_ref().map_or(ZONE, |zone| zone.name()).to_owned();
+        let zone = registry.zone.as_ref().map_or(ZONE, Zone::name).to_owned();
         let counties = registry
             .counties
             .iter()

@@ -557,7 +557,7 @@ fn a_river_flows_into_one_that_is_known_at_a_place_and_never_in_a_circle() {
     );
     let zone = "zone = \"UTC\"\n[[county]]\nid = \"620721\"\nname = \"肃南\"\n[[station]]\nid = \"A\"\n[[station]]\nid = \"B\"\nzone = \"Asia/Urumqi\"";
     let registry = parsed(zone).unwrap();
-    assert_eq!(registry.zone.as_ref().map(|zone| zone.name()), Some("UTC"));
+    assert_eq!(registry.zone.as_ref().map(model::time::Zone::name), Some("UTC"));
     let zones: Vec<_> = registry.stations.values().map(|station| station.zone.name()).collect();
     assert_eq!(zones, ["UTC", "Asia/Urumqi"]);
     assert_eq!(registry.counties.values().collect::<Vec<_>>(), ["肃南"]);
