@@ -240,6 +240,9 @@ fn the_pages_hold_in_a_real_browser() {
     for (name, role) in [("duty", "duty"), ("viewer", "viewer"), ("careless", "viewer")] {
         add_user(&world, name, role);
     }
+    let made = world.server.command(&["user", "add", "newcomer", "--role", "duty"]).success();
+    let wall =
+        world.server.command(&["token", "add", "--name", "hall", "--role", "wall"]).success();
     let _water = TooLittle::flows(&world);
     let link = link(&world, "红石湾");
     wait::until("the history is judged", PATIENCE, || {
@@ -255,6 +258,8 @@ fn the_pages_hold_in_a_real_browser() {
         .env("BASEFLOW_PID", world.server.process().id().to_string())
         .env("BASEFLOW_PASSWORD", PASSWORD)
         .env("BASEFLOW_LINK", link)
+        .env("BASEFLOW_MADE_PASSWORD", made.trim())
+        .env("BASEFLOW_WALL_TOKEN", wall.trim().rsplit('#').next().expect("a link"))
         .env("CHROMIUM", chromium);
     let Finished { code, out, err } = Finished::of(&mut command);
     println!("{out}");

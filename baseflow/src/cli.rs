@@ -136,13 +136,17 @@ pub(crate) enum Registry {
 pub(crate) enum Token {
     /// Make a token and print it, alone and once
     #[command(
-        after_help = "Example:\n  baseflow token add --name me --role viewer --config /etc/baseflow/baseflow.toml > token"
+        after_help = "Example:\n  baseflow token add --name me --role viewer --config /etc/baseflow/baseflow.toml > token\n  \
+        baseflow token add --name hall --role wall --config /etc/baseflow/baseflow.toml\n\n\
+        That of the role wall is printed as a link. The first browser that opens it shows the wall from then on, \
+        without a log-in, until the token is revoked; it can do and see nothing else."
     )]
     Add {
         /// What to call it; the journal keeps that name for ever
         #[arg(long, value_parser = token_name)]
         name: String,
-        /// viewer (reads), duty (sees people's data too) or admin (decides about the quarantine too)
+        /// wall (a screen that nobody logs in at), viewer (reads), duty (sees people's data too) or
+        /// admin (decides about the quarantine too)
         #[arg(long)]
         role: Role,
         /// Where the settings are.
@@ -175,6 +179,7 @@ pub(crate) enum User {
     /// Let somebody log in; prints a password that is made for them, alone and once
     #[command(
         after_help = "Example:\n  baseflow user add zhang --role duty --config /etc/baseflow/baseflow.toml\n\n\
+        Whoever logs in with a password that was made has to set another one before anything else. \
         The journal keeps the name for ever. Somebody who was disabled comes back under it. May run beside the server."
     )]
     Add {
@@ -182,7 +187,7 @@ pub(crate) enum User {
         #[arg(value_parser = user_name)]
         name: String,
         /// viewer (sees), duty (takes alarms on, and sees people's data) or admin (decides about the quarantine too)
-        #[arg(long)]
+        #[arg(long, value_parser = person)]
         role: Role,
         /// The password.
         #[command(flatten)]
@@ -393,6 +398,18 @@ fn user_name(text: &str) -> Result<String, String> {
     named.map(|name| name.to_string()).map_err(|_no_id| {
         "a name has 1 to 64 of A-Z a-z 0-9 . _ -, and begins with a letter or a digit".to_owned()
     })
+}
+
+/// What a person may do: a screen on a wall is none.
+fn person(text: &str) -> Result<Role, String> {
+    match text.parse() {
+        Ok(Role::Wall) => {
+            Err("nobody logs in as a wall; `token add --role wall` makes a link for its screen"
+                .to_owned())
+        }
+        Ok(role) => Ok(role),
+        Err(_unknown) => Err(format!("`{text}` is no role; it is one of viewer, duty, admin")),
+    }
 }
 
 /// A name that a list and a log line can hold.

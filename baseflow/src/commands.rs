@@ -94,6 +94,8 @@ fn perform_user(asked: User) -> anyhow::Result<Ended> {
 struct Opened {
     store: Store,
     now: Timestamp,
+    /// Where browsers reach the server.
+    public_url: String,
 }
 
 /// Reads the settings and opens the store beside a server that may be running; makes it where
@@ -123,7 +125,7 @@ fn open_with(config: &Config) -> anyhow::Result<Opened> {
     let options = Options { now, version: VERSION.to_owned(), role: Role::Command };
     let store = Store::open(&config.data_dir, &options, &prometheus::Registry::new())
         .context("cannot open the store")?;
-    Ok(Opened { store, now })
+    Ok(Opened { store, now, public_url: config.http.public_url.clone() })
 }
 
 /// What a command has to say it prints; only warnings of the parts below are logged.

@@ -15,7 +15,6 @@ use dashboards::shell::{
     live::{self, Picture},
     pages::Pages,
     parts::Parts as ApiParts,
-    people::People,
     routes::OPENAPI_PATH,
     server,
     site::Site,
@@ -177,7 +176,7 @@ impl Server<'_> {
         }
         let hooks = Hooks::new(self.hooks.clone(), receipts);
         let pages = Pages::new(links);
-        let people = People::new(&self.settings.config.http.public_url);
+        let people = start::people(self.store, &self.settings.config, clock.now())?;
         // no two lives of a server begin within the same millisecond
         let picture = Picture::new(clock.now().as_ms().unsigned_abs());
         let parts = Arc::new(ApiParts {

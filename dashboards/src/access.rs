@@ -7,6 +7,8 @@ use store::{By, ByKind};
 /// What somebody may do, or a token allows; each role may do whatever the one before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
+    /// A screen on a wall: sees how all stations stand, and nothing else. Nobody logs in as one.
+    Wall,
     /// Sees.
     Viewer,
     /// On duty: takes alarms on, and sees who was told, and people's names and numbers.
@@ -17,16 +19,17 @@ pub enum Role {
 
 /// Why a word is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no role; it is one of viewer, duty, admin")]
+#[error("`{0}` is no role; it is one of wall, viewer, duty, admin")]
 pub struct RoleError(String);
 
 impl Role {
     /// Every role, the least one first.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Duty, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Wall, Self::Viewer, Self::Duty, Self::Admin];
 
     /// As commands, the store and answers spell it.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Wall => store::WALL,
             Self::Viewer => "viewer",
             Self::Duty => "duty",
             Self::Admin => "admin",
@@ -59,8 +62,21 @@ impl FromStr for Role {
 pub enum Rule {
     /// Nothing: it tells nothing of the water and nothing of people.
     Public,
-    /// Somebody of this role or a higher one, by a session or a token.
+    /// Somebody of this role or a higher one, by a session or a token; nobody whose password somebody
+    /// else knows.
     AtLeast(Role),
+    /// The same, and whoever has to change their password first: what they need for that.
+    Unchanged(Role),
+}
+
+impl Rule {
+    /// The least role that it lets in; none where it asks for nothing.
+    pub const fn least(self) -> Option<Role> {
+        match self {
+            Self::Public => None,
+            Self::AtLeast(least) | Self::Unchanged(least) => Some(least),
+        }
+    }
 }
 
 /// What somebody is let in by.
@@ -70,6 +86,8 @@ pub enum LetInBy {
     Token,
     /// A session, which a person began.
     Session,
+    /// What a screen on a wall got for its link.
+    Screen,
 }
 
 /// Somebody whose token or session is good.
@@ -81,13 +99,15 @@ pub struct Caller {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// Whether they may do nothing before they have another password.
+    pub must_change: bool,
 }
 
 impl Caller {
     /// As the journal names them.
     pub fn by(&self) -> By {
         let kind = match self.let_in_by {
-            LetInBy::Token => ByKind::Token,
+            LetInBy::Token | LetInBy::Screen => ByKind::Token,
             LetInBy::Session => ByKind::User,
         };
         By { kind, name: self.name.clone() }
@@ -111,6 +131,8 @@ pub enum Denied {
     OtherPage,
     /// A lower role than the route asks for.
     TooLow(Role),
+    /// A password that somebody else knows.
+    MustChange,
     /// A role that this version does not know.
     UnknownRole,
 }
@@ -129,14 +151,25 @@ pub fn bearer(header: Option<&[u8]>) -> Result<&str, Denied> {
     }
 }
 
-/// Whether whoever has a good token or session of this name and role may use a route of `rule`.
-pub fn admit(rule: Rule, let_in_by: LetInBy, name: &str, role: &str) -> Result<Caller, Denied> {
+/// Whoever has a good token or session of this name and role.
+pub fn caller(let_in_by: LetInBy, name: &str, role: &str) -> Result<Caller, Denied> {
     let role: Role = role.parse().map_err(|_unknown: RoleError| Denied::UnknownRole)?;
-    let caller = Caller { let_in_by, name: name.to_owned(), role };
+    // a screen's text is good for a screen, whoever sends it how
+    let is_screen = let_in_by == LetInBy::Screen;
+    if is_screen && role != Role::Wall {
+        return Err(Denied::Unknown);
+    }
+    Ok(Caller { let_in_by, name: name.to_owned(), role, must_change: false })
+}
+
+/// Whether they may use a route of `rule`.
+pub fn admit(rule: Rule, caller: Caller) -> Result<Caller, Denied> {
+    if let Some(least) = rule.least().filter(|least| caller.role < *least) {
+        return Err(Denied::TooLow(least));
+    }
     match rule {
-        Rule::Public => Ok(caller),
-        Rule::AtLeast(least) if role >= least => Ok(caller),
-        Rule::AtLeast(least) => Err(Denied::TooLow(least)),
+        Rule::AtLeast(_) if caller.must_change => Err(Denied::MustChange),
+        Rule::Public | Rule::AtLeast(_) | Rule::Unchanged(_) => Ok(caller),
     }
 }
 
@@ -148,17 +181,38 @@ mod tests {
     fn a_higher_role_may_do_what_a_lower_one_may() {
         for (at, least) in Role::ALL.into_iter().enumerate() {
             for (of, role) in Role::ALL.into_iter().enumerate() {
-                let admitted = admit(Rule::AtLeast(least), LetInBy::Token, "t", role.word());
-                assert_eq!(admitted.is_ok(), of >= at, "{role} where {least} is asked for");
+                let token = || caller(LetInBy::Token, "t", role.word()).unwrap();
+                for rule in [Rule::AtLeast(least), Rule::Unchanged(least)] {
+                    let admitted = admit(rule, token());
+                    assert_eq!(admitted.is_ok(), of >= at, "{role} where {least} is asked for");
+                }
             }
+        }
+    }
+
+    #[test]
+    fn whose_password_somebody_else_knows_may_change_it_and_nothing_else() {
+        for role in Role::ALL {
+            let known = caller(LetInBy::Session, "zhang", role.word()).unwrap();
+            let known = Caller { must_change: true, ..known };
+            let refused = admit(Rule::AtLeast(Role::Wall), known.clone());
+            assert_eq!(refused, Err(Denied::MustChange));
+            assert!(admit(Rule::Unchanged(Role::Wall), known).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_screen_is_a_screen_and_no_other_token_passes_for_one() {
+        assert_eq!(caller(LetInBy::Screen, "t", "wall").unwrap().role, Role::Wall);
+        for role in ["viewer", "duty", "admin"] {
+            assert_eq!(caller(LetInBy::Screen, "t", role), Err(Denied::Unknown));
         }
     }
 
     #[test]
     fn a_role_of_a_later_version_opens_nothing() {
         for role in ["auditor", ""] {
-            let admitted = admit(Rule::AtLeast(Role::Viewer), LetInBy::Session, "t", role);
-            assert_eq!(admitted, Err(Denied::UnknownRole));
+            assert_eq!(caller(LetInBy::Session, "t", role), Err(Denied::UnknownRole));
         }
     }
 

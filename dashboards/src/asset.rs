@@ -15,7 +15,7 @@ pub const ASKED_AGAIN: &str = "no-cache";
 pub const DOCUMENT: &str = "index.html";
 
 /// Where the browser's pages stand; each is the same document.
-pub const PAGES: [&str; 5] = ["/", "/wall", "/alarms", "/outbox", "/s/{id}"];
+pub const PAGES: [&str; 6] = ["/", "/wall", "/alarms", "/outbox", "/password", "/s/{id}"];
 
 /// A file as it was built, in each coding that makes it smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 //! who guesses locks out himself, and not the one on duty at his desk. A name that nobody has is
 //! counted and locked like one that somebody has, so that nothing tells them apart. A try is charged
 //! before the password is looked at and given back where it was right: however many are made at the
-//! same time, no more than the bound are looked at.
+//! same time, no more than the bound are looked at. What is counted outlives the process: of each
+//! change there is something to be kept ([`Kept`]), and a start begins with all of it.
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
@@ -21,7 +22,7 @@ use std::{collections::HashMap, net::IpAddr};
 use crate::visitor::Budget;
 
 /// So long a lock lasts, and so long a wrong password is remembered.
-const LOCK_MS: u64 = 30 * 60_000;
+pub const LOCK_MS: u64 = 30 * 60_000;
 const WRONG_FOR_NAME: u32 = 5;
 const WRONG_FROM_PLACE: u32 = 30;
 const RIGHT: Budget = Budget::new(30, 60_000);
@@ -110,6 +111,28 @@ pub enum Wrong {
     LastForName,
 }
 
+/// What is to be kept of tries, for a name from a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The name; empty: whatever names were tried from the place.
+    pub name: String,
+    /// The place; `None`: wherever the user never came from.
+    pub place: Option<IpAddr>,
+    /// Tries of late that were not right.
+    pub tries: u32,
+    /// Whether the user came from there.
+    pub is_familiar: bool,
+    /// When the last one was.
+    pub last_ms: u64,
+}
+
+impl Kept {
+    fn of(name: &str, place: Option<IpAddr>, count: Count) -> Self {
+        let Count { tries, last_ms } = count;
+        Self { name: name.to_owned(), place, tries, is_familiar: false, last_ms }
+    }
+}
+
 /// Every name and every place of late. Names are compared without their case.
 #[derive(Debug, Default)]
 pub struct Lockouts {
@@ -172,6 +195,39 @@ impl Lockouts {
         }
     }
 
+    /// What is to be kept of a name and a place as they stand now: what was kept of them before is
+    /// replaced by it.
+    pub fn kept(&self, name: &str, place: IpAddr, now_ms: u64) -> Vec<Kept> {
+        let name = name.to_ascii_lowercase();
+        let of_place = self.places.get(&place).copied().unwrap_or_default();
+        let mut kept = vec![Kept::of("", Some(place), of_place)];
+        let Some(known) = self.names.get(&name) else { return kept };
+        kept.push(Kept::of(&name, None, known.strangers));
+        if let Some((_, count)) = known.familiar.iter().find(|(familiar, _)| *familiar == place) {
+            let last_ms = if count.tries == 0 { now_ms } else { count.last_ms };
+            let row = Kept::of(&name, Some(place), Count { last_ms, ..*count });
+            kept.push(Kept { is_familiar: true, ..row });
+        }
+        kept
+    }
+
+    /// Takes up what was kept by an earlier process, the oldest first.
+    pub fn take_up(&mut self, kept: Kept) {
+        let Kept { name, place, tries, is_familiar, last_ms } = kept;
+        let count = Count { tries, last_ms };
+        match (name.is_empty(), place) {
+            (true, Some(place)) => drop(self.places.insert(place, count)),
+            (true, None) => {}
+            (false, None) => self.name(name, last_ms).strangers = count,
+            (false, Some(place)) => {
+                let known = self.name(name, last_ms);
+                known.is_somebodys |= is_familiar;
+                known.came_from(place);
+                *known.count(place) = count;
+            }
+        }
+    }
+
     fn charge_place(&mut self, place: IpAddr, now_ms: u64) {
         if !self.places.contains_key(&place) && self.places.len() >= REMEMBERED {
             self.places.retain(|_, count| count.is_of_late(now_ms));
@@ -215,6 +271,34 @@ mod tests {
             assert!(looked_at < 1_000, "nothing ends it");
         }
         looked_at
+    }
+
+    #[test]
+    fn what_is_kept_locks_as_long_as_what_it_was_kept_of() {
+        let (mut before, desk, stranger) = (Lockouts::default(), place(1), place(2));
+        before.begin("zhang", desk, 0).unwrap();
+        assert!(before.right("zhang", desk, 0));
+        let mut kept = before.kept("zhang", desk, 0);
+        assert_eq!(guess(&mut before, "Zhang", stranger, 1_000), 5);
+        kept.extend(before.kept("Zhang", stranger, 1_000));
+        assert_eq!(guess(&mut before, "nobody", stranger, 2_000), 5);
+        kept.extend(before.kept("nobody", stranger, 2_000));
+        let mut after = Lockouts::default();
+        for row in kept {
+            after.take_up(row);
+        }
+        for lockouts in [&mut before, &mut after] {
+            for (name, waits) in [("zhang", 1_796), ("nobody", 1_797)] {
+                let locked = lockouts.begin(name, stranger, 5_000);
+                assert_eq!(locked, Err(Locked { seconds: waits }), "{name}");
+            }
+            let again = lockouts.begin("zhang", place(3), 5_000);
+            assert_eq!(again, Err(Locked { seconds: 1_796 }), "from wherever else");
+            // whoever sits at the desk is let in all the same
+            lockouts.begin("zhang", desk, 5_000).unwrap();
+            assert_eq!(lockouts.wrong("zhang", desk, true), Wrong::Again);
+        }
+        assert_eq!(before.kept("zhang", desk, 5_000), after.kept("zhang", desk, 5_000));
     }
 
     #[test]

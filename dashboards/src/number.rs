@@ -15,6 +15,11 @@ impl Exact {
     pub const fn new(value: Decimal) -> Self {
         Self(value.trimmed())
     }
+
+    /// The number.
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
 }
 
 impl Serialize for Exact {

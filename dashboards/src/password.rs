@@ -81,6 +81,19 @@ pub enum WeakPassword {
     Unprintable,
 }
 
+impl WeakPassword {
+    /// Its word, which pages have words of their own for.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Length => "password-length",
+            Self::Sorts => "password-sorts",
+            Self::HoldsName => "password-holds-name",
+            Self::TriedFirst => "password-tried-first",
+            Self::Unprintable => "password-unprintable",
+        }
+    }
+}
+
 /// Whether somebody of this name may have this password.
 pub fn check(name: &str, password: &str) -> Result<(), WeakPassword> {
     if password.contains(char::is_control) || password.trim() != password {

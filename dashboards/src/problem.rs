@@ -3,7 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Denied, Rule};
+use crate::{
+    access::{Denied, Rule},
+    password::WeakPassword,
+};
 
 /// What an unknown address is told: where the known ones stand.
 const NO_CALL: &str = "no call has this address; /api/v1/openapi.json describes every call";
@@ -90,6 +93,12 @@ impl Problem {
             Denied::TooLow(least) => {
                 forbidden(format!("this call needs the role {least} or a higher one"))
             }
+            Denied::MustChange => Self::new(
+                403,
+                "password-to-change",
+                "The password has to be changed first",
+                "somebody else knows the password; set another one by POST /session/password",
+            ),
             Denied::UnknownRole => {
                 forbidden("the role is of another version of this server".to_owned())
             }
@@ -126,6 +135,24 @@ impl Problem {
             "A valid token or session is needed",
             "the name or the password is wrong",
         )
+    }
+
+    /// 422: a password that is not good enough; its sort says why.
+    pub fn weak_password(weak: WeakPassword) -> Self {
+        Self::new(422, weak.word(), "The new password is not good enough", weak.to_string())
+    }
+
+    /// 422: the password that somebody has.
+    pub fn same_password() -> Self {
+        let detail = "the new password is the one that it should replace";
+        Self::new(422, "password-same", "The new password is not good enough", detail)
+    }
+
+    /// 422: somebody who is logged in shows a password that is not theirs. It is no 401, for the
+    /// session is good.
+    pub fn wrong_own_password() -> Self {
+        let detail = "the password that is to be replaced is wrong";
+        Self::new(422, "password-wrong", "The password is wrong", detail)
     }
 
     /// 429: no log-in for so many seconds.
@@ -174,6 +201,9 @@ pub fn in_words(rule: Rule) -> String {
     match rule {
         Rule::Public => "Needs neither a token nor a session.".to_owned(),
         Rule::AtLeast(role) => format!("Needs the role `{role}` or a higher one."),
+        Rule::Unchanged(role) => format!(
+            "Needs the role `{role}` or a higher one; answers also somebody who has to change their password first."
+        ),
     }
 }
 

@@ -2,7 +2,8 @@
 //! why.
 //!
 //! What stands is asked of [`model::release`], which judging and alarming ask too: a value holds
-//! until the next one, two and a half intervals at most, and where none holds there is a gap.
+//! until the next one, two and a half intervals at most, and where none holds there is a gap. It is
+//! drawn as it was measured; what a verdict counts of it, where that is less, is told beside it.
 //! Samples come in any pieces, are made into buckets as far as every source has come, and are
 //! forgotten: a year of them never is in memory.
 

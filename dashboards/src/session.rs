@@ -3,7 +3,7 @@
 
 use model::time::Timestamp;
 use sha2::{Digest as _, Sha256};
-use store::{Over, SessionRow, SessionText};
+use store::{Over, SessionRow, SessionText, TokenText};
 
 use crate::access::Role;
 
@@ -15,14 +15,15 @@ const IDLE_MS: i64 = HOUR_MS;
 const SEEN_MS: i64 = 5 * MINUTE_MS;
 /// A session that begins so much later than now began by a clock that was wrong.
 const AHEAD_MS: i64 = 10 * MINUTE_MS;
+/// So long a browser keeps the cookie of a screen, 400 days, which is the longest that one does.
+const SCREEN_S: u32 = 400 * 24 * 3_600;
 /// The longest life of all.
 const LONGEST_MS: i64 = life_ms(Role::Viewer);
 
-/// The longest that somebody stays logged in. A viewer's screen hangs on a wall; who may act comes
-/// back once a shift.
+/// The longest that somebody stays logged in: who may act comes back once a shift.
 const fn life_ms(role: Role) -> i64 {
     match role {
-        Role::Viewer => 30 * 24 * HOUR_MS,
+        Role::Wall | Role::Viewer => 30 * 24 * HOUR_MS,
         Role::Duty => 24 * HOUR_MS,
         Role::Admin => 12 * HOUR_MS,
     }
@@ -64,12 +65,27 @@ impl Cookie {
         if self.is_secure { "__Host-baseflow" } else { "baseflow" }
     }
 
-    /// The session in a `Cookie` header. Of several of the name the first counts, as browsers send
-    /// the most specific one first.
+    /// The same of the cookie of a screen on a wall.
+    const fn of_screen(self) -> &'static str {
+        if self.is_secure { "__Host-baseflow-wall" } else { "baseflow-wall" }
+    }
+
+    /// The session in a `Cookie` header.
     pub fn read(self, header: &str) -> Option<SessionText> {
-        let mut pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
-        let (_, value) = pairs.find(|(name, _)| *name == self.name())?;
-        SessionText::parse(value)
+        value(header, self.name()).and_then(SessionText::parse)
+    }
+
+    /// What a screen has, in a `Cookie` header.
+    pub fn read_screen(self, header: &str) -> Option<TokenText> {
+        value(header, self.of_screen()).and_then(TokenText::parse)
+    }
+
+    /// What sets that of a screen. It stays for as long as browsers keep one, and anew from each
+    /// time that it is used; it goes with no link that leads here from another site.
+    pub fn set_screen(self, screen: &TokenText) -> String {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        let (name, text) = (self.of_screen(), screen.as_str());
+        format!("{name}={text}; Path=/; HttpOnly; SameSite=Strict; Max-Age={SCREEN_S}{secure}")
     }
 
     /// What sets it. It goes with the browser, unless that restores what was open; the server says
@@ -90,6 +106,13 @@ impl Cookie {
             "Path=/; HttpOnly; SameSite=Lax"
         }
     }
+}
+
+/// What a `Cookie` header has under this name. Of several the first counts, as browsers send the
+/// most specific one first.
+fn value<'h>(header: &'h str, wanted: &str) -> Option<&'h str> {
+    let mut pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// What whoever writes by a session shows beside its cookie: what only a page of ours can know.
@@ -149,6 +172,7 @@ mod tests {
             user: 1,
             name: "zhang".to_owned(),
             role: "duty".to_owned(),
+            must_change: false,
             begun_at: Timestamp::clamped(begun_ms),
             seen_at: Timestamp::clamped(seen_ms),
         }
@@ -195,6 +219,25 @@ mod tests {
             ["", "baseflow=", "baseflow", "baseflow=x; baseflow", &format!("xbaseflow={text}")]
         {
             assert!(!read(plain, forged), "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_screen_has_a_cookie_of_its_own_that_lasts() {
+        let (plain, secure) = (Cookie::of("http://10.0.0.7"), Cookie::of("https://water.gov"));
+        let screen = TokenText::from_random([0xab; 32]);
+        let text = format!("bf_{}", "ab".repeat(32));
+        let set = plain.set_screen(&screen);
+        assert_eq!(
+            set,
+            format!("baseflow-wall={text}; Path=/; HttpOnly; SameSite=Strict; Max-Age=34560000")
+        );
+        assert!(secure.set_screen(&screen).ends_with("; Secure"));
+        assert_eq!(plain.read_screen(&format!("a=b; {set}")).as_ref(), Some(&screen));
+        assert_eq!(plain.read(&set), None, "it is no session");
+        assert_eq!(secure.read_screen(&set), None);
+        for forged in ["", "baseflow-wall=", "baseflow-wall=bf_0", "baseflow-wall"] {
+            assert_eq!(plain.read_screen(forged), None, "{forged}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod live;
 mod live_source;
 pub mod metrics;
 pub(crate) mod nothing;
+mod own_password;
 pub mod pages;
 pub mod parts;
 pub(crate) mod patient;

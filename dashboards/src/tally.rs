@@ -2,8 +2,13 @@
 //! makes of the time. Months and counts of compliance are made of nothing else, so that they agree.
 
 use model::{
-    calendar::Date, ids::SectionId, quantity::Decimal, registry::Registry, rule::RuleProfile,
-    station::Station, verdict::Verdict,
+    calendar::Date,
+    ids::SectionId,
+    quantity::{Decimal, Rounding, quotient},
+    registry::Registry,
+    rule::RuleProfile,
+    station::Station,
+    verdict::Verdict,
 };
 use store::VerdictCounts;
 
@@ -31,6 +36,17 @@ pub const fn assessed(days: &VerdictCounts) -> u32 {
 pub fn rate(part: u32, whole: u32) -> Option<Exact> {
     let units = (u64::from(part) * 10_000).checked_div(u64::from(whole))?;
     Some(Exact::new(Decimal { units: i64::try_from(units).ok()?, decimals: 4 }))
+}
+
+/// What a flow is of another one, truncated like [`rate`]: a share that is shown as 100 % has been
+/// reached. `None` of nothing.
+pub fn share(part: Decimal, whole: Decimal) -> Option<Exact> {
+    let places = part.decimals.max(whole.decimals);
+    let scaled = |value: Decimal| {
+        let power = 10_i128.checked_pow(u32::from(places - value.decimals))?;
+        i128::from(value.units).checked_mul(power)
+    };
+    quotient(scaled(part)?, scaled(whole)?, 4, Rounding::Down).map(Exact::new)
 }
 
 /// Whether a count is at least a share of another one, without a division; `None` of nothing.
@@ -79,6 +95,21 @@ mod tests {
 
     fn word(days: VerdictCounts) -> &'static str {
         outcome(&days, EIGHTY).map_or("nothing", |(verdict, _)| verdict.word())
+    }
+
+    #[test]
+    fn a_share_never_seems_to_be_more_than_it_is() {
+        let of = |part: (i64, u8), whole: (i64, u8)| {
+            let decimal = |(units, decimals)| Decimal { units, decimals };
+            let share = share(decimal(part), decimal(whole));
+            share.map(|share| share.decimal().to_string())
+        };
+        assert_eq!(of((612, 3), (8, 1)).as_deref(), Some("0.765"));
+        assert_eq!(of((799_999, 6), (800, 3)).as_deref(), Some("0.9999"));
+        assert_eq!(of((8, 1), (800_000, 6)).as_deref(), Some("1"));
+        assert_eq!(of((1, 0), (3, 0)).as_deref(), Some("0.3333"));
+        assert_eq!(of((0, 6), (75, 2)).as_deref(), Some("0"));
+        assert_eq!(of((612, 3), (0, 0)), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! Stored facts in the shape of an answer; nothing here is computed that the store does not hold.
+//! Stored facts in the shape of an answer; nothing here is computed but shares of
+//! what stands beside them.
 
 pub mod agent;
 pub mod alarm;
 pub mod compliance;
 pub mod live;
 pub mod quarantine;
+pub mod registry;
 pub mod sample;
 pub mod series;
 pub mod session;

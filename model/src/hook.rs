@@ -30,6 +30,19 @@ impl HookKey {
         let (secret, _) = digest.split_at(16);
         HookSecret(hex::encode(secret))
     }
+
+    /// What stands for a name that somebody tried to log in under, whatever its case: 32 hexadecimal
+    /// digits that lead nobody back to it without the key. A name that nobody has may be a password
+    /// in the wrong field.
+    pub fn stands_for(&self, name: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update(self.0)
+            .chain_update("baseflow name 1\n")
+            .chain_update(name.to_ascii_lowercase())
+            .finalize();
+        let (stand_in, _) = digest.split_at(16);
+        hex::encode(stand_in)
+    }
 }
 
 impl fmt::Debug for HookKey {

@@ -25,6 +25,7 @@ pub mod quantity;
 pub mod reading;
 pub mod registry;
 pub mod release;
+pub mod river;
 pub mod rota;
 pub mod rule;
 pub mod rule_test;

@@ -7,15 +7,24 @@ use crate::{
     contact::Contact,
     ids::{AgentId, AlarmRuleId, ContactId, GaugeId, LadderId, RotaId, RuleId, StationId},
     ladder::Ladder,
+    river::River,
     rota::Rota,
     rule::RuleProfile,
     rule_test::RuleTest,
-    station::{Gauge, Station},
+    station::{County, Gauge, Station},
+    time::Zone,
 };
 
 /// Everything that the registry file says; whatever one part names, another part defines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Registry {
+    /// Where those sit who watch: the zone of whatever names none of its own. None before anything
+    /// was imported.
+    pub zone: Option<Zone>,
+    /// What counties are called.
+    pub counties: BTreeMap<County, String>,
+    /// Rivers by name, those of which something is said beside their stations.
+    pub rivers: BTreeMap<String, River>,
     /// Stations by id.
     pub stations: BTreeMap<StationId, Station>,
     /// Rule profiles by id.

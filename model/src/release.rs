@@ -111,8 +111,8 @@ pub struct Duty<'a> {
 }
 
 impl Duty<'_> {
-    /// The least whole flow that is at least `required` times the factor.
-    fn enough(&self, required: i64) -> i64 {
+    /// The least whole flow that is at least `required` times the factor, ml/s.
+    pub fn enough(&self, required: i64) -> i64 {
         let scale = 10_i128.pow(u32::from(self.factor.decimals));
         let scaled = i128::from(required) * i128::from(self.factor.units);
         i64::try_from(-(-scaled).div_euclid(scale)).unwrap_or(i64::MAX)

@@ -114,6 +114,11 @@ pub enum Body {
         /// What it may do.
         role: String,
     },
+    /// A screen opened its link, which opens nothing any more.
+    ScreenOpened {
+        /// The token's name.
+        name: String,
+    },
     /// An API token was revoked.
     TokenRevoked {
         /// Its name.
@@ -367,6 +372,7 @@ impl Body {
             Self::StoreRestored { .. } => "store_restored",
             Self::RegistryImported { .. } => "registry_imported",
             Self::TokenAdded { .. } => "token_added",
+            Self::ScreenOpened { .. } => "screen_opened",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::UserAdded { .. } => "user_added",
             Self::UserDisabled { .. } => "user_disabled",
@@ -566,6 +572,7 @@ mod tests {
             Body::SessionBegun { user: user.clone() },
             Body::SessionEnded { user: user.clone() },
             Body::LoginsLocked { user },
+            Body::ScreenOpened { name: "hall".to_owned() },
         ];
         let words =
             |body: &Body| format!("{} {}", body.kind(), serde_json::to_string(body).unwrap());
@@ -575,7 +582,8 @@ mod tests {
             user_disabled {"name":"zhang","role":"duty"}
             session_begun {"user":"zhang"}
             session_ended {"user":"zhang"}
-            logins_locked {"user":"zhang"}"#]]
+            logins_locked {"user":"zhang"}
+            screen_opened {"name":"hall"}"#]]
         .assert_eq(&bodies.iter().map(words).collect::<Vec<_>>().join("\n"));
     }
 

@@ -7,6 +7,7 @@
 
 mod admission;
 mod alarms;
+mod attempt;
 mod audit;
 mod backup;
 mod chain;
@@ -33,6 +34,7 @@ pub use alarms::{
     AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow, LinkRow,
     NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery, OpenAlarms,
 };
+pub use attempt::{ATTEMPTS, AttemptRow, FAMILIAR_PLACES};
 pub use audit::{Finding, Report};
 pub use backup::{CopiedFile, Manifest, ManifestError};
 pub use chain::{
@@ -51,13 +53,13 @@ pub use refusals::Refusals;
 pub use shell::{
     ANCHOR_WINDOW_MS, Acknowledge, AddToken, AddUser, AlarmsSet, Append, AppendOnce, Asked,
     BackupError, BeginSession, Decided, DisableUser, EndSession, GivenUp, Import, ImportRegistry,
-    Journal, JournalReader, JournalState, Limits, NoRoom, OpenError, Options, Over,
-    RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role, Samples, SamplesReader,
-    SeeSession, SetAlarms, SetConsumer, SetPassword, SetVerdicts, Store, StoreError, TakeReceipt,
-    TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder, restore, take_on,
-    verify,
+    Journal, JournalReader, JournalState, Limits, NoRoom, NoteAttempts, OpenError, OpenScreen,
+    Options, Over, RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role, Samples,
+    SamplesReader, SeeSession, SetAlarms, SetConsumer, SetPassword, SetVerdicts, Store, StoreError,
+    TakeReceipt, TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder,
+    restore, take_on, verify,
 };
-pub use token::{TokenRow, TokenText};
+pub use token::{TokenRow, TokenText, WALL};
 pub use user::{SessionRow, SessionText, UserRow};
 pub use verdicts::{
     AgainRow, GivenPeriod, NewVerdict, SectionRow, StandingRow, VerdictCounts, VerdictKind,

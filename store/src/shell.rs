@@ -29,9 +29,9 @@ pub use error::{OpenError, StoreError};
 pub use give_up::{GivenUp, give_up};
 pub use journal::{
     Acknowledge, AddToken, AddUser, AlarmsSet, Append, AppendOnce, Asked, BeginSession,
-    DisableUser, EndSession, Import, ImportRegistry, Journal, JournalReader, JournalState, Over,
-    RegistryInForce, RevokeToken, SeeSession, SetAlarms, SetConsumer, SetPassword, SetVerdicts,
-    TakeReceipt, TokenAdded, VerdictsSet,
+    DisableUser, EndSession, Import, ImportRegistry, Journal, JournalReader, JournalState,
+    NoteAttempts, OpenScreen, Over, RegistryInForce, RevokeToken, SeeSession, SetAlarms,
+    SetConsumer, SetPassword, SetVerdicts, TakeReceipt, TokenAdded, VerdictsSet,
 };
 pub use lock::holder;
 pub use open::{ANCHOR_WINDOW_MS, Limits, Options, Role, Store, exists};

@@ -7,6 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 const PREFIX: &str = "bf_";
 
+/// The role of a screen on a wall. A token of it is a link that one screen opens, and opens nothing
+/// else: by that it gets another text, which its screen alone has.
+pub const WALL: &str = "wall";
+
 /// A token's text, shown once; it never enters a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenText(String);
@@ -15,6 +19,11 @@ impl TokenText {
     /// The token made of these random bytes.
     pub fn from_random(bytes: [u8; 32]) -> Self {
         Self(format!("{PREFIX}{}", hex::encode(bytes)))
+    }
+
+    /// What somebody sends as one; none of what cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        digest(text).map(|_digest| Self(text.to_owned()))
     }
 
     /// The text, for the one who asked for it.
@@ -51,6 +60,8 @@ pub struct TokenRow {
     pub role: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When a screen opened it; only one of the role [`WALL`] ever is.
+    pub opened_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }

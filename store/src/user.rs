@@ -52,6 +52,8 @@ pub struct UserRow {
     pub role: String,
     /// What their password is compared with.
     pub password: String,
+    /// Whether somebody else knows it, so that they may do nothing before they have another one.
+    pub must_change: bool,
     /// When they were added.
     pub created_at: Timestamp,
     /// When the password was set.
@@ -80,6 +82,8 @@ pub struct SessionRow {
     pub name: String,
     /// What they may do.
     pub role: String,
+    /// Whether they may do nothing before they have another password.
+    pub must_change: bool,
     /// When it began.
     pub begun_at: Timestamp,
     /// When it was last noted that somebody used it.
@@ -104,6 +108,7 @@ mod tests {
             name: "zhang".to_owned(),
             role: "duty".to_owned(),
             password: "$argon2id$secret".to_owned(),
+            must_change: false,
             created_at: at,
             password_at: at,
             disabled_at: None,

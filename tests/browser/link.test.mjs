@@ -27,6 +27,13 @@ test("an alarm is taken on from a message without a script and without a log-in"
   });
 });
 
+test("the page behind a link comes in one flight", async () => {
+  for (const language of ["zh", "en"]) {
+    const bytes = (await (await fetch(`${url}${link}?lang=${language}`)).arrayBuffer()).byteLength;
+    assert.ok(bytes > 500 && bytes <= 14 * 1024, `${bytes} bytes, not compressed`);
+  }
+});
+
 test("a page of ours says in both languages that it needs a script", async () => {
   const response = await fetch(url, { headers: { accept: "text/html" } });
   const [, without] = /<noscript>([^]*)<\/noscript>/.exec(await response.text()) ?? [];

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, logIn, open, password, shown, url, violations, visit } from "./pages.mjs";
+import { launch, logIn, madePassword, open, password, shown, url, violations, visit, wallToken } from "./pages.mjs";
 
 let browser;
 before(async () => {
@@ -80,5 +80,62 @@ test("a viewer sees alarms and is told that another role takes them on", async (
     assert.ok((await page.locator(".alarm.stands-unacknowledged").count()) > 0);
     const { page: outbox } = await open(context, "/outbox", { isLive: false });
     await outbox.locator(".failed, .empty").first().waitFor();
+  });
+});
+
+test("who has a made password sets another one before anything else, and can change it later", async () => {
+  const { context, page } = await stranger("/alarms", { width: 360 });
+  await shown("made", context, async () => {
+    await fill(page, "newcomer", madePassword);
+    await page.locator("#next").waitFor();
+    assert.deepEqual(await violations(page), []);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(over <= 0, `${over} px too wide`);
+    assert.equal((await page.request.get(`${url}/api/v1/stations`)).status(), 403);
+    await change(page, madePassword, "short");
+    await page.getByText("新密码须为 8 至 128 个字符").waitFor();
+    await change(page, `${madePassword}x`, "Zz9-other");
+    await page.getByText("当前密码不正确").waitFor();
+    await change(page, madePassword, "Zz9-other");
+    await page.locator(".alarms h1").waitFor();
+    await page.locator(".chip.is-live").waitFor();
+    await page.goto(`${url}/password`);
+    await page.locator("#next").waitFor();
+    await change(page, "Zz9-other", password);
+    await page.getByText("密码已修改").waitFor();
+    assert.equal((await page.request.get(`${url}/api/v1/stations`)).status(), 200);
+    await logIn("newcomer");
+  });
+});
+
+async function change(page, current, next) {
+  await page.locator("#password").fill(current);
+  await page.locator("#next").fill(next);
+  await page.locator("#again").fill(next);
+  await page.keyboard.press("Enter");
+}
+
+test("a screen shows the wall by its link, which opens nothing any more, and nothing else", async () => {
+  const context = await visit(browser, { cookie: null, width: 1920, height: 1080 });
+  await shown("wall", context, async () => {
+    const asked = [];
+    context.on("request", (request) => asked.push(request.url()));
+    const { page, complaints } = await open(context, `/wall#${wallToken}`);
+    await page.locator(".chip.is-live").waitFor();
+    assert.equal(new URL(page.url()).hash, "", "the secret is not in the address any more");
+    assert.deepEqual(asked.filter((address) => address.includes(wallToken)), []);
+    await page.reload();
+    await page.locator(".wall .chip.is-live").waitFor();
+    assert.deepEqual(complaints, []);
+    assert.equal(await page.evaluate(() => document.cookie), "", "no script can read it");
+    await page.goto(url);
+    await page.locator(".login h1").waitFor();
+    assert.equal((await page.request.get(`${url}/api/v1/alarms`)).status(), 403);
+  });
+  const late = await visit(browser, { cookie: null });
+  await shown("late", late, async () => {
+    const page = await late.newPage();
+    await page.goto(`${url}/wall#${wallToken}`);
+    await page.getByText("此大屏链接无效或已被其他屏幕使用").waitFor();
   });
 });

@@ -15,6 +15,9 @@ export const serverPid = Number(needed("BASEFLOW_PID"));
 /** Where the page behind the link in a message stands. */
 export const link = needed("BASEFLOW_LINK");
 export const password = needed("BASEFLOW_PASSWORD");
+/** Of somebody who was just added, and of a screen's link: each is good once. */
+export const madePassword = process.env["BASEFLOW_MADE_PASSWORD"] ?? "";
+export const wallToken = process.env["BASEFLOW_WALL_TOKEN"] ?? "";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Rules that every page keeps. */

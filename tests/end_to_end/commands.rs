@@ -300,6 +300,50 @@ fn stations_by(world: &World, cookie: &str) -> u16 {
 }
 
 #[test]
+fn a_restart_forgives_no_wrong_password() {
+    let mut world = World::new("locked");
+    world.open_with(&[], &[], "");
+    let made = world.server.command(&["user", "add", "zhang", "--role", "duty"]).success();
+    for _ in 0..5 {
+        assert_eq!(log_in(&world, "zhang", "Wrong-123").0, 401);
+    }
+    assert_eq!(log_in(&world, "zhang", made.trim()).0, 429);
+    world.server.stop();
+    world.server.start();
+    assert_eq!(log_in(&world, "zhang", made.trim()).0, 429);
+}
+
+#[test]
+fn a_screen_on_a_wall_gets_a_link_that_it_opens_once() {
+    let mut world = World::new("wall");
+    world.open_with(&[], &[], "");
+    let link = world.server.command(&["token", "add", "--name", "hall", "--role", "wall"]);
+    let (page, token) = link.out.trim().split_once('#').expect("a link");
+    assert!(page.ends_with("/wall") && token.starts_with("bf_"), "{link:?}");
+    assert_eq!(world.server.api().with_token(token).try_get("/stations").unwrap().status, 401);
+    let state = || {
+        let list = world.server.command(&["token", "list"]).success();
+        list.lines().find(|line| line.starts_with("hall")).expect("a line").to_owned()
+    };
+    assert!(state().contains("not opened by a screen yet"), "{}", state());
+    let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+    let agent: ureq::Agent = config.into();
+    let address = format!("http://127.0.0.1:{}/api/v1/session/wall", world.server.http());
+    let open = || agent.post(&address).send_json(json!({"token": token})).expect("an answer");
+    let opened = open();
+    let cookie = opened.headers().get("set-cookie").expect("a cookie").to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    assert_eq!((stations_by(&world, cookie), open().status().as_u16()), (200, 404));
+    assert!(state().contains("valid, opened "), "{}", state());
+    let person = world.server.command(&["user", "add", "li", "--role", "wall"]);
+    assert!(person.code == 2 && person.err.contains("nobody logs in as a wall"), "{person:?}");
+    world.server.command(&["token", "revoke", "hall"]).success();
+    assert_eq!(stations_by(&world, cookie), 401);
+    let log = fs::read_to_string(world.folder().join("baseflow.server.log")).unwrap();
+    assert!(!log.contains(token) && !log.contains(cookie), "no secret is in the log");
+}
+
+#[test]
 fn people_log_in_until_they_have_another_password_or_are_disabled() {
     let mut world = World::new("user");
     world.open_with(&[], &[], "");
@@ -314,7 +358,14 @@ fn people_log_in_until_they_have_another_password_or_are_disabled() {
     assert_eq!(log_in(&world, "zhang", "Wrong-123").0, 401);
     let (status, cookie) = log_in(&world, "zhang", &made);
     let cookie = cookie.expect("a cookie");
-    assert_eq!((status, stations_by(&world, &cookie)), (200, 200));
+    assert_eq!(
+        (status, stations_by(&world, &cookie)),
+        (200, 403),
+        "a made password is changed first"
+    );
+    assert!(added.err.contains("has to set another one"), "{added:?}");
+    let list = world.server.command(&["user", "list"]).success();
+    assert!(list.contains("has to change the password"), "{list}");
 
     let passwd = |text: &str| {
         let arguments = ["user", "passwd", "zhang", "--password-stdin"];
@@ -334,7 +385,7 @@ fn people_log_in_until_they_have_another_password_or_are_disabled() {
     assert_eq!(stations_by(&world, &cookie), 401, "a session ends with its password");
     assert_eq!(log_in(&world, "zhang", &made).0, 401);
     let (status, cookie) = log_in(&world, "ZHANG", "Kj7-mqzwp");
-    assert_eq!(status, 200);
+    assert_eq!((status, stations_by(&world, cookie.as_deref().expect("a cookie"))), (200, 200));
 
     let list = world.server.command(&["user", "list"]).success();
     assert!(list.starts_with("zhang\tduty\t") && !list.contains("argon2"), "{list}");

@@ -37,8 +37,14 @@ pub(super) fn add(
 ) -> anyhow::Result<Ended> {
     let password = Password::of(name, from)?;
     let opened = open(config)?;
-    let (role, hash) = (role.word().to_owned(), password.hash.clone());
-    let user = AddUser { at: opened.now, by: by(), name: name.to_owned(), role, password: hash };
+    let user = AddUser {
+        at: opened.now,
+        by: by(),
+        name: name.to_owned(),
+        role: role.word().to_owned(),
+        password: password.hash.clone(),
+        must_change: password.made.is_some(),
+    };
     let is_added = opened.store.journal().write_blocking(user).context("cannot store a user")?;
     opened.store.close();
     if !is_added {
@@ -57,6 +63,8 @@ pub(super) fn set_password(config: &Path, name: &str, from: PasswordFrom) -> any
         by: by(),
         name: name.to_owned(),
         password: password.hash.clone(),
+        must_change: password.made.is_some(),
+        replaces: None,
     };
     let is_set = opened.store.journal().write_blocking(set).context("cannot set a password")?;
     opened.store.close();
@@ -84,8 +92,11 @@ pub(super) fn list(config: &Path) -> anyhow::Result<Ended> {
     let users = stored::users(opened.store.journal())?;
     opened.store.close();
     for user in users {
-        let state =
-            user.disabled_at.map_or_else(|| "may log in".to_owned(), |at| format!("disabled {at}"));
+        let state = match user.disabled_at {
+            Some(at) => format!("disabled {at}"),
+            None if user.must_change => "has to change the password at the next log-in".to_owned(),
+            None => "may log in".to_owned(),
+        };
         say(&format!(
             "{}\t{}\tadded {}\tpassword of {}\t{state}",
             user.name, user.role, user.created_at, user.password_at
@@ -112,7 +123,9 @@ impl Password {
 
     fn show(self) -> anyhow::Result<Ended> {
         if let Some(made) = self.made {
-            complain("this password is shown once and stored nowhere");
+            complain(
+                "this password is shown once and stored nowhere; whoever logs in with it has to set another one first",
+            );
             say(&made)?;
         }
         Ok(Ended::Done)

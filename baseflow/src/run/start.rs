@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::Context as _;
+use dashboards::shell::people::People;
 use model::{hook::HookSecret, ids::ChannelId, time::Timestamp};
 use runtime::shell_word::quoted;
-use store::{By, ByKind, Journal, Store, StoreError};
+use store::{By, ByKind, Journal, JournalReader, Store, StoreError};
 use tracing::{info, warn};
 
 use crate::{
@@ -60,6 +61,14 @@ pub(super) fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ChannelId, HookS
     }
     let key = hook_key(&config.data_dir)?;
     Ok(names.into_iter().map(|name| (name.clone(), key.secret(name))).collect())
+}
+
+/// Who may log in, with the tries that an earlier life of the server kept.
+pub(super) fn people(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<People> {
+    let key = hook_key(&config.data_dir)?;
+    let kept = store.journal().read_blocking(JournalReader::attempts);
+    let kept = kept.context("cannot read tries to log in")?;
+    Ok(People::new(&config.http.public_url, key, kept, now))
 }
 
 /// The server itself.

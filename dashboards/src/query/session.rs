@@ -1,8 +1,8 @@
-//! What somebody who logs in sends.
+//! What somebody sends who logs in, changes their password, or opens a screen.
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
@@ -30,17 +30,74 @@ impl fmt::Debug for LogInBody {
 }
 
 impl LogInBody {
-    /// What a body of this media type says. A form of another site can send none of ours.
+    /// What a body of this media type says.
     pub fn read(media_type: Option<&[u8]>, body: &[u8]) -> Result<Self, Problem> {
-        let media_type = media_type.unwrap_or_default().split(|byte| *byte == b';').next();
-        if !media_type.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json") {
-            return Err(Problem::of_status(415, ""));
-        }
-        // what serde says would repeat the password
-        serde_json::from_slice(body).map_err(|_unreadable| {
-            Problem::bad_body(r#"write {"name": "…", "password": "…"} and nothing else"#)
-        })
+        read(media_type, body, r#"write {"name": "…", "password": "…"} and nothing else"#)
     }
+}
+
+/// The password that somebody has, and the one that replaces it.
+#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ChangePassword)]
+pub struct ChangeBody {
+    /// The one that they have.
+    #[schema(format = Password)]
+    pub password: String,
+    /// Another one: 8 to 128 characters of three of these four sorts: small letters, capitals,
+    /// digits, others. It does not hold the name.
+    #[schema(format = Password)]
+    pub new: String,
+}
+
+impl fmt::Debug for ChangeBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChangeBody")
+    }
+}
+
+impl ChangeBody {
+    /// What a body of this media type says.
+    pub fn read(media_type: Option<&[u8]>, body: &[u8]) -> Result<Self, Problem> {
+        read(media_type, body, r#"write {"password": "…", "new": "…"} and nothing else"#)
+    }
+}
+
+/// What a link for a screen has behind its `#`.
+#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = OpenScreen)]
+pub struct ScreenBody {
+    /// As `baseflow token add --role wall` printed it.
+    #[schema(format = Password)]
+    pub token: String,
+}
+
+impl fmt::Debug for ScreenBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ScreenBody")
+    }
+}
+
+impl ScreenBody {
+    /// What a body of this media type says.
+    pub fn read(media_type: Option<&[u8]>, body: &[u8]) -> Result<Self, Problem> {
+        read(media_type, body, r#"write {"token": "bf_…"} and nothing else"#)
+    }
+}
+
+/// Reads a body as JSON: a form of another site can send none.
+fn read<T: DeserializeOwned>(
+    media_type: Option<&[u8]>,
+    body: &[u8],
+    otherwise: &str,
+) -> Result<T, Problem> {
+    let media_type = media_type.unwrap_or_default().split(|byte| *byte == b';').next();
+    if !media_type.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json") {
+        return Err(Problem::of_status(415, ""));
+    }
+    // what serde says would repeat the secret
+    serde_json::from_slice(body).map_err(|_unreadable| Problem::bad_body(otherwise))
 }
 
 #[cfg(test)]
@@ -72,6 +129,9 @@ mod tests {
         }
         let said = LogInBody { name: "zhang".to_owned(), password: "secret".to_owned() };
         assert!(!format!("{said:?}").contains("secret"));
+        let change = ChangeBody { password: "secret".to_owned(), new: "secret".to_owned() };
+        let screen = ScreenBody { token: "secret".to_owned() };
+        assert!(!format!("{change:?} {screen:?}").contains("secret"));
         let unreadable = LogInBody::read(Some(b"application/json"), br#"{"password":"secret""#);
         assert!(!unreadable.unwrap_err().detail.contains("secret"));
     }

@@ -19,6 +19,8 @@ pub struct Bucket {
     pub range: Option<(i64, i64)>,
     /// What stood, times how long it did, ms.
     sum: i128,
+    /// The same of what a verdict counts of it.
+    credited: i128,
     /// For how long something stood, ms.
     pub held_ms: i64,
     /// For how long that came of every source.
@@ -33,14 +35,25 @@ impl Bucket {
     /// The mean over the time in which something stood, rounded down: so it never seems to reach
     /// what it does not.
     pub fn mean(&self) -> Option<i64> {
-        let mean = quotient(self.sum, self.held_ms.into(), 0, Rounding::Down)?;
+        self.mean_of(self.sum)
+    }
+
+    /// The mean of what a verdict counts of it, where that is less.
+    pub fn credited(&self) -> Option<i64> {
+        if self.credited == self.sum { None } else { self.mean_of(self.credited) }
+    }
+
+    fn mean_of(&self, sum: i128) -> Option<i64> {
+        let mean = quotient(sum, self.held_ms.into(), 0, Rounding::Down)?;
         Some(mean.units)
     }
 
     fn add(&mut self, value: i64, stretch: &Stretch, length_ms: i64) {
         let (least, most) = self.range.unwrap_or((value, value));
         self.range = Some((least.min(value), most.max(value)));
-        self.sum = self.sum.saturating_add(i128::from(value) * i128::from(length_ms));
+        let length = i128::from(length_ms);
+        self.sum = self.sum.saturating_add(i128::from(value) * length);
+        self.credited = self.credited.saturating_add(i128::from(stretch.credited) * length);
         self.held_ms += length_ms;
         self.whole_ms += if stretch.is_whole { length_ms } else { 0 };
         self.covered_ms += if stretch.is_covered { length_ms } else { 0 };

@@ -3,6 +3,7 @@
 use model::{
     flow::Flow,
     quantity::Decimal,
+    release::Duty,
     section::Section,
     time::{Span, Timestamp},
 };
@@ -27,6 +28,15 @@ pub struct Demand {
     pub document: String,
     /// The rule that judges it.
     pub rule: String,
+}
+
+impl Demand {
+    /// The least whole flow that is enough.
+    pub fn enough(&self) -> Flow {
+        let required = self.required.as_ml_per_s();
+        let duty = Duty { steps: &[], factor: self.factor, exempt: &[] };
+        Flow::from_ml_per_s(duty.enough(required))
+    }
 }
 
 /// What is demanded of a section through `span`, in stretches that adjoin.
@@ -82,7 +92,10 @@ mod tests {
             .iter()
             .map(|known| {
                 let zone = &section.station().zone;
-                let required = known.demand.as_ref().map(|demand| demand.required.to_string());
+                let required = known
+                    .demand
+                    .as_ref()
+                    .map(|demand| format!("{}, {} is enough", demand.required, demand.enough()));
                 let required = required.unwrap_or_else(|| "nothing".to_owned());
                 let [from, to] = [known.span.from, known.span.to].map(|end| end.in_zone(zone));
                 format!("{from} to {to}: {required}")
@@ -92,8 +105,8 @@ mod tests {
             shown,
             [
                 "2026-03-28 12:00:00 to 2026-03-30 00:00:00: nothing",
-                "2026-03-30 00:00:00 to 2026-04-01 00:00:00: 1.00",
-                "2026-04-01 00:00:00 to 2026-04-02 12:00:00: 2.00",
+                "2026-03-30 00:00:00 to 2026-04-01 00:00:00: 1.00, 0.90 is enough",
+                "2026-04-01 00:00:00 to 2026-04-02 12:00:00: 2.00, 1.80 is enough",
             ]
         );
     }

@@ -16,8 +16,10 @@ pub struct Stretch {
     pub from_ms: i64,
     /// The moment after it, ms.
     pub to_ms: i64,
-    /// What stands; `None`: nothing does.
+    /// What stands, as it was measured; `None`: nothing does.
     pub value: Option<i64>,
+    /// What a verdict counts of it.
+    pub credited: i64,
     /// Whether that comes of every source, so that it is not just a lower bound.
     pub is_whole: bool,
     /// Whether every source's value is fresh.
@@ -30,8 +32,8 @@ pub struct Stretch {
 const ANYTHING: Flow = Flow::from_ml_per_s(i64::MAX);
 const WHOLE: Decimal = Decimal { units: 1, decimals: 0 };
 
-/// What a section releases during `window`, as its verdicts count it: where a mandate is in force, a
-/// value older than its interval is credited with no more than is enough.
+/// What a section releases during `window`, as it was measured; and what its verdicts count of it,
+/// since they credit a value older than its interval with no more than is enough.
 pub fn of_section(outlets: &[Outlet], demands: &[Demanded], window: Span) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     for demanded in demands {
@@ -75,7 +77,8 @@ pub fn of_gauge(good: &[(Timestamp, i64)], interval_ms: i64, window: Span) -> Ve
     pieces
         .map(|piece| {
             let stretch = Stretch::of(&piece, false);
-            Stretch { value: stretch.value.and_then(value_at), ..stretch }
+            let value = stretch.value.and_then(value_at);
+            Stretch { value, credited: value.unwrap_or_default(), ..stretch }
         })
         .collect()
 }
@@ -86,7 +89,8 @@ impl Stretch {
         Self {
             from_ms: piece.from_ms,
             to_ms: piece.to_ms,
-            value: (piece.held > 0).then_some(piece.credited),
+            value: (piece.held > 0).then_some(piece.released),
+            credited: piece.credited,
             is_whole: piece.is_whole(),
             is_covered: piece.outlets > 0 && piece.fresh == piece.outlets,
             missing: is_short.then_some(piece.enough - piece.released),

@@ -137,15 +137,23 @@ fn outlets_add_up_and_a_breach_is_where_all_of_them_are_known_and_let_out_too_li
 }
 
 #[test]
-fn a_stale_value_is_credited_with_what_is_required_at_most_as_in_a_verdict() {
+fn a_stale_value_is_drawn_as_it_was_measured_and_what_a_verdict_counts_stands_beside_it() {
     let outlets = [(source(10), samples("0:9"))];
     let demanded =
         series(Subject::Released(required(5)), &outlets, nothing_known(), grid(0, 30, 30));
-    assert_eq!(demanded.buckets[0].range, Some((5, 9)));
-    assert_eq!(demanded.buckets[0].mean(), Some(6)); // 9 for ten seconds, 5 for fifteen
+    // nobody measured the 5 that are credited after ten seconds
+    assert_eq!(demanded.buckets[0].range, Some((9, 9)));
+    assert_eq!((demanded.buckets[0].mean(), demanded.buckets[0].held_ms), (Some(9), 25_000));
+    assert_eq!(demanded.buckets[0].credited(), Some(6)); // 9 for ten seconds, 5 for fifteen
+    assert_eq!((demanded.gaps.len(), demanded.gaps[0].from_ms), (1, 25_000));
+    // a value below what is required is what it is, stale or not
+    let low = [(source(10), samples("0:3"))];
+    let low = series(Subject::Released(required(5)), &low, nothing_known(), grid(0, 30, 30));
+    assert_eq!((low.buckets[0].range, low.buckets[0].credited()), (Some((3, 3)), None));
     let free = Subject::Released(vec![Demanded { span: always(), demand: None }]);
     let free = series(free, &outlets, nothing_known(), grid(0, 30, 30));
     assert_eq!((free.buckets[0].range, free.breaches.len()), (Some((9, 9)), 0));
+    assert_eq!(free.buckets[0].credited(), None);
 }
 
 #[test]
@@ -285,6 +293,7 @@ proptest! {
             prop_assert_eq!(bucket.range.is_some(), bucket.held_ms > 0);
             if let (Some((least, most)), Some(mean)) = (bucket.range, bucket.mean()) {
                 prop_assert!(least <= mean && mean <= most);
+                prop_assert!(bucket.credited().is_none_or(|credited| credited <= mean));
             }
         }
     }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::fault::Chain;
-use store::{SeeSession, SessionText};
+use store::{SeeSession, SessionText, TokenText};
 use tracing::warn;
 
 use super::{answer::store_problem, parts::Parts};
@@ -31,10 +31,11 @@ pub(crate) struct Guard {
 }
 
 /// What somebody is let in by; it never enters a log.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credential {
     Token(String),
     Session(SessionText),
+    Screen(TokenText),
 }
 
 impl fmt::Debug for Credential {
@@ -53,8 +54,7 @@ pub(crate) async fn guard(
     if guard.rule == Rule::Public {
         return next.run(request).await;
     }
-    let shown = shown(&guard.parts, request.method(), request.headers());
-    match let_in(&guard, shown).await {
+    match let_in(&guard, request.method(), request.headers()).await {
         Ok((caller, credential)) => {
             let extensions = request.extensions_mut();
             extensions.insert(caller);
@@ -65,25 +65,45 @@ pub(crate) async fn guard(
     }
 }
 
+/// By what a request shows. A token goes before a session: whoever sends one means it. A screen on
+/// which somebody was logged in for a while is a screen again once that is over.
 async fn let_in(
     guard: &Guard,
-    shown: Result<Credential, Denied>,
+    method: &Method,
+    headers: &HeaderMap,
 ) -> Result<(Caller, Credential), Problem> {
+    let parts = &*guard.parts;
+    let screen = || of_cookies(headers, |cookies| parts.people.cookie.read_screen(cookies));
+    let mut shown = shown(parts, method, headers);
+    if shown == Err(Denied::Nobody)
+        && let Some(screen) = screen()
+    {
+        shown = Ok(Credential::Screen(screen));
+    }
     let credential = shown.map_err(Problem::denied)?;
-    let caller = credential.caller(&guard.parts, guard.rule).await?;
-    Ok((caller, credential))
+    match credential.caller(parts, guard.rule).await {
+        Ok(caller) => Ok((caller, credential)),
+        Err(problem) => {
+            let is_over = matches!(credential, Credential::Session(_)) && problem.status == 401;
+            let Some(screen) = screen().filter(|_| is_over) else { return Err(problem) };
+            let credential = Credential::Screen(screen);
+            Ok((credential.caller(parts, guard.rule).await?, credential))
+        }
+    }
 }
 
-/// What a request shows. A token goes before a session: whoever sends one means it.
+/// What some cookie has. A proxy may have made several headers of one.
+fn of_cookies<T>(headers: &HeaderMap, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    cookies.filter_map(|value| value.to_str().ok()).find_map(read)
+}
+
 fn shown(parts: &Parts, method: &Method, headers: &HeaderMap) -> Result<Credential, Denied> {
     if let Some(token) = headers.get(header::AUTHORIZATION) {
         return access::bearer(Some(token.as_bytes()))
             .map(|text| Credential::Token(text.to_owned()));
     }
-    // a proxy may have made several headers of one
-    let mut cookies =
-        headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let session = cookies.find_map(|cookies| parts.people.cookie.read(cookies));
+    let session = of_cookies(headers, |cookies| parts.people.cookie.read(cookies));
     let session = session.ok_or(Denied::Nobody)?;
     if !matches!(*method, Method::GET | Method::HEAD) {
         is_asked_by_us(parts, headers)?;
@@ -107,17 +127,25 @@ impl Credential {
     /// Whoever is let in by it where `rule` is asked for, as of this moment.
     pub(crate) async fn caller(&self, parts: &Parts, rule: Rule) -> Result<Caller, Problem> {
         match self {
-            Self::Token(text) => {
-                let text = text.clone();
-                let known = parts.journal.read(move |reader| reader.verify_token(&text)).await;
-                let row = known
-                    .map_err(|failure| store_problem(&failure))?
-                    .ok_or_else(|| Problem::denied(Denied::Unknown))?;
-                access::admit(rule, LetInBy::Token, &row.name, &row.role).map_err(Problem::denied)
-            }
+            Self::Token(text) => by_token(parts, rule, LetInBy::Token, text).await,
+            Self::Screen(text) => by_token(parts, rule, LetInBy::Screen, text.as_str()).await,
             Self::Session(text) => by_session(parts, rule, text).await,
         }
     }
+}
+
+async fn by_token(
+    parts: &Parts,
+    rule: Rule,
+    sent_by: LetInBy,
+    text: &str,
+) -> Result<Caller, Problem> {
+    let text = text.to_owned();
+    let known = parts.journal.read(move |reader| reader.verify_token(&text)).await;
+    let row = known.map_err(|failure| store_problem(&failure))?;
+    let row = row.ok_or_else(|| Problem::denied(Denied::Unknown))?;
+    let caller = access::caller(sent_by, &row.name, &row.role);
+    caller.and_then(|caller| access::admit(rule, caller)).map_err(Problem::denied)
 }
 
 async fn by_session(parts: &Parts, rule: Rule, text: &SessionText) -> Result<Caller, Problem> {
@@ -125,8 +153,9 @@ async fn by_session(parts: &Parts, rule: Rule, text: &SessionText) -> Result<Cal
     let known = parts.journal.read(move |reader| reader.session(&session)).await;
     let over = || Problem::denied(Denied::SessionOver);
     let row = known.map_err(|failure| store_problem(&failure))?.ok_or_else(over)?;
-    let viewer = access::admit(Rule::Public, LetInBy::Session, &row.name, &row.role);
-    let caller = viewer.map_err(Problem::denied)?;
+    let caller = access::caller(LetInBy::Session, &row.name, &row.role);
+    let caller = caller.map_err(Problem::denied)?;
+    let caller = Caller { must_change: row.must_change, ..caller };
     let now = parts.clock.now();
     if session::is_over(&row, caller.role, now) {
         return Err(over());
@@ -138,5 +167,5 @@ async fn by_session(parts: &Parts, rule: Rule, text: &SessionText) -> Result<Cal
             warn!(error = %Chain(&failure), "cannot note that a session is used");
         }
     }
-    access::admit(rule, LetInBy::Session, &row.name, &row.role).map_err(Problem::denied)
+    access::admit(rule, caller).map_err(Problem::denied)
 }

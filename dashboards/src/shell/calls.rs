@@ -5,6 +5,7 @@ pub(crate) mod alarms;
 pub(crate) mod compliance;
 pub(crate) mod live;
 pub(crate) mod quarantine;
+pub(crate) mod registry;
 pub(crate) mod samples;
 pub(crate) mod series;
 pub(crate) mod session;

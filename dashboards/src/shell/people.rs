@@ -12,7 +12,8 @@
 //! A body is read before its call takes a place of the API: anybody can begin a log-in and never end
 //! it, and must not keep out those who are logged in.
 //!
-//! What is counted of wrong passwords is in [`crate::lockout`].
+//! What is counted of wrong passwords is in [`crate::lockout`]. It is stored before a password is
+//! looked at: whoever has used up his tries has done so after a restart as well.
 
 use std::{
     convert::Infallible,
@@ -28,14 +29,17 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use model::fault::Chain;
-use store::{Append, BeginSession, Body, By, ByKind, SessionText, StoreError, UserRow};
+use model::{fault::Chain, hook::HookKey, time::Timestamp};
+use store::{
+    Append, AttemptRow, BeginSession, Body, By, ByKind, NoteAttempts, SessionText, StoreError,
+    UserRow,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
     time::timeout,
 };
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     answer::store_problem,
@@ -46,7 +50,7 @@ use super::{
     stopwatch::Stopwatch,
 };
 use crate::{
-    lockout::{Locked, Lockouts, Wrong},
+    lockout::{Kept, LOCK_MS, Locked, Lockouts, Wrong},
     password,
     problem::Problem,
     query::session::MAX_BYTES,
@@ -64,6 +68,8 @@ const BODY_LIMIT: Duration = Duration::from_secs(3);
 pub struct People {
     pub(crate) cookie: Cookie,
     pub(crate) public_url: String,
+    /// Makes of a name what stands for it where tries are kept.
+    names: HookKey,
     lockouts: Mutex<Lockouts>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -112,18 +118,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
 }
 
 impl People {
-    /// For a server that browsers reach at this address.
-    pub fn new(public_url: &str) -> Self {
+    /// For a server that browsers reach at this address, with the tries that an earlier one kept by
+    /// the same key, the oldest first.
+    pub fn new(public_url: &str, names: HookKey, kept: Vec<AttemptRow>, now: Timestamp) -> Self {
+        let mut lockouts = Lockouts::default();
+        for row in kept {
+            lockouts.take_up(read(row, now));
+        }
         Self {
             cookie: Cookie::of(public_url),
             public_url: public_url.to_owned(),
-            lockouts: Mutex::default(),
+            names,
+            lockouts: Mutex::new(lockouts),
             hashing: Arc::new(Semaphore::new(HASHING)),
             waiting: Arc::new(Semaphore::new(WAITING)),
             of_one: Places::default(),
             bodies: Places::default(),
             since: Stopwatch::start(),
         }
+    }
+
+    /// Counts on from before this process began, so that what was kept has its moment.
+    fn now_ms(&self) -> u64 {
+        self.since.ms().saturating_add(LOCK_MS)
     }
 
     fn lockouts(&self) -> MutexGuard<'_, Lockouts> {
@@ -138,6 +155,26 @@ impl People {
         let waiting = waiting
             .map_err(|_none_left| Problem::unavailable("too many log-ins at once; try again"))?;
         Ok((waiting, of_one))
+    }
+
+    /// What a password is compared with from here on.
+    pub(super) async fn hashed(
+        &self,
+        password: String,
+        salt: [u8; password::SALT_BYTES],
+    ) -> Result<String, Problem> {
+        // never closed, so each comes to its turn
+        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        let hashed = spawn_blocking(move || {
+            let hashed = password::hash(&password, salt);
+            drop(turn);
+            hashed
+        });
+        let hashed = hashed.await.map_err(|_ended| Problem::unavailable("the server is stopping"));
+        hashed?.map_err(|failure| {
+            error!(error = %Chain(&failure), "cannot hash a password");
+            Problem::internal()
+        })
     }
 
     /// Whether the password is `user`'s. It takes as long where there is no user.
@@ -160,7 +197,8 @@ pub(crate) async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.method() != Method::POST || request.uri().path() != calls::session::PATH {
+    let has_body = calls::session::WITH_A_BODY.contains(&request.uri().path());
+    if request.method() != Method::POST || !has_body {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
@@ -177,6 +215,14 @@ pub(crate) async fn admit(
     }
 }
 
+/// A try as it was kept. One that the clock has not come to is as one of this moment.
+fn read(row: AttemptRow, now: Timestamp) -> Kept {
+    let AttemptRow { name, place, tries, is_familiar, tried_at } = row;
+    let age_ms = u64::try_from(now.ms_since(tried_at)).unwrap_or(0);
+    let last_ms = LOCK_MS.saturating_sub(age_ms);
+    Kept { name, place: place.parse().ok(), tries, is_familiar, last_ms }
+}
+
 /// Begins a session for whoever has this name and password.
 pub(crate) async fn log_in(
     parts: &Arc<Parts>,
@@ -184,15 +230,8 @@ pub(crate) async fn log_in(
     name: String,
     password: String,
 ) -> Result<(SessionText, UserRow), Problem> {
-    let people = &parts.people;
-    let attempt = Attempt { parts, from, name };
-    let place = people.place(from).inspect_err(|_| parts.metrics.note_log_in(LogIn::Refused))?;
-    people
-        .lockouts()
-        .begin(&attempt.name, from, people.since.ms())
-        .map_err(|locked| attempt.locked(locked))?;
-    let outcome = attempt.looked_at(password).await;
-    drop(place);
+    let attempt = Attempt::begin(parts, from, name).await?;
+    let outcome = attempt.log_in(password).await;
     match outcome {
         Ok(Some(begun)) => Ok(begun),
         Ok(None) => Err(Problem::wrong_password()),
@@ -203,24 +242,48 @@ pub(crate) async fn log_in(
     }
 }
 
-/// Somebody who tries to log in.
-struct Attempt<'p> {
+/// Somebody who shows a password, which is charged until it turns out to be right.
+pub(super) struct Attempt<'p> {
     parts: &'p Arc<Parts>,
     from: IpAddr,
     name: String,
+    /// What stands for the name.
+    who: String,
+    _place: (OwnedSemaphorePermit, Place),
 }
 
-impl Attempt<'_> {
-    fn locked(&self, Locked { seconds }: Locked) -> Problem {
-        self.parts.metrics.note_log_in(LogIn::Locked);
-        Problem::locked(seconds)
+impl<'p> Attempt<'p> {
+    /// Charges a try, also for whoever comes after a restart.
+    pub(super) async fn begin(
+        parts: &'p Arc<Parts>,
+        from: IpAddr,
+        name: String,
+    ) -> Result<Self, Problem> {
+        let people = &parts.people;
+        let refused = |_: &Problem| parts.metrics.note_log_in(LogIn::Refused);
+        let place = people.place(from).inspect_err(refused)?;
+        let who = people.names.stands_for(&name);
+        people.lockouts().begin(&who, from, people.now_ms()).map_err(|Locked { seconds }| {
+            parts.metrics.note_log_in(LogIn::Locked);
+            Problem::locked(seconds)
+        })?;
+        let attempt = Self { parts, from, name, who, _place: place };
+        if let Err(failure) = attempt.note().await {
+            let problem = attempt.undone(&failure).await;
+            refused(&problem);
+            return Err(problem);
+        }
+        Ok(attempt)
     }
 
-    /// The session that came of it; none where name and password do not belong together.
-    async fn looked_at(&self, password: String) -> Result<Option<(SessionText, UserRow)>, Problem> {
+    /// Whose password it is; none where name and password do not belong together.
+    pub(super) async fn looked_at(&self, password: String) -> Result<Option<UserRow>, Problem> {
         let (parts, name) = (self.parts, self.name.clone());
         let known = parts.journal.read(move |reader| reader.user(&name)).await;
-        let user = known.map_err(|failure| self.undone(&failure))?;
+        let user = match known {
+            Ok(user) => user,
+            Err(failure) => return Err(self.undone(&failure).await),
+        };
         let is_right = parts.people.is_right(password, user.as_ref()).await?;
         let user = match user {
             Some(user) if is_right => user,
@@ -229,15 +292,22 @@ impl Attempt<'_> {
                 return Ok(None);
             }
         };
-        if !parts.people.lockouts().right(&self.name, self.from, parts.people.since.ms()) {
-            return Err(Problem::of_status(
-                429,
-                "this user logs in too often; try again in a minute",
-            ));
+        let people = &parts.people;
+        let may = people.lockouts().right(&self.who, self.from, people.now_ms());
+        self.note().await.map_err(|failure| store_problem(&failure))?;
+        if may {
+            Ok(Some(user))
+        } else {
+            let often = "this user logs in too often; try again in a minute";
+            Err(Problem::of_status(429, often))
         }
-        let at = parts.clock.now();
-        let begin = BeginSession { at, user: user.clone(), over: session::over(at) };
-        let begun = parts.journal.write(begin).await.map_err(|failure| store_problem(&failure))?;
+    }
+
+    /// The session that came of it.
+    async fn log_in(&self, password: String) -> Result<Option<(SessionText, UserRow)>, Problem> {
+        let parts = self.parts;
+        let Some(user) = self.looked_at(password).await? else { return Ok(None) };
+        let begun = begin_session(parts, &user).await?;
         if begun.is_some() {
             info!(user = %user.name, address = %self.from, "user logged in");
             parts.metrics.note_log_in(LogIn::Right);
@@ -245,16 +315,37 @@ impl Attempt<'_> {
         Ok(begun.map(|session| (session, user)))
     }
 
+    /// Stores how tries stand.
+    async fn note(&self) -> Result<(), StoreError> {
+        let (parts, people) = (self.parts, &self.parts.people);
+        let (now, now_ms) = (parts.clock.now(), people.now_ms());
+        let kept = people.lockouts().kept(&self.who, self.from, now_ms);
+        let row = |kept: Kept| {
+            let Kept { name, place, tries, is_familiar, last_ms } = kept;
+            let age_ms = i64::try_from(now_ms.saturating_sub(last_ms)).unwrap_or(i64::MAX);
+            let place = place.map(|place| place.to_string()).unwrap_or_default();
+            AttemptRow { name, place, tries, is_familiar, tried_at: now.plus_ms(-age_ms) }
+        };
+        let lock_ms = i64::try_from(LOCK_MS).unwrap_or(i64::MAX);
+        let rows = kept.into_iter().map(row).collect();
+        let note = NoteAttempts { rows, forget_before: now.plus_ms(-lock_ms) };
+        parts.journal.write(note).await
+    }
+
     /// Nobody could look at it, so it counts for nothing.
-    fn undone(&self, failure: &StoreError) -> Problem {
-        self.parts.people.lockouts().undone(&self.name, self.from);
+    async fn undone(&self, failure: &StoreError) -> Problem {
+        self.parts.people.lockouts().undone(&self.who, self.from);
+        if let Err(failure) = self.note().await {
+            // the try stays charged after a restart, which costs its user one of five
+            debug!(error = %Chain(&failure), "cannot note that a try counts for nothing");
+        }
         store_problem(failure)
     }
 
     fn wrong(&self, user: Option<UserRow>) {
         let parts = self.parts;
         parts.metrics.note_log_in(LogIn::Wrong);
-        let wrong = parts.people.lockouts().wrong(&self.name, self.from, user.is_some());
+        let wrong = parts.people.lockouts().wrong(&self.who, self.from, user.is_some());
         // what nobody is called is not told: it may be a password in the wrong field
         let known = user.as_ref().map_or("", |user| user.name.as_str());
         info!(user = known, address = %self.from, "wrong name or password");
@@ -271,4 +362,14 @@ impl Attempt<'_> {
             }
         });
     }
+}
+
+/// A session of somebody whose password was right; none where it is not theirs any more.
+pub(super) async fn begin_session(
+    parts: &Parts,
+    user: &UserRow,
+) -> Result<Option<SessionText>, Problem> {
+    let at = parts.clock.now();
+    let begin = BeginSession { at, user: user.clone(), over: session::over(at) };
+    parts.journal.write(begin).await.map_err(|failure| store_problem(&failure))
 }

@@ -87,18 +87,20 @@ fn table(parts: &Arc<Parts>) -> Table {
 
 /// Who comes, is there, and goes.
 fn of_people(table: Table) -> Table {
-    let viewer = Rule::AtLeast(Role::Viewer);
     table
         .add(Rule::Public, routes!(calls::session::begin))
-        .add(viewer, routes!(calls::session::one))
-        .add(viewer, routes!(calls::session::end))
+        .add(Rule::Public, routes!(calls::session::open_screen))
+        .add(Rule::Unchanged(Role::Wall), routes!(calls::session::one))
+        .add(Rule::Unchanged(Role::Viewer), routes!(calls::session::end))
+        .add(Rule::Unchanged(Role::Viewer), routes!(calls::session::change_password))
 }
 
 /// What is known of stations, and of what came of them.
 fn of_water(table: Table) -> Table {
     let viewer = Rule::AtLeast(Role::Viewer);
     table
-        .add(viewer, routes!(calls::stations::list))
+        .add(Rule::AtLeast(Role::Wall), routes!(calls::registry::one))
+        .add(Rule::AtLeast(Role::Wall), routes!(calls::stations::list))
         .add(viewer, routes!(calls::stations::one))
         .add(viewer, routes!(calls::series::one))
         .add(viewer, routes!(calls::verdicts::list))
@@ -244,7 +246,10 @@ fn describe(operation: &mut Operation, rule: Rule) {
     for (status, words) in [
         ("400", "A parameter or the body cannot be read."),
         ("401", "No token and no session, or one that is unknown, revoked or over."),
-        ("403", "The role is too low, or x-csrf-token is missing beside a session."),
+        (
+            "403",
+            "The role is too low, x-csrf-token is missing beside a session, or the password has to be changed first.",
+        ),
         ("503", "The store is busy; try again later."),
     ] {
         let response = ResponseBuilder::new().description(words);

@@ -25,7 +25,7 @@ use model::{
 use runtime::{clock::ManualClock, tasks::Tasks};
 use store::{
     AddToken, Admit, AdmittedColumn, By, ByKind, Decided, ImportRegistry, Key, Kind, Limits,
-    Options, Quarantine, Role as OpenedBy, SetStatus, Store, TokenAdded,
+    OpenScreen, Options, Quarantine, Role as OpenedBy, SetStatus, Store, TokenAdded,
 };
 use tower::ServiceExt as _;
 
@@ -103,11 +103,11 @@ impl Replay for Replays {
 struct World {
     router: Router,
     parts: Arc<Parts>,
-    store: Store,
+    store: Arc<Store>,
     tokens: Vec<(Role, String)>,
     counted: prometheus::Registry,
     clock: Arc<ManualClock>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 struct Said {
@@ -141,19 +141,39 @@ impl World {
         let tokens = Role::ALL.map(|role| {
             let (name, word) = (role.word().to_owned(), role.word().to_owned());
             let token = AddToken { at: now, by: by.clone(), name, role: word };
-            match store.journal().write_blocking(token).unwrap() {
-                TokenAdded::Done { text } => (role, text.as_str().to_owned()),
-                TokenAdded::NameTaken => panic!("a new store has no tokens"),
-            }
+            let TokenAdded::Done { text } = store.journal().write_blocking(token).unwrap() else {
+                panic!("a new store has no tokens");
+            };
+            let opened = OpenScreen { at: now, text: text.clone() };
+            let opened = store.journal().write_blocking(opened).unwrap();
+            (role, opened.map_or(text, |(_, screen)| screen).as_str().to_owned())
         });
         let clock = Arc::new(ManualClock::at(now));
+        Self::with(Arc::new(store), tokens.to_vec(), clock, registry, Some(folder))
+    }
+
+    /// The same store, as a server that was started again finds it.
+    fn restarted(&self) -> Self {
+        let registry = prometheus::Registry::new();
+        let clock = Arc::<ManualClock>::clone(&self.clock);
+        Self::with(Arc::clone(&self.store), self.tokens.clone(), clock, &registry, None)
+    }
+
+    fn with(
+        store: Arc<Store>,
+        tokens: Vec<(Role, String)>,
+        clock: Arc<ManualClock>,
+        registry: &prometheus::Registry,
+        folder: Option<tempfile::TempDir>,
+    ) -> Self {
+        let now = runtime::clock::Clock::now(&*clock);
         let parts = Arc::new(Parts {
             samples: store.samples().clone(),
             journal: store.journal().clone(),
             replay: Some(Arc::new(Replays)),
             hooks: hooks::of_tests(),
             pages: pages::of_tests(),
-            people: People::new(people::PUBLIC_URL),
+            people: people::of_tests(&store, now),
             site: site::of_tests(),
             picture: Picture::of_size(1, 3),
             clock: Arc::<ManualClock>::clone(&clock),
@@ -162,7 +182,7 @@ impl World {
             metrics: Metrics::new(registry).unwrap(),
         });
         let router = routes::router(&parts);
-        let (tokens, counted) = (tokens.to_vec(), registry.clone());
+        let counted = registry.clone();
         Self { router, parts, store, tokens, counted, clock, _folder: folder }
     }
 
@@ -426,9 +446,9 @@ fn samples_are_exact_and_paged() {
 #[test]
 fn stations_show_what_the_registry_says() {
     in_world(|world| async move {
-        check(&world, "/api/v1/stations/S-1", &expect![[r#"200 {"id":"S-1","name":"鹿鸣滩(示例)","kind":"hydropower","status":"retained","county":null,"river":null,"river_order":null,"location":[99.8,38.88],"agent":"gw-1","owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"sections":[{"id":"dam","state":null,"since":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"today":null,"outlets":[{"id":"pipe","formula":null,"gauges":["flow"]}]}],"gauges":[{"id":"flow","quantity":"flow","unit":"m3/s","decimals":3,"interval_ms":5000,"range":[0,5],"latest":{"at":"2026-11-22T00:00:00Z","value":0.612,"quality":"good"}}]}"#]]).await;
-        check(&world, "/api/v1/stations?limit=1", &expect![[r#"200 {"stations":[{"id":"S-1","name":"鹿鸣滩(示例)","kind":"hydropower","status":"retained","county":null,"river":null,"river_order":null,"location":[99.8,38.88],"agent":"gw-1","owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"sections":[{"id":"dam","state":null,"since":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"today":null,"outlets":[{"id":"pipe","formula":null,"gauges":["flow"]}]}]}],"next":"S-1"}"#]]).await;
-        check(&world, "/api/v1/stations?limit=1&cursor=S-1", &expect![[r#"200 {"stations":[{"id":"S-2","name":"two","kind":"air","status":"retained","county":null,"river":null,"river_order":null,"location":null,"agent":null,"owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":null,"sections":[]}],"next":null}"#]]).await;
+        check(&world, "/api/v1/stations/S-1", &expect![[r#"200 {"id":"S-1","name":"鹿鸣滩(示例)","kind":"hydropower","status":"retained","county":null,"river":null,"river_order":null,"upstream":[],"downstream":null,"location":[99.8,38.88],"agent":"gw-1","owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"share":null,"sections":[{"id":"dam","state":null,"since":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"share":null,"today":null,"outlets":[{"id":"pipe","formula":null,"gauges":["flow"]}]}],"gauges":[{"id":"flow","quantity":"flow","unit":"m3/s","decimals":3,"interval_ms":5000,"range":[0,5],"latest":{"at":"2026-11-22T00:00:00Z","value":0.612,"quality":"good"}}]}"#]]).await;
+        check(&world, "/api/v1/stations?limit=1", &expect![[r#"200 {"stations":[{"id":"S-1","name":"鹿鸣滩(示例)","kind":"hydropower","status":"retained","county":null,"river":null,"river_order":null,"upstream":[],"downstream":null,"location":[99.8,38.88],"agent":"gw-1","owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"share":null,"sections":[{"id":"dam","state":null,"since":null,"released":null,"required":{"value":0.75,"document":"示例文号 1"},"share":null,"today":null,"outlets":[{"id":"pipe","formula":null,"gauges":["flow"]}]}]}],"next":"S-1"}"#]]).await;
+        check(&world, "/api/v1/stations?limit=1&cursor=S-1", &expect![[r#"200 {"stations":[{"id":"S-2","name":"two","kind":"air","status":"retained","county":null,"river":null,"river_order":null,"upstream":[],"downstream":null,"location":null,"agent":null,"owner":null,"phone":null,"codes":{},"zone":"Asia/Shanghai","state":null,"released":null,"required":null,"share":null,"sections":[]}],"next":null}"#]]).await;
         let duty = world.token(Role::Duty);
         let said = world.ask(&Method::GET, "/api/v1/stations/S-1", Some(duty), "").await;
         assert!(said.text.contains("张三"), "{}", said.text);
@@ -479,7 +499,7 @@ fn agents_and_quarantine_are_listed() {
         assert_eq!(post("/api/v1/quarantine/1/discard").await.status, 409);
         check(&world, "/api/v1/quarantine", &expect![[r#"200 {"quarantine":[],"next":null}"#]])
             .await;
-        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":0,"bytes":4,"kind":"garbage","state":"discarded","entry":6,"reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
+        check(&world, "/api/v1/quarantine?state=discarded&kind=garbage&limit=1", &expect![[r#"200 {"quarantine":[{"id":1,"agent":"gw-9","topic":"baseflow/v1/gw-9/batch","received_at":"2026-11-22T00:00:00Z","last_received_at":"2026-11-22T00:00:00Z","batches":1,"waiting":0,"bytes":4,"kind":"garbage","state":"discarded","entry":8,"reason":"undecodable","detail":"not a batch","gauges":[],"gauge_count":0,"from":null,"to":null,"boot_id":null,"due_at":null,"sha256":"ef875a1705a5fdac206be996f4dc1f726ea6b68861eb741c37def7277f179e37"}],"next":null}"#]]).await;
     });
 }
 

@@ -19,7 +19,7 @@ use super::{
     alarm::AlarmView,
     sample::SampleView,
     standing::{StandingView, TodayView},
-    station::{ReleasedView, RequiredView},
+    station::{self, ReleasedView, RequiredView},
 };
 use crate::{number::Exact, tally};
 
@@ -43,6 +43,9 @@ pub struct LiveSectionView {
     pub released: Option<ReleasedView>,
     /// Null without a mandate in force today.
     pub required: Option<RequiredView>,
+    /// What is released of what is required, truncated to four decimals; null where either is.
+    #[schema(value_type = Option<f64>, example = 0.765)]
+    pub share: Option<Exact>,
     /// The day of its rule that runs, so far; null where nothing is said of it yet.
     pub today: Option<TodayView>,
 }
@@ -163,6 +166,7 @@ impl LiveSectionView {
             section: key.section.clone(),
             state: stands.state,
             since: stands.since,
+            share: station::share(stands.released.as_ref(), required.as_ref()),
             released: stands.released.clone(),
             required,
             today: stands.today.clone(),

@@ -72,10 +72,13 @@ pub struct BucketsView {
     /// The least that stood; null where nothing did.
     #[schema(value_type = Vec<Option<f64>>)]
     pub min: Vec<Option<Exact>>,
-    /// The mean over the time in which something stood, rounded down; of `released` as a verdict
-    /// has it: a value older than its interval is credited with what is enough at most.
+    /// The mean over the time in which something stood, as it was measured, rounded down.
     #[schema(value_type = Vec<Option<f64>>)]
     pub mean: Vec<Option<Exact>>,
+    /// The mean of what a verdict counts of that, rounded down: of `released`, a value older than
+    /// its interval fills up to what is enough and no further. Null where it is all of it.
+    #[schema(value_type = Vec<Option<f64>>)]
+    pub credited: Vec<Option<Exact>>,
     /// The most that stood.
     #[schema(value_type = Vec<Option<f64>>)]
     pub max: Vec<Option<Exact>>,
@@ -122,6 +125,10 @@ pub struct StepView {
     /// In m³/s.
     #[schema(value_type = f64, example = 0.75)]
     pub value: Exact,
+    /// What of it is enough by the rule's factor, m³/s, rounded up to a whole ml/s: what is less is
+    /// a breach.
+    #[schema(value_type = f64, example = 0.75)]
+    pub enough: Exact,
     /// The document that demands it.
     pub document: String,
     /// The rule that judges it.
@@ -195,6 +202,7 @@ impl BucketsView {
         for bucket in buckets {
             columns.min.push(bucket.range.map(|(least, _)| exact(least)));
             columns.mean.push(bucket.mean().map(&exact));
+            columns.credited.push(bucket.credited().map(&exact));
             columns.max.push(bucket.range.map(|(_, most)| exact(most)));
             columns.held_ms.push(bucket.held_ms);
             columns.whole_ms.push(bucket.whole_ms);
@@ -220,6 +228,7 @@ impl StepView {
             from: demanded.span.from,
             to: demanded.span.to,
             value: Exact::new(demand.required.decimal()),
+            enough: Exact::new(demand.enough().decimal()),
             document: demand.document.clone(),
             rule: demand.rule.clone(),
         })

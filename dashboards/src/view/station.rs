@@ -6,6 +6,7 @@ use model::{
     contact::Personal,
     ids::{AgentId, GaugeName, OutletId, SectionId, SectionKey, StationId},
     outlet::{Outlet, OutletFlow},
+    river::Course,
     standing::Standing,
     station::{Gauge, Station, StationStatus},
     time::Timestamp,
@@ -18,7 +19,7 @@ use super::{
     sample::SampleView,
     standing::{StandingView, TodayView},
 };
-use crate::{access::Role, number::Exact};
+use crate::{access::Role, number::Exact, tally};
 
 /// Facts of a station. Its first section's `released` and `required` stand at the top as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -41,6 +42,13 @@ pub struct StationView {
     pub river: Option<String>,
     /// Its place along the river, growing from source to mouth.
     pub river_order: Option<u32>,
+    /// The next stations upstream, by id: more than one below where rivers come together.
+    #[schema(value_type = Vec<String>)]
+    pub upstream: Vec<StationId>,
+    /// The next station downstream, be it on a river further on; null where there is none, and where
+    /// nobody knows the place of this one.
+    #[schema(value_type = Option<String>)]
+    pub downstream: Option<StationId>,
     /// Degrees east and north, WGS 84 or CGCS2000.
     #[schema(value_type = Option<[f64; 2]>)]
     pub location: Option<[Exact; 2]>,
@@ -65,6 +73,9 @@ pub struct StationView {
     pub released: Option<ReleasedView>,
     /// Of the first section; null without a mandate in force today.
     pub required: Option<RequiredView>,
+    /// Of the first section, as it says it.
+    #[schema(value_type = Option<f64>, example = 0.765)]
+    pub share: Option<Exact>,
     /// Its river reaches: `dam` first, the others by id.
     pub sections: Vec<SectionView>,
     /// Its gauges by id; missing in a list of stations.
@@ -118,6 +129,9 @@ pub struct SectionView {
     pub released: Option<ReleasedView>,
     /// Null without a mandate in force today.
     pub required: Option<RequiredView>,
+    /// What is released of what is required, truncated to four decimals; null where either is.
+    #[schema(value_type = Option<f64>, example = 0.765)]
+    pub share: Option<Exact>,
     /// The day of its rule that runs, so far; null where nothing is said of it yet.
     pub today: Option<TodayView>,
     /// The ways by which water reaches it today, by id.
@@ -171,7 +185,12 @@ pub type Latest = BTreeMap<GaugeName, StoredSample>;
 
 impl StationView {
     /// A station as `role` may see it at `now`, without its gauges.
-    pub fn of(station: &Station, role: Role, standings: &Standings, now: Timestamp) -> Self {
+    pub fn of(
+        station: &Station,
+        role: Role,
+        (standings, course): (&Standings, &Course<'_>),
+        now: Timestamp,
+    ) -> Self {
         let personal = |text: &Option<Personal>| {
             text.as_ref().filter(|_| role.sees_personal_data()).map(|text| text.as_str().to_owned())
         };
@@ -189,6 +208,8 @@ impl StationView {
             county: station.county.as_ref().map(ToString::to_string),
             river: station.river.clone(),
             river_order: station.river_order,
+            upstream: course.above(&station.id).iter().map(|above| (*above).clone()).collect(),
+            downstream: course.below(&station.id).cloned(),
             location: station
                 .location
                 .map(|place| [Exact::new(place.longitude), Exact::new(place.latitude)]),
@@ -200,6 +221,7 @@ impl StationView {
             state: state.map(Standing::word),
             released: sections.first().and_then(|section| section.released.clone()),
             required: sections.first().and_then(|section| section.required.clone()),
+            share: sections.first().and_then(|section| section.share),
             sections,
             gauges: None,
         }
@@ -233,17 +255,26 @@ fn sections(station: &Station, standings: &Standings, now: Timestamp) -> Vec<Sec
     let ids = sections_of(station);
     let section = |id: &SectionId| {
         let stands = standings.get(&key(station, id)).map(|(_, stands)| stands);
+        let released = stands.and_then(|stands| stands.released.clone());
+        let required = RequiredView::of(station, id, now);
         SectionView {
             id: id.clone(),
             state: stands.map(|stands| stands.state),
             since: stands.map(|stands| stands.since),
-            released: stands.and_then(|stands| stands.released.clone()),
-            required: RequiredView::of(station, id, now),
+            share: share(released.as_ref(), required.as_ref()),
+            released,
+            required,
             today: stands.and_then(|stands| stands.today.clone()),
             outlets: station.outlets_at(id, today).map(OutletView::of).collect(),
         }
     };
     ids.into_iter().map(section).collect()
+}
+
+/// What is released of what is required, as numbers that are shown beside each other.
+pub fn share(released: Option<&ReleasedView>, required: Option<&RequiredView>) -> Option<Exact> {
+    let (part, whole) = (released?.value.decimal(), required?.value.decimal());
+    tally::share(part, whole)
 }
 
 impl RequiredView {

@@ -12,11 +12,12 @@ const SERIES = series(
   parse(`{"station":"S","gauge":"released","section":"dam","unit":"m3/s","decimals":3,
     "from":"2026-03-31T15:00:00Z","to":"2026-03-31T17:30:00Z","step_ms":3600000,
     "buckets":{"min":[0.7,null,1.1],"mean":[0.7996,null,1.2],"max":[0.9,null,1.3],
-      "held_ms":[3600000,0,1800000],"whole_ms":[1800000,0,1800000],"covered_ms":[1,0,1],"doubted":[0,0,0]},
+      "credited":[0.75,null,null],
+      "held_ms":[3600000,0,1800000],"whole_ms":[1800000,0,1800000],"covered_ms":[1,0,1],"doubted":[0,2,0]},
     "gaps":[{"from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","because":"defect","reason":"timeout"}],
     "gaps_left_off":0,
-    "required":[{"from":"2026-03-31T15:00:00Z","to":"2026-03-31T16:00:00Z","value":0.8,"document":"D1","rule":"r"},
-      {"from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:30:00Z","value":1.25,"document":"D2","rule":"r"}],
+    "required":[{"from":"2026-03-31T15:00:00Z","to":"2026-03-31T16:00:00Z","value":0.8,"enough":0.8,"document":"D1","rule":"r"},
+      {"from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:30:00Z","value":1.25,"enough":1.125,"document":"D2","rule":"r"}],
     "exemptions":[],
     "breaches":[{"from":"2026-03-31T15:10:00Z","to":"2026-03-31T15:20:00Z","lowest":0.7,"deficit_m3":60.5}],
     "breaches_left_off":0}`),
@@ -38,11 +39,19 @@ test("breaches and gaps are the server's, to the second", () => {
   assert.equal(gaps[0]?.of.reason, "timeout");
 });
 
+test("what is enough is a line of its own where it is less than what is mandated", () => {
+  const { enough, doubted, from } = chart(SERIES);
+  assert.deepEqual(enough.map((step) => [step.from - from, step.to - from, step.of]), [[3600, 9000, 1.125]]);
+  assert.deepEqual(doubted.map((at) => at - from), [5400]);
+});
+
 test("a bucket is read out exactly, with why nothing stands and whether it is a bound", () => {
   const first = bucketRow(SERIES, 0);
   assert.ok(first?.mean && first.required);
   assert.equal(`${text(first.mean)} of ${text(first.required)}`, "0.7996 of 0.8");
   assert.equal(first.isLower, true);
+  assert.deepEqual([first.credited && text(first.credited), first.enough && text(first.enough), first.doubted], ["0.75", "0.8", 0]);
+  assert.deepEqual([bucketRow(SERIES, 1)?.doubted, bucketRow(SERIES, 2)?.credited], [2, null]);
   assert.equal(bucketRow(SERIES, 1)?.gap?.reason, "timeout");
   assert.equal(bucketRow(SERIES, 2)?.to, SERIES.to);
   assert.equal(bucketRow(SERIES, 3), null);

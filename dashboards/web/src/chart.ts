@@ -1,6 +1,6 @@
 // A series as lines, bands and marks: what a chart draws, without drawing it.
 
-import { forDrawing, type Decimal } from "./decimal.ts";
+import { compare, forDrawing, type Decimal } from "./decimal.ts";
 import type { BreachSpan, Gap, Series } from "./api/series.ts";
 
 /** Columns of one length; times in seconds. A null is a gap, which no line crosses. */
@@ -20,9 +20,13 @@ export interface Chart {
   readonly top: number;
   /** What is mandated, step by step. */
   readonly required: readonly Mark<number>[];
+  /** What of it is enough, where that is less. */
+  readonly enough: readonly Mark<number>[];
   readonly breaches: readonly Mark<BreachSpan>[];
   readonly gaps: readonly Mark<Gap>[];
   readonly exemptions: readonly Mark<{ readonly from: number; readonly to: number }>[];
+  /** Where samples came of which nobody knows whether they are true. */
+  readonly doubted: readonly number[];
 }
 
 /** A stretch of time, in seconds. */
@@ -44,6 +48,9 @@ export function chart(series: Series): Chart {
     mean,
   };
   const required = series.required.map((span) => ({ from: seconds(span.from), to: seconds(span.to), of: forDrawing(span.value) }));
+  const enough = series.required
+    .filter((span) => compare(span.enough, span.value) < 0)
+    .map((span) => ({ from: seconds(span.from), to: seconds(span.to), of: forDrawing(span.enough) }));
   const values = [...columns.high.filter((value) => value !== null), ...required.map((step) => step.of)];
   return {
     columns,
@@ -51,9 +58,11 @@ export function chart(series: Series): Chart {
     to: seconds(to),
     top: values.reduce((most, value) => Math.max(most, value), 0),
     required,
+    enough,
     breaches: marks(series.breaches),
     gaps: marks(series.gaps),
     exemptions: marks(series.exemptions.flatMap(({ from: begin, to: end }) => (begin === null || end === null ? [] : [{ from: begin, to: end }]))),
+    doubted: columns.times.filter((_, place) => (buckets.doubted[place] ?? 0) > 0),
   };
 }
 
@@ -64,11 +73,17 @@ export interface BucketRow {
   readonly min: Decimal | null;
   readonly mean: Decimal | null;
   readonly max: Decimal | null;
+  /** What a verdict counts of the mean, where that is less. */
+  readonly credited: Decimal | null;
   readonly required: Decimal | null;
+  /** What of it is enough. */
+  readonly enough: Decimal | null;
   /** Why nothing stands, where nothing does. */
   readonly gap: Gap | null;
   /** Whether an outlet was missing, so that the values are lower bounds. */
   readonly isLower: boolean;
+  /** Samples that count for nothing. */
+  readonly doubted: number;
 }
 
 export function bucketRow(series: Series, place: number): BucketRow | null {
@@ -77,15 +92,19 @@ export function bucketRow(series: Series, place: number): BucketRow | null {
   const from = series.from + place * step;
   const to = Math.min(from + step, series.to);
   const mean = buckets.mean[place] ?? null;
+  const demanded = series.required.find((stretch) => stretch.from <= from && from < stretch.to);
   return {
     from,
     to,
     min: buckets.min[place] ?? null,
     mean,
     max: buckets.max[place] ?? null,
-    required: series.required.find((stretch) => stretch.from <= from && from < stretch.to)?.value ?? null,
+    credited: buckets.credited[place] ?? null,
+    required: demanded?.value ?? null,
+    enough: demanded?.enough ?? null,
     gap: mean === null ? (series.gaps.find((gap) => gap.from < to && from < gap.to) ?? null) : null,
     isLower: (buckets.whole_ms[place] ?? 0) < (buckets.held_ms[place] ?? 0),
+    doubted: buckets.doubted[place] ?? 0,
   };
 }
 

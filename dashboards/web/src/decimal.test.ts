@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compare, decimalOf, floored, minus, observedText, percent, requiredText, share, text, whole, type Decimal } from "./decimal.ts";
+import { compare, decimalOf, floored, minus, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
 
 function of(literal: string): Decimal {
   const value = decimalOf(literal);
@@ -48,12 +48,12 @@ test("what is required keeps every decimal it has", () => {
 });
 
 test("shares are truncated", () => {
-  const rate = (part: number, of_: number) => text(floored(percent(share(whole(part), whole(of_), 6) as Decimal), 2));
-  assert.equal(rate(342, 344), "99.41");
-  assert.equal(rate(364, 365), "99.72");
-  assert.equal(rate(79_996, 100_000), "79.99");
-  assert.equal(rate(0, 7), "0.00");
-  assert.equal(share(whole(1), whole(0), 2), null, "of nothing there is no share");
+  const rate = (share: string, decimals: number) => text(floored(percent(of(share)), decimals));
+  assert.equal(rate("0.9941", 2), "99.41");
+  assert.equal(rate("0.7999", 1), "79.9");
+  assert.equal(rate("0.9999", 0), "99");
+  assert.equal(rate("0", 2), "0.00");
+  assert.equal(rate("1", 1), "100.0");
 });
 
 test("differences and comparisons do not care for decimals", () => {

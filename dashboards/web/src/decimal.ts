@@ -38,23 +38,6 @@ export function floored(value: Decimal, decimals: number): Decimal {
   return { units: isBelow ? quotient - 1n : quotient, decimals };
 }
 
-/** `part` / `whole` with so many decimals, rounded down; `null` where `whole` is not above 0. */
-export function share(part: Decimal, whole: Decimal, decimals: number): Decimal | null {
-  if (whole.units <= 0n) return null;
-  const places = Math.max(part.decimals, whole.decimals);
-  const scale = 10n ** BigInt(decimals);
-  const numerator = scaled(part, places) * scale;
-  const denominator = scaled(whole, places);
-  const quotient = numerator / denominator;
-  const isBelow = numerator < 0n && quotient * denominator !== numerator;
-  return { units: isBelow ? quotient - 1n : quotient, decimals };
-}
-
-/** A count as a decimal. */
-export function whole(count: number): Decimal {
-  return { units: BigInt(count), decimals: 0 };
-}
-
 /** A hundred times as much: a share in percent. */
 export function percent(value: Decimal): Decimal {
   return value.decimals >= 2
@@ -102,11 +85,6 @@ export function forDrawing(value: Decimal): number {
 
 function isWithinStep(missing: Decimal, decimals: number): boolean {
   return compare(missing, { units: 1n, decimals }) < 0;
-}
-
-/** The product, exactly. */
-export function times(a: Decimal, b: Decimal): Decimal {
-  return withoutZeros({ units: a.units * b.units, decimals: a.decimals + b.decimals });
 }
 
 /** The difference, exactly. */

@@ -9,12 +9,15 @@ export type FailureKind =
   | "forbidden"
   | "missing"
   | "conflict"
+  | "broken"
   | "refused";
 
 export interface Failure {
   readonly kind: FailureKind;
   /** What the server says of it, for whoever helps; it is English. */
   readonly detail: string | null;
+  /** The server's word for it, which stays the same; none where the server said nothing. */
+  readonly sort?: string;
 }
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
@@ -41,7 +44,7 @@ export function kindOfStatus(status: number): FailureKind {
     case 403: return "forbidden";
     case 404: return "missing";
     case 409: return "conflict";
-    default: return status >= 500 ? "unreachable" : "refused";
+    default: return status >= 500 ? "broken" : "refused";
   }
 }
 
@@ -52,6 +55,7 @@ export function failureText(t: Texts, { kind }: Failure): string {
     case "unauthorized":
     case "forbidden": return t.load.forbidden;
     case "missing": return t.load.missing;
+    case "broken": return t.load.broken;
     case "conflict":
     case "refused": return t.load.failed;
   }

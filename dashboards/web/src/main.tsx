@@ -13,11 +13,12 @@ import { App } from "./shell/app.tsx";
 import { begin } from "./shell/known.ts";
 import { settle } from "./shell/language.ts";
 import { followLinks } from "./shell/place.ts";
-import { find } from "./shell/session.ts";
+import { find, openScreen } from "./shell/session.ts";
 
 async function start(page: HTMLElement): Promise<void> {
   await settle();
   followLinks();
+  await openScreen();
   void find();
   begin(new AbortController().signal);
   render(<App />, page);

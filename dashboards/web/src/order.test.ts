@@ -10,14 +10,14 @@ import { filtered, rows, tally, worstFirst, type Row } from "./order.ts";
 const AT = "2026-11-22T00:00:00Z";
 
 function known(id: string, status = "retained"): Station {
-  const text = `{"id":"${id}","name":"站${id}","kind":"hydropower","status":"${status}","river":"示例河","zone":"Asia/Shanghai",
+  const text = `{"id":"${id}","name":"站${id}","kind":"hydropower","status":"${status}","river":"示例河","county":"620721","zone":"Asia/Shanghai",
     "sections":[{"id":"dam"},{"id":"tail"}]}`;
   return station(parse(text), "");
 }
 
-function stands(id: string, section: string, state: string, value: string, since = AT): [string, LiveSection] {
+function stands(id: string, section: string, state: string, share: string, since = AT): [string, LiveSection] {
   const text = `{"station":"${id}","section":"${section}","state":"${state}","since":"${since}",
-    "released":{"value":${value},"at":"${AT}","quality":"good"},"required":{"value":0.8,"document":"D"}}`;
+    "released":{"value":0.5,"at":"${AT}","quality":"good"},"required":{"value":0.8,"document":"D"},"share":${share}}`;
   return [`${id}/${section}`, liveSection(parse(text), "")];
 }
 
@@ -46,9 +46,11 @@ test("a station that has left is out of service, whatever its sections were", ()
   assert.equal(order(list), "X:out_of_service");
 });
 
-test("a share is never rounded up", () => {
-  const [row] = rows([known("A")], new Map([stands("A", "dam", "breach", "0.79999")]));
-  assert.deepEqual(row?.share, { units: 999n, decimals: 3 });
+test("a share is the server's, whatever the numbers beside it are", () => {
+  const [row] = rows([known("A")], new Map([stands("A", "dam", "breach", "0.9999")]));
+  assert.deepEqual(row?.share, { units: 9999n, decimals: 4 });
+  const [none] = rows([known("A")], new Map([stands("A", "dam", "ok", "null")]));
+  assert.equal(none?.share, null);
 });
 
 test("a row of which nothing is other than before is the same one", () => {
@@ -61,11 +63,13 @@ test("a row of which nothing is other than before is the same one", () => {
   assert.notEqual(after[1], before[1]);
 });
 
-test("what is looked for is in a name, a river or an id", () => {
+test("what is looked for is in a name, a river, a county or an id", () => {
   const list = rows([known("A"), known("B")], new Map([stands("A", "dam", "breach", "0.1")]));
-  const found = (state: Row["state"], search: string) => filtered(list, state, search).map((row) => row.station.id).join("");
+  const counties = new Map([["620721", "肃南县"]]);
+  const found = (state: Row["state"], search: string) => filtered(list, state, search, counties).map((row) => row.station.id).join("");
   assert.equal(found(null, "示例"), "AB");
   assert.equal(found(null, " 站b "), "B");
+  assert.equal(found(null, "肃南"), "AB");
   assert.equal(found("breach", ""), "A");
   assert.equal(tally(list).get("breach"), 1);
 });

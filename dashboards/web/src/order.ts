@@ -1,6 +1,6 @@
 // Stations in the order in which they need somebody: the worst first.
 
-import { compare, share, type Decimal } from "./decimal.ts";
+import { compare, type Decimal } from "./decimal.ts";
 import { STATES, type LiveSection, type Section, type State, type Station, type VerdictWord } from "./api/station.ts";
 
 /** How one section stands, wherever that was told. */
@@ -14,7 +14,7 @@ export interface Row {
   /** The gravest of them; null where none is judged. */
   readonly gravest: Standing | null;
   readonly state: State | null;
-  /** What is released of what is required, in thousandths, rounded down. */
+  /** What the gravest one releases of what is required, as the server says it. */
   readonly share: Decimal | null;
 }
 
@@ -36,19 +36,12 @@ export function worstFirst(a: Row, b: Row): number {
   return rank(a.state) - rank(b.state) || byShare(a, b) || bySince(a, b) || byId(a, b);
 }
 
-/** By river and from source to mouth. */
-export function downstream(a: Row, b: Row): number {
-  const river = (row: Row) => row.station.river ?? "\uffff";
-  const place = (row: Row) => row.station.river_order ?? Number.MAX_SAFE_INTEGER;
-  return (river(a) < river(b) ? -1 : river(a) > river(b) ? 1 : 0) || place(a) - place(b) || byId(a, b);
-}
-
-/** Which rows are of that state and have what is looked for in a name, a river or an id. */
-export function filtered(list: readonly Row[], state: State | null, search: string): readonly Row[] {
+/** Which rows are of that state and have what is looked for in a name, a river, a county or an id. */
+export function filtered(list: readonly Row[], state: State | null, search: string, counties: ReadonlyMap<string, string>): readonly Row[] {
   const wanted = search.trim().toLowerCase();
   return list.filter((row) => {
-    const { id, name, river } = row.station;
-    const isWanted = [id, name, river ?? ""].some((text) => text.toLowerCase().includes(wanted));
+    const { id, name, river, county } = row.station;
+    const isWanted = [id, name, river ?? "", county ?? "", counties.get(county ?? "") ?? ""].some((text) => text.toLowerCase().includes(wanted));
     return isWanted && (state === null || row.state === state);
   });
 }
@@ -68,13 +61,12 @@ export function todayWord(row: Row): VerdictWord | null {
 function row(station: Station, standings: readonly Standing[]): Row {
   const judged = standings.filter(({ state }) => state !== null);
   const gravest = [...judged].sort((a, b) => rank(a.state) - rank(b.state))[0] ?? null;
-  const { released, required } = gravest ?? { released: null, required: null };
   return {
     station,
     standings,
     gravest,
     state: station.status === "exited" ? "out_of_service" : (gravest?.state ?? null),
-    share: released !== null && required !== null ? share(released.value, required.value, 3) : null,
+    share: gravest?.share ?? null,
   };
 }
 

@@ -1,35 +1,36 @@
-// The river schematic: each river a line from source to mouth, with its stations in their order on it.
+// The river schematic: the rivers in the server's order, with the stations that they have.
 
-import { downstream, worstFirst, type Row } from "./order.ts";
+import type { RiverFacts } from "./api/registry.ts";
+import type { Row } from "./order.ts";
 
-/** A river; `name` is null for stations of which the registry names none. */
+/** A river; without facts: stations of which the registry names none. */
 export interface River {
-  readonly name: string | null;
+  readonly facts: RiverFacts | null;
+  /** From source to mouth. */
   readonly stations: readonly Row[];
+  /** Stations of which nobody knows where on it they are. */
+  readonly unplaced: readonly Row[];
 }
 
-/** Rivers with the most stations first, so that the picture keeps its shape whatever happens on it. */
-export function rivers(list: readonly Row[]): readonly River[] {
-  const byName = new Map<string | null, Row[]>();
-  for (const row of [...list].sort(downstream)) {
-    const name = row.station.river;
-    const stations = byName.get(name);
-    if (stations === undefined) byName.set(name, [row]);
-    else stations.push(row);
-  }
-  const found = [...byName].map(([name, stations]) => ({ name, stations }));
-  return found.sort((a, b) => Number(a.name === null) - Number(b.name === null) || b.stations.length - a.stations.length);
+/** The server says which rivers there are and which station is where; what is on none of them comes last. */
+export function rivers(list: readonly Row[], known: readonly RiverFacts[]): readonly River[] {
+  const rows = new Map(list.map((row) => [row.station.id, row]));
+  const take = (ids: readonly string[]) => ids.flatMap((id) => {
+    const row = rows.get(id);
+    rows.delete(id);
+    return row === undefined ? [] : [row];
+  });
+  const found: River[] = known.map((facts) => {
+    const placed = facts.stations.length - facts.unplaced;
+    return { facts, stations: take(facts.stations.slice(0, placed)), unplaced: take(facts.stations.slice(placed)) };
+  });
+  return rows.size === 0 ? found : [...found, { facts: null, stations: [], unplaced: [...rows.values()] }];
 }
 
-/** The neighbours of a station along its river. */
-export function neighbours(list: readonly Row[], id: string): { readonly up: Row | null; readonly down: Row | null } {
-  const river = rivers(list).find(({ name, stations }) => name !== null && stations.some((row) => row.station.id === id));
-  const place = river?.stations.findIndex((row) => row.station.id === id) ?? -1;
-  const at = (index: number) => (index < 0 ? null : (river?.stations[index] ?? null));
-  return place < 0 ? { up: null, down: null } : { up: at(place - 1), down: at(place + 1) };
-}
-
-/** The worst of a river, for its heading. */
-export function worstOf(river: River): Row | null {
-  return [...river.stations].sort(worstFirst)[0] ?? null;
+/** The neighbours of a station along the water, as the server says. */
+export function neighbours(list: readonly Row[], id: string): { readonly up: readonly Row[]; readonly down: Row | null } {
+  const rows = new Map(list.map((row) => [row.station.id, row]));
+  const station = rows.get(id)?.station;
+  const up = (station?.upstream ?? []).flatMap((above) => rows.get(above) ?? []);
+  return { up, down: rows.get(station?.downstream ?? "") ?? null };
 }

@@ -13,6 +13,7 @@ test("every page has an address that leads to it", () => {
     { page: "alarms", tab: "history" },
     { page: "outbox", alarm: null },
     { page: "outbox", alarm: "1fdd" },
+    { page: "password" },
     stationRoute("BF-620721-04"),
     { page: "station", id: "A b/ü?", section: "tail", day: "2026-11-22", span: "1y" },
   ];

@@ -6,6 +6,7 @@ export type Route =
   | { readonly page: "station"; readonly id: string; readonly section: string | null; readonly day: string | null; readonly span: SpanWord }
   | { readonly page: "alarms"; readonly tab: AlarmTab }
   | { readonly page: "outbox"; readonly alarm: string | null }
+  | { readonly page: "password" }
   | { readonly page: "unknown" };
 
 /** How much time a chart shows. */
@@ -28,6 +29,8 @@ export function route(path: string, search: string): Route {
       return isAlone ? { page: "alarms", tab: one(ALARM_TABS, asked.get("tab")) } : { page: "unknown" };
     case "outbox":
       return isAlone ? { page: "outbox", alarm: asked.get("alarm") } : { page: "unknown" };
+    case "password":
+      return isAlone ? { page: "password" } : { page: "unknown" };
     case "s": {
       const id = decoded(second);
       if (id === "" || more.length > 0) return { page: "unknown" };
@@ -45,6 +48,8 @@ export function href(to: Route): string {
       return "/";
     case "wall":
       return "/wall";
+    case "password":
+      return "/password";
     case "alarms":
       return `/alarms${query({ tab: to.tab === "open" ? null : to.tab })}`;
     case "outbox":

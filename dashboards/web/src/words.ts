@@ -50,6 +50,8 @@ export function matterText(t: Texts, alarm: Alarm): string {
   if (alarm.gauge !== null) return t.alarms.silent(alarm.gauge.split("/").at(-1) ?? alarm.gauge);
   const { raised_flow: flow } = alarm;
   if (flow === null || flow.required === null) return t.alarms.belowUnknown;
+  // what is known at least says nothing of a comparison
+  if (flow.bound === "lower") return t.alarms.belowAtLeast(observedText(flow.released, flow.required), requiredText(flow.required));
   return t.alarms.below(flowText(flow), requiredText(flow.required));
 }
 

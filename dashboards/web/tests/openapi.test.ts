@@ -8,6 +8,7 @@ import { alarms, alarmWithTimeline, notifications } from "../src/api/alarm.ts";
 import { told } from "../src/api/event.ts";
 import { problem } from "../src/api/problem.ts";
 import { series } from "../src/api/series.ts";
+import { registry } from "../src/api/registry.ts";
 import type { Shape } from "../src/api/shape.ts";
 import { station, stations } from "../src/api/station.ts";
 import { verdicts } from "../src/api/verdict.ts";
@@ -30,6 +31,7 @@ const schemas = (JSON.parse(readFileSync(file, "utf8")) as { components: { schem
 
 /** Which shape reads which answer. */
 const READ: readonly (readonly [string, Shape<unknown>])[] = [
+  ["Registry", registry],
   ["Stations", stations],
   ["Station", station],
   ["Verdicts", verdicts],

@@ -48,3 +48,9 @@ test("styles ask nothing of a browser that the oldest one lacks, and markup make
   assert.deepEqual(styles.filter((name) => late.test(read(name).replace(/@supports[^{]*\{/g, ""))), []);
   assert.deepEqual(files.filter((name) => /^src\//.test(name) && /dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|\beval\(/.test(read(name))), []);
 });
+
+test("no element is made once for all: it would keep every picture that it was ever part of", () => {
+  const views = files.filter((name) => /^src\/.*\.tsx$/.test(name));
+  const kept = /^(export )?const \w+[^=]*= *\(?<[A-Za-z]|^ {2}\w+: *\(?<[A-Za-z]/m;
+  assert.deepEqual(views.filter((name) => kept.test(read(name))), []);
+});

@@ -65,10 +65,18 @@ fn member<E>(
     value: &Doc,
     keep: &mut impl FnMut(&str) -> Result<Kept, E>,
 ) -> Result<(), E> {
-    let plural = if matches!(value, Doc::Sections(_)) { "s" } else { "" };
-    json.push_str(&quoted(&format!("{key}{plural}")));
+    let key = if matches!(value, Doc::Sections(_)) { plural(key) } else { key.to_owned() };
+    json.push_str(&quoted(&key));
     json.push(':');
     element(json, value, keep)
+}
+
+/// A list as the document calls it.
+pub(super) fn plural(key: &str) -> String {
+    match key.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{key}s"),
+    }
 }
 
 fn element<E>(

@@ -20,7 +20,8 @@ const MAX_SHOWN: usize = 160;
 
 /// One line a change; none where the registries are the same.
 pub fn diff(old: &Registry, new: &Registry) -> Vec<String> {
-    let mut changes = stations(old, new);
+    let mut changes = places(old, new);
+    changes.extend(stations(old, new));
     let sections = [
         section("rule", &entries(&old.rules, document::rule), &entries(&new.rules, document::rule)),
         section(
@@ -49,6 +50,28 @@ pub fn diff(old: &Registry, new: &Registry) -> Vec<String> {
     changes
 }
 
+/// Where those sit who watch, what counties are called, and where rivers flow.
+fn places(old: &Registry, new: &Registry) -> Vec<String> {
+    let zone = |registry: &Registry| -> Fields {
+        let zone = registry.zone.iter();
+        zone.map(|zone| ("zone", Doc::Text(zone.name().to_owned()))).collect()
+    };
+    // before a registry was ever imported there was nothing to change
+    let mut changes =
+        if old.zone.is_some() { fields_changed(&zone(old), &zone(new)) } else { Vec::new() };
+    let counties = |registry: &Registry| -> Entries {
+        let all = registry.counties.iter();
+        all.map(|(code, name)| (code.to_string(), document::county(code, name))).collect()
+    };
+    let rivers = |registry: &Registry| -> Entries {
+        let all = registry.rivers.iter();
+        all.map(|(name, river)| (name.clone(), document::river(name, river))).collect()
+    };
+    changes.extend(section("county", &counties(old), &counties(new)));
+    changes.extend(section("river", &rivers(old), &rivers(new)));
+    changes
+}
+
 /// What stands under each id, as the document has it.
 fn entries<K: ToString, V>(all: &BTreeMap<K, V>, fields: impl Fn(&V) -> Fields) -> Entries {
     all.iter().map(|(id, value)| (id.to_string(), fields(value))).collect()
@@ -73,7 +96,7 @@ fn section(kind: &str, old: &Entries, new: &Entries) -> Vec<String> {
 
 /// What an entry is, for the line that adds it.
 fn summary(fields: &Fields) -> String {
-    let shown = ["statistic", "kind", "quantity", "unit", "interval", "section", "flow"];
+    let shown = ["into", "statistic", "kind", "quantity", "unit", "interval", "section", "flow"];
     let shown = fields.iter().filter(|(key, _)| shown.contains(key));
     let words: Vec<_> = shown.map(|(key, value)| format!("{key} {}", plain(value))).collect();
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }

@@ -11,10 +11,11 @@ use model::{
     outlet::{Outlet, OutletFlow},
     quantity::Decimal,
     registry::Registry,
+    river::River,
     rota::{Rota, Rotation, Shift},
     rule::{RuleProfile, Statistic},
     rule_test::{RuleTest, TestSamples},
-    station::{Gauge, Station},
+    station::{County, Gauge, Station},
 };
 
 /// One value of the document.
@@ -39,7 +40,12 @@ pub(super) type Fields = Vec<(&'static str, Doc)>;
 
 /// The document of `registry`, every list by id.
 pub(super) fn document(registry: &Registry) -> Fields {
-    vec![
+    let counties = registry.counties.iter().map(|(code, name)| county(code, name)).collect();
+    let rivers = registry.rivers.iter().map(|(name, known)| river(name, known)).collect();
+    let zone = registry.zone.iter().map(|zone| ("zone", text(zone.name())));
+    let sections = vec![
+        ("county", Doc::Sections(counties)),
+        ("river", Doc::Sections(rivers)),
         ("station", Doc::Sections(registry.stations.values().map(station).collect())),
         ("rule", Doc::Sections(registry.rules.values().map(rule).collect())),
         ("alarm_rule", Doc::Sections(registry.alarm_rules.values().map(alarm_rule).collect())),
@@ -47,7 +53,21 @@ pub(super) fn document(registry: &Registry) -> Fields {
         ("rota", Doc::Sections(registry.rotas.values().map(rota).collect())),
         ("ladder", Doc::Sections(registry.ladders.values().map(ladder).collect())),
         ("rule_test", Doc::Sections(registry.rule_tests.values().map(rule_test).collect())),
-    ]
+    ];
+    zone.chain(sections).collect()
+}
+
+pub(super) fn county(code: &County, name: &str) -> Fields {
+    vec![("id", text(code)), ("name", text(name))]
+}
+
+pub(super) fn river(name: &str, river: &River) -> Fields {
+    let mouth = river.mouth.as_ref();
+    fields(vec![
+        ("name", Some(text(name))),
+        ("into", mouth.map(|mouth| text(&mouth.into))),
+        ("into_order", mouth.map(|mouth| whole(mouth.order))),
+    ])
 }
 
 /// A span as files write it, in the largest unit that divides it.
@@ -371,7 +391,14 @@ mod tests {
     #[test]
     fn the_reference_tells_of_every_key_and_word() {
         for (section, value) in document(&parse(EXAMPLE, &Origin::Default).unwrap()) {
-            assert!(REFERENCE.contains(&format!("`[[{section}]]`")), "{section}");
+            match &value {
+                Doc::Sections(_) => {
+                    assert!(REFERENCE.contains(&format!("`[[{section}]]`")), "{section}");
+                }
+                Doc::Text(_) | Doc::Personal(_) | Doc::Number(_) | Doc::List(_) | Doc::Table(_) => {
+                    check(section);
+                }
+            }
             check_keys(&value);
         }
         for (word, _) in FormulaKind::WORDS {

@@ -11,10 +11,13 @@ const MAX_BARE_DIGITS: usize = 15;
 pub fn export(registry: &Registry) -> String {
     let mut toml = String::new();
     for (key, value) in document(registry) {
-        if let Doc::Sections(sections) = value {
-            for fields in &sections {
+        if let Doc::Sections(sections) = &value {
+            for fields in sections {
                 section(&mut toml, key, fields, 0);
             }
+        } else {
+            // it comes before every table, else it would be a key of one
+            toml.extend([key, " = ", inline(&value).as_str(), "\n"]);
         }
     }
     toml

@@ -8,7 +8,7 @@ use model::{
 };
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::canonical::Kept;
+use super::canonical::{Kept, plural};
 
 /// The largest registry, 16 MiB of text.
 const MAX_BYTES: usize = 16 << 20;
@@ -90,7 +90,17 @@ pub(super) fn json(
         }
         _ => return Err(refused("is a registry document without a version".to_owned())),
     }
-    for key in ["station", "rule", "alarm_rule", "contact", "rota", "ladder", "rule_test"] {
+    for key in [
+        "county",
+        "river",
+        "station",
+        "rule",
+        "alarm_rule",
+        "contact",
+        "rota",
+        "ladder",
+        "rule_test",
+    ] {
         into_singular(entries, key);
     }
     for (list, keys) in
@@ -111,7 +121,7 @@ pub(super) fn json(
 }
 
 fn into_singular(entries: &mut BTreeMap<String, Node>, key: &str) {
-    if let Some(node) = entries.remove(&format!("{key}s")) {
+    if let Some(node) = entries.remove(&plural(key)) {
         entries.insert(key.to_owned(), node);
     }
 }

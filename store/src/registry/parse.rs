@@ -5,6 +5,7 @@ mod field;
 mod mandate;
 mod outlet;
 mod people;
+mod place;
 mod rule;
 mod rule_test;
 mod station;
@@ -37,18 +38,25 @@ pub(super) fn read(root: &Node) -> Result<Registry, Faults> {
 
 /// In the order in which the parts name each other.
 fn registry(root: &Table<'_>) -> Registry {
+    let zone = field::zone(root, None);
+    let counties = each(root, "county", place::county);
     let contacts = each(root, "contact", people::contact);
-    let rotas = each(root, "rota", |table, id| people::rota(table, id, &contacts));
+    let rotas = each(root, "rota", |table, id| people::rota(table, id, &contacts, zone.as_ref()));
     let ladders = each(root, "ladder", |table, id| people::ladder(table, id, &contacts, &rotas));
     let rules = each(root, "rule", rule::rule);
     let mut codes = BTreeMap::new();
-    let stations =
-        each(root, "station", |table, id| station::station(table, id, &rules, &mut codes));
+    let stations = each(root, "station", |table, id| {
+        station::station(table, id, &rules, (&mut codes, zone.as_ref()))
+    });
+    let rivers = place::rivers(root, &stations);
     let alarm_rules = each(root, "alarm_rule", |table, id| {
         alarm_rule::alarm_rule(table, id, &stations, &ladders)
     });
-    let rule_tests = rule_test::rule_tests(root, &rules);
+    let rule_tests = rule_test::rule_tests(root, &rules, zone.as_ref());
     Registry {
+        zone,
+        counties: counties.entries,
+        rivers,
         stations: stations.entries,
         rules: rules.entries,
         alarm_rules: alarm_rules.entries,

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod asked;
+mod attempt;
 mod counts;
 mod import;
 #[cfg(test)]
@@ -29,9 +30,10 @@ pub(super) use self::{
 pub use self::{
     alarms::{AlarmsSet, SetAlarms},
     asked::{Acknowledge, Asked, TakeReceipt},
+    attempt::NoteAttempts,
     import::{Import, ImportRegistry},
     session::{BeginSession, EndSession, Over, SeeSession},
-    token::{AddToken, RevokeToken, TokenAdded},
+    token::{AddToken, OpenScreen, RevokeToken, TokenAdded},
     user::{AddUser, DisableUser, SetPassword},
     verdicts::{SetVerdicts, VerdictsSet},
 };
@@ -45,9 +47,10 @@ use crate::chain::{Body, By, Entry, GENESIS, Hash};
 
 /// Writes to and reads from `journal.db`, and tells what stands there.
 ///
-/// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`RevokeToken`],
-/// [`AddUser`], [`SetPassword`], [`DisableUser`], [`BeginSession`], [`SeeSession`], [`EndSession`],
-/// [`SetConsumer`], [`SetVerdicts`], [`SetAlarms`], [`Acknowledge`] and [`TakeReceipt`].
+/// Its writes are [`Append`], [`AppendOnce`], [`ImportRegistry`], [`AddToken`], [`OpenScreen`],
+/// [`RevokeToken`], [`AddUser`], [`SetPassword`], [`DisableUser`], [`NoteAttempts`], [`BeginSession`],
+/// [`SeeSession`], [`EndSession`], [`SetConsumer`], [`SetVerdicts`], [`SetAlarms`], [`Acknowledge`]
+/// and [`TakeReceipt`].
 pub type Journal = Database<JournalBook, watch::Receiver<JournalState>>;
 
 /// One snapshot of `journal.db`.

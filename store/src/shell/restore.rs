@@ -185,6 +185,8 @@ impl Source {
             rename(connection, id)?;
             // Who logged out since, or was given another password, must not be let in by it.
             run(connection, "DELETE FROM session", [])?;
+            // Its names were told apart by a key that no backup has.
+            run(connection, "DELETE FROM attempt", [])?;
             // In a copy made by hand the journal may be ahead; what comes again is dealt with again.
             let sql = "UPDATE consumer SET sample_position = min(sample_position,
                 CASE name WHEN ?1 THEN ?2 ELSE ?3 END)";

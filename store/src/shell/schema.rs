@@ -93,10 +93,14 @@ CREATE TABLE personal (id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL,
 CREATE TABLE registry (entry INTEGER PRIMARY KEY, file_digest BLOB NOT NULL);
 CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
   role TEXT NOT NULL, digest BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL,
-  revoked_at INTEGER);
+  opened_at INTEGER, revoked_at INTEGER);
 CREATE TABLE user (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE,
   role TEXT NOT NULL, password TEXT NOT NULL, created_at INTEGER NOT NULL,
-  password_at INTEGER NOT NULL, disabled_at INTEGER);
+  must_change INTEGER NOT NULL, password_at INTEGER NOT NULL, disabled_at INTEGER);
+CREATE TABLE attempt (name TEXT NOT NULL, place TEXT NOT NULL, tries INTEGER NOT NULL,
+  is_familiar INTEGER NOT NULL, tried_at INTEGER NOT NULL, PRIMARY KEY (name, place)) WITHOUT ROWID;
+CREATE INDEX attempt_tried ON attempt (is_familiar, tried_at);
+CREATE INDEX attempt_familiar ON attempt (name, tried_at) WHERE is_familiar = 1;
 CREATE TABLE session (digest BLOB PRIMARY KEY, user INTEGER NOT NULL, begun_at INTEGER NOT NULL,
   seen_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX session_user ON session (user, begun_at);

@@ -1,8 +1,10 @@
 //! People and their sessions: what ends a right ends it at once, and everybody is told.
 
 use store::{
-    AddUser, BeginSession, Body, By, ByKind, DisableUser, EndSession, Journal, JournalReader, Over,
-    Restore, SeeSession, SessionText, SetPassword, Store, UserRow, back_up, restore, verify,
+    ATTEMPTS, AddToken, AddUser, AttemptRow, BeginSession, Body, By, ByKind, DisableUser,
+    EndSession, FAMILIAR_PLACES, Journal, JournalReader, NoteAttempts, OpenScreen, Over, Restore,
+    RevokeToken, SeeSession, SessionText, SetPassword, Store, TokenAdded, TokenText, UserRow, WALL,
+    back_up, restore, verify,
 };
 
 use crate::making::{at, open};
@@ -13,7 +15,21 @@ fn by() -> By {
 
 fn add(journal: &Journal, name: &str, role: &str, password: &str) -> bool {
     let (name, role, password) = (name.to_owned(), role.to_owned(), password.to_owned());
-    journal.write_blocking(AddUser { at: at(1), by: by(), name, role, password }).unwrap()
+    let must_change = false;
+    let add = AddUser { at: at(1), by: by(), name, role, password, must_change };
+    journal.write_blocking(add).unwrap()
+}
+
+/// Another password for zhang.
+fn set(ms: i64, password: &str, replaces: Option<&str>) -> SetPassword {
+    SetPassword {
+        at: at(ms),
+        by: by(),
+        name: "zhang".to_owned(),
+        password: password.to_owned(),
+        must_change: false,
+        replaces: replaces.map(str::to_owned),
+    }
 }
 
 fn user(journal: &Journal, name: &str) -> Option<UserRow> {
@@ -55,9 +71,7 @@ fn a_name_is_one_whatever_its_case_and_comes_back_once_it_was_disabled() {
     assert!(journal.write_blocking(disable.clone()).unwrap());
     assert!(!journal.write_blocking(disable).unwrap());
     assert!(user(journal, "zhang").is_none());
-    let set =
-        SetPassword { at: at(3), by: by(), name: "zhang".to_owned(), password: "$3".to_owned() };
-    assert!(!journal.write_blocking(set).unwrap());
+    assert!(!journal.write_blocking(set(3, "$3", None)).unwrap());
     assert!(add(journal, "Zhang", "admin", "$4"));
     let back = user(journal, "zhang").unwrap();
     assert_eq!(
@@ -88,9 +102,9 @@ fn a_session_ends_with_the_password_or_the_user_that_it_rests_on() {
     let known = journal.read_blocking(|reader| reader.session(&first)).unwrap().unwrap();
     assert_eq!((known.begun_at, known.seen_at), (at(2), at(7)));
     let before = user(journal, "zhang").unwrap();
-    let name = "zhang".to_owned();
-    let set = SetPassword { at: at(8), by: by(), name, password: "$2".to_owned() };
-    assert!(journal.write_blocking(set).unwrap());
+    assert!(!journal.write_blocking(set(8, "$2", Some("$0"))).unwrap(), "it replaces another one");
+    assert!(is_known(journal, &first));
+    assert!(journal.write_blocking(set(8, "$2", Some("$1"))).unwrap());
     assert!(!is_known(journal, &first) && !is_known(journal, &second) && is_known(journal, &other));
     // whoever's password was compared before it was changed is not let in after
     assert_eq!(begin_at(journal, before, 9, 0), None);
@@ -144,6 +158,7 @@ fn a_backup_that_is_put_back_lets_nobody_in_by_an_old_session() {
     let store = open(&data);
     add(store.journal(), "zhang", "duty", "$1");
     let session = begin(store.journal(), "zhang");
+    note(store.journal(), vec![tried("1", "", 5, 4)], 0);
     back_up(&store, &backup, at(5), "0.1.0").unwrap();
     assert!(is_known(store.journal(), &session));
     store.close();
@@ -160,6 +175,82 @@ fn a_backup_that_is_put_back_lets_nobody_in_by_an_old_session() {
     let store = open(&data);
     assert!(!is_known(store.journal(), &session));
     assert!(user(store.journal(), "zhang").is_some());
+    assert_eq!(store.journal().read_blocking(JournalReader::attempts).unwrap(), []);
+}
+
+fn tried(name: &str, place: &str, tries: u32, ms: i64) -> AttemptRow {
+    let (name, place) = (name.to_owned(), place.to_owned());
+    AttemptRow { name, place, tries, is_familiar: false, tried_at: at(ms) }
+}
+
+fn note(journal: &Journal, rows: Vec<AttemptRow>, forget_before: i64) {
+    let note = NoteAttempts { rows, forget_before: at(forget_before) };
+    journal.write_blocking(note).unwrap();
+}
+
+#[test]
+fn tries_are_there_after_a_restart_and_have_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    note(store.journal(), vec![tried("1", "", 4, 10), tried("", "10.0.0.2", 4, 10)], 0);
+    note(store.journal(), vec![tried("1", "", 5, 20), tried("", "10.0.0.2", 0, 20)], 0);
+    store.close();
+    let store = open(folder.path());
+    let journal = store.journal();
+    let known = || journal.read_blocking(JournalReader::attempts).unwrap();
+    assert_eq!(known(), [tried("1", "", 5, 20)]);
+    // places that a user came from stay whatever is tried, and the latest of them only
+    let mine = (0..=FAMILIAR_PLACES).map(|n| {
+        let row = tried("2", &format!("10.0.1.{n}"), 0, 30 + n);
+        AttemptRow { is_familiar: true, ..row }
+    });
+    note(journal, mine.collect(), 0);
+    let many = (0..ATTEMPTS + 9).map(|n| tried(&format!("x{n}"), "", 1, 100 + n));
+    note(journal, many.collect(), 0);
+    let rows = known();
+    let strange = rows.iter().filter(|row| !row.is_familiar).count();
+    assert_eq!(i64::try_from(strange).unwrap(), ATTEMPTS);
+    let familiar: Vec<_> = rows.iter().filter(|row| row.is_familiar).collect();
+    assert_eq!(i64::try_from(familiar.len()).unwrap(), FAMILIAR_PLACES);
+    assert_eq!(familiar[0].place, "10.0.1.1", "the one longest ago has gone");
+    note(journal, Vec::new(), 1_000_000);
+    assert!(known().iter().all(|row| row.is_familiar), "what is old has gone");
+}
+
+#[test]
+fn a_link_lets_nobody_in_but_the_first_screen_that_opens_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let journal = store.journal();
+    let add = |name: &str, role: &str| {
+        let (name, role) = (name.to_owned(), role.to_owned());
+        match journal.write_blocking(AddToken { at: at(1), by: by(), name, role }).unwrap() {
+            TokenAdded::Done { text } => text,
+            TokenAdded::NameTaken => panic!("the name is free"),
+        }
+    };
+    let open_by = |text: &TokenText| {
+        journal.write_blocking(OpenScreen { at: at(2), text: text.clone() }).unwrap()
+    };
+    let verify = |text: &TokenText| {
+        let text = text.as_str().to_owned();
+        let known = journal.read_blocking(|reader| reader.verify_token(&text)).unwrap();
+        known.map(|row| (row.name, row.opened_at))
+    };
+    let (link, token) = (add("hall", WALL), add("program", "viewer"));
+    assert_eq!(verify(&link), None, "a link is no token");
+    let (name, screen) = open_by(&link).unwrap();
+    assert_eq!((name.as_str(), open_by(&link), open_by(&screen)), ("hall", None, None));
+    assert_eq!((verify(&link), verify(&screen)), (None, Some((name.clone(), Some(at(2))))));
+    assert_eq!(open_by(&token), None, "nothing but a screen's link is opened");
+    assert_eq!(verify(&token), Some(("program".to_owned(), None)));
+    assert!(journal.write_blocking(RevokeToken { at: at(3), by: by(), name }).unwrap());
+    assert_eq!(verify(&screen), None);
+    let revoked = add("office", WALL);
+    let name = "office".to_owned();
+    assert!(journal.write_blocking(RevokeToken { at: at(3), by: by(), name }).unwrap());
+    assert_eq!(open_by(&revoked), None);
+    assert!(kinds(journal).contains(&"screen_opened".to_owned()));
 }
 
 #[test]

@@ -39,7 +39,7 @@ use crate::{
 /// Where it stands.
 pub(crate) const PATH: &str = "/api/v1/live";
 /// What it asks for.
-pub(crate) const RULE: Rule = Rule::AtLeast(Role::Viewer);
+pub(crate) const RULE: Rule = Rule::AtLeast(Role::Wall);
 /// A stream ends after so long, and a browser comes back by itself: so a session that is over by
 /// time is asked for again, and no connection is for ever.
 const LIFE: Duration = Duration::from_mins(4);

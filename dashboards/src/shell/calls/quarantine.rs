@@ -69,7 +69,7 @@ pub(crate) async fn replay(
         ));
     };
     let by = match caller.let_in_by {
-        LetInBy::Token => Asker::Token(caller.name),
+        LetInBy::Token | LetInBy::Screen => Asker::Token(caller.name),
         LetInBy::Session => Asker::User(caller.name),
     };
     let replayed = replay.replay(id, by).await.map_err(|failure| {

@@ -1,4 +1,4 @@
-//! `POST /session`, `GET /session` and `DELETE /session`: somebody comes, is there, and goes.
+//! `/session`: somebody comes, is there, changes their password, and goes; a screen is opened.
 
 use std::sync::Arc;
 
@@ -10,18 +10,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::fault::Chain;
-use store::EndSession;
-use tracing::error;
+use store::{EndSession, OpenScreen, SessionText, TokenText, UserRow};
+use tracing::{error, info};
 
 use crate::{
-    access::Caller,
+    access::{Caller, LetInBy, Role},
     problem::Problem,
-    query::session::LogInBody,
+    query::session::{ChangeBody, LogInBody, ScreenBody},
     session,
     shell::{
         answer::{Json, store_problem},
         auth::{Credential, is_asked_by_us},
         nothing::Nothing,
+        own_password::change,
         parts::Parts,
         people::{Address, log_in},
     },
@@ -30,6 +31,12 @@ use crate::{
 
 /// Where the calls stand.
 pub(crate) const PATH: &str = "/api/v1/session";
+/// Where somebody changes their password.
+pub(crate) const PASSWORD_PATH: &str = "/api/v1/session/password";
+/// Where a screen on a wall is opened.
+pub(crate) const SCREEN_PATH: &str = "/api/v1/session/wall";
+/// Those whose body is read before they take a place.
+pub(crate) const WITH_A_BODY: [&str; 3] = [PATH, PASSWORD_PATH, SCREEN_PATH];
 
 /// Logs somebody in. The cookie that is set opens every call for as long as the session lasts; a
 /// call that writes shows `csrf` beside it, as the header `x-csrf-token`.
@@ -54,11 +61,93 @@ pub(crate) async fn begin(
     body: Bytes,
 ) -> Result<Response, Problem> {
     is_asked_by_us(&parts, &headers).map_err(Problem::denied)?;
-    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let LogInBody { name, password } = LogInBody::read(media_type, &body)?;
-    let (session, user) = log_in(&parts, from, name, password).await?;
-    let view =
-        SessionView { name: user.name, role: user.role, csrf: Some(session::proof(&session)) };
+    let LogInBody { name, password } = LogInBody::read(media_type(&headers), &body)?;
+    let begun = log_in(&parts, from, name, password).await?;
+    begun_answer(&parts, begun)
+}
+
+/// Sets another password, on the one that is known. Every session of the user ends, and this one
+/// goes on under another cookie and another `csrf`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/session/password",
+    operation_id = "change_password",
+    tag = "session",
+    request_body(content = ChangeBody),
+    responses(
+        (status = 200, description = "Changed.", body = SessionView),
+        (status = 409, description = "It was changed elsewhere meanwhile, or a token asks, which has no password."),
+        (status = 415, description = "The body is not sent as application/json."),
+        (status = 422, description = "The password is wrong, or the new one is not good enough; `type` says why."),
+        (status = 429, description = "Too many wrong passwords, or too many at once; Retry-After says how long to wait."),
+    ),
+)]
+pub(crate) async fn change_password(
+    State(parts): State<Arc<Parts>>,
+    Extension(caller): Extension<Caller>,
+    from: Address,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    if caller.let_in_by != LetInBy::Session {
+        return Err(Problem::conflict("a token has no password"));
+    }
+    let said = ChangeBody::read(media_type(&headers), &body)?;
+    let begun = change(&parts, from, caller, said).await?;
+    begun_answer(&parts, begun)
+}
+
+/// Opens a screen on a wall by its link, once. The cookie that is set lets it see how all stations
+/// stand, until `baseflow token revoke`; the link opens nothing any more.
+#[utoipa::path(
+    post,
+    path = "/api/v1/session/wall",
+    operation_id = "open_screen",
+    tag = "session",
+    request_body(content = ScreenBody),
+    responses(
+        (status = 200, description = "Opened.", body = SessionView),
+        (status = 403, description = "A page of another site asks."),
+        (status = 404, description = "No such link, or a screen has opened it already, or it is revoked."),
+        (status = 415, description = "The body is not sent as application/json."),
+    ),
+)]
+pub(crate) async fn open_screen(
+    State(parts): State<Arc<Parts>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    is_asked_by_us(&parts, &headers).map_err(Problem::denied)?;
+    let ScreenBody { token } = ScreenBody::read(media_type(&headers), &body)?;
+    let unknown = || Problem::not_found("no such link, or a screen has opened it already");
+    let text = TokenText::parse(&token).ok_or_else(unknown)?;
+    let opening = OpenScreen { at: parts.clock.now(), text };
+    let opened = parts.journal.write(opening).await.map_err(|failure| store_problem(&failure))?;
+    let (name, screen) = opened.ok_or_else(unknown)?;
+    info!(token = %name, "screen opened");
+    let view = SessionView {
+        name,
+        role: Role::Wall.word().to_owned(),
+        csrf: None,
+        must_change_password: false,
+    };
+    with_cookie(&parts.people.cookie.set_screen(&screen), Json(view).into_response())
+}
+
+fn media_type(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes)
+}
+
+fn begun_answer(
+    parts: &Parts,
+    (session, user): (SessionText, UserRow),
+) -> Result<Response, Problem> {
+    let view = SessionView {
+        name: user.name,
+        role: user.role,
+        csrf: Some(session::proof(&session)),
+        must_change_password: user.must_change,
+    };
     with_cookie(&parts.people.cookie.set(&session), Json(view).into_response())
 }
 
@@ -71,14 +160,23 @@ pub(crate) async fn begin(
     responses((status = 200, description = "Whoever has the session, or the token.", body = SessionView)),
 )]
 pub(crate) async fn one(
+    State(parts): State<Arc<Parts>>,
     Extension(caller): Extension<Caller>,
     Extension(credential): Extension<Credential>,
-) -> Json<SessionView> {
+) -> Result<Response, Problem> {
     let csrf = match &credential {
         Credential::Session(session) => Some(session::proof(session)),
-        Credential::Token(_) => None,
+        Credential::Token(_) | Credential::Screen(_) => None,
     };
-    Json(SessionView { name: caller.name, role: caller.role.word().to_owned(), csrf })
+    let Caller { name, role, must_change, .. } = caller;
+    let role = role.word().to_owned();
+    let view = SessionView { name, role, csrf, must_change_password: must_change };
+    let answer = Json(view).into_response();
+    match credential {
+        // a browser keeps it for so long from now on
+        Credential::Screen(screen) => with_cookie(&parts.people.cookie.set_screen(&screen), answer),
+        Credential::Session(_) | Credential::Token(_) => Ok(answer),
+    }
 }
 
 /// Logs out.

@@ -6,7 +6,10 @@ use axum::{
     Extension,
     extract::{Path, Query, State},
 };
-use model::ids::{GaugeId, StationId};
+use model::{
+    ids::{GaugeId, StationId},
+    river::Course,
+};
 
 use crate::{
     access::Caller,
@@ -40,12 +43,13 @@ pub(crate) async fn list(
     let registry = parts.registry();
     let now = parts.clock.now();
     let standings = standings(&parts, None).await?;
+    let course = Course::of(&registry);
     let is_after = |id: &StationId| page.after.as_ref().is_none_or(|after| id > after);
     let mut stations = registry.stations.values().filter(|station| is_after(&station.id));
     let shown: Vec<_> = stations
         .by_ref()
         .take(page.limit)
-        .map(|station| StationView::of(station, caller.role, &standings, now))
+        .map(|station| StationView::of(station, caller.role, (&standings, &course), now))
         .collect();
     let next =
         shown.last().map(|station| station.id.to_string()).filter(|_| stations.next().is_some());
@@ -87,7 +91,8 @@ pub(crate) async fn one(
     });
     let latest = latest.await.map_err(|failure| store_problem(&failure))?;
     let standings = standings(&parts, Some(id)).await?;
-    let view = StationView::of(station, caller.role, &standings, parts.clock.now());
+    let known = (&standings, &Course::of(&registry));
+    let view = StationView::of(station, caller.role, known, parts.clock.now());
     Ok(Json(view.with_gauges(station, &latest)))
 }
 

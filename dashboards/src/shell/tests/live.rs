@@ -104,7 +104,7 @@ fn a_viewer_gets_all_that_is_and_then_what_is_other() {
         let mut other = Events::open(&world, "/api/v1/live", None).await.unwrap();
         let (name, data) = events.told().await;
         assert_eq!(name, "snapshot");
-        expect![[r#"{"alarms":[],"at":"2026-11-22T00:00:00Z","counts":{"alarms":{},"met_today":{"part":0,"rate":null,"whole":0},"running":{"part":1,"rate":1,"whole":1},"sections":{"near":1},"stations":{"near":1},"today":{}},"gauges":[{"at":"2026-11-22T00:00:00Z","gauge":"S-1/flow","quality":"good","value":0.612}],"position":1,"registry":{"entry":2},"sections":[{"released":{"at":"2026-11-22T00:00:00Z","bound":null,"quality":"good","value":0.76},"required":{"document":"示例文号 1","value":0.75},"section":"dam","since":"2026-11-22T00:00:00Z","state":"near","station":"S-1","today":null}]}"#]].assert_eq(&data.to_string());
+        expect![[r#"{"alarms":[],"at":"2026-11-22T00:00:00Z","counts":{"alarms":{},"met_today":{"part":0,"rate":null,"whole":0},"running":{"part":1,"rate":1,"whole":1},"sections":{"near":1},"stations":{"near":1},"today":{}},"gauges":[{"at":"2026-11-22T00:00:00Z","gauge":"S-1/flow","quality":"good","value":0.612}],"position":1,"registry":{"entry":2},"sections":[{"released":{"at":"2026-11-22T00:00:00Z","bound":null,"quality":"good","value":0.76},"required":{"document":"示例文号 1","value":0.75},"section":"dam","share":1.0133,"since":"2026-11-22T00:00:00Z","state":"near","station":"S-1","today":null}]}"#]].assert_eq(&data.to_string());
         let (name, data) = other.told().await;
         assert_eq!((name.as_str(), &data["gauges"]), ("snapshot", &Value::Null));
         journal.write(stand(Standing::Breach, "0.41")).await.unwrap();

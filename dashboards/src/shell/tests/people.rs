@@ -4,7 +4,8 @@ use std::{pin::Pin, task::Poll, time::Duration};
 
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
-use store::{AddUser, DisableUser, SessionText, SetPassword};
+use model::hook::HookKey;
+use store::{AddUser, DisableUser, JournalReader, RevokeToken, SessionText, SetPassword, UserRow};
 
 use super::*;
 use crate::{password, session};
@@ -18,16 +19,44 @@ fn by() -> By {
     By { kind: ByKind::Command, name: "tests".to_owned() }
 }
 
+/// As a server that starts has it.
+pub(crate) fn of_tests(store: &Store, now: Timestamp) -> People {
+    let kept = store.journal().read_blocking(JournalReader::attempts).unwrap();
+    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), kept, now)
+}
+
 fn hash(text: &str) -> String {
     password::hash(text, [7; password::SALT_BYTES]).unwrap()
 }
 
 impl World {
     async fn user(&self, name: &str, role: Role) {
+        self.user_with(name, role, false).await;
+    }
+
+    async fn user_with(&self, name: &str, role: Role, must_change: bool) {
         let (name, role) = (name.to_owned(), role.word().to_owned());
         let at = NOW.parse().unwrap();
-        let add = AddUser { at, by: by(), name, role, password: hash(PASSWORD) };
+        let add = AddUser { at, by: by(), name, role, password: hash(PASSWORD), must_change };
         assert!(self.store.journal().write(add).await.unwrap());
+    }
+
+    /// What somebody says who changes their password.
+    async fn change(&self, (cookie, proof): (&str, &str), password: &str, new: &str) -> Said {
+        let body = format!(r#"{{"password":"{password}","new":"{new}"}}"#);
+        let headers = [
+            JSON,
+            ("x-forwarded-for", "10.0.0.1"),
+            ("sec-fetch-site", "same-origin"),
+            ("cookie", cookie),
+            ("x-csrf-token", proof),
+        ];
+        self.ask_with(&Method::POST, calls::session::PASSWORD_PATH, &headers, &body).await
+    }
+
+    async fn stored_user(&self, name: &'static str) -> UserRow {
+        let user = self.parts.journal.read(move |reader| reader.user(name)).await;
+        user.unwrap().unwrap()
     }
 
     async fn log_in(&self, name: &str, password: &str, from: &str) -> Said {
@@ -65,9 +94,9 @@ fn addressed(row: &routes::RouteRow) -> String {
 fn every_route_lets_in_whom_its_rule_names_and_nobody_else() {
     in_world(|world| async move {
         let rows = routes::rows(&world.parts);
-        assert_eq!(rows.len(), 19);
+        assert_eq!(rows.len(), 22);
         let public: Vec<_> = rows.iter().filter(|row| row.rule == Rule::Public).collect();
-        assert_eq!(public.len(), 2, "{public:?}");
+        assert_eq!(public.len(), 3, "{public:?}");
         for path in [calls::live::PATH, calls::series::PATH] {
             assert!(rows.iter().any(|row| row.path == path), "{path}");
         }
@@ -76,11 +105,25 @@ fn every_route_lets_in_whom_its_rule_names_and_nobody_else() {
             world.user(role.word(), role).await;
             sessions.push((role, world.session(role.word()).await));
         }
+        world.user_with("new", Role::Admin, true).await;
+        let (new, new_proof) = world.session("new").await;
+        let (_, screen) = world.screen("screen").await;
         for row in rows.iter().filter(|row| row.rule != Rule::Public) {
             let path = addressed(row);
             let context = format!("{} {path}", row.method);
             refuses_what_is_forged(&world, row.method, &path).await;
-            let Rule::AtLeast(least) = row.rule else { panic!("{row:?}") };
+            let least = row.rule.least().unwrap();
+            if row.method == "GET" {
+                let said = world.by_session("GET", &path, &screen, "").await;
+                assert_eq!(said.status == 403, least > Role::Wall, "{context}: {}", said.text);
+                assert_ne!(said.status, 401, "{context} as a screen");
+            }
+            if (row.method, row.path.as_str()) != ("DELETE", SESSION) {
+                let said = world.by_session(row.method, &path, &new, &new_proof).await;
+                let is_refused = said.text.contains("password-to-change");
+                let expected = matches!(row.rule, Rule::AtLeast(_));
+                assert_eq!((is_refused, said.status == 403), (expected, expected), "{context}");
+            }
             for (role, token) in &world.tokens {
                 let said = world.ask(&method(row.method), &path, Some(token), "").await;
                 assert_eq!(said.status == 403, *role < least, "{context} as {role}: {}", said.text);
@@ -115,6 +158,8 @@ async fn refuses_what_is_forged(world: &World, word: &str, path: &str) {
         vec![("authorization", format!("Bearer bf_{zeros}"))],
         vec![("authorization", format!("Bearer {zeros}"))],
         vec![("cookie", "baseflow=".to_owned())],
+        vec![("cookie", format!("baseflow-wall=bf_{zeros}"))],
+        vec![("cookie", format!("baseflow-wall={zeros}; baseflow=bf_{zeros}"))],
         vec![("cookie", format!("baseflow={zeros}")), ("x-csrf-token", proof.clone())],
         vec![("cookie", format!("__Host-baseflow={zeros}")), ("x-csrf-token", proof)],
     ];
@@ -134,11 +179,16 @@ fn a_session_says_whose_it_is_until_its_user_leaves() {
         assert_eq!(world.ask(&Method::GET, SESSION, None, "").await.status, 401);
         let (cookie, proof) = world.session("ZHANG").await;
         let said = world.by_session("GET", SESSION, &cookie, "").await;
-        let expected = format!(r#"{{"name":"zhang","role":"duty","csrf":"{proof}"}}"#);
+        let expected = format!(
+            r#"{{"name":"zhang","role":"duty","csrf":"{proof}","must_change_password":false}}"#
+        );
         assert_eq!((said.status, said.text), (200, expected));
         let token = world.token(Role::Admin);
         let said = world.ask(&Method::GET, SESSION, Some(token), "").await;
-        assert_eq!(said.text, r#"{"name":"admin","role":"admin","csrf":null}"#);
+        assert_eq!(
+            said.text,
+            r#"{"name":"admin","role":"admin","csrf":null,"must_change_password":false}"#
+        );
         assert_eq!(world.ask(&Method::DELETE, SESSION, Some(token), "").await.status, 409);
         let said = world.by_session("DELETE", SESSION, &cookie, &proof).await;
         assert_eq!((said.status, said.text.as_str()), (204, ""));
@@ -161,8 +211,14 @@ fn a_session_ends_with_its_password_its_user_and_its_hour() {
         let (li, _) = world.session("li").await;
         let (wang, _) = world.session("wang").await;
         let at = NOW.parse().unwrap();
-        let set =
-            SetPassword { at, by: by(), name: "zhang".to_owned(), password: hash("Zz9-other") };
+        let set = SetPassword {
+            at,
+            by: by(),
+            name: "zhang".to_owned(),
+            password: hash("Zz9-other"),
+            must_change: false,
+            replaces: None,
+        };
         assert!(world.store.journal().write(set).await.unwrap());
         let disable = DisableUser { at, by: by(), name: "li".to_owned() };
         assert!(world.store.journal().write(disable).await.unwrap());
@@ -248,6 +304,163 @@ fn wrong_passwords_lock_a_name_and_nothing_tells_whether_somebody_has_it() {
     });
 }
 
+#[test]
+fn who_has_used_up_his_tries_has_done_so_after_a_restart() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        world.session("zhang").await; // from 10.0.0.1, which is its desk from now on
+        for name in ["zhang", "nobody"] {
+            for _ in 0..5 {
+                assert_eq!(world.log_in(name, "Wrong-123", "10.0.0.9").await.status, 401);
+            }
+        }
+        // the names that were tried are not in the file; one may be a password in the wrong field
+        let kept = world.parts.journal.read(JournalReader::attempts).await.unwrap();
+        assert!(kept.len() >= 4 && kept.iter().all(|row| !row.name.contains("bod")), "{kept:?}");
+        let again = world.restarted();
+        for (name, from, expected) in [
+            ("zhang", "10.0.0.9", 429),
+            ("nobody", "10.0.0.9", 429),
+            ("ZHANG", "10.0.0.8", 429),
+            ("somebody", "10.0.0.9", 401),
+        ] {
+            let said = again.log_in(name, PASSWORD, from).await;
+            assert_eq!(said.status, expected, "{name} from {from}: {}", said.text);
+        }
+        // whoever sits at the desk is let in
+        assert_eq!(again.log_in("zhang", PASSWORD, "10.0.0.1").await.status, 200);
+        // and half an hour after the last wrong one whoever knows the password
+        again.clock.advance(30 * 60_000 + 1);
+        let later = again.restarted();
+        assert_eq!(later.log_in("zhang", PASSWORD, "10.0.0.9").await.status, 200);
+    });
+}
+
+#[test]
+fn who_has_a_made_password_sets_another_one_and_may_do_nothing_before() {
+    in_world(|world| async move {
+        world.user_with("zhang", Role::Duty, true).await;
+        let (cookie, proof) = world.session("zhang").await;
+        let said = world.by_session("GET", SESSION, &cookie, "").await;
+        assert!(said.text.contains(r#""must_change_password":true"#), "{}", said.text);
+        for path in ["/api/v1/stations", calls::live::PATH, "/api/v1/alarms"] {
+            let said = world.by_session("GET", path, &cookie, "").await;
+            assert_eq!(said.status, 403, "{path}");
+            assert!(said.text.contains("urn:baseflow:problem:password-to-change"), "{}", said.text);
+        }
+        let session = (cookie.as_str(), proof.as_str());
+        for (password, new, sort) in [
+            ("Wrong-123", "Zz9-other", "password-wrong"),
+            (PASSWORD, PASSWORD, "password-same"),
+            (PASSWORD, "short", "password-length"),
+            (PASSWORD, "zhang-Zz9", "password-holds-name"),
+            (PASSWORD, "Admin@123", "password-tried-first"),
+        ] {
+            let said = world.change(session, password, new).await;
+            assert_eq!(said.status, 422, "{new}: {}", said.text);
+            assert!(said.text.contains(&format!("problem:{sort}\"")), "{new}: {}", said.text);
+        }
+        let said = world.change((&cookie, "0"), PASSWORD, "Zz9-other").await;
+        assert_eq!(said.status, 403, "a page of another site");
+        let said = world.change(session, PASSWORD, "Zz9-other").await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        let set = said.headers[header::SET_COOKIE].to_str().unwrap();
+        let (after, _) = set.split_once(';').unwrap();
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &cookie, "").await.status, 401);
+        assert_eq!(world.by_session("GET", "/api/v1/stations", after, "").await.status, 200);
+        assert!(!world.stored_user("zhang").await.must_change);
+        assert_eq!(world.log_in("zhang", PASSWORD, "10.0.0.1").await.status, 401);
+        assert_eq!(world.log_in("zhang", "Zz9-other", "10.0.0.1").await.status, 200);
+        let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+        let set = entries.iter().find(|entry| entry.kind == "password_set").unwrap();
+        assert_eq!(set.document().unwrap().by.kind, ByKind::User);
+        let token = Some(world.token(Role::Admin));
+        let said = world.ask(&Method::POST, calls::session::PASSWORD_PATH, token, "{}").await;
+        assert_eq!(said.status, 409);
+    });
+}
+
+#[test]
+fn a_session_that_somebody_left_open_is_not_enough_to_guess_the_password() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        let (cookie, proof) = world.session("zhang").await;
+        let session = (cookie.as_str(), proof.as_str());
+        for _ in 0..5 {
+            assert_eq!(world.change(session, "Wrong-123", "Zz9-other").await.status, 422);
+        }
+        let said = world.change(session, PASSWORD, "Zz9-other").await;
+        assert_eq!(said.status, 429, "{}", said.text);
+        assert!(said.headers.contains_key(header::RETRY_AFTER));
+    });
+}
+
+#[test]
+fn a_screen_is_opened_once_by_its_link_and_sees_nothing_but_its_wall() {
+    in_world(|world| async move {
+        let (link, cookie) = world.screen("hall").await;
+        let said = world.open(&link, "same-origin").await;
+        assert_eq!((said.status, said.headers.get(header::SET_COOKIE)), (404, None));
+        // the link is no token, and what the screen has is in no other place
+        let said = world.ask(&Method::GET, "/api/v1/stations", Some(&link), "").await;
+        assert_eq!(said.status, 401);
+        let said = world.by_session("GET", SESSION, &cookie, "").await;
+        let expected = r#"{"name":"hall","role":"wall","csrf":null,"must_change_password":false}"#;
+        assert_eq!(said.text, expected);
+        let anew = said.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(anew.starts_with(&cookie) && anew.contains("HttpOnly; SameSite=Strict"), "{anew}");
+        let said = world.by_session("GET", "/api/v1/stations", &cookie, "").await;
+        assert!(said.status == 200 && !said.text.contains("张三"), "{}", said.text);
+        for path in ["/api/v1/alarms", "/api/v1/stations/S-1", "/api/v1/notifications"] {
+            assert_eq!(world.by_session("GET", path, &cookie, "").await.status, 403, "{path}");
+        }
+        // somebody logs in at the screen for a while
+        world.user("zhang", Role::Duty).await;
+        let (session, proof) = world.session("zhang").await;
+        let both = format!("{session}; {cookie}");
+        assert_eq!(world.by_session("GET", "/api/v1/notifications", &both, "").await.status, 200);
+        assert_eq!(world.by_session("DELETE", SESSION, &session, &proof).await.status, 204);
+        let said = world.by_session("GET", SESSION, &both, "").await;
+        assert!(said.text.contains(r#""role":"wall""#), "{}", said.text);
+        // a token of another role is no screen's, in whatever cookie
+        let forged = format!("baseflow-wall={}", world.token(Role::Admin));
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &forged, "").await.status, 401);
+        let revoke = RevokeToken { at: NOW.parse().unwrap(), by: by(), name: "hall".to_owned() };
+        assert!(world.store.journal().write(revoke).await.unwrap());
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &cookie, "").await.status, 401);
+        let other = world.link("other").await;
+        assert_eq!(world.open(&other, "cross-site").await.status, 403);
+        assert_eq!(world.open("bf_0", "same-origin").await.status, 404);
+    });
+}
+
+impl World {
+    async fn link(&self, name: &str) -> String {
+        let (name, role) = (name.to_owned(), Role::Wall.word().to_owned());
+        let add = AddToken { at: NOW.parse().unwrap(), by: by(), name, role };
+        match self.store.journal().write(add).await.unwrap() {
+            TokenAdded::Done { text } => text.as_str().to_owned(),
+            TokenAdded::NameTaken => panic!("the name is free"),
+        }
+    }
+
+    async fn open(&self, link: &str, site: &str) -> Said {
+        let body = format!(r#"{{"token":"{link}"}}"#);
+        let headers = [JSON, ("sec-fetch-site", site)];
+        self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
+    }
+
+    /// A link, and the cookie of the screen that opened it.
+    async fn screen(&self, name: &str) -> (String, String) {
+        let link = self.link(name).await;
+        let said = self.open(&link, "same-origin").await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        let set = said.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(!set.contains(&link), "the link is not what the screen has");
+        (link, set.split(';').next().unwrap().to_owned())
+    }
+}
+
 /// What a look at it says.
 async fn polled<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
@@ -301,7 +514,7 @@ fn a_stream_ends_with_its_session_or_token() {
                 assert_eq!(said.status, 204);
             } else {
                 let name = "duty".to_owned();
-                let revoke = store::RevokeToken { at: NOW.parse().unwrap(), by: by(), name };
+                let revoke = RevokeToken { at: NOW.parse().unwrap(), by: by(), name };
                 assert!(world.store.journal().write(revoke).await.unwrap());
             }
             while next(&mut stream).await.is_some() {}

@@ -6,14 +6,16 @@ const buckets = members({
   min: list(optional(decimal)),
   mean: list(optional(decimal)),
   max: list(optional(decimal)),
+  credited: list(optional(decimal)),
   held_ms: list(count),
   whole_ms: list(count),
+  doubted: list(count),
 });
 
 const gap = members({ from: moment, to: moment, because: words, reason: optional(words) });
 export type Gap = Of<typeof gap>;
 
-const step = members({ from: moment, to: moment, value: decimal, document: words, rule: words });
+const step = members({ from: moment, to: moment, value: decimal, enough: decimal, document: words, rule: words });
 export type RequiredStep = Of<typeof step>;
 
 const breach = members({ from: moment, to: moment, lowest: decimal, deficit_m3: optional(decimal) });

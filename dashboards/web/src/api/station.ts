@@ -23,7 +23,7 @@ export type Released = Of<typeof released>;
 export const required = members({ value: decimal, document: words });
 export type Required = Of<typeof required>;
 
-export const hours = members({ met: count, short: count, exempt: count, indeterminate: count });
+export const hours = members({ met: count, short: count, exempt: count, indeterminate: count, doubted: optional(count) });
 export type Hours = Of<typeof hours>;
 
 export const today = members({
@@ -41,6 +41,8 @@ const standing = {
   since: optional(moment),
   released: optional(released),
   required: optional(required),
+  /** What is released of what is required: the server's, truncated. */
+  share: optional(decimal),
   today: optional(today),
 };
 
@@ -70,6 +72,8 @@ export const station = members({
   county: optional(words),
   river: optional(words),
   river_order: optional(count),
+  upstream: optional(list(words)),
+  downstream: optional(words),
   agent: optional(words),
   owner: optional(words),
   phone: optional(words),

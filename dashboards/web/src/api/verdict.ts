@@ -3,6 +3,10 @@
 import { hours, verdictWord } from "./station.ts";
 import { count, decimal, flag, list, members, moment, optional, words, type Of } from "./shape.ts";
 
+/** What a period would be with readings that nobody can vouch for as they were read. */
+const asRead = members({ observed: optional(decimal), bound: optional(words), coverage: optional(decimal) });
+export type AsRead = Of<typeof asRead>;
+
 export const verdict = members({
   section: words,
   from: moment,
@@ -14,6 +18,7 @@ export const verdict = members({
   late: flag,
   judged_at: moment,
   required: optional(decimal),
+  enough: optional(decimal),
   observed: optional(decimal),
   bound: optional(words),
   coverage: optional(decimal),
@@ -24,6 +29,7 @@ export const verdict = members({
   document: optional(words),
   entry: optional(count),
   hours: optional(hours),
+  as_read: optional(asRead),
 });
 export type Verdict = Of<typeof verdict>;
 

@@ -8,21 +8,32 @@ import type { Texts } from "../texts/zh.ts";
 import { Frame } from "../view/frame.tsx";
 import { Language, useTexts } from "../view/language.tsx";
 import { LogIn } from "../view/login.tsx";
-import { Empty } from "../view/states.tsx";
+import { Site } from "../view/site.tsx";
+import { Empty, Loading } from "../view/states.tsx";
 import { Guard } from "./guard.tsx";
-import { live } from "./known.ts";
+import { live, site } from "./known.ts";
 import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
 import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
 import { place } from "./place.ts";
-import { logIn, logOut, standing, who } from "./session.ts";
+import { PasswordPage } from "./password_page.tsx";
+import { logIn, logOut, screenFailure, standing, who } from "./session.ts";
 import { StationPage } from "./station_page.tsx";
 
 export function App(): JSX.Element {
   return (
     <Language.Provider value={texts.value}>
-      {standing.value === "out" ? <LogInPage /> : <Pages route={place.value} />}
+      <Site.Provider value={site.value}><Entrance /></Site.Provider>
     </Language.Provider>
   );
+}
+
+/** Whoever may see nothing yet logs in, or sets a password of their own; a screen on a wall sees its wall. */
+function Entrance(): JSX.Element {
+  const caller = who.value;
+  if (standing.value === "out") return <LogInPage />;
+  if (caller?.must_change_password === true) return <PasswordPage caller={caller} isForced />;
+  if (caller?.role === "wall" && place.value.page !== "wall") return <LogInPage />;
+  return <Pages route={place.value} />;
 }
 
 function Pages({ route }: { readonly route: Route }): JSX.Element {
@@ -64,6 +75,7 @@ function titleOf(t: Texts, route: Route): string {
     case "alarms": return t.alarms.heading;
     case "outbox": return t.outbox.heading;
     case "wall": return t.wall.heading;
+    case "password": return t.password.heading;
     case "unknown": return t.missingPage.heading;
   }
 }
@@ -75,6 +87,7 @@ function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall
     case "station": return <StationPage route={route} />;
     case "alarms": return <AlarmsPage tab={route.tab} />;
     case "outbox": return <OutboxPage alarm={route.alarm} />;
+    case "password": return who.value === null ? <Loading /> : <PasswordPage caller={who.value} />;
     case "unknown": return <><h1 class="unseen">{t.missingPage.heading}</h1><Empty title={t.missingPage.heading}><a href="/">{t.missingPage.back}</a></Empty></>;
   }
 }
@@ -82,7 +95,7 @@ function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall
 function LogInPage(): JSX.Element {
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
-  const [said, setSaid] = useState<string | null>(null);
+  const [said, setSaid] = useState<string | null>(screenFailure.value === null ? null : t.login.linkUsed);
   const ask = async (name: string, password: string): Promise<void> => {
     setBusy(true);
     setSaid(null);
@@ -90,7 +103,7 @@ function LogInPage(): JSX.Element {
     setBusy(false);
     if (result.ok) return;
     const { kind } = result.failure;
-    setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : t.load.unreachable);
+    setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : kind === "broken" ? t.load.broken : t.load.unreachable);
   };
   return <LogIn isBusy={isBusy} said={said} onLogIn={(name, password) => void ask(name, password)} onLanguage={otherLanguage} />;
 }

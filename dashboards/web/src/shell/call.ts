@@ -11,11 +11,14 @@ const PATIENCE_MS = 30_000;
 
 /** What must know that a call was refused for want of a session. */
 let refused: () => void = () => undefined;
+/** What must know that a call was refused until somebody has set another password. */
+let mustChange: () => void = () => undefined;
 /** What an unsafe call shows beside the cookie. */
 let proof: string | null = null;
 
-export function whenRefused(tell: () => void): void {
+export function whenRefused(tell: () => void, tellToChange: () => void): void {
   refused = tell;
+  mustChange = tellToChange;
 }
 
 export function provesItself(token: string | null): void {
@@ -70,7 +73,10 @@ function read<T>(shape: Shape<T>, text: string): Result<T> {
 export function refusal(status: number, text: string): Failure {
   if (status === 401) refused();
   const detail = read(problem, text);
-  return { kind: kindOfStatus(status), detail: detail.ok ? detail.value.detail : `HTTP ${String(status)}` };
+  if (!detail.ok) return { kind: kindOfStatus(status), detail: `HTTP ${String(status)}` };
+  const sort = detail.value.type.split(":").at(-1) ?? "";
+  if (sort === "password-to-change") mustChange();
+  return { kind: kindOfStatus(status), detail: detail.value.detail, sort };
 }
 
 function failed(kind: Failure["kind"], detail: string | null): { ok: false; failure: Failure } {

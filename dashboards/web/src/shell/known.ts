@@ -2,13 +2,15 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
+import { registry as registryShape } from "../api/registry.ts";
 import { stations as stationsShape, type Station } from "../api/station.ts";
 import { loaded, NOT_LOADED, type Loaded, type Result } from "../failure.ts";
 import { opening, step, type Live } from "../live.ts";
 import { rows as rowsOf, type Row } from "../order.ts";
+import { UNKNOWN_SITE, type SiteFacts } from "../view/site.tsx";
 import { get } from "./call.ts";
 import { now, patience, second } from "./clock.ts";
-import { logins, standing } from "./session.ts";
+import { logins, standing, who } from "./session.ts";
 import { follow } from "./stream.ts";
 
 /** Stations in a page of the API. */
@@ -20,6 +22,8 @@ const AGAIN_MS = 5_000;
 
 export const live = signal<Live>(opening(patience()));
 export const stations = signal<Loaded<readonly Station[]>>(NOT_LOADED);
+/** What holds for all of them; what was known stays where it cannot be asked for again. */
+export const site = signal<SiteFacts>(UNKNOWN_SITE);
 
 let before: ReadonlyMap<string, Row> = new Map();
 
@@ -40,7 +44,7 @@ export function begin(stop: AbortSignal): void {
   follow(
     {
       known: () => live.value,
-      mayAsk: () => standing.value !== "out",
+      mayAsk: () => standing.value !== "out" && !mustChange(),
       told: (name, id, told) => {
         live.value = step(live.value, { kind: "told", name, id, told }, patience());
       },
@@ -68,16 +72,27 @@ export function begin(stop: AbortSignal): void {
   });
 }
 
+/** Whoever has to set a password first is answered nothing before. */
+function mustChange(): boolean {
+  return who.peek()?.must_change_password === true;
+}
+
 let asked = 0;
 
 /** Asks for all stations; the answer to an earlier question never replaces that to a later one. */
 export async function load(): Promise<void> {
   asked += 1;
   const mine = asked;
-  const result = await all();
+  if (mustChange()) return;
+  const [facts, result] = await Promise.all([get(registryShape, "/registry"), all()]);
   if (mine !== asked) return;
+  if (facts.ok) {
+    const { zone, counties, rivers } = facts.value;
+    site.value = { zone, counties: new Map(counties.map(({ id, name }) => [id, name])), rivers };
+  }
   stations.value = loaded(stations.peek(), result, now());
-  if (!result.ok && result.failure.kind !== "unauthorized") {
+  const isRefused = !result.ok && result.failure.kind === "unauthorized";
+  if ((!result.ok || !facts.ok) && !isRefused) {
     setTimeout(() => {
       if (mine === asked) void load();
     }, AGAIN_MS);

@@ -91,7 +91,11 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { show: false } },
     hooks: {
       drawClear: [(made) => { behind(made, chart, colours); }],
-      draw: [(made) => { mandate(made, chart.required, colours.required); }],
+      draw: [(made) => {
+        mandate(made, chart.required, colours.required, [6, 4]);
+        mandate(made, chart.enough, colours.required, [2, 3]);
+        doubts(made, chart.doubted, colours.muted);
+      }],
       setCursor: [(made) => {
         const isOver = (made.cursor.left ?? -1) >= 0;
         const place = isOver ? (made.cursor.idx ?? null) : null;
@@ -193,8 +197,27 @@ function hatch(made: uPlot, mark: Mark<unknown>, colour: string): void {
   ctx.restore();
 }
 
+/** A cross at the foot of the chart for each bucket with readings that nobody can vouch for. */
+function doubts(made: uPlot, times: readonly number[], colour: string): void {
+  const { ctx, bbox } = made;
+  const [size, foot] = [3 * devicePixelRatio, bbox.top + bbox.height - 7 * devicePixelRatio];
+  ctx.save();
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.beginPath();
+  for (const time of times) {
+    const x = made.valToPos(time, "x", true);
+    ctx.moveTo(x - size, foot - size);
+    ctx.lineTo(x + size, foot + size);
+    ctx.moveTo(x + size, foot - size);
+    ctx.lineTo(x - size, foot + size);
+  }
+  ctx.stroke();
+  ctx.restore();
+}
+
 /** The mandate as the steps that it has, over the lines. */
-function mandate(made: uPlot, steps: readonly Mark<number>[], colour: string): void {
+function mandate(made: uPlot, steps: readonly Mark<number>[], colour: string, dashes: readonly number[]): void {
   const { ctx, bbox } = made;
   ctx.save();
   ctx.beginPath();
@@ -202,7 +225,7 @@ function mandate(made: uPlot, steps: readonly Mark<number>[], colour: string): v
   ctx.clip();
   ctx.strokeStyle = colour;
   ctx.lineWidth = 1.75 * devicePixelRatio;
-  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.setLineDash(dashes.map((dash) => dash * devicePixelRatio));
   ctx.beginPath();
   for (const step of steps) {
     const { left, width } = extent(made, step);

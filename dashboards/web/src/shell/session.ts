@@ -2,11 +2,11 @@
 
 import { signal } from "@preact/signals";
 
-import { members, optional, words, type Of } from "../api/shape.ts";
-import type { Result } from "../failure.ts";
+import { flag, members, optional, words, type Of } from "../api/shape.ts";
+import type { Failure, Result } from "../failure.ts";
 import { get, post, provesItself, remove, whenRefused } from "./call.ts";
 
-const session = members({ name: words, role: words, csrf: optional(words) });
+const session = members({ name: words, role: words, csrf: optional(words), must_change_password: flag });
 export type Session = Of<typeof session>;
 
 /** `unknown` until the first answer; `out` asks for a login, and what is on the page stays. */
@@ -14,6 +14,8 @@ export type Standing = "unknown" | "in" | "out";
 
 export const standing = signal<Standing>("unknown");
 export const who = signal<Session | null>(null);
+/** Why a link for a screen on a wall opened nothing. */
+export const screenFailure = signal<Failure | null>(null);
 /** One more with each login, so that whatever was refused is asked again. */
 export const logins = signal(0);
 
@@ -21,7 +23,7 @@ export const logins = signal(0);
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("baseflow-session-1") : null;
 if (tabs !== null) tabs.onmessage = () => void find();
 
-whenRefused(left);
+whenRefused(left, () => void find());
 
 /** Asks who looks. */
 export async function find(): Promise<void> {
@@ -33,6 +35,31 @@ export async function logIn(name: string, password: string): Promise<Result<Sess
   took(result);
   if (result.ok) tabs?.postMessage("in");
   return result;
+}
+
+/** Sets another password; the session goes on under another cookie. */
+export async function changePassword(password: string, next: string): Promise<Result<Session>> {
+  const result = await post(session, "/session/password", { password, new: next });
+  if (result.ok) {
+    took(result);
+    // whatever was refused until now is asked again, and the stream begins anew with what opens it
+    logins.value += 1;
+    tabs?.postMessage("in");
+  }
+  return result;
+}
+
+/**
+ * Opens a screen on a wall by the link that leads to this page. Its secret stands behind `#`, which no browser sends
+ * to a server and no server logs; it leaves the address before anything else happens.
+ */
+export async function openScreen(): Promise<void> {
+  const token = location.hash.slice(1);
+  if (location.pathname !== "/wall" || !token.startsWith("bf_")) return;
+  history.replaceState(null, "", location.pathname);
+  const result = await post(session, "/session/wall", { token });
+  screenFailure.value = result.ok ? null : result.failure;
+  took(result);
 }
 
 /** Whoever cannot be logged out, since the server does not answer, is not shown as if they were. */

@@ -6,9 +6,10 @@ import { useRef } from "preact/hooks";
 import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmStep } from "../api/alarm.ts";
 import type { Loaded } from "../failure.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
-import { minuteText, shortText, ZONE } from "../time.ts";
+import { minuteText, shortText } from "../time.ts";
 import { endText, lasting, matterText, whereText, whoText } from "../words.ts";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 import { Empty, Known } from "./states.tsx";
 
 /** What became of somebody's taking an alarm on. */
@@ -56,7 +57,7 @@ export function Alarms(props: AlarmsProps): JSX.Element {
             <a key={known} href={href({ page: "alarms", tab: known })} aria-current={known === tab ? "page" : undefined}>{t.alarms.tabs[known]}</a>
           ))}
         </nav>
-        {alarms.value === null || hasMore ? null : <span class="muted">{t.alarms.countOf(alarms.value.length)}</span>}
+        {alarms.value === null || alarms.value.length === 0 || hasMore ? null : <span class="muted">{t.alarms.countOf(alarms.value.length)}</span>}
         <p class="said" role="status">{said}</p>
       </div>
       <Known of={alarms} again={props.again}>
@@ -100,6 +101,7 @@ function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JS
 
 function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   const { alarm, asOf, nameOf, open, onOpen } = props;
   const where = whereText(t, alarm, nameOf(alarm.station));
   const matter = matterText(t, alarm);
@@ -125,7 +127,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="alarm-when">
         <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
         <span class="muted">
-          {shortText(alarm.began_at, asOf, ZONE)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
+          {shortText(alarm.began_at, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
         </span>
       </span>
       <span class="alarm-act">
@@ -139,9 +141,10 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
 
 function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly alarm: Alarm; readonly what: string }): JSX.Element | null {
   const t = useTexts();
+  const { zone } = useSite();
   const stands = taking.get(alarm.id);
   if (alarm.acknowledged) {
-    const at = alarm.acknowledged_at === null ? "" : shortText(alarm.acknowledged_at, asOf, ZONE);
+    const at = alarm.acknowledged_at === null ? "" : shortText(alarm.acknowledged_at, asOf, zone);
     return <span class="muted">{t.alarms.taken(whoText(t, alarm.acknowledged_by, alarm.acknowledged_as), at)}</span>;
   }
   if (!isToBeTaken(alarm)) return null;
@@ -162,6 +165,7 @@ function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly ala
 
 function Timeline({ alarm, timeline, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   return (
     <div class="timeline">
       <Known of={timeline} again={againTimeline} lines={2}>
@@ -170,9 +174,9 @@ function Timeline({ alarm, timeline, againTimeline }: AlarmsProps & { readonly a
             <ol>
               {steps.map((step) => (
                 <li key={`${String(step.version)} ${step.what}`}>
-                  <span class="number">{minuteText(step.event_at, ZONE)}</span> <strong>{t.steps[step.what] ?? step.what}</strong>
+                  <span class="number">{minuteText(step.event_at, zone)}</span> <strong>{t.steps[step.what] ?? step.what}</strong>
                   {step.by === null ? null : <> {whoText(t, step.by, step.as)}</>}
-                  {step.detected_at - step.event_at > 60_000 ? <span class="muted">{t.separator}{t.alarms.detected(minuteText(step.detected_at, ZONE))}</span> : null}
+                  {step.detected_at - step.event_at > 60_000 ? <span class="muted">{t.separator}{t.alarms.detected(minuteText(step.detected_at, zone))}</span> : null}
                 </li>
               ))}
             </ol>

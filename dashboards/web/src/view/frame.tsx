@@ -4,8 +4,9 @@ import type { ComponentChildren, JSX } from "preact";
 
 import type { Link } from "../live.ts";
 import { href, type Route } from "../route.ts";
-import { secondText, ZONE } from "../time.ts";
+import { secondText } from "../time.ts";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 
 export interface FrameProps {
   readonly route: Route;
@@ -47,7 +48,7 @@ export function Frame(props: FrameProps): JSX.Element {
           <button type="button" class="quiet" lang={t.code === "en" ? "zh-CN" : "en"} onClick={props.onLanguage}>{t.other}</button>
           {user === null ? null : (
             <>
-              <span class="user">{user}</span>
+              <a class="user" href={href({ page: "password" })} title={t.password.heading} aria-current={route.page === "password" ? "page" : undefined}>{user}</a>
               <button type="button" class="quiet" onClick={props.onLogOut}>{t.nav.logOut}</button>
             </>
           )}
@@ -84,11 +85,12 @@ function ThemeChoice({ theme, onTheme }: FrameProps): JSX.Element {
 /** Whether what is seen is current, and up to when it is. */
 export function LinkChip({ link, at }: { readonly link: Link; readonly at: number | null }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   const glyph = link === "live" ? "●" : link === "opening" ? "◐" : "✕";
   return (
     <span class={`chip is-${link}`}>
       <span aria-hidden="true">{glyph}</span> {t.link[link]}
-      {at === null ? null : <span class="chip-at"> · {t.link.asOf(secondText(at, ZONE).slice(11))}</span>}
+      {at === null ? null : <span class="chip-at"> · {t.link.asOf(secondText(at, zone).slice(11))}</span>}
     </span>
   );
 }
@@ -96,9 +98,10 @@ export function LinkChip({ link, at }: { readonly link: Link; readonly at: numbe
 /** A stale page says so across its whole width; whoever reads with a screen reader is told at once. */
 export function StaleBand({ link, at }: { readonly link: Link; readonly at: number | null }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   return (
     <div role="alert">
-      {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : t.link.staleBand(secondText(at, ZONE))}</p> : null}
+      {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : t.link.staleBand(secondText(at, zone))}</p> : null}
     </div>
   );
 }

@@ -5,9 +5,10 @@ import type { JSX } from "preact";
 import type { MessageState, Notification } from "../api/alarm.ts";
 import type { Loaded } from "../failure.ts";
 import { href } from "../route.ts";
-import { shortText, ZONE } from "../time.ts";
+import { shortText } from "../time.ts";
 import { NOTHING } from "../words.ts";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 import { Empty, Known } from "./states.tsx";
 
 export interface OutboxProps {
@@ -50,19 +51,20 @@ export function Outbox({ messages, alarm, asOf, hasMore, onMore, again }: Outbox
 
 function Message({ message, asOf }: { readonly message: Notification; readonly asOf: number }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   const { columns } = t.outbox;
-  const at = (ms: number | null) => (ms === null ? NOTHING : shortText(ms, asOf, ZONE));
+  const at = (ms: number | null) => (ms === null ? NOTHING : shortText(ms, asOf, zone));
   const { state } = message;
   return (
     <li class={`message is-${state ?? "none"}`}>
       <span class="message-state">
         {state === null ? NOTHING : <><span aria-hidden="true">{GLYPHS[state]}</span> {t.messageStates[state]}</>}
-        {message.doubted ? <span class="muted"> {t.outbox.doubted}</span> : null}
+        {message.doubted ? <span class="message-doubt muted">{t.outbox.doubted}</span> : null}
       </span>
       <span class="message-to"><bdi>{message.recipient}</bdi> <span class="muted">{message.channel}</span></span>
       <span class="message-text">
         {message.text}
-        <span class="muted">{t.occasions[message.occasion] ?? message.occasion}{t.separator}{t.outbox.attempts(message.attempts)}</span>
+        <span class="muted">{t.occasions[message.occasion] ?? message.occasion}{message.attempts === 0 ? "" : t.separator + t.outbox.attempts(message.attempts)}</span>
       </span>
       <dl class="message-times">
         <div><dt>{columns.owed}</dt><dd>{at(message.owed_at)}</dd></div>

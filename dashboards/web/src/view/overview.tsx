@@ -8,9 +8,10 @@ import type { Loaded } from "../failure.ts";
 import { filtered, tally, worstFirst, type Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
-import { dayText, shortText, ZONE } from "../time.ts";
+import { dayText, shortText } from "../time.ts";
 import { NOTHING, percentText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 import { Mark, StateWord } from "./mark.tsx";
 import { Rivers } from "./river.tsx";
 import { Empty, Known } from "./states.tsx";
@@ -131,7 +132,8 @@ function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
   const inOrder = held === null ? sorted : byOrder(rows, held);
   order.current = inOrder.map((row) => row.station.id);
   const isMoved = held !== null && sorted.some((row, place) => row.station.id !== order.current[place]);
-  const shown = filtered(inOrder, state, search);
+  const { counties } = useSite();
+  const shown = filtered(inOrder, state, search, counties);
   const inside = useRef({ pointer: false, focus: false });
   const letGo = () => { setHeld(null); };
   const note = (what: Partial<{ pointer: boolean; focus: boolean }>) => {
@@ -171,6 +173,7 @@ function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
 
 function Table({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: number }): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   const { columns, unit } = t.overview;
   return (
     <table class="stations">
@@ -187,7 +190,7 @@ function Table({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: n
       </thead>
       <tbody>
         {rows.map((row) => (
-          <StationRow key={row.station.id} row={row} t={t} since={sinceText(t, row.gravest, asOf)} asOf={asOf} today={dayText(asOf, ZONE)} />
+          <StationRow key={row.station.id} row={row} t={t} since={sinceText(t, row.gravest, asOf)} asOf={asOf} today={dayText(asOf, zone)} />
         ))}
       </tbody>
     </table>

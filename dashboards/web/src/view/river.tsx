@@ -4,31 +4,50 @@
 
 import { Component, type JSX } from "preact";
 
-import { rivers } from "../river.ts";
+import { rivers, type River } from "../river.ts";
 import type { Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { releasedText, requiredOf } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Mark } from "./mark.tsx";
+import { useSite } from "./site.tsx";
+import { Loading } from "./states.tsx";
 
 export function Rivers({ rows, isWall = false }: { readonly rows: readonly Row[]; readonly isWall?: boolean }): JSX.Element {
-  const t = useTexts();
+  const { rivers: known } = useSite();
+  if (known === null) return <Loading lines={3} />;
   return (
     <div class={isWall ? "rivers is-wall" : "rivers"}>
-      {rivers(rows).map(({ name, stations }) => (
-        <section key={name ?? ""} class="river" aria-label={name ?? t.overview.noRiver}>
-          <h3>
-            {name ?? t.overview.noRiver} <span class="muted">{t.overview.stationsOf(stations.length)}</span>
-          </h3>
-          <ol class={name === null ? "reaches is-loose" : "reaches"}>
-            {stations.map((row, place) => (
-              <Reach key={row.station.id} row={row} t={t} isMouth={place === stations.length - 1} isSource={place === 0} />
-            ))}
-          </ol>
-        </section>
-      ))}
+      {rivers(rows, known).map((river) => <OneRiver key={river.facts?.name ?? ""} river={river} rows={rows} />)}
     </div>
+  );
+}
+
+/** A river under its name, and where it flows; stations whose place on it nobody knows stand beside its water. */
+function OneRiver({ river: { facts, stations, unplaced }, rows }: { readonly river: River; readonly rows: readonly Row[] }): JSX.Element {
+  const t = useTexts();
+  const name = facts?.name ?? t.overview.noRiver;
+  const below = rows.find(({ station }) => station.id === facts?.into_below)?.station.name ?? null;
+  const into = facts === null || facts.into === null ? null : t.overview.into(facts.into, below);
+  return (
+    <section class={(facts?.depth ?? 0) > 0 ? "river is-tributary" : "river"} aria-label={name}>
+      <h3>
+        {name} <span class="muted">{into === null ? "" : `${into}${t.separator}`}{t.overview.stationsOf(stations.length + unplaced.length)}</span>
+      </h3>
+      {stations.length === 0 ? null : (
+        <ol class="reaches">
+          {stations.map((row, place) => (
+            <Reach key={row.station.id} row={row} t={t} isMouth={place === stations.length - 1} isSource={place === 0} />
+          ))}
+        </ol>
+      )}
+      {unplaced.length === 0 ? null : (
+        <ol class="reaches is-loose">
+          {unplaced.map((row) => <Reach key={row.station.id} row={row} t={t} isMouth isSource />)}
+        </ol>
+      )}
+    </section>
   );
 }
 

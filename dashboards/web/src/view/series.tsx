@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 
 import type { Series } from "../api/series.ts";
 import { bucketRow, type BucketRow } from "../chart.ts";
-import { observedText, requiredText, text } from "../decimal.ts";
+import { compare, observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText, shortText } from "../time.ts";
@@ -71,7 +71,7 @@ export function SeriesChart({ series, zone, place, onPlace, children }: SeriesPr
       </div>
       <figcaption>
         <output class="readout">{read}</output>
-        <Legend hasExemptions={series.exemptions.length > 0} />
+        <Legend series={series} />
       </figcaption>
     </figure>
   );
@@ -90,12 +90,19 @@ function moved(key: string, place: number, last: number): number | null {
 }
 
 function readout(t: Texts, row: BucketRow, zone: string): string {
-  const { mean, min, max, required, gap, isLower } = row;
+  const { mean, min, max, required, enough, gap, isLower } = row;
   const when = `${minuteText(row.from, zone)}–${clockText(row.to, zone)}`;
-  if (mean === null) return `${when}${t.separator}${gap === null ? t.station.noData : gapText(t, gap)}`;
+  const remark = remarkText(t, row);
+  if (mean === null) return [when, gap === null ? t.station.noData : gapText(t, gap), remark].filter((part) => part !== "").join(t.separator);
   const range = min !== null && max !== null ? `${t.separator}${t.station.readout.range} ${observedText(min)}–${observedText(max)}` : "";
   const needed = required === null ? "" : `${t.separator}${t.station.readout.required} ${requiredText(required)}`;
-  return `${when}${t.separator}${t.station.readout.mean} ${isLower ? "≥ " : ""}${observedText(mean, required)}${range}${needed} m³/s`;
+  return `${when}${t.separator}${t.station.readout.mean} ${isLower ? "≥ " : ""}${observedText(mean, enough)}${range}${needed} m³/s${remark === "" ? "" : t.separator + remark}`;
+}
+
+/** What of the values does not count as it stands there. */
+function remarkText(t: Texts, { credited, doubted, enough }: BucketRow): string {
+  const counted = credited === null ? [] : [t.station.credited(observedText(credited, enough))];
+  return [...counted, ...(doubted > 0 ? [t.station.doubted(doubted)] : [])].join(t.separator);
 }
 
 function gapText(t: Texts, gap: { readonly because: string; readonly reason: string | null }): string {
@@ -103,16 +110,21 @@ function gapText(t: Texts, gap: { readonly because: string; readonly reason: str
   return gap.reason === null ? because : `${because}${t.separator}${reasonText(t, gap.reason)}`;
 }
 
-function Legend({ hasExemptions }: { readonly hasExemptions: boolean }): JSX.Element {
+function Legend({ series }: { readonly series: Series }): JSX.Element {
   const { legend } = useTexts().station;
+  const hasExemptions = series.exemptions.length > 0;
+  const hasEnough = series.required.some((step) => compare(step.enough, step.value) < 0);
+  const hasDoubts = series.buckets.doubted.some((count) => count > 0);
   return (
     <ul class="legend">
       <li><span class="key is-mean" />{legend.mean}</li>
       <li><span class="key is-band" />{legend.band}</li>
       <li><span class="key is-required" />{legend.required}</li>
+      {hasEnough ? <li><span class="key is-enough" />{legend.enough}</li> : null}
       <li><span class="key is-below" />{legend.breach}</li>
       <li><span class="key is-gap" />{legend.gap}</li>
       {hasExemptions ? <li><span class="key is-exempt" />{legend.exempt}</li> : null}
+      {hasDoubts ? <li><span class="key is-doubted" aria-hidden="true">✕</span>{legend.doubted}</li> : null}
     </ul>
   );
 }
@@ -199,15 +211,16 @@ export function SeriesTable({ series, zone }: { readonly series: Series; readonl
 function TableRow({ row, zone }: { readonly row: BucketRow | null; readonly zone: string }): JSX.Element | null {
   const t = useTexts();
   if (row === null) return null;
-  const { mean, min, max, required, gap, isLower } = row;
+  const { mean, min, max, required, enough, gap, isLower } = row;
+  const remarks = [gap !== null ? gapText(t, gap) : isLower ? t.overview.lower : "", remarkText(t, row)];
   return (
     <tr>
       <th scope="row">{minuteText(row.from, zone)}</th>
-      <td class="number">{mean === null ? NOTHING : observedText(mean, required)}</td>
-      <td class="number">{min === null ? NOTHING : observedText(min, required)}</td>
-      <td class="number">{max === null ? NOTHING : observedText(max, required)}</td>
+      <td class="number">{mean === null ? NOTHING : observedText(mean, enough)}</td>
+      <td class="number">{min === null ? NOTHING : observedText(min, enough)}</td>
+      <td class="number">{max === null ? NOTHING : observedText(max, enough)}</td>
       <td class="number">{required === null ? NOTHING : requiredText(required)}</td>
-      <td>{gap !== null ? gapText(t, gap) : isLower ? t.overview.lower : ""}</td>
+      <td>{remarks.filter((remark) => remark !== "").join(t.separator)}</td>
     </tr>
   );
 }

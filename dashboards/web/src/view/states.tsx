@@ -3,8 +3,9 @@
 import type { ComponentChildren, JSX } from "preact";
 
 import { failureText, type Loaded } from "../failure.ts";
-import { secondText, ZONE } from "../time.ts";
+import { secondText } from "../time.ts";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 
 /** Grey lines where something will be; they appear after a while only, so that a quick answer does not flicker. */
 export function Loading({ lines = 6 }: { readonly lines?: number }): JSX.Element {
@@ -32,13 +33,14 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
 /** What failed, since when, and the way to try again. */
 export function Failed({ of, again }: { readonly of: Loaded<unknown>; readonly again: () => void }): JSX.Element | null {
   const t = useTexts();
+  const { zone } = useSite();
   const { failure, failingSince } = of;
   if (failure === null) return null;
   return (
     <div class="failed" role="alert">
       <p>
         <strong>{t.load.failed}</strong>
-        {failingSince === null ? null : <span class="muted"> {t.load.since(secondText(failingSince, ZONE))}</span>}
+        {failingSince === null ? null : <span class="muted"> {t.load.since(secondText(failingSince, zone))}</span>}
       </p>
       <p>{failureText(t, failure)}</p>
       {failure.detail === null ? null : <p class="detail" lang="en">{failure.detail}</p>}

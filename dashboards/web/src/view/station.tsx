@@ -8,14 +8,14 @@ import type { Row, Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import { minuteText, shortText } from "../time.ts";
 import { NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
-import { share } from "../decimal.ts";
 import { useTexts } from "./language.tsx";
 import { StateWord } from "./mark.tsx";
+import { useSite } from "./site.tsx";
 
 export interface HeadProps {
   readonly row: Row;
   readonly standing: Standing | null;
-  readonly up: Row | null;
+  readonly up: readonly Row[];
   readonly down: Row | null;
   readonly asOf: number;
   readonly onSection: (section: string) => void;
@@ -37,7 +37,7 @@ export function StationHead({ row, standing, up, down, asOf, onSection }: HeadPr
         {station.river === null ? null : <>{t.separator}{station.river}</>}
       </p>
       <nav class="beside" aria-label={station.river ?? t.overview.rivers}>
-        <Beside label={`‹ ${t.station.up}`} row={up} />
+        {up.map((row) => <Beside key={row.station.id} label={`‹ ${t.station.up}`} row={row} />)}
         <Beside label={`${t.station.down} ›`} row={down} />
       </nav>
       {standings.length > 1 ? (
@@ -65,8 +65,7 @@ function Beside({ label, row }: { readonly label: string; readonly row: Row | nu
 
 function Figures({ standing, station, asOf }: { readonly standing: Standing | null; readonly station: Station; readonly asOf: number }): JSX.Element {
   const t = useTexts();
-  const { released, required, today } = standing ?? { released: null, required: null, today: null };
-  const part = released !== null && required !== null ? share(released.value, required.value, 4) : null;
+  const { released, required, share, today } = standing ?? { released: null, required: null, share: null, today: null };
   return (
     <dl class={`figures is-${standing?.state ?? "none"}`}>
       <Figure label={t.station.released} unit="m³/s" value={releasedText(released, required)}>
@@ -75,7 +74,7 @@ function Figures({ standing, station, asOf }: { readonly standing: Standing | nu
       <Figure label={t.station.required} unit="m³/s" value={requiredOf(required)}>
         {required === null ? t.station.noMandate : required.document}
       </Figure>
-      <Figure label={t.station.share} value={percentText(t, part, 1)}>{null}</Figure>
+      <Figure label={t.station.share} value={percentText(t, share, 1)}>{null}</Figure>
       <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : NOTHING}>
         {today?.hours ? t.station.hourCounts(today.hours.met, today.hours.short, today.hours.exempt, today.hours.indeterminate) : null}
       </Figure>
@@ -101,11 +100,13 @@ function Figure(props: { readonly label: string; readonly value: string; readonl
 
 export function StationFacts({ station }: { readonly station: Station }): JSX.Element {
   const t = useTexts();
+  const { counties } = useSite();
   const { fact, statuses } = t.station;
+  const county = counties.get(station.county ?? "");
   const facts: readonly (readonly [string, string | null])[] = [
     [fact.id, station.id],
     [fact.river, station.river],
-    [fact.county, station.county],
+    [fact.county, county === undefined ? station.county : `${county} ${station.county ?? ""}`],
     [fact.status, statuses[station.status] ?? station.status],
     [fact.owner, station.owner],
     [fact.phone, station.phone],
@@ -130,7 +131,7 @@ export function Gauges({ gauges, zone }: { readonly gauges: readonly Gauge[]; re
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label={t.station.gauges}>
-      <table>
+      <table class="gauges">
         <thead>
           <tr>
             <th scope="col">{columns.id}</th>

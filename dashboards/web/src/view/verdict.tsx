@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 
 import type { Verdict } from "../api/verdict.ts";
-import { compare, observedText, requiredText, text, times } from "../decimal.ts";
+import { compare, observedText, requiredText, text, type Decimal } from "../decimal.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText } from "../time.ts";
 import { NOTHING, percentText } from "../words.ts";
@@ -22,7 +22,9 @@ export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict
         </span>
         <span class="muted">{notes(t, verdict)}</span>
       </p>
-      <p class="sum">{sum(t, verdict)}</p>
+      <div class="sum">
+        {sums(t, verdict).map((line) => <p key={line}>{line}</p>)}
+      </div>
       <dl class="facts">
         <Fact label={t.station.coverage}>{percentText(t, verdict.coverage, 2)}</Fact>
         <Fact label={t.station.deficit}>{verdict.deficit_m3 === null ? NOTHING : `${text(verdict.deficit_m3)} m³`}</Fact>
@@ -31,11 +33,6 @@ export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict
         <Fact label={t.station.document}>{verdict.document ?? NOTHING}</Fact>
         <Fact label={t.station.judgedAt}>{minuteText(verdict.judged_at, zone)}</Fact>
         <Fact label={t.station.entry}>{verdict.entry === null ? NOTHING : String(verdict.entry)}</Fact>
-        {verdict.hours === null ? null : (
-          <Fact label={t.station.hoursOf}>
-            {t.station.hourCounts(verdict.hours.met, verdict.hours.short, verdict.hours.exempt, verdict.hours.indeterminate)}
-          </Fact>
-        )}
       </dl>
       {hours.length === 0 ? null : <Hours hours={hours} zone={zone} />}
     </div>
@@ -60,15 +57,25 @@ function notes(t: Texts, verdict: Verdict): string {
   ].join(t.separator);
 }
 
-/** The comparison that decided, in the numbers that were compared. */
-function sum(t: Texts, verdict: Verdict): string {
-  const { observed, required, factor, bound } = verdict;
-  if (observed === null || required === null) return NOTHING;
-  const enough = factor === null ? required : times(required, factor);
-  const released = (bound === "lower" ? t.station.observedIsAtLeast : t.station.observedIs)(observedText(observed, enough));
-  const sign = compare(observed, enough) < 0 ? "<" : "≥";
-  const compared = `${released} ${sign} ${t.station.neededIs(requiredText(enough))}`;
-  return factor === null ? compared : compared + t.station.enoughIs(requiredText(required), text(factor));
+/**
+ * What decided, and the numbers beside it. The sign is what the server judged by the exact sums; the numbers here are
+ * rounded and are not compared again. A day that is judged by its hours has no sign: its mean decided nothing.
+ */
+function sums(t: Texts, verdict: Verdict): readonly string[] {
+  const { observed, required, enough, factor, hours, because, as_read: asRead } = verdict;
+  const decided = hours === null ? [] : [t.station.byHours(t.station.hourCounts(hours.met, hours.short, hours.exempt, hours.indeterminate))];
+  if (required === null || enough === null) return decided.length === 0 ? [NOTHING] : decided;
+  const sign = hours !== null ? null : because === "enough" ? "≥" : because === "below" ? "<" : null;
+  const needed = t.station.neededIs(requiredText(enough)) + (factor === null || compare(enough, required) === 0 ? "" : t.station.enoughIs(requiredText(required), text(factor)));
+  const first = released(t, observed, verdict.bound, enough);
+  const compared = sign === null ? `${first}${t.separator}${needed}` : `${first} ${sign} ${needed}`;
+  const read = asRead === null ? [] : [t.station.asRead(released(t, asRead.observed, asRead.bound, enough), percentText(t, asRead.coverage, 2))];
+  return [...decided, compared, ...read];
+}
+
+function released(t: Texts, observed: Decimal | null, bound: string | null, enough: Decimal): string {
+  if (observed === null) return t.station.observedNothing;
+  return (bound === "lower" ? t.station.observedIsAtLeast : t.station.observedIs)(observedText(observed, enough));
 }
 
 function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly zone: string }): JSX.Element {
@@ -82,7 +89,7 @@ function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly z
             <span class="hour-name">{clockText(hour.from, zone)}</span>
             <Mark state={mark} size={12} />
             <span class="unseen">{hour.verdict === null ? t.station.stripNone : t.verdicts[hour.verdict]}</span>
-            <span class="hour-flow">{hour.observed === null ? NOTHING : observedText(hour.observed, hour.required)}</span>
+            <span class="hour-flow">{hour.observed === null ? NOTHING : observedText(hour.observed, hour.enough)}</span>
           </li>
         );
       })}

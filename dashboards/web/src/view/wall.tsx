@@ -7,10 +7,11 @@ import type { LiveCounts, Station } from "../api/station.ts";
 import type { Loaded } from "../failure.ts";
 import type { Link } from "../live.ts";
 import { tally, worstFirst, type Row } from "../order.ts";
-import { secondText, ZONE } from "../time.ts";
+import { secondText } from "../time.ts";
 import { percentText, releasedText, requiredOf, sinceText } from "../words.ts";
 import { LinkChip, StaleBand } from "./frame.tsx";
 import { useTexts } from "./language.tsx";
+import { useSite } from "./site.tsx";
 import { Mark, StateWord } from "./mark.tsx";
 import { Rates } from "./overview.tsx";
 import { Rivers } from "./river.tsx";
@@ -32,6 +33,7 @@ const WORST = 8;
 
 export function Wall(props: WallProps): JSX.Element {
   const t = useTexts();
+  const { zone } = useSite();
   const { stations, rows, counts, alarms, link, at, asOf, again } = props;
   const unacknowledged = alarms.filter((alarm) => alarm.state === "unacknowledged").length;
   const states = tally(rows);
@@ -39,7 +41,7 @@ export function Wall(props: WallProps): JSX.Element {
     <main class={`wall is-${link}`} id="main">
       <header class="wall-head">
         <h1>{t.wall.heading}</h1>
-        <time class="wall-time">{secondText(asOf, ZONE)}</time>
+        <time class="wall-time">{secondText(asOf, zone)}</time>
         <LinkChip link={link} at={at} />
         <a class="quiet" href="/">{t.wall.leave}</a>
       </header>

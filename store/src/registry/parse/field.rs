@@ -124,10 +124,10 @@ pub(super) fn span<'f>(
     })
 }
 
-/// The zone under `zone`, else that of China; `None` says that a fault was noted.
-pub(super) fn zone(table: &Table<'_>) -> Option<Zone> {
+/// The zone under `zone`, else the other one, else that of China; `None` says that a fault was noted.
+pub(super) fn zone(table: &Table<'_>, otherwise: Option<&Zone>) -> Option<Zone> {
     let named = table.text("zone").and_then(|name| Zone::named(&name)).optional();
-    named.or_else(|| Zone::named(ZONE).ok())
+    named.or_else(|| otherwise.cloned()).or_else(|| Zone::named(ZONE).ok())
 }
 
 /// A civil date.

@@ -8,6 +8,7 @@ use model::{
     ids::{ContactId, LadderId, RotaId},
     ladder::{Ladder, Rung, Told},
     rota::{Rota, Rotation, Shift},
+    time::Zone,
     tree::Table,
 };
 
@@ -41,8 +42,9 @@ pub(super) fn rota(
     table: &Table<'_>,
     id: Option<RotaId>,
     contacts: &Section<ContactId, Contact>,
+    zone: Option<&Zone>,
 ) -> Option<Rota> {
-    let zone = field::zone(table);
+    let zone = field::zone(table, zone);
     let shifts: Vec<_> = table.tables("shift").iter().map(|table| shift(table, contacts)).collect();
     let rotations: Vec<_> =
         table.tables("rotation").iter().map(|table| rotation(table, contacts)).collect();

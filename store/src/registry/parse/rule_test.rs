@@ -22,12 +22,13 @@ const MAX_SAMPLES: u32 = 100_000;
 pub(super) fn rule_tests(
     root: &Table<'_>,
     rules: &Section<RuleId, RuleProfile>,
+    zone: Option<&Zone>,
 ) -> BTreeMap<String, RuleTest> {
     let mut tests = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for table in root.tables("rule_test") {
         let id = field::line(&table, "id").required();
-        let test = rule_test(&table, id.clone(), rules);
+        let test = rule_test(&table, id.clone(), (rules, zone));
         let Some(id) = id else { continue };
         if !ids.insert(id.clone()) {
             table.fault("id", format!("another rule_test has the id `{id}` already"));
@@ -41,10 +42,10 @@ pub(super) fn rule_tests(
 fn rule_test(
     table: &Table<'_>,
     id: Option<String>,
-    rules: &Section<RuleId, RuleProfile>,
+    (rules, zone): (&Section<RuleId, RuleProfile>, Option<&Zone>),
 ) -> Option<RuleTest> {
     let rule = known(table, "rule", &rules.ids, table.parse("rule").required());
-    let zone = field::zone(table);
+    let zone = field::zone(table, zone);
     let required = field::flow(table, "required").required();
     let interval_ms = field::span(table, "interval", 100..=DAY_MS).required();
     let samples = samples(table);

@@ -8,6 +8,7 @@ use model::{
     quantity::{Decimal, Quantity, Resolution, Unit},
     rule::RuleProfile,
     station::{CodeScheme, Gauge, Location, Station, StationKind, StationStatus, ValueRange},
+    time::Zone,
     tree::Table,
 };
 
@@ -24,7 +25,7 @@ pub(super) fn station(
     table: &Table<'_>,
     id: Option<StationId>,
     rules: &Section<RuleId, RuleProfile>,
-    codes: &mut Codes,
+    (codes, zone_otherwise): (&mut Codes, Option<&Zone>),
 ) -> Option<Station> {
     let name = field::line(table, "name").optional();
     let kind = table.one_of("kind", StationKind::WORDS).or(StationKind::Hydropower);
@@ -37,7 +38,7 @@ pub(super) fn station(
     let owner = field::line(table, "owner").optional().map(Personal::new);
     let phone = field::line(table, "phone").optional().map(Personal::new);
     let own_codes = external_codes(table, id.as_ref(), codes);
-    let zone = field::zone(table);
+    let zone = field::zone(table, zone_otherwise);
     let gauges = each(table, "gauge", gauge);
     let mut sections = BTreeSet::new();
     let outlets =

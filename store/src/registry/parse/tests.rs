@@ -533,3 +533,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_river_flows_into_one_that_is_known_at_a_place_and_never_in_a_circle() {
+    let with = |text: &str| format!("{text}\n[[station]]\nid = \"A\"\nriver = \"黑河\"");
+    let river = |name: &str, rest: &str| format!("[[river]]\nname = \"{name}\"\n{rest}\n");
+    let sound =
+        [river("a", "into = \"黑河\"\ninto_order = 5"), river("b", "into = \"a\"\ninto_order = 1")];
+    check(&with(&sound.concat()), &expect![["ok"]]);
+    check(
+        &with(&[river("a", "into = \"c\"\ninto_order = 5"), river("a", "into_order = 1")].concat()),
+        &expect![[r#"
+            river[1].into_order: stands beside `into`, and neither without the other
+            river[1].name: another river is called `a` already
+            river[0].into: no station and no [[river]] names a river `c`"#]],
+    );
+    check(
+        &with(
+            &[
+                river("a", "into = \"b\"\ninto_order = 5"),
+                river("b", "into = \"a\"\ninto_order = 1"),
+            ]
+            .concat(),
+        ),
+        &expect!["river: the water of `a` comes back to it"],
+    );
+    let zone = "zone = \"UTC\"\n[[county]]\nid = \"620721\"\nname = \"肃南\"\n[[station]]\nid = \"A\"\n[[station]]\nid = \"B\"\nzone = \"Asia/Urumqi\"";
+    let registry = parsed(zone).unwrap();
+    assert_eq!(registry.zone.as_ref().map(model::time::Zone::name), Some("UTC"));
+    let zones: Vec<_> = registry.stations.values().map(|station| station.zone.name()).collect();
+    assert_eq!(zones, ["UTC", "Asia/Urumqi"]);
+    assert_eq!(registry.counties.values().collect::<Vec<_>>(), ["肃南"]);
+    assert_eq!(parsed(&export(&registry)).unwrap(), registry);
+}

@@ -9,14 +9,15 @@ use model::{
 use rusqlite::Connection;
 
 use super::{
-    Acknowledge, AddUser, BeginSession, DisableUser, EndSession, JournalBook, JournalReader, Over,
-    SeeSession, SetAlarms, SetPassword, TakeReceipt,
+    Acknowledge, AddUser, BeginSession, DisableUser, EndSession, JournalBook, JournalReader,
+    NoteAttempts, Over, SeeSession, SetAlarms, SetPassword, TakeReceipt,
 };
 use crate::{
     alarms::{
         AlarmsQuery, ConditionRow, EscalationRow, NotificationRow, NotificationsQuery,
         making::{alarm_row, notification_row},
     },
+    attempt::AttemptRow,
     chain::{By, ByKind},
     shell::{file, schema, walks::Seen, writer::Write},
 };
@@ -84,7 +85,15 @@ fn people(connection: Connection) -> Connection {
     let by = By { kind: ByKind::Command, name: "root".to_owned() };
     let (at, name, password) = (Timestamp::clamped(3), "zhang".to_owned(), "$x".to_owned());
     let role = "duty".to_owned();
-    let add = AddUser { at, by: by.clone(), name: name.clone(), role, password: password.clone() };
+    let (owned, must_change) = (name.clone(), true);
+    let add = AddUser {
+        at,
+        by: by.clone(),
+        name: owned.clone(),
+        role,
+        password: password.clone(),
+        must_change,
+    };
     assert!(put(&connection, &add) && !put(&connection, &add));
     let (connection, user) = JournalReader::run(connection, |reader| reader.user("ZHANG"));
     let user = user.unwrap().unwrap();
@@ -95,7 +104,23 @@ fn people(connection: Connection) -> Connection {
     let (connection, found) = JournalReader::run(connection, move |reader| reader.session(&look));
     assert_eq!(found.unwrap().unwrap().name, "zhang");
     assert!(put(&connection, &EndSession { at, session }));
-    assert!(put(&connection, &SetPassword { at, by: by.clone(), name: name.clone(), password }));
+    let set = SetPassword {
+        at,
+        by: by.clone(),
+        name: owned,
+        password,
+        must_change: false,
+        replaces: Some("$x".to_owned()),
+    };
+    assert!(put(&connection, &set));
+    let row = AttemptRow {
+        name: "7".to_owned(),
+        place: "10.0.0.1".to_owned(),
+        tries: 1,
+        is_familiar: true,
+        tried_at: at,
+    };
+    put(&connection, &NoteAttempts { rows: vec![row], forget_before: at });
     assert!(put(&connection, &DisableUser { at, by, name }));
     connection
 }

@@ -48,18 +48,19 @@ impl JournalReader {
     /// Every token, revoked ones too, in the order they were made.
     pub fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         let attempt = StoreError::sql("list tokens");
-        let sql = "SELECT id, name, role, created_at, revoked_at FROM token ORDER BY id";
+        let sql = "SELECT id, name, role, created_at, opened_at, revoked_at FROM token ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
         let tokens = statement.query_map([], token_row).map_err(&attempt)?;
         tokens.map(|token| token.map_err(&attempt)).collect()
     }
 
-    /// The token with this text; `None` where it is unknown or revoked.
+    /// The token with this text; `None` where it is unknown or revoked, and of a screen's link, which
+    /// lets nobody in by itself.
     pub fn verify_token(&self, text: &str) -> Result<Option<TokenRow>, StoreError> {
         let Some(digest) = token::digest(text) else { return Ok(None) };
-        let sql = "SELECT id, name, role, created_at, revoked_at FROM token
-            WHERE digest = ?1 AND revoked_at IS NULL";
-        first_row(&self.connection, sql, params![digest], token_row)
+        let sql = "SELECT id, name, role, created_at, opened_at, revoked_at FROM token
+            WHERE digest = ?1 AND revoked_at IS NULL AND (role <> ?2 OR opened_at IS NOT NULL)";
+        first_row(&self.connection, sql, params![digest, token::WALL], token_row)
             .map_err(StoreError::sql("look a token up"))
     }
 
@@ -87,7 +88,8 @@ fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
         name: row.get(1)?,
         role: row.get(2)?,
         created_at: Timestamp::clamped(row.get(3)?),
-        revoked_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::clamped),
+        opened_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::clamped),
+        revoked_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::clamped),
     })
 }
 

@@ -128,15 +128,17 @@ impl Write<JournalBook> for SeeSession {
 impl JournalReader {
     /// The session of this text, which may be over by its moments.
     pub fn session(&self, text: &SessionText) -> Result<Option<SessionRow>, StoreError> {
-        let sql = "SELECT s.user, u.name, u.role, s.begun_at, s.seen_at FROM session s
+        let sql =
+            "SELECT s.user, u.name, u.role, u.must_change, s.begun_at, s.seen_at FROM session s
             JOIN user u ON u.id = s.user WHERE s.digest = ?1 AND u.disabled_at IS NULL";
         first_row(&self.connection, sql, [text.digest()], |row| {
             Ok(SessionRow {
                 user: row.get(0)?,
                 name: row.get(1)?,
                 role: row.get(2)?,
-                begun_at: Timestamp::clamped(row.get(3)?),
-                seen_at: Timestamp::clamped(row.get(4)?),
+                must_change: row.get(3)?,
+                begun_at: Timestamp::clamped(row.get(4)?),
+                seen_at: Timestamp::clamped(row.get(5)?),
             })
         })
         .map_err(StoreError::sql("look a session up"))

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{JournalBook, append, note_rights};
 use crate::{
-    chain::{Body, By},
+    chain::{Body, By, ByKind},
     shell::{
         error::StoreError,
         samples::{first_row, run},
@@ -61,6 +61,41 @@ impl Write<JournalBook> for AddToken {
         let body = Body::TokenAdded { name: self.name.clone(), role: self.role.clone() };
         append(connection, self.at, &self.by, &body)?;
         Ok(TokenAdded::Done { text })
+    }
+}
+
+/// A link that a screen opens; the answer is the token by its name, and the text that the screen
+/// alone has from now on. None where there is no such link, where a screen opened it already, or
+/// where it is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenScreen {
+    /// When.
+    pub at: Timestamp,
+    /// What the link holds.
+    pub text: TokenText,
+}
+
+impl Write<JournalBook> for OpenScreen {
+    type Answer = Option<(String, TokenText)>;
+
+    fn apply(
+        &self,
+        _book: &mut JournalBook,
+        connection: &Connection,
+    ) -> Result<Option<(String, TokenText)>, StoreError> {
+        let mut random = [0_u8; 32];
+        getrandom::fill(&mut random).map_err(|source| StoreError::Random { source })?;
+        let text = TokenText::from_random(random);
+        let [before, after] = [&self.text, &text].map(|text| token::digest(text.as_str()));
+        let sql = "UPDATE token SET digest = ?2, opened_at = ?3 WHERE digest = ?1 AND role = ?4
+            AND opened_at IS NULL AND revoked_at IS NULL RETURNING name";
+        let row = params![before, after, self.at.as_ms(), token::WALL];
+        let name: Option<String> = first_row(connection, sql, row, |row| row.get(0))
+            .map_err(StoreError::sql("open a screen"))?;
+        let Some(name) = name else { return Ok(None) };
+        let by = By { kind: ByKind::Token, name: name.clone() };
+        append(connection, self.at, &by, &Body::ScreenOpened { name: name.clone() })?;
+        Ok(Some((name, text)))
     }
 }
 

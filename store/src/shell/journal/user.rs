@@ -17,7 +17,7 @@ use crate::{
     user::UserRow,
 };
 
-const COLUMNS: &str = "id, name, role, password, created_at, password_at, disabled_at";
+const COLUMNS: &str = "id, name, role, password, must_change, created_at, password_at, disabled_at";
 
 /// Somebody to be added; whether that came to be, or somebody of that name may log in already.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct AddUser {
     pub role: String,
     /// What their password is to be compared with.
     pub password: String,
+    /// Whether somebody else knows it, so that they may do nothing before they have another one.
+    pub must_change: bool,
 }
 
 impl fmt::Debug for AddUser {
@@ -44,12 +46,13 @@ impl Write<JournalBook> for AddUser {
     type Answer = bool;
 
     fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO user (name, role, password, created_at, password_at)
-              VALUES (?1, ?2, ?3, ?4, ?4)
+        let sql = "INSERT INTO user (name, role, password, must_change, created_at, password_at)
+              VALUES (?1, ?2, ?3, ?4, ?5, ?5)
             ON CONFLICT (name) DO UPDATE SET name = excluded.name, role = excluded.role,
-              password = excluded.password, password_at = excluded.password_at, disabled_at = NULL
+              password = excluded.password, must_change = excluded.must_change,
+              password_at = excluded.password_at, disabled_at = NULL
               WHERE disabled_at IS NOT NULL";
-        let row = params![self.name, self.role, self.password, self.at.as_ms()];
+        let row = params![self.name, self.role, self.password, self.must_change, self.at.as_ms()];
         let added = run(connection, sql, row).map_err(StoreError::sql("add a user"))?;
         if added == 0 {
             return Ok(false);
@@ -61,7 +64,7 @@ impl Write<JournalBook> for AddUser {
 }
 
 /// Another password for somebody, which ends their sessions; whether somebody of that name may log
-/// in.
+/// in, and had the one that it replaces.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SetPassword {
     /// When.
@@ -72,6 +75,10 @@ pub struct SetPassword {
     pub name: String,
     /// What it is to be compared with.
     pub password: String,
+    /// Whether somebody else knows it, so that they may do nothing before they have another one.
+    pub must_change: bool,
+    /// What it replaces, where it was looked at: it may have been replaced meanwhile.
+    pub replaces: Option<String>,
 }
 
 impl fmt::Debug for SetPassword {
@@ -84,9 +91,11 @@ impl Write<JournalBook> for SetPassword {
     type Answer = bool;
 
     fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<bool, StoreError> {
-        let sql = "UPDATE user SET password = ?2, password_at = ?3
-            WHERE name = ?1 AND disabled_at IS NULL RETURNING id, name, role";
-        let row = params![self.name, self.password, self.at.as_ms()];
+        let sql = "UPDATE user SET password = ?2, password_at = ?3, must_change = ?4
+            WHERE name = ?1 AND disabled_at IS NULL AND (?5 IS NULL OR password = ?5)
+            RETURNING id, name, role";
+        let Self { at, name, password, must_change, replaces, .. } = self;
+        let row = params![name, password, at.as_ms(), must_change, replaces];
         let Some(changed) = first_row(connection, sql, row, Changed::of)
             .map_err(StoreError::sql("set a password"))?
         else {
@@ -176,8 +185,9 @@ fn user_row(row: &Row<'_>) -> rusqlite::Result<UserRow> {
         name: row.get(1)?,
         role: row.get(2)?,
         password: row.get(3)?,
-        created_at: Timestamp::clamped(row.get(4)?),
-        password_at: Timestamp::clamped(row.get(5)?),
-        disabled_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::clamped),
+        must_change: row.get(4)?,
+        created_at: Timestamp::clamped(row.get(5)?),
+        password_at: Timestamp::clamped(row.get(6)?),
+        disabled_at: row.get::<_, Option<i64>>(7)?.map(Timestamp::clamped),
     })
 }
