@@ -42,6 +42,7 @@ use crate::{
     below_mandate::BelowMandate,
     escalation::Escalation,
     facts::Facts,
+    flat_line::FlatLine,
     no_data::NoData,
     notification::Notification,
     plan::{Condition, Plan},
@@ -72,6 +73,7 @@ enum Sleeper {
 enum Machine {
     Below(BelowMandate),
     Silent(NoData),
+    Flat(FlatLine),
 }
 
 #[derive(Debug)]

@@ -15,11 +15,24 @@ use crate::{
     alarm::{About, Alarm, Event as AlarmEvent},
     below_mandate::{self, BelowMandate, Point},
     facts::{End, Facts, Measured},
+    flat_line::{self, FlatLine},
     no_data::{self, NoData},
     plan::{Ask, Plan},
     released::{Released, Row, Samples, Told},
-    snapshot::RestoreError,
+    snapshot::{self, RestoreError},
 };
+
+impl Machine {
+    /// Whether it is of the kind that a condition asks for.
+    const fn answers(&self, ask: &Ask) -> bool {
+        match (self, ask) {
+            (Self::Below(_), Ask::Below(_))
+            | (Self::Silent(_), Ask::Silent(_))
+            | (Self::Flat(_), Ask::Flat(_)) => true,
+            (Self::Below(_) | Self::Silent(_) | Self::Flat(_), _) => false,
+        }
+    }
+}
 
 impl Desk {
     pub(super) fn restore_condition(
@@ -36,9 +49,18 @@ impl Desk {
             return Ok(());
         };
         let condition = Condition { rule, subject };
+        // a rule may be of another kind by now: what it was says the state
+        let is_flat = snapshot::machine_of(&state).is_some_and(|name| name == flat_line::MACHINE);
         let machine = match (&condition.subject, self.plan.conditions.get(&condition)) {
             (Subject::Section { .. }, Some(Ask::Below(rule))) => {
                 Machine::Below(BelowMandate::restore(&state, *rule)?)
+            }
+            (Subject::Gauge(_), ask) if is_flat => {
+                let rule = match ask {
+                    Some(Ask::Flat(rule)) => *rule,
+                    Some(Ask::Below(_) | Ask::Silent(_)) | None => flat_line::Rule::NONE,
+                };
+                Machine::Flat(FlatLine::restore(&state, rule)?)
             }
             (Subject::Gauge(_), Some(Ask::Silent(rule))) => {
                 Machine::Silent(NoData::restore(&state, *rule, listened_until)?)
@@ -59,6 +81,7 @@ impl Desk {
         let deadline = match &machine {
             Machine::Below(machine) => machine.deadline(),
             Machine::Silent(machine) => machine.deadline(),
+            Machine::Flat(_) => None,
         };
         self.sleepers.set(&Sleeper::Condition(condition.clone()), deadline);
         self.conditions.insert(condition, machine);
@@ -67,13 +90,17 @@ impl Desk {
     /// Withdraws every condition that the registry asks for no longer.
     pub(super) fn withdraw_unplanned(&mut self, now: Timestamp) {
         let plan = self.plan();
-        let is_gone = |condition: &&Condition| !plan.conditions.contains_key(*condition);
-        let gone: Vec<Condition> = self.conditions.keys().filter(is_gone).cloned().collect();
+        let is_gone = |(condition, machine): &(&Condition, &Machine)| {
+            !plan.conditions.get(*condition).is_some_and(|ask| machine.answers(ask))
+        };
+        let gone = self.conditions.iter().filter(is_gone).map(|(condition, _)| condition.clone());
+        let gone: Vec<Condition> = gone.collect();
         for condition in gone {
             self.tell_below(&condition, below_mandate::Event::Withdrawn, now);
             self.tell_silent(&condition, no_data::Event::Withdrawn, now);
+            self.tell_flat(&condition, flat_line::Event::Withdrawn, now);
             // A section's goes on from where it was if its rule comes back; a gauge's begins anew.
-            if let Some(Machine::Silent(_)) = self.conditions.get(&condition) {
+            if let Some(Machine::Silent(_) | Machine::Flat(_)) = self.conditions.get(&condition) {
                 self.conditions.remove(&condition);
                 self.sleepers.set(&Sleeper::Condition(condition.clone()), None);
                 self.dirty.conditions.remove(&condition);
@@ -93,9 +120,13 @@ impl Desk {
                 (true, Ask::Silent(rule)) => {
                     self.tell_silent(condition, no_data::Event::Rule(rule), now);
                 }
+                (true, Ask::Flat(rule)) => {
+                    self.tell_flat(condition, flat_line::Event::Rule(rule), now);
+                }
                 (false, ask) => {
                     let machine = match ask {
                         Ask::Below(rule) => Machine::Below(BelowMandate::new(rule)),
+                        Ask::Flat(rule) => Machine::Flat(FlatLine::new(rule)),
                         Ask::Silent(rule) => {
                             if let Subject::Gauge(gauge) = &condition.subject {
                                 self.strangers.insert(condition.clone(), gauge.clone());
@@ -171,6 +202,22 @@ impl Desk {
             let subject = Subject::Gauge(gauge.clone());
             let condition = Condition { rule: rule.clone(), subject };
             self.tell_silent(&condition, no_data::Event::Heard { received_at }, now);
+        }
+    }
+
+    /// What live readings of a gauge said, in ascending moments.
+    pub fn measured(&mut self, gauge: &GaugeId, values: &[(Timestamp, i64)], now: Timestamp) {
+        let plan = self.plan();
+        let watched = plan.stations.get(&gauge.station);
+        let listened = watched
+            .and_then(|watched| watched.gauges.iter().find(|listened| listened.gauge == *gauge));
+        for rule in listened.map(|listened| &listened.value_rules).into_iter().flatten() {
+            let subject = Subject::Gauge(gauge.clone());
+            let condition = Condition { rule: rule.clone(), subject };
+            for (at, value) in values {
+                let event = flat_line::Event::Read { at: *at, value: *value };
+                self.tell_flat(&condition, event, now);
+            }
         }
     }
 
@@ -282,6 +329,25 @@ impl Desk {
         }
     }
 
+    fn tell_flat(&mut self, condition: &Condition, event: flat_line::Event, now: Timestamp) {
+        use flat_line::Effect;
+        let Some(Machine::Flat(machine)) = self.conditions.get_mut(condition) else { return };
+        let effect = machine.step(event);
+        self.dirty.conditions.insert(condition.clone());
+        match effect {
+            None => {}
+            Some(Effect::Raised { began_at, chatters }) => {
+                let facts = Facts { chatters, is_flat: true, ..Facts::default() };
+                self.raise(condition, began_at, facts, now);
+            }
+            Some(Effect::Cleared { recovered_at: at }) => {
+                let end = End { at, point: None, because: AlarmEnd::Recovered };
+                self.tell_active(condition, AlarmEvent::Cleared { at }, Some(end), now);
+            }
+            Some(Effect::Withdrawn) => self.withdraw(condition, now),
+        }
+    }
+
     fn begin(&mut self, condition: &Condition, began_at: Timestamp, now: Timestamp) {
         let severity = self.registry.alarm_rules.get(&condition.rule).map(|rule| rule.severity);
         let about = About {
@@ -339,7 +405,7 @@ impl Desk {
         let whole = Decimal { units: 1, decimals: 0 };
         let share = match self.plan.conditions.get(condition) {
             Some(Ask::Below(rule)) => rule.limit.share,
-            Some(Ask::Silent(_)) | None => whole,
+            Some(Ask::Silent(_) | Ask::Flat(_)) | None => whole,
         };
         let decimals = self.decimals_of(&condition.subject);
         Facts { flow: Some(Measured { point, share, decimals }), ..Facts::default() }

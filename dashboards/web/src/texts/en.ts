@@ -269,6 +269,7 @@ export const en: Texts = {
     },
     belowUnknown: "Less is released than required",
     silent: (gauge) => `Gauge ${gauge} is silent`,
+    flat: (gauge) => `Gauge ${gauge} is stuck`,
     drill: "Drill",
     drillTag: "[Drill] ",
     chattering: "Repeated",

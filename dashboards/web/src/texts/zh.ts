@@ -319,6 +319,7 @@ export const zh = {
     } as Record<string, string>,
     belowUnknown: "下泄低于核定",
     silent: (gauge: string) => `测点 ${gauge} 无数据`,
+    flat: (gauge: string) => `测点 ${gauge} 读数卡住不变`,
     drill: "演练",
     drillTag: "【演练】",
     chattering: "反复",
