@@ -12,6 +12,7 @@
 mod alarms;
 mod changes;
 mod conditions;
+mod gauges;
 mod messages;
 mod queue;
 #[cfg(test)]
