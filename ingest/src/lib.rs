@@ -13,4 +13,5 @@ pub mod placing;
 pub mod qc;
 pub mod replay;
 pub mod rest;
+pub mod rights;
 pub mod shell;
