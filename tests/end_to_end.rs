@@ -16,6 +16,10 @@ mod bad_input;
 mod clock;
 #[path = "end_to_end/commands.rs"]
 mod commands;
+#[path = "end_to_end/demo.rs"]
+mod demo;
+#[path = "end_to_end/embedded.rs"]
+mod embedded;
 #[path = "end_to_end/every_point.rs"]
 mod every_point;
 #[path = "end_to_end/full_disk.rs"]

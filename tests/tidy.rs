@@ -17,7 +17,19 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("compliance", &["model", "runtime", "store"]),
     ("alerting", &["model", "runtime", "store"]),
     ("dashboards", &["model", "runtime", "store"]),
-    ("baseflow", &["model", "runtime", "store", "ingest", "compliance", "alerting", "dashboards"]),
+    (
+        "baseflow",
+        &[
+            "model",
+            "runtime",
+            "store",
+            "ingest",
+            "compliance",
+            "alerting",
+            "dashboards",
+            "edge-agent",
+        ],
+    ),
 ];
 
 /// Packages that are machinery as a whole.

@@ -12,6 +12,7 @@
 mod alarms;
 mod changes;
 mod conditions;
+mod gauges;
 mod messages;
 mod queue;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::{
     below_mandate::BelowMandate,
     escalation::Escalation,
     facts::Facts,
+    flat_line::FlatLine,
     no_data::NoData,
     notification::Notification,
     plan::{Condition, Plan},
@@ -72,6 +74,7 @@ enum Sleeper {
 enum Machine {
     Below(BelowMandate),
     Silent(NoData),
+    Flat(FlatLine),
 }
 
 #[derive(Debug)]

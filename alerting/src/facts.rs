@@ -24,6 +24,10 @@ pub struct Facts {
     pub end: Option<End>,
     /// Whether it is the last of a row that comes and goes, and stands on.
     pub chatters: bool,
+    /// Whether it is of a gauge that says the same again and again; else one without a flow is of a
+    /// gauge that is silent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_flat: bool,
 }
 
 /// What a section releases.
@@ -75,6 +79,7 @@ impl Facts {
                     let flows = flows(flow.point, flow.decimals);
                     Saying::BelowMandate { flows, share: flow.share, since }
                 }
+                None if self.is_flat => Saying::Flat { since },
                 None => Saying::NoData { since },
             },
         }
@@ -103,6 +108,7 @@ impl Facts {
                     None => Saying::NothingMandated { flows, since, until },
                 }
             }
+            (Some(_) | None, _) if self.is_flat => Saying::Moves { since, until },
             (Some(_) | None, _) => Saying::DataAgain { since, until },
         }
     }
@@ -142,7 +148,7 @@ mod tests {
         let over = |litres| {
             let because = AlarmEnd::Recovered;
             let end = Some(End { at, point: Some(point(litres)), because });
-            Facts { flow, end, chatters: false }.saying(Occasion::Over, at)
+            Facts { flow, end, chatters: false, is_flat: false }.saying(Occasion::Over, at)
         };
         assert!(matches!(over(600), Saying::AboveShare { .. }), "{:?}", over(600));
         assert!(matches!(over(1_000), Saying::BackAtMandate { .. }), "{:?}", over(1_000));
@@ -158,7 +164,7 @@ mod tests {
         let because = AlarmEnd::Recovered;
         let end = End { at: at.plus_ms(900_000), point: Some(point), because };
         let flow = Some(Measured { point, share, decimals: 3 });
-        let facts = Facts { flow, end: Some(end), chatters: true };
+        let facts = Facts { flow, end: Some(end), chatters: true, is_flat: false };
         let golden = include_str!("../../tests/fixtures/alarm/facts_v1.json");
         assert_eq!(facts.snapshot(), golden.trim_end());
         assert_eq!(Facts::restore(golden).unwrap(), facts);

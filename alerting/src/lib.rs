@@ -1,7 +1,7 @@
 //! From what is known of a river to whom is told: pure rules, and in `shell` what moves them.
 //!
-//! `below_mandate` and `no_data` watch one condition each and say when it holds, `chatter` when it
-//! comes and goes too often; `alarm` is the life of one alarm, `escalation` whom to tell of it next, `notification` the life of one message
+//! `below_mandate`, `no_data` and `flat_line` watch one condition each and say when it holds, `chatter`
+//! when it comes and goes too often; `alarm` is the life of one alarm, `escalation` whom to tell of it next, `notification` the life of one message
 //! and `sms` its text. All machines have the same four verbs: `step`, `deadline`, `snapshot`,
 //! `restore`. They are told `now`, and never ask.
 //!
@@ -21,6 +21,7 @@ pub mod chatter;
 pub mod desk;
 pub mod escalation;
 pub mod facts;
+pub mod flat_line;
 pub mod kannel;
 pub mod link;
 pub mod metrics;

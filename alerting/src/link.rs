@@ -48,6 +48,7 @@ pub fn view(
                 required: shown.and_then(|(_, required)| required),
             }
         }
+        Subject::Gauge(gauge) if facts.is_flat => Concern::Flat { gauge: gauge.name.clone() },
         Subject::Gauge(gauge) => Concern::NoData { gauge: gauge.name.clone() },
     };
     let taken_on = row.acknowledged_by.as_ref().zip(row.acknowledged_at);
@@ -151,6 +152,7 @@ mod tests {
             flow: Some(Measured { point: point(0, 400), share: whole, decimals: 3 }),
             end,
             chatters: false,
+            is_flat: false,
         };
         let subject: Subject = "section S/dam".parse().unwrap();
         let row = AlarmRow {

@@ -11,7 +11,7 @@ use model::{
     station::{Station, StationStatus},
 };
 
-use crate::{below_mandate, no_data};
+use crate::{below_mandate, flat_line, no_data};
 
 /// A rule at one subject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub enum Ask {
     Below(below_mandate::Rule),
     /// Whether a gauge has fallen silent.
     Silent(no_data::Rule),
+    /// Whether a gauge says the same again and again.
+    Flat(flat_line::Rule),
 }
 
 /// A gauge and how often it is read.
@@ -38,8 +40,10 @@ pub struct Listened {
     pub gauge: GaugeId,
     /// How often.
     pub interval_ms: i64,
-    /// The conditions that ask for it.
+    /// The conditions that ask whether it speaks.
     pub rules: Vec<AlarmRuleId>,
+    /// Those that ask what it says.
+    pub value_rules: Vec<AlarmRuleId>,
 }
 
 /// A section whose released flow is asked for.
@@ -114,7 +118,7 @@ impl Plan {
                     AlarmEnd::MandateRemoved
                 }
             }
-            (Asked::NoData { .. }, Subject::Gauge(gauge)) => {
+            (Asked::NoData { .. } | Asked::FlatLine { .. }, Subject::Gauge(gauge)) => {
                 let is_there = station.gauges.contains_key(&gauge.name);
                 if is_there { AlarmEnd::NotCovered } else { AlarmEnd::Removed }
             }
@@ -122,12 +126,12 @@ impl Plan {
             (
                 Asked::BelowMandate { .. }
                 | Asked::NoData { .. }
+                | Asked::FlatLine { .. }
                 | Asked::AgentOffline
                 | Asked::ForecastShort { .. }
                 | Asked::Threshold { .. }
                 | Asked::Range { .. }
                 | Asked::Rate { .. }
-                | Asked::FlatLine { .. }
                 | Asked::SpoolLow { .. }
                 | Asked::Clock { .. }
                 | Asked::Fork,
@@ -151,15 +155,18 @@ impl Plan {
                 }
             }
         }
-        if let Asked::NoData { gauge: named } = &rule.condition {
+        if let Asked::NoData { gauge: named } | Asked::FlatLine { gauge: named } = &rule.condition {
             let gauges = station.gauges.values().filter(|gauge| match named {
                 Some(named) => gauge.name == *named,
                 None => is_used(station, &gauge.name),
             });
             for gauge in gauges {
-                let Some(ask) = no_data::Rule::of(rule, gauge.interval_ms) else { continue };
+                let silent = no_data::Rule::of(rule, gauge.interval_ms).map(Ask::Silent);
+                let Some(ask) = silent.or(flat_line::Rule::of(rule, gauge).map(Ask::Flat)) else {
+                    continue;
+                };
                 let id = GaugeId { station: station.id.clone(), name: gauge.name.clone() };
-                self.listen(rule, id, ask);
+                self.listen(rule, (id, gauge.interval_ms), ask);
             }
         }
     }
@@ -175,14 +182,19 @@ impl Plan {
         }
     }
 
-    fn listen(&mut self, rule: &AlarmRule, gauge: GaugeId, ask: no_data::Rule) {
+    fn listen(&mut self, rule: &AlarmRule, (gauge, interval_ms): (GaugeId, i64), ask: Ask) {
         let subject = Subject::Gauge(gauge.clone());
-        self.conditions.insert(Condition { rule: rule.id.clone(), subject }, Ask::Silent(ask));
+        self.conditions.insert(Condition { rule: rule.id.clone(), subject }, ask);
         let gauges = &mut self.stations.entry(gauge.station.clone()).or_default().gauges;
-        let rules = vec![rule.id.clone()];
-        match gauges.iter_mut().find(|known| known.gauge == gauge) {
-            Some(known) => known.rules.extend(rules),
-            None => gauges.push(Listened { gauge, interval_ms: ask.interval_ms, rules }),
+        let place = gauges.iter().position(|known| known.gauge == gauge).unwrap_or(gauges.len());
+        if place == gauges.len() {
+            let (rules, value_rules) = (Vec::new(), Vec::new());
+            gauges.push(Listened { gauge, interval_ms, rules, value_rules });
+        }
+        let Some(known) = gauges.get_mut(place) else { return };
+        match ask {
+            Ask::Flat(_) => known.value_rules.push(rule.id.clone()),
+            Ask::Silent(_) | Ask::Below(_) => known.rules.push(rule.id.clone()),
         }
     }
 }
@@ -190,13 +202,12 @@ impl Plan {
 /// Whether rules of this kind are evaluated.
 const fn is_built(rule: &AlarmRule) -> bool {
     match rule.condition {
-        Asked::BelowMandate { .. } | Asked::NoData { .. } => true,
+        Asked::BelowMandate { .. } | Asked::NoData { .. } | Asked::FlatLine { .. } => true,
         Asked::AgentOffline
         | Asked::ForecastShort { .. }
         | Asked::Threshold { .. }
         | Asked::Range { .. }
         | Asked::Rate { .. }
-        | Asked::FlatLine { .. }
         | Asked::SpoolLow { .. }
         | Asked::Clock { .. }
         | Asked::Fork => false,
@@ -325,6 +336,13 @@ mod tests {
             kind = "no_data"
             severity = "blue"
             [[alarm_rule]]
+            id = "stuck"
+            kind = "flat_line"
+            gauge = "head"
+            on_delay = "10m"
+            severity = "blue"
+            stations = ["A"]
+            [[alarm_rule]]
             id = "dusty"
             kind = "threshold"
             gauge = "pm"
@@ -338,6 +356,7 @@ mod tests {
             silent gauge A/head
             silent gauge A/pipe
             silent gauge B/pm
+            stuck gauge A/head
             low not A/side
             dusty not built"#]]
         .assert_eq(&shown(registry));

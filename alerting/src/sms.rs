@@ -199,6 +199,8 @@ fn said(message: &Message<'_>, is_brief: bool) -> &'static str {
         (Saying::NothingMandated { .. }, true) => Phrase::NothingMandatedInBrief,
         (Saying::NoData { .. }, _) => Phrase::NoData,
         (Saying::DataAgain { .. }, _) => Phrase::DataAgain,
+        (Saying::Flat { .. }, _) => Phrase::Flat,
+        (Saying::Moves { .. }, _) => Phrase::Moves,
         (Saying::RuleWithdrawn { .. }, _) => Phrase::RuleWithdrawn,
         (Saying::Over { .. }, _) => Phrase::AlarmOver,
         (Saying::NotWatched { .. }, _) => Phrase::NotWatched,
@@ -232,8 +234,11 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
         Saying::AboveShare { flows, share, until } => {
             (Some(flows), Some(share), until, Some(until))
         }
-        Saying::DataAgain { since, until } => (None, None, since, Some(until)),
+        Saying::DataAgain { since, until } | Saying::Moves { since, until } => {
+            (None, None, since, Some(until))
+        }
         Saying::NoData { since }
+        | Saying::Flat { since }
         | Saying::RuleWithdrawn { since }
         | Saying::Over { since }
         | Saying::NotWatched { since, .. } => (None, None, since, None),
@@ -263,6 +268,8 @@ fn blank_of(blank: &str, message: &Message<'_>) -> String {
             | Saying::NothingMandated { .. }
             | Saying::NoData { .. }
             | Saying::DataAgain { .. }
+            | Saying::Flat { .. }
+            | Saying::Moves { .. }
             | Saying::RuleWithdrawn { .. }
             | Saying::Over { .. } => None,
         },

@@ -67,6 +67,15 @@ pub(crate) fn write<T: Serialize>(machine: &'static str, state: &T) -> String {
     serde_json::to_string(&Written { v: VERSION, machine, state }).expect("a state is JSON")
 }
 
+/// Which machine's state was kept; none where that cannot be read.
+pub(crate) fn machine_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        machine: String,
+    }
+    serde_json::from_str::<Named>(text).ok().map(|named| named.machine)
+}
+
 /// The state of `machine` from what was kept; another machine's, or a later version's, is refused.
 pub(crate) fn read<T: DeserializeOwned>(
     machine: &'static str,

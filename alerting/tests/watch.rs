@@ -607,6 +607,72 @@ fn a_clock_that_was_set_back_while_the_server_slept_makes_no_silence_of_it() {
     assert_eq!(world.journal(), "");
 }
 
+const STUCK: &str = r#"
+    [[alarm_rule]]
+    id = "stuck"
+    kind = "flat_line"
+    severity = "blue"
+    on_delay = "60s"
+    ladder = "duty"
+"#;
+
+#[test]
+fn a_meter_that_sticks_is_told_of_and_that_it_moves_again_also_over_a_restart() {
+    let mut world = World::new();
+    world.import(&[REGISTRY, STUCK].concat());
+    world.start();
+    world.settle();
+    world.live(40, 600);
+    world.start();
+    world.live(90, 600);
+    world.start();
+    world.live(120, 601);
+    check(
+        &world,
+        &expect![[r#"
+            60 alarm_raised stuck
+            60 message_sent raised to zhang
+            90 alarm_cleared stuck
+            90 message_sent over to zhang
+        "#]],
+    );
+    let given = world.phone.given.lock().unwrap();
+    let texts: Vec<&str> = given.iter().map(|(.., text)| text.as_str()).collect();
+    expect![[r#"
+        S读数卡住不变，10:00起。
+        S读数恢复变化，10:00至10:01卡住。"#]]
+    .assert_eq(&texts.join("\n"));
+}
+
+#[test]
+fn a_rule_that_becomes_one_of_another_kind_ends_its_alarm_also_while_the_server_is_down() {
+    let other = STUCK.replace("flat_line", "no_data");
+    for is_down in [false, true] {
+        let mut world = World::new();
+        world.import(&[REGISTRY, STUCK].concat());
+        world.start();
+        world.settle();
+        world.live(70, 600);
+        if is_down {
+            world.consumer = None;
+        }
+        world.import(&[REGISTRY, &other].concat());
+        if is_down {
+            world.start();
+        }
+        world.live(100, 600);
+        let journal = world.journal();
+        assert!(journal.contains("70 alarm_withdrawn stuck"), "{is_down}: {journal}");
+        world.verify();
+        // and the other way round
+        world.import(&[REGISTRY, STUCK].concat());
+        world.live(200, 600);
+        let raised = world.journal().matches("alarm_raised stuck").count();
+        assert_eq!(raised, 2, "{is_down}: {}", world.journal());
+        world.verify();
+    }
+}
+
 #[test]
 fn a_rule_that_goes_ends_its_alarm() {
     let mut world = World::new();

@@ -1,6 +1,6 @@
 //! The command line: every command with its options and an example.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dashboards::access::Role;
@@ -21,6 +21,13 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show all of it on this machine: broker, simulated stations, agents, server and pages
+    #[command(
+        after_help = "Example:\n  baseflow demo\n  baseflow demo --listen 127.0.0.1:8090 --data /tmp/baseflow-demo --days 30 --fresh\n\n\
+        Prints the address and log-ins that are made for this run. Everything listens on loopback unless --listen says \
+        otherwise. Ctrl-C stops it; what it has measured stays in its folder, and goes on at the next start."
+    )]
+    Demo(Demo),
     /// Run the server until SIGTERM; SIGHUP reads registry and log level again
     #[command(after_help = "Example:\n  baseflow run --config /etc/baseflow/baseflow.toml")]
     Run(Settings),
@@ -85,6 +92,23 @@ pub(crate) enum Command {
         again what it still has, and nothing is stored twice. Ended half-way, it can be begun again."
     )]
     Restore(Restore),
+}
+
+/// How the demonstration is to be.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where the pages are to be; by default 127.0.0.1:8080, or a free port where that is taken
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// The folder of all that it keeps; by default one below the home folder
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// How many days of history it begins with
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub days: u16,
+    /// Begin again, with nothing of what is in the folder
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// Where the settings are.
@@ -442,7 +466,7 @@ mod tests {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.contains("Example:\n  baseflow "), "{}", command.get_name());
                 let has_config = command.get_arguments().any(|arg| arg.get_id() == "config");
-                assert!(has_config, "{}", command.get_name());
+                assert_eq!(has_config, command.get_name() != "demo", "{}", command.get_name());
             }
             pending.extend(below);
         }
@@ -451,6 +475,8 @@ mod tests {
     #[test]
     fn settings_may_be_named_before_or_after_the_file() {
         for line in [
+            "baseflow demo",
+            "baseflow demo --listen 127.0.0.1:0 --data d --days 7 --fresh",
             "baseflow registry import r.toml --config c.toml",
             "baseflow registry import --config c.toml r.toml --dry-run",
             "baseflow token add --name a --role admin --config c.toml",
@@ -464,6 +490,7 @@ mod tests {
         }
         for line in [
             "baseflow run",
+            "baseflow demo --days 0",
             "baseflow token add --name a --role root --config c.toml",
             "baseflow token revoke --config c.toml",
             "baseflow user add zhang --config c.toml",

@@ -3,11 +3,11 @@
 mod backup;
 mod check;
 mod export;
-mod import;
+pub(crate) mod import;
 mod quarantine;
 mod registry;
 mod token;
-mod user;
+pub(crate) mod user;
 mod verify;
 
 use std::path::Path;
@@ -22,6 +22,7 @@ use store::{By, ByKind, Options, Role, Store};
 
 use crate::{
     cli::{Command, Export, Import, Quarantine, Registry, Token, User},
+    demo,
     failure::Ended,
     output, run,
     settings::{Config, settings},
@@ -34,6 +35,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Does what the command line asks for.
 pub(crate) fn perform(command: Command) -> anyhow::Result<Ended> {
     match command {
+        Command::Demo(asked) => demo::demo(&asked),
         Command::Run(at) => run::run(&at.config),
         Command::Check { probe, agent, password_file, settings } => {
             let account = agent
@@ -136,7 +138,7 @@ fn log_warnings() -> anyhow::Result<()> {
 }
 
 /// Whoever runs this command, as the journal names them.
-fn by() -> By {
+pub(crate) fn by() -> By {
     let uid = rustix::process::getuid().as_raw();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = users.lines().find_map(|line| {

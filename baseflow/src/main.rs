@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod csv_file;
+mod demo;
 mod failure;
 mod hook_key;
 mod output;

@@ -5,7 +5,13 @@ mod reload;
 mod start;
 mod watch;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use alerting::shell::answers::Answers;
 use anyhow::Context as _;
@@ -38,10 +44,10 @@ use runtime::{
     mqtt,
     signals::{Signal, Signals},
     tasks::{Stage, Tasks},
-    telemetry,
+    telemetry::{self, Telemetry},
 };
 use store::{Decided, Options, Role, Store};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Runtime};
 use tracing::info;
 
 use crate::{
@@ -64,31 +70,104 @@ const ADMIN_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the server until it is asked to stop, or until a part of it fails.
 pub(crate) fn run(file: &Path) -> anyhow::Result<Ended> {
-    let settings = settings(file)?;
-    let channels = settings.config.channel_names();
-    let found = RegistryFile::find(&settings.config.registry.file, Some(&channels))?;
-    let log = telemetry::start(settings.config.log.format, &settings.config.log.level)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let metrics = MetricsRegistry::new();
-    runtime::metrics::register(&metrics, VERSION)?;
-    let options = Options { now: clock.now(), version: VERSION.to_owned(), role: Role::Server };
-    let store = Store::open(&settings.config.data_dir, &options, &metrics)
-        .context("cannot open the store")?;
-    let imported = start::registry(&store, &settings.config, found.as_ref(), (file, clock.now()))?;
-    if settings.config.roles.contains(&Part::Dashboards) {
-        start::warn_without_anybody(&store, file)?;
-    }
+    let opened = Opened::open(file, MetricsRegistry::new())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reloader = Reloader::new(file.to_owned(), settings.clone(), log, &store, found.as_ref());
-    let hooks = start::hooks(&settings.config)?;
-    let decided = Decided::default();
-    let server = Server { settings, clock, metrics, store: &store, decided, hooks };
-    let ended = runtime.block_on(server.serve(imported, reloader));
-    // whatever would not stop ends here, before the store does; a disk that hangs is not waited for
-    runtime.shutdown_timeout(RUNTIME_LIMIT);
-    store.close();
-    info!("stopped");
+    let reloader = opened.reloader();
+    let ended = runtime.block_on(async {
+        let mut signals = Signals::install().context("cannot catch signals")?;
+        let asked = async {
+            let mut reloader = reloader;
+            while signals.next().await == Signal::Reload {
+                reloader = reloader.again().await;
+            }
+            info!("asked to stop");
+        };
+        let config = &opened.settings.config;
+        Box::pin(opened.serve(|at| say(&greeting(config, at)), asked)).await
+    });
+    opened.close(runtime);
     ended.map(|()| Ended::Done)
+}
+
+/// A server whose store is open and under its registry, and that does nothing yet.
+pub(crate) struct Opened {
+    file: PathBuf,
+    settings: Settings,
+    found: Option<RegistryFile>,
+    log: Telemetry,
+    clock: Arc<dyn Clock>,
+    metrics: MetricsRegistry,
+    store: Store,
+    /// The entry of the registry that this start imported.
+    imported: Option<i64>,
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    /// API and pages, where there are any.
+    pub(crate) http: Option<SocketAddr>,
+    /// Metrics and readiness.
+    pub(crate) admin: SocketAddr,
+}
+
+impl Opened {
+    /// Reads the settings, starts the log, opens the store and takes the registry file. It counts
+    /// in `metrics`.
+    pub(crate) fn open(file: &Path, metrics: MetricsRegistry) -> anyhow::Result<Self> {
+        let settings = settings(file)?;
+        let channels = settings.config.channel_names();
+        let found = RegistryFile::find(&settings.config.registry.file, Some(&channels))?;
+        let log = telemetry::start(settings.config.log.format, &settings.config.log.level)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        runtime::metrics::register(&metrics, VERSION)?;
+        let options = Options { now: clock.now(), version: VERSION.to_owned(), role: Role::Server };
+        let store = Store::open(&settings.config.data_dir, &options, &metrics)
+            .context("cannot open the store")?;
+        let imported =
+            start::registry(&store, &settings.config, found.as_ref(), (file, clock.now()))?;
+        let file = file.to_owned();
+        Ok(Self { file, settings, found, log, clock, metrics, store, imported })
+    }
+
+    /// Its store.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn reloader(&self) -> Reloader {
+        let (file, settings, log) = (self.file.clone(), self.settings.clone(), self.log.clone());
+        Reloader::new(file, settings, log, &self.store, self.found.as_ref())
+    }
+
+    /// Serves until `asked` ends or a part fails, then stops in the order of the stream;
+    /// `announce` is told where, once everything is started.
+    pub(crate) async fn serve(
+        &self,
+        announce: impl FnOnce(Addresses) -> anyhow::Result<()>,
+        asked: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        if self.settings.config.roles.contains(&Part::Dashboards) {
+            start::warn_without_anybody(&self.store, &self.file)?;
+        }
+        let server = Server {
+            settings: self.settings.clone(),
+            clock: Arc::clone(&self.clock),
+            metrics: self.metrics.clone(),
+            store: &self.store,
+            decided: Decided::default(),
+            hooks: start::hooks(&self.settings.config)?,
+        };
+        start::until_known(&self.store, self.imported).await;
+        server.serve(announce, asked).await
+    }
+
+    /// Ends whatever would not stop, and then the store; a disk that hangs is not waited for.
+    pub(crate) fn close(self, runtime: Runtime) {
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        self.store.close();
+        info!("stopped");
+    }
 }
 
 /// What the tasks are made of.
@@ -103,21 +182,23 @@ struct Server<'s> {
 }
 
 impl Server<'_> {
-    async fn serve(self, imported: Option<i64>, reloader: Reloader) -> anyhow::Result<()> {
+    async fn serve(
+        self,
+        announce: impl FnOnce(Addresses) -> anyhow::Result<()>,
+        asked: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
         let config = &self.settings.config;
-        let mut signals = Signals::install().context("cannot catch signals")?;
-        start::until_known(self.store, imported).await;
         let readiness = Readiness::default();
         let mut tasks = Tasks::new();
         let ingest = tasks.stage("ingest", INGEST_LIMIT);
         let compliance = tasks.stage("compliance", COMPLIANCE_LIMIT);
         let alerting = tasks.stage("alerting", ALERTING_LIMIT);
         let api = tasks.stage("api", API_LIMIT);
-        let admin = tasks.stage("admin", ADMIN_LIMIT);
+        let admin_stage = tasks.stage("admin", ADMIN_LIMIT);
 
-        let admin_address = self.start_admin(&admin, &readiness).await?;
-        watch::start(&admin, self.store, &readiness);
-        let api_address = if config.roles.contains(&Part::Dashboards) {
+        let admin = self.start_admin(&admin_stage, &readiness).await?;
+        watch::start(&admin_stage, self.store, &readiness);
+        let http = if config.roles.contains(&Part::Dashboards) {
             Some(self.start_api(&api, &ingest).await?)
         } else {
             None
@@ -131,15 +212,7 @@ impl Server<'_> {
         if config.roles.contains(&Part::Alerting) {
             self.start_alerting(&alerting, &readiness)?;
         }
-        say(&greeting(config, api_address, admin_address))?;
-
-        let asked = async move {
-            let mut reloader = reloader;
-            while signals.next().await == Signal::Reload {
-                reloader = reloader.again().await;
-            }
-            info!("asked to stop");
-        };
+        announce(Addresses { http, admin })?;
         tasks.run_until(asked).await.context("the server stopped by itself")
     }
 
@@ -252,8 +325,9 @@ async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Where everything is, in one line.
-fn greeting(config: &Config, api: Option<SocketAddr>, admin: SocketAddr) -> String {
-    let api = api.map_or_else(
+fn greeting(config: &Config, at: Addresses) -> String {
+    let Addresses { http, admin } = at;
+    let api = http.map_or_else(
         || "no API".to_owned(),
         |api| {
             let pages = if Site::built_in().is_built() {

@@ -11,6 +11,7 @@
 //! | [`replay`] | a quarantined payload judged again |
 //! | [`answer`] | what the sender of a message is told |
 //! | [`notices`] | commit notices that are owed, united |
+//! | [`rights`] | what an account may publish and subscribe to |
 //! | [`shares`] | each sender's share of what refusing costs |
 //! | [`metrics`] | what is counted |
 //! | [`shell`] | everything that waits, reads or writes |
@@ -25,5 +26,6 @@ pub mod placing;
 pub mod qc;
 pub mod remainder;
 pub mod replay;
+pub mod rights;
 pub mod shares;
 pub mod shell;

@@ -74,6 +74,14 @@ phrases! {
     DataAgain = "data_again",
         "{station}数据已恢复，{since}至{until}中断。",
         "{station}: data are back, none from {since} to {until}.";
+    /// A gauge says the same again and again.
+    Flat = "flat",
+        "{station}读数卡住不变，{since}起。",
+        "{station}: reading stuck since {since}.";
+    /// A gauge moves again.
+    Moves = "moves",
+        "{station}读数恢复变化，{since}至{until}卡住。",
+        "{station}: reading moves again, stuck {since} to {until}.";
     /// The rule behind an alarm speaks of its subject no longer.
     RuleWithdrawn = "rule_withdrawn",
         "{station}告警规则已撤销，{since}起的告警结束。",
@@ -112,6 +120,8 @@ phrases! {
     TooLittle = "too_little", "▼ 未达标：下泄流量低于核定", "▼ Below mandate: too little is released";
     /// What the matter is: a gauge is silent.
     Silent = "silent", "✕ 数据中断", "✕ No data";
+    /// What the matter is: a gauge says the same again and again.
+    Stuck = "stuck", "◆ 读数卡住不变", "◆ Reading stuck";
     /// That it is past, and no more.
     Past = "past", "● 已结束", "● Over";
     /// That enough is released again, and how much.
@@ -126,6 +136,8 @@ phrases! {
         "● Over since {until}: nothing mandated now, {released} m³/s released";
     /// That a gauge speaks again.
     PastDataAgain = "past_data_again", "● {until} 数据已恢复", "● Data are back since {until}";
+    /// That a gauge moves again.
+    PastMoves = "past_moves", "● {until} 读数恢复变化", "● Moves again since {until}";
     /// That the rule is gone.
     PastRuleWithdrawn = "past_rule_withdrawn", "● {until} 结束：告警规则已撤销", "● Over since {until}: the alarm rule was withdrawn";
     /// That it is watched no longer.

@@ -37,9 +37,13 @@ impl Format {
 /// What is logged: `info`, or by module: `info,runtime=debug,rumqttc=debug`.
 ///
 /// The libraries of the lines are silent unless named: all that they know comes back as an event
-/// or an answer, and they log as errors what costs a connection or one reading.
+/// or an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level(Targets);
+
+/// They log as errors what costs a connection or one reading, or what the broker's rules refuse and
+/// count.
+const SILENT: [&str; 4] = ["rumqttc", "tokio_modbus", "mqtt5", "mqtt5_protocol"];
 
 impl FromStr for Level {
     type Err = String;
@@ -55,7 +59,7 @@ impl FromStr for Level {
         let levels = levels.ok_or_else(|| {
             format!("`{text}` is not a level; write off, error, warn, info, debug or trace, and modules after it: info,runtime=debug")
         })?;
-        let unnamed = ["rumqttc", "tokio_modbus"].into_iter().filter(|name| !text.contains(name));
+        let unnamed = SILENT.into_iter().filter(|name| !text.contains(name));
         Ok(Self(unnamed.fold(levels, |levels, name| levels.with_target(name, LevelFilter::OFF))))
     }
 }

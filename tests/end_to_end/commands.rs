@@ -27,6 +27,7 @@ fn every_command_shows_an_example_in_its_help() {
             &[
                 &["run"],
                 &["check"],
+                &["demo"],
                 &["registry", "import"],
                 &["registry", "export"],
                 &["registry", "diff"],
@@ -402,9 +403,10 @@ fn people_log_in_until_they_have_another_password_or_are_disabled() {
 fn a_registry_goes_out_and_in_again_unchanged() {
     let mut world = World::new("round");
     let (_meter, site) = one_gauge(&world, "round");
-    let demo = fs::read_to_string(world::repository().join("deploy/demo/registry.toml"))
-        .expect("the demo");
-    world.open_with(&[&site], &[], &demo);
+    let rivers =
+        fs::read_to_string(world::repository().join("tests/fixtures/registry/three_rivers.toml"))
+            .expect("three rivers");
+    world.open_with(&[&site], &[], &rivers);
     let exported = world.server.command(&["registry", "export"]).success();
     let file = world.folder().join("exported.toml");
     fs::write(&file, &exported).expect("a file");

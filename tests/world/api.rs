@@ -70,7 +70,8 @@ impl Answer {
 }
 
 impl Api {
-    pub(crate) fn new(port: u16, token: &str) -> Self {
+    /// A client of the server at this port of loopback.
+    pub fn new(port: u16, token: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(20)))

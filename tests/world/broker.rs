@@ -1,4 +1,4 @@
-//! Mosquitto with the rules that `deploy/mosquitto` ships.
+//! Mosquitto with the rules that `deploy/mosquitto` ships, or the broker of a demonstration.
 
 use std::{
     collections::BTreeSet,
@@ -6,7 +6,14 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
+
+use ingest::{
+    rights::Account,
+    shell::broker::{Accounts, Refusals, embedded},
+};
+use runtime::tasks::Tasks;
 
 use crate::{
     folder::PATIENCE,
@@ -33,6 +40,15 @@ pub struct Broker {
     accounts: BTreeSet<String>,
     is_persistent: bool,
     process: Option<Process>,
+    is_embedded: bool,
+    embedded: Option<Embedded>,
+}
+
+/// The broker of a demonstration, within the process of the test.
+#[derive(Debug)]
+struct Embedded {
+    runtime: tokio::runtime::Runtime,
+    _tasks: Tasks,
 }
 
 /// The password of an account; its file is what agents and the server are given.
@@ -56,7 +72,14 @@ impl Broker {
             accounts: BTreeSet::from([SERVER.to_owned()]),
             is_persistent: false,
             process: None,
+            is_embedded: false,
+            embedded: None,
         }
+    }
+
+    /// Takes the broker of a demonstration in place of Mosquitto, from the next start on.
+    pub fn embed(&mut self) {
+        self.is_embedded = true;
     }
 
     /// Where it listens.
@@ -86,7 +109,11 @@ impl Broker {
 
     /// Starts it; without persistence it is empty.
     pub fn start(&mut self) {
-        assert!(self.process.is_none(), "the broker runs already");
+        assert!(self.process.is_none() && self.embedded.is_none(), "the broker runs already");
+        if self.is_embedded {
+            self.embedded = Some(Embedded::start(self.port, &self.accounts));
+            return;
+        }
         let path = |name: &str| self.folder.join(name);
         self.write_accounts(&path("baseflow.passwd"));
         let deploy = repository().join("deploy/mosquitto");
@@ -131,6 +158,10 @@ impl Broker {
 
     /// Kills it with everything that it held.
     pub fn kill9(&mut self) {
+        if let Some(embedded) = self.embedded.take() {
+            embedded.kill();
+            return;
+        }
         self.process.take().expect("the broker runs").kill9();
     }
 
@@ -159,5 +190,39 @@ impl Broker {
 
     pub(crate) fn end(&mut self) {
         self.process = None;
+        if let Some(embedded) = self.embedded.take() {
+            embedded.kill();
+        }
+    }
+}
+
+impl Embedded {
+    fn start(port: u16, names: &BTreeSet<String>) -> Self {
+        let mut accounts = Accounts::default();
+        for name in names {
+            let account = match name.as_str() {
+                SERVER => Account::Server,
+                agent => Account::Agent(agent.parse().expect("the name of an agent")),
+            };
+            accounts.add(name.clone(), account, &password(name).into());
+        }
+        let refusals = Refusals::new(&prometheus::Registry::new()).expect("metrics");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let mut tasks = Tasks::new();
+        let stage = tasks.stage("broker", Duration::from_secs(1));
+        runtime.block_on(async {
+            let broker = embedded(port, accounts, refusals).await.expect("a broker");
+            stage.spawn("broker", broker.serve(stage.stopping()));
+        });
+        Self { runtime, _tasks: tasks }
+    }
+
+    /// Ends it in the middle of whatever it does.
+    fn kill(self) {
+        self.runtime.shutdown_timeout(PATIENCE);
     }
 }

@@ -40,7 +40,7 @@ impl Server {
         let text = format!(
             "data_dir = \"{}\"\n\n[roles]\ncompliance = false\nalerting = false\n\n[http]\nlisten = \"127.0.0.1:{http}\"\n\n\
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\n[mqtt]\nurl = \"mqtt://127.0.0.1:{broker}\"\n\
-             username = \"{SERVER}\"\npassword_file = \"{}\"\n\n[registry]\nfile = \"{}\"\n",
+             client_id = \"{SERVER}\"\nusername = \"{SERVER}\"\npassword_file = \"{}\"\n\n[registry]\nfile = \"{}\"\n",
             folder.join("data").display(),
             password_file(folder, SERVER).display(),
             folder.join("registry.toml").display(),

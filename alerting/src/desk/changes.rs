@@ -82,6 +82,7 @@ impl Desk {
             let state = match self.conditions.get(condition)? {
                 Machine::Below(machine) => machine.snapshot(),
                 Machine::Silent(machine) => machine.snapshot(),
+                Machine::Flat(machine) => machine.snapshot(),
             };
             Some(condition_row(condition, state))
         });

@@ -3,7 +3,7 @@
 use model::{
     alarm::{AlarmEnd, Subject},
     alarm_rule::Severity,
-    ids::{GaugeId, SectionKey},
+    ids::SectionKey,
     quantity::Decimal,
     section::Section,
     time::Timestamp,
@@ -15,11 +15,24 @@ use crate::{
     alarm::{About, Alarm, Event as AlarmEvent},
     below_mandate::{self, BelowMandate, Point},
     facts::{End, Facts, Measured},
+    flat_line::{self, FlatLine},
     no_data::{self, NoData},
     plan::{Ask, Plan},
     released::{Released, Row, Samples, Told},
-    snapshot::RestoreError,
+    snapshot::{self, RestoreError},
 };
+
+impl Machine {
+    /// Whether it is of the kind that a condition asks for.
+    const fn answers(&self, ask: &Ask) -> bool {
+        match (self, ask) {
+            (Self::Below(_), Ask::Below(_))
+            | (Self::Silent(_), Ask::Silent(_))
+            | (Self::Flat(_), Ask::Flat(_)) => true,
+            (Self::Below(_) | Self::Silent(_) | Self::Flat(_), _) => false,
+        }
+    }
+}
 
 impl Desk {
     pub(super) fn restore_condition(
@@ -36,9 +49,18 @@ impl Desk {
             return Ok(());
         };
         let condition = Condition { rule, subject };
+        // a rule may be of another kind by now: what it was says the state
+        let is_flat = snapshot::machine_of(&state).is_some_and(|name| name == flat_line::MACHINE);
         let machine = match (&condition.subject, self.plan.conditions.get(&condition)) {
             (Subject::Section { .. }, Some(Ask::Below(rule))) => {
                 Machine::Below(BelowMandate::restore(&state, *rule)?)
+            }
+            (Subject::Gauge(_), ask) if is_flat => {
+                let rule = match ask {
+                    Some(Ask::Flat(rule)) => *rule,
+                    Some(Ask::Below(_) | Ask::Silent(_)) | None => flat_line::Rule::NONE,
+                };
+                Machine::Flat(FlatLine::restore(&state, rule)?)
             }
             (Subject::Gauge(_), Some(Ask::Silent(rule))) => {
                 Machine::Silent(NoData::restore(&state, *rule, listened_until)?)
@@ -59,6 +81,7 @@ impl Desk {
         let deadline = match &machine {
             Machine::Below(machine) => machine.deadline(),
             Machine::Silent(machine) => machine.deadline(),
+            Machine::Flat(_) => None,
         };
         self.sleepers.set(&Sleeper::Condition(condition.clone()), deadline);
         self.conditions.insert(condition, machine);
@@ -67,13 +90,17 @@ impl Desk {
     /// Withdraws every condition that the registry asks for no longer.
     pub(super) fn withdraw_unplanned(&mut self, now: Timestamp) {
         let plan = self.plan();
-        let is_gone = |condition: &&Condition| !plan.conditions.contains_key(*condition);
-        let gone: Vec<Condition> = self.conditions.keys().filter(is_gone).cloned().collect();
+        let is_gone = |(condition, machine): &(&Condition, &Machine)| {
+            !plan.conditions.get(*condition).is_some_and(|ask| machine.answers(ask))
+        };
+        let gone = self.conditions.iter().filter(is_gone).map(|(condition, _)| condition.clone());
+        let gone: Vec<Condition> = gone.collect();
         for condition in gone {
             self.tell_below(&condition, below_mandate::Event::Withdrawn, now);
             self.tell_silent(&condition, no_data::Event::Withdrawn, now);
+            self.tell_flat(&condition, flat_line::Event::Withdrawn, now);
             // A section's goes on from where it was if its rule comes back; a gauge's begins anew.
-            if let Some(Machine::Silent(_)) = self.conditions.get(&condition) {
+            if let Some(Machine::Silent(_) | Machine::Flat(_)) = self.conditions.get(&condition) {
                 self.conditions.remove(&condition);
                 self.sleepers.set(&Sleeper::Condition(condition.clone()), None);
                 self.dirty.conditions.remove(&condition);
@@ -93,9 +120,13 @@ impl Desk {
                 (true, Ask::Silent(rule)) => {
                     self.tell_silent(condition, no_data::Event::Rule(rule), now);
                 }
+                (true, Ask::Flat(rule)) => {
+                    self.tell_flat(condition, flat_line::Event::Rule(rule), now);
+                }
                 (false, ask) => {
                     let machine = match ask {
                         Ask::Below(rule) => Machine::Below(BelowMandate::new(rule)),
+                        Ask::Flat(rule) => Machine::Flat(FlatLine::new(rule)),
                         Ask::Silent(rule) => {
                             if let Subject::Gauge(gauge) = &condition.subject {
                                 self.strangers.insert(condition.clone(), gauge.clone());
@@ -109,26 +140,6 @@ impl Desk {
                 }
             }
         }
-    }
-
-    /// A gauge that is watched from now on, or from when the server listens again.
-    fn begun(&self, rule: no_data::Rule, now: Timestamp) -> NoData {
-        let mut machine = NoData::new(rule, now);
-        if self.is_deaf {
-            machine.step(no_data::Event::Deaf(now), now);
-        }
-        machine
-    }
-
-    /// At most so many conditions that have begun to be watched, with their gauges: [`Desk::spoke`]
-    /// is to say when each of these spoke last.
-    pub fn strangers(&mut self, most: usize) -> Vec<(Condition, GaugeId)> {
-        std::iter::from_fn(|| self.strangers.pop_first()).take(most).collect()
-    }
-
-    /// When the gauge of a condition that has begun to be watched spoke last, by what is stored.
-    pub fn spoke(&mut self, condition: &Condition, at: Timestamp, now: Timestamp) {
-        self.tell_silent(condition, no_data::Event::Spoke { at: at.min(now) }, now);
     }
 
     /// Tells the rules of a section of a row of the feed; what came late of it is still to be read
@@ -158,46 +169,6 @@ impl Desk {
             let SectionKey { station, section } = key.clone();
             let subject = Subject::Section { station, section };
             self.tell_below(&Condition { rule: rule.clone(), subject }, event.clone(), now);
-        }
-    }
-
-    /// A live reading of a gauge came.
-    pub fn heard(&mut self, gauge: &GaugeId, received_at: Timestamp, now: Timestamp) {
-        let plan = self.plan();
-        let watched = plan.stations.get(&gauge.station);
-        let listened = watched
-            .and_then(|watched| watched.gauges.iter().find(|listened| listened.gauge == *gauge));
-        for rule in listened.map(|listened| &listened.rules).into_iter().flatten() {
-            let subject = Subject::Gauge(gauge.clone());
-            let condition = Condition { rule: rule.clone(), subject };
-            self.tell_silent(&condition, no_data::Event::Heard { received_at }, now);
-        }
-    }
-
-    /// The server has not listened since a moment.
-    pub fn deaf(&mut self, since: Timestamp, now: Timestamp) {
-        self.is_deaf = true;
-        self.tell_all_silent(no_data::Event::Deaf(since), now);
-    }
-
-    /// It listens again, and the feed has been read to its end.
-    pub fn listen(&mut self, now: Timestamp) {
-        self.is_deaf = false;
-        self.tell_all_silent(no_data::Event::Listening, now);
-    }
-
-    /// Whether conditions wait for the server to listen.
-    pub const fn is_deaf(&self) -> bool {
-        self.is_deaf
-    }
-
-    pub(super) fn tell_all_silent(&mut self, event: no_data::Event, now: Timestamp) {
-        let is_silent = |(condition, machine): (&Condition, &Machine)| {
-            matches!(machine, Machine::Silent(_)).then(|| condition.clone())
-        };
-        let all: Vec<Condition> = self.conditions.iter().filter_map(is_silent).collect();
-        for condition in all {
-            self.tell_silent(&condition, event, now);
         }
     }
 
@@ -252,37 +223,7 @@ impl Desk {
         }
     }
 
-    fn tell_silent(&mut self, condition: &Condition, event: no_data::Event, now: Timestamp) {
-        let Some(Machine::Silent(machine)) = self.conditions.get_mut(condition) else { return };
-        let effects = machine.step(event, now);
-        let deadline = machine.deadline();
-        self.sleepers.set(&Sleeper::Condition(condition.clone()), deadline);
-        self.dirty.conditions.insert(condition.clone());
-        for effect in effects {
-            self.take_silent(condition, effect, now);
-        }
-    }
-
-    fn take_silent(&mut self, condition: &Condition, effect: no_data::Effect, now: Timestamp) {
-        use no_data::Effect;
-        match effect {
-            Effect::Pending { began_at } => self.begin(condition, began_at, now),
-            Effect::Dropped { at } => {
-                self.tell_active(condition, AlarmEvent::Dropped { at }, None, now);
-            }
-            Effect::Raised { began_at, chatters } => {
-                let facts = Facts { chatters, ..Facts::default() };
-                self.raise(condition, began_at, facts, now);
-            }
-            Effect::Cleared { recovered_at: at, .. } => {
-                let end = End { at, point: None, because: AlarmEnd::Recovered };
-                self.tell_active(condition, AlarmEvent::Cleared { at }, Some(end), now);
-            }
-            Effect::Withdrawn { .. } => self.withdraw(condition, now),
-        }
-    }
-
-    fn begin(&mut self, condition: &Condition, began_at: Timestamp, now: Timestamp) {
+    pub(super) fn begin(&mut self, condition: &Condition, began_at: Timestamp, now: Timestamp) {
         let severity = self.registry.alarm_rules.get(&condition.rule).map(|rule| rule.severity);
         let about = About {
             rule: condition.rule.clone(),
@@ -296,7 +237,13 @@ impl Desk {
         self.take_alarm(id, effects, now);
     }
 
-    fn raise(&mut self, condition: &Condition, began_at: Timestamp, facts: Facts, now: Timestamp) {
+    pub(super) fn raise(
+        &mut self,
+        condition: &Condition,
+        began_at: Timestamp,
+        facts: Facts,
+        now: Timestamp,
+    ) {
         if self.active.contains_key(condition) {
             // what raises may have come late, and show that it began before
             self.tell_active(condition, AlarmEvent::Moved { began_at }, None, now);
@@ -315,13 +262,13 @@ impl Desk {
         self.tell_alarm(id, AlarmEvent::Raised, now);
     }
 
-    fn withdraw(&mut self, condition: &Condition, now: Timestamp) {
+    pub(super) fn withdraw(&mut self, condition: &Condition, now: Timestamp) {
         let because = Plan::why_gone(&self.registry, condition);
         let end = End { at: now, point: None, because };
         self.tell_active(condition, AlarmEvent::Withdrawn, Some(end), now);
     }
 
-    fn tell_active(
+    pub(super) fn tell_active(
         &mut self,
         condition: &Condition,
         event: AlarmEvent,
@@ -339,7 +286,7 @@ impl Desk {
         let whole = Decimal { units: 1, decimals: 0 };
         let share = match self.plan.conditions.get(condition) {
             Some(Ask::Below(rule)) => rule.limit.share,
-            Some(Ask::Silent(_)) | None => whole,
+            Some(Ask::Silent(_) | Ask::Flat(_)) | None => whole,
         };
         let decimals = self.decimals_of(&condition.subject);
         Facts { flow: Some(Measured { point, share, decimals }), ..Facts::default() }

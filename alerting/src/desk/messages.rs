@@ -122,7 +122,7 @@ impl Desk {
         let condition = Condition { rule: about.rule.clone(), subject: about.subject.clone() };
         let newest = match self.conditions.get(&condition) {
             Some(Machine::Below(machine)) if occasion != Occasion::Over => machine.newest_below(),
-            Some(Machine::Below(_) | Machine::Silent(_)) | None => None,
+            Some(Machine::Below(_) | Machine::Silent(_) | Machine::Flat(_)) | None => None,
         };
         if let (Some(flow), Some(newest)) = (&mut facts.flow, newest) {
             flow.point = newest;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use model::{
     flow::Flow,
     ids::{GaugeId, SectionKey},
+    quality::Quality,
     registry::Registry,
     sample::Sample,
     section::{Section, Source},
@@ -28,6 +29,8 @@ pub(super) struct Evidence {
     pub(super) sections: Vec<(SectionKey, Vec<Samples>)>,
     /// Gauges that spoke live.
     pub(super) heard: Vec<GaugeId>,
+    /// What those said of which a rule asks that.
+    pub(super) values: Vec<(GaugeId, Vec<(Timestamp, i64)>)>,
 }
 
 /// The evidence of each row whose station anybody watches.
@@ -69,18 +72,24 @@ fn of_row(
             }
         }
     }
-    let mut heard = Vec::new();
+    let (mut heard, mut values) = (Vec::new(), Vec::new());
     for listened in &watched.gauges {
         let from = span.from.max(row.live_from(listened.interval_ms));
         if from < span.to {
             let samples = read.samples(listened.gauge.clone())?;
             // that a device did not answer is no word of its gauge
-            if samples.iter().any(|sample| from <= sample.at && sample.value.is_some()) {
+            let live = samples.iter().filter(|sample| from <= sample.at);
+            if live.clone().any(|sample| sample.value.is_some()) {
                 heard.push(listened.gauge.clone());
+            }
+            if !listened.value_rules.is_empty() {
+                let said = live.filter(|sample| sample.quality == Quality::GOOD);
+                let said = said.filter_map(|sample| Some((sample.at, sample.value?)));
+                values.push((listened.gauge.clone(), said.collect()));
             }
         }
     }
-    Ok(Evidence { position, row, sections, heard })
+    Ok(Evidence { position, row, sections, heard, values })
 }
 
 /// What a row brought, each gauge read once.

@@ -61,6 +61,18 @@ pub enum Saying {
         /// Until when.
         until: Timestamp,
     },
+    /// A gauge says the same again and again.
+    Flat {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A gauge moves again.
+    Moves {
+        /// Since when it did not.
+        since: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
     /// The rule is gone.
     RuleWithdrawn {
         /// When the alarm began.

@@ -16,11 +16,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use days::{Days, Judge};
+use days::Days;
+pub(crate) use days::Judge;
 use model::ids::Epoch;
 use report::Report;
 use sha2::{Digest as _, Sha256};
-use store::{Append, Body};
+use store::{Append, Body, Store};
 use writing::Door;
 
 use super::{by, open_existing};
@@ -33,14 +34,38 @@ use crate::{
 
 /// Imports a file, or with `dry_run` only judges it.
 pub(super) fn samples(config: &Path, file: &Path, dry_run: bool) -> anyhow::Result<Ended> {
-    let (digest, length) = digest(file)?;
     let opened = open_existing(config)?;
     let in_force = stored::registry(opened.store.journal(), config)?;
-    let judge = Arc::new(Judge::new(in_force.registry, opened.now)?);
+    let judge = Judge::new(in_force.registry, opened.now)?;
+    let taken = take_in(&opened.store, judge, file, dry_run)?;
+    opened.store.close();
+    say(&taken.words)?;
+    Ok(if taken.refused == 0 { Ended::Done } else { Ended::Incomplete })
+}
+
+/// What came of an import.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// In words.
+    pub(crate) words: String,
+    /// Lines that were refused.
+    pub(crate) refused: u64,
+}
+
+/// Takes a file into a store that is open, or with `dry_run` only judges it. Waits for the disk.
+pub(crate) fn take_in(
+    store: &Store,
+    judge: Judge,
+    file: &Path,
+    dry_run: bool,
+) -> anyhow::Result<Taken> {
+    let (digest, length) = digest(file)?;
+    let at = judge.now;
+    let judge = Arc::new(judge);
     let epoch = digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
     let mut days = Days::new(Epoch(epoch), Arc::clone(&judge));
     let mut report = Report::new(length);
-    let mut door = Door::new(opened.store.samples().clone(), judge, dry_run)?;
+    let mut door = Door::new(store.samples().clone(), judge, dry_run)?;
     read(file, &mut days, &mut report, &mut door)?;
     for batch in days.finish(&mut report) {
         door.write(batch, &mut report)?;
@@ -55,16 +80,12 @@ pub(super) fn samples(config: &Path, file: &Path, dry_run: bool) -> anyhow::Resu
             rows: report.rows(),
             refused: report.refused(),
         };
-        let entry = Append { at: opened.now, by: by(), body };
-        opened
-            .store
+        store
             .journal()
-            .write_blocking(entry)
+            .write_blocking(Append { at, by: by(), body })
             .context("the samples are stored, but the journal could not be written")?;
     }
-    opened.store.close();
-    say(&report.finish(dry_run))?;
-    Ok(if report.refused() == 0 { Ended::Done } else { Ended::Incomplete })
+    Ok(Taken { words: report.finish(dry_run), refused: report.refused() })
 }
 
 /// The file's SHA-256 and its length.

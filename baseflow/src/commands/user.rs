@@ -110,15 +110,27 @@ fn nobody(name: &str, config: &Path) -> anyhow::Error {
     anyhow::anyhow!("nobody may log in as `{name}`; `{list}` shows all")
 }
 
+/// A password that is made for somebody, and what it is to be compared with.
+pub(crate) fn made_for(name: &str) -> anyhow::Result<(String, String)> {
+    let text = made()?;
+    let hash = hashed(name, &text)?;
+    Ok((text, hash))
+}
+
+fn hashed(name: &str, text: &str) -> anyhow::Result<String> {
+    password::check(name, text)?;
+    let mut salt = [0; password::SALT_BYTES];
+    getrandom::fill(&mut salt).context("cannot draw random numbers")?;
+    Ok(password::hash(text, salt)?)
+}
+
 impl Password {
     fn of(name: &str, from: PasswordFrom) -> anyhow::Result<Self> {
-        let (text, is_made) =
-            if from.password_stdin { (typed_in()?, false) } else { (made()?, true) };
-        password::check(name, &text)?;
-        let mut salt = [0; password::SALT_BYTES];
-        getrandom::fill(&mut salt).context("cannot draw random numbers")?;
-        let hash = password::hash(&text, salt)?;
-        Ok(Self { made: is_made.then_some(text), hash })
+        if from.password_stdin {
+            return Ok(Self { made: None, hash: hashed(name, &typed_in()?)? });
+        }
+        let (text, hash) = made_for(name)?;
+        Ok(Self { made: Some(text), hash })
     }
 
     fn show(self) -> anyhow::Result<Ended> {

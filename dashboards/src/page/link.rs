@@ -78,7 +78,9 @@ impl Shown<'_> {
             Concern::BelowMandate { section: Some(section), .. } => {
                 section_words(section, self.locale)
             }
-            Concern::BelowMandate { section: None, .. } | Concern::NoData { .. } => String::new(),
+            Concern::BelowMandate { section: None, .. }
+            | Concern::NoData { .. }
+            | Concern::Flat { .. } => String::new(),
         }
     }
 
@@ -88,6 +90,7 @@ impl Shown<'_> {
                 (self.say(Phrase::TooLittle).to_owned(), "alarm")
             }
             (Concern::NoData { .. }, None) => (self.say(Phrase::Silent).to_owned(), "silent"),
+            (Concern::Flat { .. }, None) => (self.say(Phrase::Stuck).to_owned(), "silent"),
             (_, Some(ended)) => (self.past_words(ended), "past"),
         };
         html! { h2 class=(class) { (words) } }
@@ -99,6 +102,7 @@ impl Shown<'_> {
         let mut amount = String::new();
         let phrase = match (ended.because, &self.view.concern) {
             (AlarmEnd::Recovered, Concern::NoData { .. }) => Phrase::PastDataAgain,
+            (AlarmEnd::Recovered, Concern::Flat { .. }) => Phrase::PastMoves,
             (AlarmEnd::Recovered, Concern::BelowMandate { released, required, .. }) => {
                 match (released, required) {
                     (None, _) => Phrase::Past,
@@ -152,7 +156,9 @@ impl Shown<'_> {
                 required = *mandated;
                 measured_at = released.map(|released| released.at);
             }
-            Concern::NoData { gauge: silent } => gauge = Some(silent.as_str()),
+            Concern::NoData { gauge: named } | Concern::Flat { gauge: named } => {
+                gauge = Some(named.as_str());
+            }
         }
         let ended_at = view.ended.map(|ended| ended.at);
         let lasting = ended_at.unwrap_or(self.now).ms_since(view.began_at);

@@ -34,6 +34,8 @@ pub struct AlarmView {
     /// Whether its condition comes and goes: the third alarm of it within an hour, which stands until
     /// the condition has been over for an hour.
     pub chattering: bool,
+    /// Whether its gauge says the same again and again; one of a gauge that does not is silent.
+    pub flat: bool,
     /// `pending`, `unacknowledged`, `acknowledged`, `cleared_unacknowledged`, `normal`, `shelved`,
     /// `suppressed` or `out_of_service`.
     pub state: String,
@@ -211,6 +213,8 @@ struct Said {
     flow: Option<Flow>,
     end: Option<End>,
     chatters: bool,
+    #[serde(default)]
+    is_flat: bool,
 }
 
 #[derive(Deserialize)]
@@ -248,7 +252,7 @@ impl AlarmView {
     pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
         let row = &facts.row;
         let said: Written<Said> = read(facts, &row.facts)?;
-        let Said { flow, end, chatters } = said.state;
+        let Said { flow, end, chatters, is_flat } = said.state;
         let (cleared_because, cleared_point) = end.map(|end| (end.because, end.point)).unzip();
         let (section, gauge) = match &row.subject {
             Subject::Section { section, .. } => (Some(section.to_string()), None),
@@ -263,6 +267,7 @@ impl AlarmView {
             severity: row.severity.word().to_owned(),
             drill: row.is_drill,
             chattering: chatters,
+            flat: is_flat,
             state: row.state.word().to_owned(),
             active: matches!(row.state, AlarmState::Unacknowledged | AlarmState::Acknowledged),
             acknowledged: row.acknowledged_at.is_some(),

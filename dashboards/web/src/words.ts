@@ -47,7 +47,10 @@ export function reasonText(t: Texts, reason: string): string {
 
 /** What an alarm is about, in a sentence. */
 export function matterText(t: Texts, alarm: Alarm): string {
-  if (alarm.gauge !== null) return t.alarms.silent(alarm.gauge.split("/").at(-1) ?? alarm.gauge);
+  if (alarm.gauge !== null) {
+    const gauge = alarm.gauge.split("/").at(-1) ?? alarm.gauge;
+    return alarm.flat ? t.alarms.flat(gauge) : t.alarms.silent(gauge);
+  }
   const { raised_flow: flow } = alarm;
   if (flow === null || flow.required === null) return t.alarms.belowUnknown;
   // what is known at least says nothing of a comparison

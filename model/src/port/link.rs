@@ -94,6 +94,11 @@ pub enum Concern {
         /// Which.
         gauge: GaugeName,
     },
+    /// A gauge says the same again and again.
+    Flat {
+        /// Which.
+        gauge: GaugeName,
+    },
 }
 
 /// A flow in m³/s as it may be shown beside what is mandated: cut off, never rounded up to it.

@@ -129,7 +129,7 @@ impl Watch {
         found: Evidence,
         now: Timestamp,
     ) -> Result<(), WatchError> {
-        let Evidence { position, row, sections, heard } = found;
+        let Evidence { position, row, sections, heard, values } = found;
         for (key, came) in sections {
             let told = self.desk.flow(&key, row, &came, now);
             parts.metrics.cut_short.inc_by(u64::from(told.is_cut_short));
@@ -139,6 +139,9 @@ impl Watch {
         }
         for gauge in heard {
             self.desk.heard(&gauge, row.received_at, now);
+        }
+        for (gauge, said) in values {
+            self.desk.measured(&gauge, &said, now);
         }
         Ok(())
     }

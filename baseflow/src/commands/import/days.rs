@@ -39,7 +39,7 @@ pub(super) struct Sound {
 
 /// What batches are judged by.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     pub(super) registry: Arc<Registry>,
     pub(super) agent: AgentId,
     pub(super) now: Timestamp,
@@ -202,7 +202,7 @@ impl Days {
 }
 
 impl Judge {
-    pub(super) fn new(registry: Arc<Registry>, now: Timestamp) -> Result<Self, IdError> {
+    pub(crate) fn new(registry: Arc<Registry>, now: Timestamp) -> Result<Self, IdError> {
         Ok(Self { registry, agent: AGENT.parse()?, now })
     }
 

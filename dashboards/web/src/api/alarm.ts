@@ -32,6 +32,7 @@ const facts = {
   severity: oneOf(SEVERITIES, null),
   drill: flag,
   chattering: flag,
+  flat: flag,
   state: oneOf(ALARM_STATES, null),
   active: flag,
   acknowledged: flag,

@@ -277,6 +277,7 @@ export const en: Texts = {
     belowAtLeast: (released, required) => `at least ${released} released, ${required} m³/s required when raised`,
     belowUnknown: "Less is released than required",
     silent: (gauge) => `Gauge ${gauge} is silent`,
+    flat: (gauge) => `Gauge ${gauge} is stuck`,
     drill: "Drill",
     drillTag: "[Drill] ",
     chattering: "Repeated",

@@ -235,6 +235,7 @@ export const zh = {
     belowAtLeast: (released: string, required: string) => `触发时下泄至少 ${released}，核定 ${required} m³/s`,
     belowUnknown: "下泄低于核定",
     silent: (gauge: string) => `测点 ${gauge} 无数据`,
+    flat: (gauge: string) => `测点 ${gauge} 读数卡住不变`,
     drill: "演练",
     drillTag: "【演练】",
     chattering: "反复",
