@@ -189,7 +189,7 @@ fn check(reason: GapReason, mut lose: impl FnMut(&mut Rig)) {
             topic: "",
             payload: &[],
             received_at: server_now,
-            rest: None,
+            remainder: None,
         };
         let judged = gaps::judge(&rig.told, arrival, known);
         assert_eq!(judged.set_aside, [], "{hands:?}: {:?}", rig.told);

@@ -141,10 +141,18 @@ fn let_in(store: &Store, at: Timestamp) -> anyhow::Result<Vec<LogIn>> {
             name: name.to_owned(),
             role: role.to_owned(),
             password: hash.clone(),
+            must_change: false,
         };
         let is_new = store.journal().write_blocking(user).context("cannot store a user")?;
         if !is_new {
-            let set = SetPassword { at, by: by(), name: name.to_owned(), password: hash };
+            let set = SetPassword {
+                at,
+                by: by(),
+                name: name.to_owned(),
+                password: hash,
+                must_change: false,
+                replaces: None,
+            };
             store.journal().write_blocking(set).context("cannot set a password")?;
         }
         log_ins.push(LogIn { name, password });

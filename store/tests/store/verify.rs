@@ -304,16 +304,17 @@ fn rights_that_no_entry_gives_are_named() {
         journal.write_blocking(RevokeToken { at: at(1), by: by(), name }).unwrap();
         for name in ["Li", "Wang", "Zhao"] {
             let (name, role, password) = (name.to_owned(), "duty".to_owned(), "$x".to_owned());
-            let add = AddUser { at: at(2), by: by(), name, role, password };
+            let add = AddUser { at: at(2), by: by(), name, role, password, must_change: false };
             assert!(journal.write_blocking(add).unwrap());
         }
         let (name, password) = ("wang".to_owned(), "$y".to_owned());
-        let set = SetPassword { at: at(3), by: by(), name, password };
+        let (must_change, replaces) = (false, None);
+        let set = SetPassword { at: at(3), by: by(), name, password, must_change, replaces };
         assert!(journal.write_blocking(set).unwrap());
         let name = "zhao".to_owned();
         assert!(journal.write_blocking(DisableUser { at: at(4), by: by(), name }).unwrap());
         let (name, role, password) = ("ZHAO".to_owned(), "admin".to_owned(), "$z".to_owned());
-        let again = AddUser { at: at(5), by: by(), name, role, password };
+        let again = AddUser { at: at(5), by: by(), name, role, password, must_change: true };
         assert!(journal.write_blocking(again).unwrap());
         let name = "ZHAO".to_owned();
         assert!(journal.write_blocking(DisableUser { at: at(6), by: by(), name }).unwrap());
