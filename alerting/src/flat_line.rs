@@ -219,6 +219,10 @@ impl FlatLine {
             return None;
         }
         if at.ms_since(run.until) > self.rule.hole_ms() || run.decimals != decimals {
+            // what nobody knows is no sign of movement, and its time counts for none
+            if let Phase::Raised { moves_from, .. } = &mut self.state.phase {
+                *moves_from = None;
+            }
             return Some(begun);
         }
         let apart = i64::try_from(value.abs_diff(run.value)).unwrap_or(i64::MAX);

@@ -153,9 +153,10 @@ impl Sitting {
 /// stands in it to the end of the last one is half of it. One outlet is enough: one that never spoke
 /// would keep the section from ever being judged.
 ///
-/// How much of an hour a rule asks for makes no difference, nor how often a gauge should speak, nor
-/// what it can reach: a meter that says too little, or what it cannot, is there, and its hours are
-/// judged. Else whoever tightens one of these would undo what was short at the beginning.
+/// How much of an hour a rule asks for makes no difference, nor what a gauge can reach: a meter that
+/// says too little, or what it cannot, is there, and its hours are judged. Else whoever tightens one
+/// of these would undo what was short at the beginning. Of a meter that speaks less often than every
+/// half hour its interval decides.
 pub fn is_known(section: &Section<'_>, evidence: &[Evidence<'_>], hour: Span) -> bool {
     let has_rule = section.rule_to_begin(hour.from).is_some();
     let stand = evidence.iter().flat_map(|outlet| {

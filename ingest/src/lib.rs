@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`intake`] | what becomes of a message: authorised, decoded, judged column by column |
 //! | [`placing`] | where moments since boot lie in UTC |
-//! | [`derive`] | a column into the gauge's unit at its stored resolution |
+//! | [`mod@derive`] | a column into the gauge's unit at its stored resolution |
 //! | [`qc`] | the server's doubt about a point |
 //! | [`gaps`] | which words about lost readings are believed |
 //! | [`remainder`] | what of a payload that was judged before is still to be judged |

@@ -93,10 +93,7 @@ pub(super) fn run(programs: &Programs) -> bool {
         let stand = list.iter().filter(|station| !station["state"].is_null()).count();
         if stand == STATIONS { Ok(()) } else { Err(format!("{stand} stand")) }
     });
-    let minutes = env::var_os("BASEFLOW_UI_MINUTES").unwrap_or_else(|| {
-        // CI takes two minutes of the hour
-        if env::var_os("CI").is_some_and(|ci| ci == "true") { "2" } else { "60" }.into()
-    });
+    let minutes = env::var_os("BASEFLOW_UI_MINUTES").unwrap_or_else(|| "60".into());
     let committed = world.folder().join("committed.jsonl");
     let mut script = programs.script(&mut world, &["--test", "timed/ui.mjs"]);
     script.env("BASEFLOW_COMMITTED", &committed).env("BASEFLOW_UI_MINUTES", minutes);

@@ -91,6 +91,8 @@ fn one_step_between_two_flat_runs_is_no_recovery() {
 fn a_hole_neither_makes_flat_nor_clears() {
     check("0-55:612 200-255:612 260:612", &expect![[r#"260 raised, flat since 200"#]]);
     check("0-60:612 300-355:700", &expect![[r#"60 raised, flat since 0"#]]);
+    // one step before it is no movement that went on
+    check("0-60:612 65:613 300-355:613", &expect![[r#"60 raised, flat since 0"#]]);
 }
 
 #[test]

@@ -240,7 +240,7 @@ fn every_fault_is_told_with_its_full_key() {
             mqtt.client_id: must have 1 to 128 bytes, none of them a control character (file …/baseflow.toml)
             mqtt.password_file: cannot read secret file `/no/such/secret`: No such file or directory (os error 2) (file …/baseflow.toml)
             mqtt.username: missing, though `password_file` is written (default)
-            mqtt.keep_alive: 1s is not between 5s and 3600s (file …/baseflow.toml)
+            mqtt.keep_alive: 1s is not between 5s and 1h (file …/baseflow.toml)
             registry.near: 0.9 is not between 1 and 10 (file …/baseflow.toml)
             log.level: `loud=very` is not a level; write off, error, warn, info, debug or trace, and modules after it: info,runtime=debug (file …/baseflow.toml)
             log.format: `xml` is none of auto, json, text (file …/baseflow.toml)

@@ -19,8 +19,10 @@ pub struct Bucket {
     pub range: Option<(i64, i64)>,
     /// What stood, times how long it did, ms.
     sum: i128,
-    /// The same of what a verdict counts of it.
+    /// The same of what a verdict counts of it where every source's value stands.
     credited: i128,
+    /// The same of what it counts where for a time some source's does not.
+    bound: i128,
     /// For how long something stood, ms.
     pub held_ms: i64,
     /// For how long that came of every source.
@@ -38,9 +40,11 @@ impl Bucket {
         self.mean_of(self.sum)
     }
 
-    /// The mean of what a verdict counts of it, where that is less.
+    /// The mean of what a verdict counts of it, where that is less: of a bucket in which a source
+    /// is missing for a time the lower bound, as of an hour.
     pub fn credited(&self) -> Option<i64> {
-        if self.credited == self.sum { None } else { self.mean_of(self.credited) }
+        let counted = if self.whole_ms < self.held_ms { self.bound } else { self.credited };
+        if counted == self.sum { None } else { self.mean_of(counted) }
     }
 
     fn mean_of(&self, sum: i128) -> Option<i64> {
@@ -54,6 +58,7 @@ impl Bucket {
         let length = i128::from(length_ms);
         self.sum = self.sum.saturating_add(i128::from(value) * length);
         self.credited = self.credited.saturating_add(i128::from(stretch.credited) * length);
+        self.bound = self.bound.saturating_add(i128::from(stretch.bound) * length);
         self.held_ms += length_ms;
         self.whole_ms += if stretch.is_whole { length_ms } else { 0 };
         self.covered_ms += if stretch.is_covered { length_ms } else { 0 };

@@ -18,8 +18,10 @@ pub struct Stretch {
     pub to_ms: i64,
     /// What stands, as it was measured; `None`: nothing does.
     pub value: Option<i64>,
-    /// What a verdict counts of it.
+    /// What a verdict counts of it where every source's value stands.
     pub credited: i64,
+    /// What it counts at least, over time in which some source's does not.
+    pub bound: i64,
     /// Whether that comes of every source, so that it is not just a lower bound.
     pub is_whole: bool,
     /// Whether every source's value is fresh.
@@ -78,7 +80,8 @@ pub fn of_gauge(good: &[(Timestamp, i64)], interval_ms: i64, window: Span) -> Ve
         .map(|piece| {
             let stretch = Stretch::of(&piece, false);
             let value = stretch.value.and_then(value_at);
-            Stretch { value, credited: value.unwrap_or_default(), ..stretch }
+            let (credited, bound) = (value.unwrap_or_default(), value.unwrap_or_default());
+            Stretch { value, credited, bound, ..stretch }
         })
         .collect()
 }
@@ -91,6 +94,7 @@ impl Stretch {
             to_ms: piece.to_ms,
             value: (piece.held > 0).then_some(piece.released),
             credited: piece.credited,
+            bound: piece.bound(),
             is_whole: piece.is_whole(),
             is_covered: piece.outlets > 0 && piece.fresh == piece.outlets,
             missing: is_short.then_some(piece.enough - piece.released),

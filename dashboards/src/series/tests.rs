@@ -157,6 +157,20 @@ fn a_stale_value_is_drawn_as_it_was_measured_and_what_a_verdict_counts_stands_be
 }
 
 #[test]
+fn beside_a_missing_outlet_a_verdict_counts_no_stale_value_where_another_is_fresh() {
+    let outlets = [
+        (source(10), samples("0:3000")),
+        (source(30), samples("0:4000")),
+        (source(10), samples("")),
+    ];
+    let series =
+        series(Subject::Released(required(5_000)), &outlets, nothing_known(), grid(0, 30, 30));
+    let bucket = &series.buckets[0];
+    // 7,000 for 25 seconds, then 4,000; counted are 7,000 for the ten in which the first is fresh
+    assert_eq!((bucket.mean(), bucket.credited()), (Some(6_500), Some(5_000)));
+}
+
+#[test]
 fn a_mean_never_seems_to_reach_what_it_does_not() {
     // ten seconds of a day at a little less
     let mut samples = samples("0:1200000 70:1199999 80:1200000");

@@ -76,7 +76,8 @@ pub struct BucketsView {
     #[schema(value_type = Vec<Option<f64>>)]
     pub mean: Vec<Option<Exact>>,
     /// The mean of what a verdict counts of that, rounded down: of `released`, a value older than
-    /// its interval fills up to what is enough and no further. Null where it is all of it.
+    /// its interval fills up to what is enough and no further, and beside a fresh one shows nothing in a
+    /// bucket in which an outlet is missing for a time. Null where it is all of it.
     #[schema(value_type = Vec<Option<f64>>)]
     pub credited: Vec<Option<Exact>>,
     /// The most that stood.

@@ -25,6 +25,7 @@ use store::{
 use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
+use self::beyond_share::Counted;
 use crate::{
     answer::{self, Answer},
     intake::{self, Arrival, Garbage, Judgement, Known},
@@ -140,9 +141,9 @@ impl Settler {
     /// so nothing is acknowledged meanwhile, and the broker holds back what follows.
     pub async fn settle(self: Arc<Self>, message: Taken) -> Answer {
         let mut wait = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        let mut is_first = true;
+        let mut counted = Counted::default();
         loop {
-            let attempt = self.attempt(&message, std::mem::take(&mut is_first)).await;
+            let attempt = self.attempt(&message, &mut counted).await;
             let Failed { failure, key } = match attempt {
                 Ok(answer) => return answer,
                 Err(failed) => failed,
@@ -170,8 +171,7 @@ impl Settler {
         }
     }
 
-    /// What it costs to refuse something counts in its sender's share `is_first` alone.
-    async fn attempt(&self, message: &Taken, is_first: bool) -> Result<Answer, Failed> {
+    async fn attempt(&self, message: &Taken, counted: &mut Counted) -> Result<Answer, Failed> {
         let arrival = Arrival {
             agent: &message.agent,
             topic: &message.topic,
@@ -184,9 +184,10 @@ impl Settler {
         }
         let mut anchors = Anchors::new();
         let mut turn = self.turn.lock().await;
-        if self.shares().is_used_up(&message.agent, self.clock.now()) {
+        let is_used_up = || self.shares().is_used_up(&message.agent, self.clock.now());
+        if *counted.is_beyond.get_or_insert_with(is_used_up) {
             drop(turn);
-            return self.beyond_share(message).await;
+            return self.beyond_share(message, counted).await;
         }
         let mut judgement = self.judge(message.kind, arrival, &anchors);
         if let Some(boot) = boot_of(&judgement) {
@@ -199,7 +200,7 @@ impl Settler {
             // An anchor that comes after this look finds the batch parked, and places it.
             judgement = self.judge(message.kind, arrival, &anchors);
         }
-        if is_first {
+        if !std::mem::replace(&mut counted.is_charged, true) {
             let cost =
                 shares::cost(&judgement, message.kind == TopicKind::Json, message.payload.len());
             self.shares().charge(&message.agent, cost, self.clock.now());

@@ -311,17 +311,6 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_cannot_be_is_a_fault_of_the_file_and_of_no_agent() {
-        let (mut days, mut report) = (days(), Report::new(1));
-        let row = Parsed::of(["S", "flow", "2026-11-20T00:00:00Z", "1.5", "V", "", ""]).unwrap();
-        assert!(days.take(2, row, &mut report).unwrap().is_none());
-        assert!(days.finish(&mut report).is_empty());
-        let told = format!("{report:?}");
-        assert!(told.contains("comes in `V`, which cannot become `m3/s`"), "{told}");
-        assert!(!told.contains("agent") && !told.contains("register"), "{told}");
-    }
-
-    #[test]
     fn the_same_rows_make_the_same_bytes() {
         let batch = || {
             let (mut days, mut report) = (days(), Report::new(0));

@@ -15,12 +15,30 @@ use crate::{
 const DETAIL: &str = "so much of this sender was refused of late that its messages are not looked \
     at for some seconds; correct what it sends, or import the registry";
 
+/// What a message has counted in its sender's share: once, however often the store makes it wait,
+/// else its own weight would put it beyond.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    /// Whether it came when the share was used up.
+    pub(super) is_beyond: Option<bool>,
+    /// Whether what is refused of it was charged.
+    pub(super) is_charged: bool,
+    /// Whether the ring takes it unread.
+    is_kept: Option<bool>,
+}
+
 impl Settler {
     /// A message that is not looked at. An agent keeps its batch, since no notice names it, and is
     /// told the first time and then once a minute. Nobody keeps a document: the ring does, as long
     /// as it takes some of this sender; each is told, since what is not kept is gone.
-    pub(super) async fn beyond_share(&self, message: &Taken) -> Result<Answer, Failed> {
-        self.metrics.count(message.kind.word(), Outcome::BeyondShare);
+    pub(super) async fn beyond_share(
+        &self,
+        message: &Taken,
+        counted: &mut Counted,
+    ) -> Result<Answer, Failed> {
+        if counted.is_kept.is_none() {
+            self.metrics.count(message.kind.word(), Outcome::BeyondShare);
+        }
         let now = self.clock.now();
         let told =
             |kept| answer::refused(&message.payload, None, Reason::Share, DETAIL.to_owned(), kept);
@@ -31,7 +49,8 @@ impl Settler {
             return Ok(Answer { notice: None, refused });
         }
         let bytes = u64::try_from(message.payload.len()).unwrap_or(u64::MAX);
-        if !self.shares().may_keep(&message.agent, bytes, now) {
+        let may_keep = || self.shares().may_keep(&message.agent, bytes, now);
+        if !*counted.is_kept.get_or_insert_with(may_keep) {
             return Ok(Answer { notice: None, refused: vec![told(Kept::None)] });
         }
         // Without its identity: when it comes again it is looked at.
