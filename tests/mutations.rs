@@ -222,13 +222,20 @@ fn set_apart(manifest: &Path) -> String {
     manifest.replace(&version, &format!("version = \"{apart}\""))
 }
 
-/// The file with all of its changes. A constant cannot ask, so its functions are no constants.
+/// The file with all of its changes. A constant cannot ask, so where one of its constant functions
+/// is changed, none is constant.
 fn with_changes(path: &Path, changes: &[(usize, &Mutation)]) -> String {
     let original = fs::read_to_string(path).unwrap();
-    for (_, Mutation { what, file, from, .. }) in changes {
+    let is_within_constant = |Mutation { what, file, from, .. }: &Mutation| {
         assert_eq!(original.matches(from).count(), 1, "{file} is not what it was: {what}");
-    }
-    let askable = original.replace(" const fn ", " fn ");
+        let before = &original[..original.find(from).unwrap()];
+        let function = before.rfind("fn ").unwrap_or(0);
+        before[..function].ends_with("const ")
+    };
+    // each is looked at, also after the first that is
+    let constant = changes.iter().filter(|(_, mutation)| is_within_constant(mutation)).count();
+    let askable =
+        if constant > 0 { original.replace(" const fn ", " fn ") } else { original.clone() };
     changes.iter().fold(askable, |text, (number, Mutation { from, to, .. })| {
         let is_chosen = format!(
             "({{ static IS: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| \
