@@ -185,7 +185,7 @@ impl Settler {
         let mut anchors = Anchors::new();
         let mut turn = self.turn.lock().await;
         let is_used_up = || self.shares().is_used_up(&message.agent, self.clock.now());
-        if *counted.is_beyond.get_or_insert_with(is_used_up) {
+        if *counted.came_beyond.get_or_insert_with(is_used_up) {
             drop(turn);
             return self.beyond_share(message, counted).await;
         }

@@ -20,11 +20,11 @@ const DETAIL: &str = "so much of this sender was refused of late that its messag
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     /// Whether it came when the share was used up.
-    pub(super) is_beyond: Option<bool>,
+    pub(super) came_beyond: Option<bool>,
     /// Whether what is refused of it was charged.
     pub(super) is_charged: bool,
     /// Whether the ring takes it unread.
-    is_kept: Option<bool>,
+    ring_takes: Option<bool>,
 }
 
 impl Settler {
@@ -36,7 +36,7 @@ impl Settler {
         message: &Taken,
         counted: &mut Counted,
     ) -> Result<Answer, Failed> {
-        if counted.is_kept.is_none() {
+        if counted.ring_takes.is_none() {
             self.metrics.count(message.kind.word(), Outcome::BeyondShare);
         }
         let now = self.clock.now();
@@ -50,7 +50,7 @@ impl Settler {
         }
         let bytes = u64::try_from(message.payload.len()).unwrap_or(u64::MAX);
         let may_keep = || self.shares().may_keep(&message.agent, bytes, now);
-        if !*counted.is_kept.get_or_insert_with(may_keep) {
+        if !*counted.ring_takes.get_or_insert_with(may_keep) {
             return Ok(Answer { notice: None, refused: vec![told(Kept::None)] });
         }
         // Without its identity: when it comes again it is looked at.
