@@ -301,14 +301,10 @@ async fn every_type_and_order_reads_as_it_was_written_on_a_serial_line() {
     every_type_and_order_reads_as_it_was_written(Mode::Serial).await;
 }
 
-/// Two registers of one unit, listed as two devices, so that one is asked as soon as the other has
-/// failed: nothing but the order of requests tells their answers apart by RTU. Each counts in a
-/// range of its own. Replies in a row come late: the first while the second is waited for, or long
-/// after anybody waits for it.
-async fn a_late_reply_never_becomes_another_value(mode: Mode, retries: u8) {
-    let mut meter = Meter::start(mode);
+/// Two registers of one unit that count from 1,000 and from `high`, listed as two devices.
+fn two_counters(meter: &mut Meter, high: u32) -> String {
     let mut devices = String::new();
-    for (name, address, start) in [("low", 0, 1_000), ("high", 300, 5_000)] {
+    for (name, address, start) in [("low", 0, 1_000), ("high", 300, high)] {
         meter.tell(&format!(
             r#"{{"counter": {{"unit": 1, "table": "input", "address": {address}, "type": "u32", "start": {start}}}}}"#
         ));
@@ -319,6 +315,16 @@ async fn a_late_reply_never_becomes_another_value(mode: Mode, retries: u8) {
         )
         .unwrap();
     }
+    devices
+}
+
+/// Two registers of one unit, listed as two devices, so that one is asked as soon as the other has
+/// failed: nothing but the order of requests tells their answers apart by RTU. Each counts in a
+/// range of its own. Replies in a row come late: the first while the second is waited for, or long
+/// after anybody waits for it.
+async fn a_late_reply_never_becomes_another_value(mode: Mode, retries: u8) {
+    let mut meter = Meter::start(mode);
+    let devices = two_counters(&mut meter, 5_000);
     let config = config(&format!(
         "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '120ms'\nretries = {retries}\n{devices}",
         meter.url
@@ -374,18 +380,7 @@ async fn a_late_reply_never_becomes_another_value_on_a_serial_line() {
 /// is said twice: first the copy comes with the answer, then once the next question has been asked.
 async fn an_answer_that_is_said_twice_never_becomes_another_value(mode: Mode) {
     let mut meter = Meter::start(mode);
-    let mut devices = String::new();
-    for (name, address, start) in [("low", 0, 1_000), ("high", 300, 500_000)] {
-        meter.tell(&format!(
-            r#"{{"counter": {{"unit": 1, "table": "input", "address": {address}, "type": "u32", "start": {start}}}}}"#
-        ));
-        writeln!(
-            devices,
-            "[[bus.device]]\nname = '{name}'\nunit = 1\nperiod = '100ms'\nregister = [\
-             {{ gauge = 'BF-1/{name}', table = 'input', address = {address}, type = 'u32', unit = '1' }}]"
-        )
-        .unwrap();
-    }
+    let devices = two_counters(&mut meter, 500_000);
     meter.tell(r#"{"fault": {"unit": 1, "kind": "extra_late", "ms": 0}}"#);
     let config = config(&format!(
         "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '500ms'\nretries = 0\n{devices}",

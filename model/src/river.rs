@@ -58,7 +58,7 @@ pub fn reaches(registry: &Registry) -> Vec<Reach<'_>> {
         let of = |name: &str| stations.get(name).map_or(0, Vec::len);
         tributaries(registry, name).iter().map(|river| of(river)).sum::<usize>() + of(name)
     };
-    roots.sort_by_key(|name| (std::cmp::Reverse(weight(name)), *name));
+    roots.sort_by_cached_key(|name| (std::cmp::Reverse(weight(name)), *name));
     // the registry refuses rivers that flow in a circle, so each is come to once
     let mut ahead: Vec<(&str, usize)> = roots.into_iter().rev().map(|name| (name, 0)).collect();
     while let Some((name, depth)) = ahead.pop() {

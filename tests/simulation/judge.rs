@@ -109,8 +109,12 @@ impl Law {
             let kept = |flow: &i64| !self.doubts(gauge, *flow);
             (gauge.clone(), readings.iter().map(|(at, flow)| (*at, flow.filter(kept))).collect())
         });
-        let (_, without) = self.words(&credible.collect(), from, to);
         let (begun, with) = self.words(said, from, to);
+        let without = if self.ranges.is_empty() {
+            with.clone()
+        } else {
+            self.words(&credible.collect(), from, to).1
+        };
         let both = |(a, b): (&Judged, &Judged)| (a.0, a.1, if a.2 == b.2 { a.2 } else { DOUBTED });
         let mut judged: Vec<Judged> = without.iter().zip(&with).map(both).collect();
         if self.rule["statistic"] != "daily_mean" {

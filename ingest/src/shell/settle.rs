@@ -143,8 +143,7 @@ impl Settler {
         let mut wait = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         let mut counted = Counted::default();
         loop {
-            let attempt = self.attempt(&message, &mut counted).await;
-            let Failed { failure, key } = match attempt {
+            let Failed { failure, key } = match self.attempt(&message, &mut counted).await {
                 Ok(answer) => return answer,
                 Err(failed) => failed,
             };

@@ -325,11 +325,10 @@ const LOOSE: [(&str, &str); 10] = [
 ];
 
 fn loose(store: &Store, report: &mut Report) -> Result<(), StoreError> {
-    let samples = |reader: &SamplesReader| counted(&reader.connection, &LOOSE);
+    let of_samples = [&LOOSE[..], &feed::LOOSE[..]].concat();
+    let samples = move |reader: &SamplesReader| counted(&reader.connection, &of_samples);
     let journal = |reader: &JournalReader| counted(&reader.connection, &alarms::LOOSE);
     report.findings.extend(store.samples().read_blocking(samples)?);
-    let fed = |reader: &SamplesReader| counted(&reader.connection, &feed::LOOSE);
-    report.findings.extend(store.samples().read_blocking(fed)?);
     report.findings.extend(store.journal().read_blocking(journal)?);
     Ok(())
 }

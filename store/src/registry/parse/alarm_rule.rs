@@ -27,9 +27,7 @@ pub(super) fn alarm_rule(
     let severity = table.one_of("severity", Severity::WORDS).required();
     let on_delay_ms = field::span(table, "on_delay", 0..=MONTH_MS).or(0);
     let off_delay_ms = field::span(table, "off_delay", 0..=MONTH_MS).or(0);
-    let deadband = field::number(table, "deadband", "0", LIMIT)
-        .and_then(field::few_decimals)
-        .or(Decimal::ZERO);
+    let deadband = field::rate(table, "deadband", LIMIT).or(Decimal::ZERO);
     let ladder = known(table, "ladder", &ladders.ids, table.parse("ladder").optional());
     let condition = condition(table);
     if matches!(condition, Some(Condition::FlatLine { .. })) && on_delay_ms < MINUTE_MS {
@@ -108,9 +106,7 @@ fn condition(table: &Table<'_>) -> Option<Condition> {
     };
     match kind {
         "below_mandate" => {
-            let share = field::number(table, "share", "0", "10")
-                .and_then(field::few_decimals)
-                .and_then(field::above_zero);
+            let share = field::rate(table, "share", "10").and_then(field::above_zero);
             let section = table.parse("section").optional();
             let whole = Decimal { units: 1, decimals: 0 };
             Some(Condition::BelowMandate { section, share: share.or(whole) })

@@ -58,12 +58,17 @@ pub(super) fn between(text: &str, low: &str, high: &str) -> Result<Decimal, Stri
 
 /// A share, above 0 and at most 1.
 pub(super) fn share<'f>(table: &'f Table<'f>, key: &str) -> Field<'f, Decimal> {
-    number(table, key, "0", "1").and_then(few_decimals).and_then(above_zero)
+    rate(table, key, "1").and_then(above_zero)
+}
+
+/// A part or a multiple of something, from 0 to `most`.
+pub(super) fn rate<'f>(table: &'f Table<'f>, key: &str, most: &str) -> Field<'f, Decimal> {
+    number(table, key, "0", most).and_then(few_decimals)
 }
 
 /// Refuses what is finer than any decree writes a share: judging multiplies it with a day's water
 /// and the day's length, which is exact in 128 bits up to here.
-pub(super) fn few_decimals(number: Decimal) -> Result<Decimal, &'static str> {
+fn few_decimals(number: Decimal) -> Result<Decimal, &'static str> {
     if number.decimals <= SHARE_DECIMALS { Ok(number) } else { Err("has more than 6 decimals") }
 }
 

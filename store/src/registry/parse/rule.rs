@@ -19,9 +19,7 @@ const fn hundredths(units: i64) -> Decimal {
 
 pub(super) fn rule(table: &Table<'_>, id: Option<RuleId>) -> Option<RuleProfile> {
     let statistic = statistic(table);
-    let factor = field::number(table, "factor", "0", "10")
-        .and_then(field::few_decimals)
-        .and_then(field::above_zero);
+    let factor = field::rate(table, "factor", "10").and_then(field::above_zero);
     let day_hours_met = table.parse("day_hours_met").and_then(|ratio: Ratio| {
         if ratio.is_reached_by(0, 1) {
             Err("can never find a day short, since no hour need be met; write 22/24")
@@ -44,15 +42,9 @@ pub(super) fn rule(table: &Table<'_>, id: Option<RuleId>) -> Option<RuleProfile>
     let day_hours_met = day_hours_met.optional().or_else(|| "24/24".parse().ok());
     let late_close_day = field::whole(table, "late_close_day", 1..=28).or(5);
     let missing = table.one_of("missing", Missing::WORDS).or(Missing::Short);
-    let pass_rate = field::number(table, "pass_rate", "0", "1")
-        .and_then(field::few_decimals)
-        .or(hundredths(80));
-    let headline_rate = field::number(table, "headline_rate", "0", "1")
-        .and_then(field::few_decimals)
-        .or(hundredths(90));
-    let district_pass = field::number(table, "district_pass", "0", "1")
-        .and_then(field::few_decimals)
-        .or(hundredths(90));
+    let pass_rate = field::rate(table, "pass_rate", "1").or(hundredths(80));
+    let headline_rate = field::rate(table, "headline_rate", "1").or(hundredths(90));
+    let district_pass = field::rate(table, "district_pass", "1").or(hundredths(90));
     Some(RuleProfile {
         id: id?,
         statistic: statistic?,
