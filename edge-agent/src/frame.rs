@@ -22,6 +22,8 @@ pub struct Frame {
     pub unit: u8,
     /// What it could be an answer to.
     pub shape: Shape,
+    /// Its check sum: those of two that differ are rarely alike.
+    pub check: u16,
 }
 
 /// Unit, function and length stand before the values, the check sum after them.
@@ -55,16 +57,16 @@ pub enum Sifted {
     Wait,
 }
 
-/// Tells `wanted` from whatever else its unit says. Noise and refusals are taken.
-pub fn sifted(bytes: &[u8], wanted: Frame) -> Sifted {
+/// Tells the `wanted` answer of `unit` from whatever else that says. Noise and refusals are taken.
+pub fn sifted(bytes: &[u8], unit: u8, wanted: Shape) -> Sifted {
     let table = bytes.get(1).map(|function| table(*function));
     let (table, length) = match (bytes.first(), table, bytes.get(2)) {
-        (Some(unit), _, _) if *unit != wanted.unit => return Sifted::Take,
+        (Some(of), _, _) if *of != unit => return Sifted::Take,
         (_, Some(None), _) => return Sifted::Take,
         (_, Some(Some(table)), Some(length)) => (table, *length),
         (_, _, _) => return Sifted::Wait,
     };
-    if (Shape { table, bytes: length.into() }) == wanted.shape {
+    if (Shape { table, bytes: length.into() }) == wanted {
         return Sifted::Take;
     }
     match answer(bytes) {
@@ -94,8 +96,9 @@ fn answer(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     }
     let (said, rest) = bytes.split_at_checked(HEAD + usize::from(length))?;
     let (check, rest) = rest.split_at_checked(CHECK)?;
-    let is_sound = check == check_sum(said).to_le_bytes();
-    is_sound.then_some((Frame { unit, shape: Shape { table, bytes: length.into() } }, rest))
+    let sum = check_sum(said);
+    let frame = Frame { unit, shape: Shape { table, bytes: length.into() }, check: sum };
+    (check == sum.to_le_bytes()).then_some((frame, rest))
 }
 
 /// CRC-16 as Modbus has it.
@@ -124,7 +127,7 @@ mod tests {
     fn shown(bytes: &[u8]) -> String {
         let shown = answers(bytes)
             .into_iter()
-            .map(|Frame { unit, shape }| format!("{unit} {} {}", shape.table.name(), shape.bytes));
+            .map(|Frame { unit, shape, .. }| format!("{unit} {} {}", shape.table.name(), shape.bytes));
         shown.collect::<Vec<_>>().join(", ")
     }
 
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn another_answer_of_the_same_unit_is_passed_over() {
-        let wanted = Frame { unit: 5, shape: Shape { table: Table::Holding, bytes: 4 } };
+        let wanted = Shape { table: Table::Holding, bytes: 4 };
         let (own, other) = (frame(5, 3, &[1, 2, 3, 4]), frame(5, 3, &[1, 2]));
         for (bytes, expected) in [
             (own.clone(), Sifted::Take),
@@ -187,7 +190,7 @@ mod tests {
             (vec![5, 0x83], Sifted::Take),
             ([&other[..6], &[0]].concat(), Sifted::Take),
         ] {
-            assert_eq!(sifted(&bytes, wanted), expected, "{bytes:02x?}");
+            assert_eq!(sifted(&bytes, 5, wanted), expected, "{bytes:02x?}");
         }
     }
 

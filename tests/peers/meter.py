@@ -233,7 +233,7 @@ class Station:
         self.do_set(unit, table, address, generator.words())
         self.table(unit, table).generators[address] = generator
 
-    def do_fault(self, unit, kind, ms=0, code=4, count=None):
+    def do_fault(self, unit, kind, ms=0, code=4, count=None, rtt=0):
         if kind is None:
             self.faults.pop(unit, None)
             return
@@ -247,7 +247,7 @@ class Station:
             raise CommandError("a serial line cannot be closed by the meter")
         if count is not None and count < 1:
             raise CommandError("count is 1 or more, or null for always")
-        self.faults[unit] = {"kind": kind, "ms": ms, "code": code, "count": count}
+        self.faults[unit] = {"kind": kind, "ms": ms, "code": code, "count": count, "rtt": rtt}
 
     def do_say(self, unit=None, table=None, words=None, bytes=None):
         """Say something that nobody asked for on every connection: an RTU answer, or any bytes."""
@@ -307,12 +307,21 @@ class Line(ServerRequestHandler):
                 return len(data)
             used += step
             if request:
-                task = self.loop.create_task(self.take_turn(request))
-                self.tasks.add(task)
-                task.add_done_callback(self.tasks.discard)
+                self.keep(self.take_turn(request))
             if not step:
                 break
         return used
+
+    def keep(self, work):
+        """Do it beside everything else."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def again(self, delay, request, response):
+        """Say once more what was answered."""
+        await asyncio.sleep(delay)
+        self.give(request, response, "extra_late")
 
     async def take_turn(self, request):
         """Answer a request, on a serial line after those before it."""
@@ -358,9 +367,10 @@ class Line(ServerRequestHandler):
             await asyncio.sleep(delay)
             self.give(request, response, kind)
         elif kind == "extra_late":
+            await asyncio.sleep(fault["rtt"] / 1000)
             self.give(request, response)
-            await asyncio.sleep(delay)
-            self.give(request, response, kind)
+            # a repeater's doing: its unit answers the next question meanwhile
+            self.keep(self.again(delay, request, response))
         elif isinstance(response, ExceptionResponse):
             self.give(request, response)
         else:

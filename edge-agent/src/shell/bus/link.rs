@@ -10,6 +10,7 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     collections::BTreeSet,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -80,6 +81,14 @@ struct Connection {
     used_at: Option<Instant>,
 }
 
+/// What the bytes around one question tell.
+struct Noted {
+    /// What waited before it makes its unit doubted, so that the answer may be a copy as well.
+    is_doubtful: bool,
+    /// It was refused, and that may be the answer to an older question.
+    is_unclear: bool,
+}
+
 /// What came of one question.
 struct Exchanged {
     answer: Answer,
@@ -136,7 +145,7 @@ impl Link {
             is_known: false,
             ready_at: now,
             quiet: is_serial.then_some(quiet),
-            owed: is_serial.then(OwedAnswers::default),
+            owed: is_serial.then(|| OwedAnswers::new(bus.timeout)),
             units: bus.devices.iter().map(|device| device.unit).collect(),
             unasked: Unasked::default(),
             begun_at: now,
@@ -160,22 +169,31 @@ impl Link {
                 return Answer::NoLine(error);
             }
             let was_late = self.quiet.is_some_and(|quiet| Instant::now() < quiet.until);
-            let sounding = match self.may_ask(asked) {
-                Ask::Plainly => None,
-                Ask::AfterSounding(sounding) => Some(sounding),
+            let (request, is_sounding) = match self.may_ask(asked) {
+                Ask::Plainly => (Cow::Borrowed(asked.request), false),
+                Ask::Longer(longer) => (Cow::Owned(longer), false),
+                Ask::AfterSounding(sounding) => (Cow::Owned(sounding), true),
+                Ask::In(wait) => {
+                    sleep(wait).await;
+                    continue;
+                }
                 Ask::NotNow => return Answer::Silence(Quality::TIMEOUT),
             };
-            let question = Asked { request: sounding.as_ref().unwrap_or(asked.request), ..asked };
+            let more = if is_sounding { 0 } else { request.count - asked.request.count };
+            let question = Asked { request: &request, ..asked };
             let Exchanged { answer, was_closed, said } = self.exchange(question).await;
-            let is_doubtful = self.overhear(question, &answer, &said);
-            let is_unclear = !was_closed && self.learn(question, &answer);
+            let Noted { is_doubtful, is_unclear } = self.note(question, &answer, &said, was_closed);
             let is_late_word = was_late && matches!(answer, Answer::Nonsense(_));
             if is_excusable && (was_closed || is_late_word) {
                 is_excusable = false;
                 continue;
             }
+            if more > 0 && !matches!(answer, Answer::Reply(_)) {
+                self.owed.iter_mut().for_each(|owed| owed.gave_no(asked.unit, more));
+            }
             match answer {
-                Answer::Reply(_) if sounding.is_some() || is_doubtful => {}
+                Answer::Reply(_) if is_sounding || is_doubtful => {}
+                Answer::Refusal(_) if more > 0 => {}
                 Answer::Refusal(defect) if is_unclear => {
                     unclear += 1;
                     if unclear == MOST_UNCLEAR {
@@ -205,42 +223,51 @@ impl Link {
         std::mem::take(&mut self.unasked)
     }
 
-    /// Notes whole answers that came around a question without being the one to it; whether one
-    /// that waited before it makes its unit doubted, so that the next one may be a copy as well.
-    fn overhear(&mut self, asked: Asked<'_>, answer: &Answer, said: &Said) -> bool {
+    /// Notes what came before a question, as its answer and behind that.
+    fn note(
+        &mut self,
+        asked: Asked<'_>,
+        answer: &Answer,
+        said: &Said,
+        was_closed: bool,
+    ) -> Noted {
+        let is_doubtful = self.overhear(&answers(&said.before), asked.unit);
+        let mut after = answers(&said.after);
+        // The one that was heard: the answer itself, or what its unit said in place of one.
+        let (wanted, is_another) = (shape(asked.request), matches!(answer, Answer::Nonsense(_)));
+        let is_heard =
+            |frame: &Frame| frame.unit == asked.unit && (is_another || frame.shape == wanted);
+        let heard = after.iter().position(is_heard).map(|heard| after.remove(heard));
+        let is_unclear = !was_closed && self.learn(asked, answer, heard);
+        self.overhear(&after, asked.unit);
+        Noted { is_doubtful, is_unclear }
+    }
+
+    /// Notes whole answers to which there was no question; whether by them `unit` is doubted that
+    /// was not.
+    fn overhear(&mut self, frames: &[Frame], unit: u8) -> bool {
         let now = self.begun_at.elapsed();
         let Some(owed) = &mut self.owed else { return false };
-        let mut is_doubtful = false;
-        let (before, mut after) = (answers(&said.before), answers(&said.after));
-        // The one that was heard: the answer itself, or what its unit said in place of one.
-        let (wanted, is_reply) = (shape(asked.request), matches!(answer, Answer::Reply(_)));
-        let is_heard =
-            |frame: &Frame| frame.unit == asked.unit && (!is_reply || frame.shape == wanted);
-        if let Some(heard) = after.iter().position(is_heard) {
-            after.remove(heard);
-        }
-        let all = before.into_iter().map(|frame| (frame, true));
-        for (frame, was_before) in all.chain(after.into_iter().map(|frame| (frame, false))) {
-            if !self.units.contains(&frame.unit) {
-                continue;
-            }
+        let mut is_doubted = false;
+        for frame in frames.iter().filter(|frame| self.units.contains(&frame.unit)) {
             self.unasked.answers += 1;
-            if owed.overheard(frame, now) {
+            if owed.overheard(*frame, now) {
                 self.unasked.doubted.insert(frame.unit);
-                is_doubtful |= was_before && frame.unit == asked.unit;
+                is_doubted |= frame.unit == unit;
             }
         }
-        is_doubtful
+        is_doubted
     }
 
     /// Notes what an answer says of those that are owed; whether it is a refusal that may be the
     /// answer to an older question.
-    fn learn(&mut self, asked: Asked<'_>, answer: &Answer) -> bool {
+    fn learn(&mut self, asked: Asked<'_>, answer: &Answer, heard: Option<Frame>) -> bool {
         let now = self.begun_at.elapsed();
         let Some(owed) = &mut self.owed else { return false };
         let Asked { unit, request, .. } = asked;
+        let check = heard.map(|heard| heard.check);
         match answer {
-            Answer::Reply(_) => owed.answered(unit, request, now),
+            Answer::Reply(_) => owed.answered(unit, request, check, now),
             Answer::Refusal(_) => return owed.refused(unit, request, now),
             Answer::Silence(defect) if is_gateways(*defect) => {
                 return owed.refused(unit, request, now);

@@ -16,7 +16,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::frame::{Frame, Sifted, sifted};
+use crate::frame::{Shape, Sifted, sifted};
 
 /// At most this much is thrown away before one write; a peer that says more talks without end.
 const MOST_STALE_BYTES: usize = 16 * 1024;
@@ -42,7 +42,7 @@ pub(super) struct Signs {
     is_closed: AtomicBool,
     has_heard: AtomicBool,
     said: Mutex<Said>,
-    wanted: Mutex<Option<Frame>>,
+    wanted: Mutex<Option<(u8, Shape)>>,
 }
 
 /// What came around one question, each part up to [`MOST_KEPT_BYTES`].
@@ -70,12 +70,12 @@ impl Signs {
         std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Of the unit of this answer only it is to be heard, until something else is said here.
-    pub(super) fn want(&self, wanted: Option<Frame>) {
+    /// Of this unit only an answer like this is to be heard, until something else is said here.
+    pub(super) fn want(&self, wanted: Option<(u8, Shape)>) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
     }
 
-    fn wanted(&self) -> Option<Frame> {
+    fn wanted(&self) -> Option<(u8, Shape)> {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -147,7 +147,8 @@ impl<S: AsyncRead + Unpin> Wire<S> {
     fn pass_over(&mut self) {
         while !self.is_taking && !self.held.is_empty() {
             let wanted = self.signs.wanted();
-            match wanted.map_or(Sifted::Take, |wanted| sifted(&self.held, wanted)) {
+            let sifted = |(unit, shape)| sifted(&self.held, unit, shape);
+            match wanted.map_or(Sifted::Take, sifted) {
                 Sifted::Take => self.is_taking = true,
                 Sifted::Wait => return,
                 Sifted::PassOver(count) => {
@@ -213,7 +214,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::{frame::Shape, register::Table};
+    use crate::register::Table;
 
     #[tokio::test]
     async fn what_came_before_the_question_is_no_answer() {
@@ -234,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_answer_that_is_wanted_is_heard_however_it_comes_in_pieces() {
-        let wanted = Frame { unit: 5, shape: Shape { table: Table::Holding, bytes: 4 } };
+        let wanted = (5, Shape { table: Table::Holding, bytes: 4 });
         let copy = [5, 3, 2, 0, 7, 0x08, 0x46];
         let answer = [5, 3, 4, 0, 1, 5, 3, 0, 0];
         let (ours, mut theirs) = tokio::io::duplex(4_096);
