@@ -125,9 +125,9 @@ mod tests {
     }
 
     fn shown(bytes: &[u8]) -> String {
-        let shown = answers(bytes)
-            .into_iter()
-            .map(|Frame { unit, shape, .. }| format!("{unit} {} {}", shape.table.name(), shape.bytes));
+        let shown = answers(bytes).into_iter().map(|Frame { unit, shape, .. }| {
+            format!("{unit} {} {}", shape.table.name(), shape.bytes)
+        });
         shown.collect::<Vec<_>>().join(", ")
     }
 

@@ -457,9 +457,11 @@ async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode
         meter.url
     ));
     let mut polled = Polled::start(&config);
-    let longer =
-        |meter: &Meter| meter.log().lines().filter(|line| line.contains("\"words\":[7,8,9")).count();
-    let mut seen = 0;
+    let longer = |meter: &Meter| {
+        meter.log().lines().filter(|line| line.contains("\"words\":[7,8,9")).count()
+    };
+    // since all of its answers are alike, it is suspected once, for a moment
+    let (mut seen, mut suspected) = (0, 0);
     let noise = r#"{"say": {"bytes": "00ff00fe80a1b2c3d4e5f60718"}}"#;
     polled
         .until("values in noise", |_, reading| {
@@ -467,11 +469,13 @@ async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode
             seen += u32::from(reading.point.value().is_some());
             if seen < 10 {
                 meter.tell(noise);
+                suspected = longer(&meter);
             }
             seen == 20
         })
         .await;
-    assert_eq!(longer(&meter), 0, "{}", meter.log());
+    assert!(suspected < 5, "{}", meter.log());
+    assert_eq!(longer(&meter), suspected, "{}", meter.log());
     let mut after = 0;
     polled
         .until("values of one that is doubted", |_, reading| {
@@ -480,7 +484,7 @@ async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode
             if after == 3 {
                 meter.tell(r#"{"say": {"unit": 1, "table": "input", "words": [1, 2, 3]}}"#);
             }
-            after >= 10 && longer(&meter) >= 3
+            after >= 10 && longer(&meter) >= suspected + 3
         })
         .await;
     polled.stop().await;

@@ -81,9 +81,18 @@ struct Connection {
     used_at: Option<Instant>,
 }
 
+/// What is put to the line in place of a question.
+struct Put<'a> {
+    request: Cow<'a, Request>,
+    /// It is not the question yet.
+    is_sounding: bool,
+    /// It is the question with so many addresses behind its own.
+    more: u16,
+}
+
 /// What the bytes around one question tell.
 struct Noted {
-    /// What waited before it makes its unit doubted, so that the answer may be a copy as well.
+    /// What waited before it makes its unit doubted, or it looks like a copy of an older answer.
     is_doubtful: bool,
     /// It was refused, and that may be the answer to an older question.
     is_unclear: bool,
@@ -156,9 +165,9 @@ impl Link {
     ///
     /// Two failures are nobody's fault and cost no attempt, once: a connection that the peer had
     /// closed while it was idle, and a late word of another unit that was not waited for. An answer
-    /// is not believed where its unit was found to speak unasked while it was asked: it is asked
-    /// again, in doubt. Dropping this half-way leaves a connection whose next answer may be the
-    /// wrong one: drop the link too.
+    /// is not believed where its unit was found to speak unasked while it was asked, or where it
+    /// looks like a copy: it is asked again, in doubt. Dropping this half-way leaves a connection
+    /// whose next answer may be the wrong one: drop the link too.
     pub async fn ask(&mut self, asked: Asked<'_>) -> Answer {
         let mut left = asked.attempts;
         let mut is_excusable = true;
@@ -169,31 +178,21 @@ impl Link {
                 return Answer::NoLine(error);
             }
             let was_late = self.quiet.is_some_and(|quiet| Instant::now() < quiet.until);
-            let (request, is_sounding) = match self.may_ask(asked) {
-                Ask::Plainly => (Cow::Borrowed(asked.request), false),
-                Ask::Longer(longer) => (Cow::Owned(longer), false),
-                Ask::AfterSounding(sounding) => (Cow::Owned(sounding), true),
-                Ask::In(wait) => {
-                    sleep(wait).await;
-                    continue;
-                }
-                Ask::NotNow => return Answer::Silence(Quality::TIMEOUT),
+            let Some(put) = self.put(asked).await else {
+                return Answer::Silence(Quality::TIMEOUT);
             };
-            let more = if is_sounding { 0 } else { request.count - asked.request.count };
-            let question = Asked { request: &request, ..asked };
-            let Exchanged { answer, was_closed, said } = self.exchange(question).await;
-            let Noted { is_doubtful, is_unclear } = self.note(question, &answer, &said, was_closed);
+            let question = Asked { request: &put.request, ..asked };
+            let exchanged = self.exchange(question).await;
+            let Noted { is_doubtful, is_unclear } = self.note(question, &put, &exchanged);
+            let Exchanged { answer, was_closed, .. } = exchanged;
             let is_late_word = was_late && matches!(answer, Answer::Nonsense(_));
             if is_excusable && (was_closed || is_late_word) {
                 is_excusable = false;
                 continue;
             }
-            if more > 0 && !matches!(answer, Answer::Reply(_)) {
-                self.owed.iter_mut().for_each(|owed| owed.gave_no(asked.unit, more));
-            }
             match answer {
-                Answer::Reply(_) if is_sounding || is_doubtful => {}
-                Answer::Refusal(_) if more > 0 => {}
+                Answer::Reply(_) if is_doubtful || put.is_sounding => {}
+                Answer::Refusal(_) if put.more > 0 => {}
                 Answer::Refusal(defect) if is_unclear => {
                     unclear += 1;
                     if unclear == MOST_UNCLEAR {
@@ -211,11 +210,26 @@ impl Link {
         }
     }
 
-    fn may_ask(&mut self, asked: Asked<'_>) -> Ask {
-        let now = self.begun_at.elapsed();
-        self.owed
-            .as_mut()
-            .map_or(Ask::Plainly, |owed| owed.ask(asked.unit, asked.request, asked.longest, now))
+    /// What can be asked, once anything can; nothing where no answer to it could be told.
+    async fn put<'a>(&mut self, asked: Asked<'a>) -> Option<Put<'a>> {
+        let Asked { unit, request, longest, .. } = asked;
+        loop {
+            let now = self.begun_at.elapsed();
+            let owed = self.owed.as_mut();
+            let (request, is_sounding) =
+                match owed.map_or(Ask::Plainly, |owed| owed.ask(unit, request, longest, now)) {
+                    Ask::Plainly => (Cow::Borrowed(request), false),
+                    Ask::Longer(longer) => (Cow::Owned(longer), false),
+                    Ask::AfterSounding(sounding) => (Cow::Owned(sounding), true),
+                    Ask::NotNow => return None,
+                    Ask::In(wait) => {
+                        sleep(wait).await;
+                        continue;
+                    }
+                };
+            let more = if is_sounding { 0 } else { request.count - asked.request.count };
+            return Some(Put { request, is_sounding, more });
+        }
     }
 
     /// What was heard unasked since this was last asked for.
@@ -224,21 +238,29 @@ impl Link {
     }
 
     /// Notes what came before a question, as its answer and behind that.
-    fn note(
-        &mut self,
-        asked: Asked<'_>,
-        answer: &Answer,
-        said: &Said,
-        was_closed: bool,
-    ) -> Noted {
-        let is_doubtful = self.overhear(&answers(&said.before), asked.unit);
+    fn note(&mut self, asked: Asked<'_>, put: &Put<'_>, exchanged: &Exchanged) -> Noted {
+        let Exchanged { answer, was_closed, said } = exchanged;
+        let mut is_doubtful = self.overhear(&answers(&said.before), asked.unit);
         let mut after = answers(&said.after);
         // The one that was heard: the answer itself, or what its unit said in place of one.
         let (wanted, is_another) = (shape(asked.request), matches!(answer, Answer::Nonsense(_)));
         let is_heard =
             |frame: &Frame| frame.unit == asked.unit && (is_another || frame.shape == wanted);
         let heard = after.iter().position(is_heard).map(|heard| after.remove(heard));
-        let is_unclear = !was_closed && self.learn(asked, answer, heard);
+        let now = self.begun_at.elapsed();
+        let mut is_unclear = false;
+        if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
+            let Asked { unit, request, .. } = asked;
+            let is_reply = matches!(answer, Answer::Reply(_));
+            let check = heard.filter(|_| is_reply).map(|heard| heard.check);
+            is_doubtful |= check.is_some_and(|check| owed.suspects(unit, request, check, now));
+            is_unclear = learn(owed, asked, answer, check, now);
+            if is_reply && is_doubtful {
+                owed.not_believed(unit, request, now);
+            } else if !is_reply && put.more > 0 {
+                owed.gave_no(unit, put.more);
+            }
+        }
         self.overhear(&after, asked.unit);
         Noted { is_doubtful, is_unclear }
     }
@@ -257,26 +279,6 @@ impl Link {
             }
         }
         is_doubted
-    }
-
-    /// Notes what an answer says of those that are owed; whether it is a refusal that may be the
-    /// answer to an older question.
-    fn learn(&mut self, asked: Asked<'_>, answer: &Answer, heard: Option<Frame>) -> bool {
-        let now = self.begun_at.elapsed();
-        let Some(owed) = &mut self.owed else { return false };
-        let Asked { unit, request, .. } = asked;
-        let check = heard.map(|heard| heard.check);
-        match answer {
-            Answer::Reply(_) => owed.answered(unit, request, check, now),
-            Answer::Refusal(_) => return owed.refused(unit, request, now),
-            Answer::Silence(defect) if is_gateways(*defect) => {
-                return owed.refused(unit, request, now);
-            }
-            Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
-            Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
-            Answer::NoLine(_) => {}
-        }
-        false
     }
 
     /// When `unit` may be asked: after the pause between requests, and after the silence in which
@@ -360,6 +362,29 @@ impl Link {
             Line::Serial(serial) => serial.characters(13 + 2 * u32::from(request.count)),
         }
     }
+}
+
+/// Notes what an answer with this check sum says of those that are owed; whether it is a refusal
+/// that may be the answer to an older question.
+fn learn(
+    owed: &mut OwedAnswers,
+    asked: Asked<'_>,
+    answer: &Answer,
+    check: Option<u16>,
+    now: Duration,
+) -> bool {
+    let Asked { unit, request, .. } = asked;
+    match answer {
+        Answer::Reply(_) => owed.answered(unit, request, check, now),
+        Answer::Refusal(_) => return owed.refused(unit, request, now),
+        Answer::Silence(defect) if is_gateways(*defect) => {
+            return owed.refused(unit, request, now);
+        }
+        Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
+        Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
+        Answer::NoLine(_) => {}
+    }
+    false
 }
 
 /// The future's output, or the panic that it ended with; a library that trips over what a meter
