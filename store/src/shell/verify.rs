@@ -268,7 +268,23 @@ fn span(row: &Row<'_>) -> rusqlite::Result<Option<Finding>> {
     }))
 }
 
-const LOOSE: [(&str, &str); 10] = [
+const LOOSE: [(&str, &str); 12] = [
+    (
+        "parked items of which one half is not there",
+        "SELECT (SELECT count(*) FROM parking p LEFT JOIN quarantine q ON q.id = p.item
+            WHERE q.id IS NULL)
+          + (SELECT count(*) FROM quarantine q LEFT JOIN parking p ON p.item = q.id
+            WHERE q.kind = 1 AND q.state = 0 AND p.item IS NULL)",
+    ),
+    (
+        "epochs whose ledger is not that of their batches",
+        "SELECT count(*) FROM ledger l FULL JOIN
+            (SELECT agent, epoch, count(*) AS batches, min(sequence) AS first,
+                max(sequence) AS last FROM admitted GROUP BY agent, epoch) a
+              ON a.agent = l.agent AND a.epoch = l.epoch
+            WHERE l.batches IS NOT a.batches OR l.first_sequence IS NOT a.first
+              OR l.last_sequence IS NOT a.last",
+    ),
     (
         "identities whose batch is not there",
         "SELECT (SELECT count(*) FROM admitted a LEFT JOIN batch b ON b.position = a.batch

@@ -155,43 +155,73 @@ fn a_row_of_another_shape_is_named() {
     );
 }
 
+/// How many items were looked at, and what was found, after two parked items of three were discarded
+/// and `tamper` was done.
+fn tampered_park(tamper: &str) -> (u64, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for agent in ["gw-1", "gw-2", "gw-3"] {
+        let whole = batch_of(&agent.parse().unwrap(), 1, &[("x", vec![(0, 1)])]);
+        put_new(&store, aside(whole, "x", Reason::UnknownGauge));
+    }
+    for id in 1..3 {
+        let write = discard(&store, id);
+        let done = store.samples().write_blocking(write).unwrap();
+        assert!(matches!(done, Discarded::Done { left: 0 }), "{done:?}");
+    }
+    let by = By { kind: ByKind::Command, name: "root".to_owned() };
+    let body = Body::QuarantineVoided { id: 1, entry: 1 };
+    store.journal().write_blocking(Append { at: at(0), by, body }).unwrap();
+    store.close();
+    run(&folder.path().join("samples.db"), tamper);
+    let store = open(folder.path());
+    let report = store::verify(&store).unwrap();
+    let found: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    (report.items, found.join("\n"))
+}
+
 #[test]
 fn an_item_that_did_not_become_what_its_entry_says_is_named() {
-    let tampered = |tamper: &str| {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path());
-        for agent in ["gw-1", "gw-2", "gw-3"] {
-            let whole = batch_of(&agent.parse().unwrap(), 1, &[("x", vec![(0, 1)])]);
-            put_new(&store, aside(whole, "x", Reason::UnknownGauge));
-        }
-        for id in 1..3 {
-            let write = discard(&store, id);
-            let done = store.samples().write_blocking(write).unwrap();
-            assert!(matches!(done, Discarded::Done { left: 0 }), "{done:?}");
-        }
-        let by = By { kind: ByKind::Command, name: "root".to_owned() };
-        let body = Body::QuarantineVoided { id: 1, entry: 1 };
-        store.journal().write_blocking(Append { at: at(0), by, body }).unwrap();
-        store.close();
-        run(&folder.path().join("samples.db"), tamper);
-        let store = open(folder.path());
-        let report = store::verify(&store).unwrap();
-        let found: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
-        (report.items, found.join("\n"))
-    };
-    assert_eq!(tampered(""), (2, String::new()));
+    assert_eq!(tampered_park(""), (2, String::new()));
     let row = "UPDATE quarantine SET state = 1 WHERE id = 2";
     expect![[r#"
         item 2 of the quarantine: entry 3, under which it was decided, does not say so"#]]
-    .assert_eq(&tampered(row).1);
+    .assert_eq(&tampered_park(row).1);
     let row = "UPDATE quarantine SET entry = NULL WHERE id = 2";
     expect!["item 2 of the quarantine: it was discarded, and no entry says by whom"]
-        .assert_eq(&tampered(row).1);
+        .assert_eq(&tampered_park(row).1);
     let row = "UPDATE quarantine SET entry = 1 WHERE id = 1";
     expect![[r#"
         item 1 of the quarantine: entry 1, under which it was decided, does not say so
         item 1 of the quarantine: it was decided under entry 1, which is said to have come to nothing"#]]
-    .assert_eq(&tampered(row).1);
+    .assert_eq(&tampered_park(row).1);
+}
+
+#[test]
+fn half_a_parked_item_taken_out_is_noticed() {
+    let said = "1 parked items of which one half is not there";
+    // of one that is decided, and of one that waits
+    assert_eq!(tampered_park("DELETE FROM quarantine WHERE id = 1").1, said);
+    let found = tampered_park("DELETE FROM parking WHERE item = 3").1;
+    assert!(found.contains(said), "{found}");
+}
+
+#[test]
+fn a_ledger_that_was_changed_is_noticed() {
+    for tamper in [
+        "UPDATE ledger SET batches = 3",
+        "UPDATE ledger SET first_sequence = 0",
+        "UPDATE ledger SET last_sequence = 9",
+        "DELETE FROM ledger",
+    ] {
+        check(
+            "samples.db",
+            tamper,
+            &expect![[r#"
+                4 entries, 2 batches, 2 spans
+                1 epochs whose ledger is not that of their batches"#]],
+        );
+    }
 }
 
 #[test]
