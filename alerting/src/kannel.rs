@@ -7,12 +7,14 @@
 //! |---|---|
 //! | 2xx `0: Accepted for delivery`, `3: Queued for later delivery` | taken |
 //! | 4xx «denied by white- and/or black-lists», «Not routable» | never: it is about this number |
+//! | 2xx with anything else, 504 | it may have been taken: so says the status, or who stands between says that the gateway said nothing |
 //! | any other | not now |
 //!
 //! A login that is refused, a wrong address, a missing sender or an account that may not send are
 //! the gateway's settings or ours, and no fault of the message: it is tried on while a person puts
-//! that right, and is passed on meanwhile. So is an answer that is not Kannel's, whatever its
-//! status: rather one message too many than one that nobody sent.
+//! that right, and is passed on meanwhile. So is a refusal that is not Kannel's. What may have been
+//! taken is repeated a few times and no more: rather one message too many than one that nobody sent,
+//! but not one every few minutes for a night.
 
 use model::ids::NotificationId;
 
@@ -39,6 +41,8 @@ pub enum Meaning {
     ForNow(String),
     /// Never; why.
     ForGood(String),
+    /// It may have been taken; why that is not known.
+    Unclear(String),
 }
 
 /// The headers of a call, the login excepted.
@@ -87,7 +91,7 @@ pub fn meaning(status: u16, body: &[u8], private: &[&str]) -> Meaning {
     let answered = |words: &str| format!("{words} (status {status}, «{said}»)");
     match status {
         200..300 if is_taken(&text) => Meaning::Taken,
-        200..300 => Meaning::ForNow(answered("the answer is not Kannel's; look at `url`")),
+        200..300 => Meaning::Unclear(answered("the answer is not Kannel's; look at `url`")),
         300..400 => Meaning::ForNow(answered("it sends us elsewhere; write that address as `url`")),
         400..500 if text.contains("denied by white- and/or black-lists") => {
             Meaning::ForGood(answered("the gateway does not send to this number"))
@@ -95,6 +99,7 @@ pub fn meaning(status: u16, body: &[u8], private: &[&str]) -> Meaning {
         400..500 if text.contains("Not routable") => {
             Meaning::ForGood(answered("no operator of the gateway's takes this number"))
         }
+        504 => Meaning::Unclear(answered("the gateway did not answer who stands before it")),
         401 | 403 => Meaning::ForNow(answered(
             "the gateway refuses us; look at `username`, its password, and from where the account may send",
         )),
@@ -115,7 +120,7 @@ pub fn meaning_of_probe(status: u16, body: &[u8], private: &[&str]) -> Meaning {
         Meaning::Taken => {
             Meaning::ForNow("it took a message to nobody; is it Kannel's?".to_owned())
         }
-        refused @ (Meaning::ForNow(_) | Meaning::ForGood(_)) => refused,
+        refused @ (Meaning::ForNow(_) | Meaning::ForGood(_) | Meaning::Unclear(_)) => refused,
     }
 }
 
@@ -165,6 +170,7 @@ mod tests {
                 Meaning::Taken => "taken".to_owned(),
                 Meaning::ForNow(why) => format!("for now: {why}"),
                 Meaning::ForGood(why) => format!("for good: {why}"),
+                Meaning::Unclear(why) => format!("unclear: {why}"),
             };
             writeln!(lines, "{line}").unwrap();
         }
@@ -184,6 +190,8 @@ mod tests {
                 (400, "Sender missing and no global set, rejected"),
                 (404, "Unknown request."),
                 (503, "Temporal failure, try again later."),
+                (502, "Bad Gateway"),
+                (504, "Gateway Time-out"),
             ],
             &expect![[r#"
                 taken
@@ -195,6 +203,8 @@ mod tests {
                 for now: the gateway refuses the call (status 400, «Sender missing and no global set, rejected»)
                 for now: no sendsms there; look at `url` (status 404, «Unknown request.»)
                 for now: the gateway cannot at the moment (status 503, «Temporal failure, try again later.»)
+                for now: the gateway cannot at the moment (status 502, «Bad Gateway»)
+                unclear: the gateway did not answer who stands before it (status 504, «Gateway Time-out»)
             "#]],
         );
     }
@@ -216,13 +226,13 @@ mod tests {
                 (999, "0: Accepted for delivery"),
             ],
             &expect![[r#"
-                for now: the answer is not Kannel's; look at `url` (status 200, «<html>Welcome to the hotel's network, #»)
-                for now: the answer is not Kannel's; look at `url` (status 200, «»)
-                for now: the answer is not Kannel's; look at `url` (status 204, «»)
-                for now: the answer is not Kannel's; look at `url` (status 202, «10: Accepted»)
-                for now: the answer is not Kannel's; look at `url` (status 202, «4: 0: Accepted»)
-                for now: the answer is not Kannel's; look at `url` (status 200, «00»)
-                for now: the answer is not Kannel's; look at `url` (status 200, «[2J»)
+                unclear: the answer is not Kannel's; look at `url` (status 200, «<html>Welcome to the hotel's network, #»)
+                unclear: the answer is not Kannel's; look at `url` (status 200, «»)
+                unclear: the answer is not Kannel's; look at `url` (status 204, «»)
+                unclear: the answer is not Kannel's; look at `url` (status 202, «10: Accepted»)
+                unclear: the answer is not Kannel's; look at `url` (status 202, «4: 0: Accepted»)
+                unclear: the answer is not Kannel's; look at `url` (status 200, «00»)
+                unclear: the answer is not Kannel's; look at `url` (status 200, «[2J»)
                 for now: it sends us elsewhere; write that address as `url` (status 302, «0: Accepted for delivery»)
                 for now: the gateway refuses the call (status 101, «»)
                 for now: the gateway refuses the call (status 418, «# # is a teapot»)

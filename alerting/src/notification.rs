@@ -1,8 +1,10 @@
 //! The life of one message to one person by one way, from owed to delivered.
 //!
 //! An attempt is announced before it is made, under an id that a channel can pass on; one of which
-//! nothing is heard (a crash, a timeout) is made again under the same id, [`REPETITIONS`] times at
-//! most, for each may have woken somebody. What a channel refuses for now is tried again, ever more
+//! nothing is heard (a crash, a timeout, a line that broke once all was said) is made again under the
+//! same id, [`Schedule::repetitions`] times at most, for each may have woken somebody: once soon, and
+//! once when whatever stands before the gateway may have been put right. A reminder is not, since the
+//! next one is due soon enough. What a channel refuses for now is tried again, ever more
 //! seldom, until the message expires: two hours after it was first tried. What waits for its first
 //! try never expires, however slow its channel is; it is recalled when nobody needs it any longer.
 //! It need not have failed for somebody else to be told
@@ -17,13 +19,17 @@
 //! | sent | a receipt says that it arrived, or that it will not | delivered, failed |
 //! | owed, failed, expired | a receipt says that it arrived after all | delivered |
 
-use model::{alarm::NotificationState, fault::Fault, ids::NotificationId, time::Timestamp};
+use std::cmp::Ordering;
+
+use model::{
+    alarm::{NotificationState, Occasion},
+    fault::Fault,
+    ids::NotificationId,
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::{self, RestoreError};
-
-/// How often what may have been taken is handed over again.
-pub const REPETITIONS: u32 = 2;
 
 /// When to try, how often, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +38,12 @@ pub struct Schedule {
     pub waits_ms: &'static [i64],
     /// How long an attempt may take; one of which nothing is heard counts as in vain.
     pub attempt_ms: i64,
-    /// After how many attempts in vain the message asks to be passed on.
+    /// How often what may have been taken is handed over again.
+    pub repetitions: u32,
+    /// The wait before the last time.
+    pub last_ms: i64,
+    /// After how many attempts in vain the message asks to be passed on; earlier where only the last
+    /// repetition is left.
     pub patience: u32,
     /// How long a receipt may stay out before the message asks to be passed on.
     pub receipt_ms: i64,
@@ -42,15 +53,25 @@ pub struct Schedule {
 
 impl Schedule {
     /// For messages that wake somebody: passed on after three attempts in vain, 20 s after the first
-    /// where each is refused at once and 95 s where nothing is said, or where no receipt has come for
-    /// five minutes; tried for two hours.
+    /// where each is refused at once, or after two of which nothing was heard, 65 s where each is
+    /// waited for, or where no receipt has come for five minutes; tried for two hours.
     pub const URGENT: Self = Self {
         waits_ms: &[5_000, 15_000, 30_000, 60_000, 120_000, 300_000],
         attempt_ms: 30_000,
+        repetitions: 2,
+        last_ms: 300_000,
         patience: 3,
         receipt_ms: 300_000,
         expires_ms: 7_200_000,
     };
+
+    /// For a message of this kind.
+    pub const fn of(occasion: Occasion) -> Self {
+        match occasion {
+            Occasion::Raised | Occasion::Over => Self::URGENT,
+            Occasion::Reminder => Self { repetitions: 0, ..Self::URGENT },
+        }
+    }
 
     fn wait_ms(&self, attempts: u32) -> i64 {
         let place = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -322,28 +343,29 @@ impl Notification {
     }
 
     fn be_in_vain(&mut self, now: Timestamp) -> Vec<Effect> {
-        if self.state.is_recalled || self.is_expired(now) {
-            return self.expire();
-        }
-        let next_at = now.plus_ms(self.schedule.wait_ms(self.state.attempts));
-        self.state.life = Life::Owed { next_at, is_trying: false };
-        if self.state.attempts >= self.schedule.patience {
-            self.pass_on(Why::Stalled)
-        } else {
-            Vec::new()
-        }
+        let is_tried_enough = self.state.attempts >= self.schedule.patience;
+        self.rest(self.schedule.wait_ms(self.state.attempts), is_tried_enough, now)
     }
 
     /// It may have been taken, so it is not tried as often as what was refused.
     fn be_unanswered(&mut self, now: Timestamp) -> Vec<Effect> {
         self.state.doubts = self.state.doubts.saturating_add(1);
         let mut effects = vec![Effect::Doubted];
-        effects.extend(if self.state.doubts > REPETITIONS {
-            self.expire()
-        } else {
-            self.be_in_vain(now)
+        let Schedule { repetitions, last_ms, .. } = self.schedule;
+        effects.extend(match self.state.doubts.cmp(&repetitions) {
+            Ordering::Less => self.be_in_vain(now),
+            Ordering::Equal => self.rest(last_ms, true, now),
+            Ordering::Greater => self.expire(),
         });
         effects
+    }
+
+    fn rest(&mut self, wait_ms: i64, is_tried_enough: bool, now: Timestamp) -> Vec<Effect> {
+        if self.state.is_recalled || self.is_expired(now) {
+            return self.expire();
+        }
+        self.state.life = Life::Owed { next_at: now.plus_ms(wait_ms), is_trying: false };
+        if is_tried_enough { self.pass_on(Why::Stalled) } else { Vec::new() }
     }
 
     fn expire(&mut self) -> Vec<Effect> {
@@ -550,18 +572,41 @@ mod tests {
     #[test]
     fn what_may_have_been_taken_is_repeated_twice_and_no_more() {
         check(
-            "0:tick 25:mute 31:tick 56:mute 72:tick 97:mute 9999:tick",
+            "0:tick 25:mute 31:tick 56:mute 357:tick 381:mute 9999:tick",
             &expect![[r#"
                 0 attempt 1
                 25 doubted
                 30 attempt 2
                 56 doubted
-                71 attempt 3
-                97 doubted
-                97 expired
-                97 pass on: expired
+                56 pass on: stalled
+                356 attempt 3
+                381 doubted
+                381 expired
             "#]],
         );
+        // what is refused in between is no repetition
+        check(
+            "0:tick 1:mute 7:busy 23:mute 324:busy 385:mute 9999:tick",
+            &expect![[r#"
+                0 attempt 1
+                1 doubted
+                6 attempt 2
+                22 attempt 3
+                23 doubted
+                23 pass on: stalled
+                323 attempt 4
+                384 attempt 5
+                385 doubted
+                385 expired
+            "#]],
+        );
+        // the next reminder comes soon enough
+        let mut reminder =
+            Notification::new(NotificationId(7), Schedule::of(Occasion::Reminder), at(0));
+        reminder.step(Event::Tick, at(0));
+        let expired = Effect::Changed(NotificationState::Expired);
+        let said = reminder.step(Event::Unanswered, at(1));
+        assert_eq!(said, [Effect::Doubted, expired, Effect::PassOn(Why::Expired)]);
         let mut message = message();
         message.step(Event::Tick, at(0));
         message.step(Event::Unanswered, at(25));

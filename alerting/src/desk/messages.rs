@@ -38,7 +38,7 @@ const MASK: &str = "*************";
 
 impl Desk {
     pub(super) fn keep_message(&mut self, row: NotificationRow) -> Result<(), RestoreError> {
-        let machine = Notification::restore(&row.bytes, Schedule::URGENT)?;
+        let machine = Notification::restore(&row.bytes, Schedule::of(row.occasion))?;
         let (id, alarm) = (row.id, row.alarm);
         self.sendings.set(&id, machine.deadline());
         self.messages.insert(id, KeptMessage { machine, row });
@@ -54,7 +54,7 @@ impl Desk {
         // a link that found no place needs no token
         let token = token.filter(|token| text.contains(&token.to_string()));
         let text = token.map_or_else(|| text.clone(), |token| masked(&text, token));
-        let machine = Notification::new(id, Schedule::URGENT, now);
+        let machine = Notification::new(id, Schedule::of(occasion), now);
         let row = NotificationRow {
             id,
             alarm,

@@ -373,6 +373,45 @@ fn who_may_have_been_told_when_the_process_ended_is_told_of_the_end() {
 }
 
 #[test]
+fn days_of_gateways_that_never_answer_are_a_reminder_each_half_hour_and_grow_nothing() {
+    let mut world = World::new(registry());
+    world.run("0 flow 400; 10 flow 400; 20 flow 400");
+    let (end, mut answered) = (at(3 * 86_400), 0);
+    while let Some(deadline) = world.desk.deadline(true).filter(|deadline| *deadline <= end) {
+        world.pass_to(deadline);
+        while let Some(attempt) = world.attempts.get(answered) {
+            let id = attempt.id;
+            answered += 1;
+            world.desk.outcome(id, Outcome::Unanswered, world.now);
+            world.settle(world.now);
+        }
+    }
+    let mut of_message: BTreeMap<NotificationId, usize> = BTreeMap::new();
+    let mut of_address: BTreeMap<String, usize> = BTreeMap::new();
+    for attempt in &world.attempts {
+        *of_message.entry(attempt.id).or_default() += 1;
+        *of_address.entry(attempt.to.as_ref().unwrap().as_str().to_owned()).or_default() += 1;
+    }
+    assert!(of_message.values().all(|count| *count <= 3), "{of_message:?}");
+    // what raised it three times, and 143 reminders, since the ladder ended within the first hour
+    assert!(of_address.values().all(|count| (100..=3 + 143).contains(count)), "{of_address:?}");
+    let open = world.kept.notifications.values().filter(|row| row.is_open).count();
+    let state = world.kept.escalations.values().map(|row| row.state.len()).max().unwrap();
+    assert!(open <= 3 && state < 2_048, "{open} open, {state} bytes");
+    // whoever may have been told is told of the end, once
+    let before = world.attempts.len();
+    for second in 0..4 {
+        world.now = end.plus_ms(10_000 * second);
+        world.flow(600);
+        world.settle(world.now);
+    }
+    world.pass_to(world.now);
+    let over = world.attempts.get(before..).unwrap();
+    assert_eq!(over.len(), 2, "{over:?}");
+    assert!(over.iter().all(|attempt| attempt.text.contains("已恢复")), "{over:?}");
+}
+
+#[test]
 fn what_comes_late_and_raises_says_since_when() {
     let mut world = World::new(registry());
     world.run("0 flow 600; 300 flow 400");

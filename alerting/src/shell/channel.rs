@@ -9,6 +9,7 @@
 //! A receipt comes another way and later: whoever takes it appends it to the journal
 //! (`store::TakeReceipt`), and alerting finds it there.
 
+mod departure;
 mod http;
 pub mod kannel;
 mod trust;
@@ -88,7 +89,7 @@ pub enum Taken {
 /// it is logged.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// The other end cannot be reached, or the way to it broke.
+    /// The other end cannot be reached, or the way to it broke before it had all of the message.
     #[error("cannot reach {place}")]
     Reach {
         /// Where, without secrets.
@@ -96,13 +97,20 @@ pub enum ChannelError {
         /// What broke.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// It was given the message and did not answer: it may have taken it.
+    /// It was given the message whole and did not answer, or the way to it broke then: it may have
+    /// taken it.
     #[error("no answer from {place}")]
     Unanswered {
         /// Where, without secrets.
         place: String,
         /// What was waited for.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// It was given the message, and what it answered does not say whether it took it.
+    #[error("it may have been taken: {what}")]
+    Unclear {
+        /// What it said, as far as it can be shown.
+        what: String,
     },
     /// The other end, or the channel itself, refuses for now: it is busy, or set up wrongly, which
     /// a person may put right while the message is tried again.
@@ -126,9 +134,11 @@ impl ChannelError {
     /// Only what is refused for good is not tried again.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Reach { .. } | Self::Unanswered { .. } | Self::ForNow { .. } | Self::Silent => {
-                Fault::Transient
-            }
+            Self::Reach { .. }
+            | Self::Unanswered { .. }
+            | Self::Unclear { .. }
+            | Self::ForNow { .. }
+            | Self::Silent => Fault::Transient,
             Self::ForGood { .. } => Fault::Permanent,
         }
     }
@@ -136,7 +146,7 @@ impl ChannelError {
     /// Whether the other end may have taken the message all the same.
     pub const fn is_doubtful(&self) -> bool {
         match self {
-            Self::Unanswered { .. } | Self::Silent => true,
+            Self::Unanswered { .. } | Self::Unclear { .. } | Self::Silent => true,
             Self::Reach { .. } | Self::ForNow { .. } | Self::ForGood { .. } => false,
         }
     }

@@ -4,13 +4,7 @@
 //! wants. Redirections are not followed: whoever is named in the settings is spoken to, and nobody
 //! else.
 
-use std::{
-    fmt, io,
-    path::Path,
-    str::FromStr,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{fmt, io, path::Path, str::FromStr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -25,7 +19,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::trust::{Trust, TrustError};
+use super::{
+    departure::{Left, Watched},
+    trust::{Trust, TrustError},
+};
 
 const HEAD_BYTES: usize = 8 << 10;
 const HEADERS: usize = 64;
@@ -80,11 +77,30 @@ pub(super) enum HttpError {
     Connect(#[source] io::Error),
     #[error("the other end is not known to be who it says")]
     Trust(#[source] io::Error),
-    #[error("the connection broke")]
+    #[error("the connection broke before all was asked")]
     Broke(#[source] hyper::Error),
-    /// The request was on its way.
+    #[error("not all was asked within {0:?}")]
+    SlowRequest(Duration),
+    /// All was asked.
+    #[error("the connection broke without an answer")]
+    Unheard(#[source] hyper::Error),
     #[error("no answer within {0:?}")]
     SlowAnswer(Duration),
+}
+
+impl HttpError {
+    /// Whether the other end may have the request whole, and have done what it asks. One that is cut
+    /// short asks for nothing.
+    pub(super) const fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::SlowConnect(_)
+            | Self::Connect(_)
+            | Self::Trust(_)
+            | Self::Broke(_)
+            | Self::SlowRequest(_) => false,
+            Self::Unheard(_) | Self::SlowAnswer(_) => true,
+        }
+    }
 }
 
 impl FromStr for Target {
@@ -157,20 +173,20 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target.path.parse().unwrap_or_default();
         *request.headers_mut() = headers;
-        let is_asked = AtomicBool::new(false);
+        let left = Left::default();
         let whole = self.limits.whole;
-        match timeout(whole, Box::pin(self.connected(request, &is_asked))).await {
+        match timeout(whole, Box::pin(self.connected(request, &left))).await {
             Ok(answer) => answer,
-            Err(_elapsed) if is_asked.load(Ordering::Relaxed) => Err(HttpError::SlowAnswer(whole)),
+            Err(_elapsed) if left.is_whole() => Err(HttpError::SlowAnswer(whole)),
+            Err(_elapsed) if left.has_begun() => Err(HttpError::SlowRequest(whole)),
             Err(_elapsed) => Err(HttpError::SlowConnect(whole)),
         }
     }
 
-    /// Says in `is_asked` when the request begins to leave.
     async fn connected(
         &self,
         request: Request<Full<Bytes>>,
-        is_asked: &AtomicBool,
+        left: &Left,
     ) -> Result<Answer, HttpError> {
         let Limits { connect, body, .. } = self.limits;
         let host = self.target.host.as_str();
@@ -179,10 +195,10 @@ impl Client {
             .map_err(|_elapsed| HttpError::SlowConnect(connect))?
             .map_err(HttpError::Connect)?;
         match &self.trust {
-            None => exchange(stream, (request, is_asked), body).await,
+            None => exchange(stream, (request, left), body).await,
             Some(trust) => {
                 let stream = trust.connect(host, stream).await.map_err(HttpError::Trust)?;
-                exchange(stream, (request, is_asked), body).await
+                exchange(stream, (request, left), body).await
             }
         }
     }
@@ -190,41 +206,50 @@ impl Client {
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    (request, is_asked): (Request<Full<Bytes>>, &AtomicBool),
+    (request, left): (Request<Full<Bytes>>, &Left),
     most: usize,
 ) -> Result<Answer, HttpError> {
+    let broke = |failure| {
+        if left.is_whole() { HttpError::Unheard(failure) } else { HttpError::Broke(failure) }
+    };
+    let stream = Watched::new(stream, request.body(), left);
     let handshake = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
         .handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.map_err(HttpError::Broke)?;
-    is_asked.store(true, Ordering::Relaxed);
+    let (mut sender, connection) = handshake.await.map_err(broke)?;
     let asked = async {
-        let response = sender.send_request(request).await.map_err(HttpError::Broke)?;
-        beginning(response, most).await
+        let response = sender.send_request(request).await.map_err(broke)?;
+        Ok(beginning(response, most).await)
     };
-    pin!(asked, connection);
-    tokio::select! {
+    pin!(asked);
+    let mut connection = Box::pin(connection);
+    let ended = tokio::select! {
         biased;
-        answer = &mut asked => answer,
-        // It drives the request; where it ends first, what came is still there to be read.
-        ended = &mut connection => match ended {
-            Ok(()) => asked.await,
-            Err(failure) => Err(HttpError::Broke(failure)),
-        },
+        answer = &mut asked => return answer,
+        ended = &mut connection => ended,
+    };
+    // It drives the request; where it ends first, what came is still there to be read, and what
+    // waits for more hears only by this that none comes.
+    drop(connection);
+    let answer = asked.await;
+    match ended {
+        Ok(()) => answer,
+        Err(failure) => answer.map_err(|_gone| broke(failure)),
     }
 }
 
-async fn beginning(response: Response<Incoming>, most: usize) -> Result<Answer, HttpError> {
+/// An answer is one by its status; what there is of its body may be its beginning alone.
+async fn beginning(response: Response<Incoming>, most: usize) -> Answer {
     let (head, mut body) = response.into_parts();
     let mut beginning = Vec::new();
     while beginning.len() < most {
-        let Some(frame) = body.frame().await else { break };
-        if let Ok(data) = frame.map_err(HttpError::Broke)?.into_data() {
+        let Some(Ok(frame)) = body.frame().await else { break };
+        if let Ok(data) = frame.into_data() {
             beginning.extend(data.iter().take(most - beginning.len()));
         }
     }
-    Ok(Answer { status: head.status.as_u16(), body: beginning })
+    Answer { status: head.status.as_u16(), body: beginning }
 }
 
 #[cfg(test)]
@@ -236,6 +261,7 @@ mod tests {
     };
 
     use model::fault::Chain;
+    use tokio::io::AsyncReadExt as _;
 
     use super::*;
 
@@ -299,18 +325,68 @@ mod tests {
             stream.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
             while stream.write_all(b"A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").is_ok() {}
         };
-        assert!(failure(answered(endless_head)).starts_with("the connection broke: "));
+        let answer = answered(endless_head).unwrap_err();
+        assert!(matches!(&answer, HttpError::Unheard(_)), "{answer}");
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error() {
+    fn whoever_has_the_request_and_gives_no_answer_may_have_done_what_it_asks() {
         for garbage in ["", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 99", "\u{0}\u{1}\r\n\r\n"] {
             let answer = answered(|stream| stream.write_all(garbage.as_bytes()).unwrap());
-            assert!(failure(answer).starts_with("the connection broke: "), "{garbage:?}");
+            let failure = answer.unwrap_err();
+            assert!(failure.may_have_arrived(), "{garbage:?}: {failure}");
         }
+    }
+
+    #[test]
+    fn what_broke_within_an_answer_is_still_answered() {
+        let answer = answered(|stream| {
+            stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 30\r\n\r\n0: Ac").unwrap();
+        });
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (202, b"0: Ac".as_slice()));
+    }
+
+    #[test]
+    fn whoever_cannot_be_asked_has_done_nothing() {
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let target = format!("http://{nobody}/x").parse().unwrap();
-        assert!(failure(called(&target)).starts_with("cannot connect: "));
+        for address in [format!("http://{nobody}/x"), "http://name.invalid/x".to_owned()] {
+            let failure = called(&address.parse().unwrap()).unwrap_err();
+            assert!(matches!(failure, HttpError::Connect(_)), "{address}: {failure}");
+            assert!(!failure.may_have_arrived(), "{address}");
+        }
+    }
+
+    /// What is known of a request of which the other end takes so many bytes, and hangs up.
+    fn cut_after(taken: usize, body: &'static [u8]) -> HttpError {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (near, mut far) = tokio::io::duplex(1);
+            let request = Request::post("/x").body(Full::new(Bytes::from_static(body))).unwrap();
+            let left = Left::default();
+            let asked = exchange(near, (request, &left), 8);
+            let taking = async move {
+                far.read_exact(&mut vec![0; taken]).await.unwrap();
+            };
+            let (answer, ()) = tokio::join!(asked, taking);
+            answer.unwrap_err()
+        })
+    }
+
+    #[test]
+    fn a_request_that_was_cut_short_is_none() {
+        let head = "POST /x HTTP/1.1\r\ncontent-length: 4\r\n\r\n".len();
+        for taken in [1, head - 1, head, head + 2] {
+            let failure = cut_after(taken, b"text");
+            assert!(matches!(failure, HttpError::Broke(_)), "{taken}: {failure}");
+            assert!(!failure.may_have_arrived(), "{taken}");
+        }
+        let failure = cut_after(head + 4, b"text");
+        assert!(failure.may_have_arrived(), "{failure}");
+        // one without a body is whole with its head
+        let head = "POST /x HTTP/1.1\r\n\r\n".len();
+        assert!(!cut_after(head - 2, b"").may_have_arrived());
+        assert!(cut_after(head, b"").may_have_arrived());
     }
 
     #[test]

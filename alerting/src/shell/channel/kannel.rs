@@ -7,8 +7,8 @@
 //! | seconds for a call as a whole | 20 | refused for now, or unanswered where it was asked |
 //! | bytes of an answer | 512 | the rest is not read |
 //!
-//! A message of which the answer stays out may have been taken: its next attempt makes a second
-//! one, which Kannel cannot tell from a new one.
+//! A message of which the answer stays out, or that left whole before the line broke, may have been
+//! taken: its next attempt makes a second one, which Kannel cannot tell from a new one.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -122,7 +122,9 @@ impl Kannel {
         let password = self.settings.password.expose_secret();
         match kannel::meaning_of_probe(answer.status, &answer.body, &[password]) {
             Meaning::Taken => Ok(()),
-            Meaning::ForNow(what) | Meaning::ForGood(what) => Err(ChannelError::ForNow { what }),
+            Meaning::ForNow(what) | Meaning::ForGood(what) | Meaning::Unclear(what) => {
+                Err(ChannelError::ForNow { what })
+            }
         }
     }
 
@@ -141,6 +143,7 @@ impl Kannel {
             Meaning::Taken => Ok(Taken::ForGood),
             Meaning::ForNow(what) => Err(ChannelError::ForNow { what }),
             Meaning::ForGood(what) => Err(ChannelError::ForGood { what }),
+            Meaning::Unclear(what) => Err(ChannelError::Unclear { what }),
         }
     }
 
@@ -163,9 +166,9 @@ impl Kannel {
 
     fn unreached(&self, failure: HttpError) -> ChannelError {
         let place = self.settings.url.to_string();
-        let is_asked = matches!(failure, HttpError::SlowAnswer(_));
+        let is_doubtful = failure.may_have_arrived();
         let source = Box::new(failure);
-        if is_asked {
+        if is_doubtful {
             ChannelError::Unanswered { place, source }
         } else {
             ChannelError::Reach { place, source }
