@@ -85,24 +85,7 @@ impl World {
     }
 
     fn send(&self, number: u128, to: &str, text: &str) -> Result<Taken, ChannelError> {
-        self.send_with(self.settings.clone(), number, to, text)
-    }
-
-    fn send_with(
-        &self,
-        settings: Settings,
-        number: u128,
-        to: &str,
-        text: &str,
-    ) -> Result<Taken, ChannelError> {
-        let channel = kannel::Kannel::new(settings).expect("sound settings");
-        let message = Outgoing {
-            id: NotificationId(number),
-            attempt: 1,
-            to: Personal::new(to.to_owned()),
-            text: Text::new(text.to_owned()),
-        };
-        self.runtime.block_on(channel.hand_over(&message))
+        handed_over(self.settings.clone(), number, to, text)
     }
 
     /// Waits until so many receipts have come, and gives of which messages they are.
@@ -118,6 +101,24 @@ impl World {
             if heard.len() == count { Ok(ids) } else { Err(format!("{heard:?}")) }
         })
     }
+}
+
+/// What a channel says of one message.
+fn handed_over(
+    settings: Settings,
+    number: u128,
+    to: &str,
+    text: &str,
+) -> Result<Taken, ChannelError> {
+    let channel = kannel::Kannel::new(settings).expect("sound settings");
+    let message = Outgoing {
+        id: NotificationId(number),
+        attempt: 1,
+        to: Personal::new(to.to_owned()),
+        text: Text::new(text.to_owned()),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(channel.hand_over(&message))
 }
 
 /// Our server over an empty store.
@@ -201,7 +202,7 @@ fn a_number_is_sent_to_as_people_write_it_and_to_nobody_else() {
     let Some(world) = World::new(folder.path()) else { return };
     let blind =
         Settings { receipts: None, from: Some("1069123".to_owned()), ..world.settings.clone() };
-    let sent = world.send_with(blind, 1, "+86 138-0000-0001", "水");
+    let sent = handed_over(blind, 1, "+86 138-0000-0001", "水");
     assert!(matches!(sent, Ok(Taken::ForGood)), "{sent:?}");
     let received = world.gateway.expect_received(1);
     assert_eq!(shown(&received[0]), ("1069123", "+8613800000001", "水", 1));
@@ -217,7 +218,7 @@ fn what_a_person_can_put_right_is_refused_for_now_and_goes_once_it_is_right() {
     let folder = folder();
     let Some(world) = World::new(folder.path()) else { return };
     let wrong = Settings { password: SecretString::from("Quellwasser"), ..world.settings.clone() };
-    let why = refused(world.send_with(wrong, 1, NUMBER, "水"));
+    let why = refused(handed_over(wrong, 1, NUMBER, "水"));
     assert!(
         why.starts_with("Transient refused for now: the gateway refuses us; look at `username`"),
         "{why}"
@@ -225,7 +226,7 @@ fn what_a_person_can_put_right_is_refused_for_now_and_goes_once_it_is_right() {
     assert!(!why.contains("Quellwasser") && !why.contains(NUMBER), "{why}");
     let elsewhere = world.gateway.url().replace("sendsms", "other");
     let elsewhere = Settings { url: elsewhere.parse().expect("one"), ..world.settings.clone() };
-    let why = refused(world.send_with(elsewhere, 1, NUMBER, "水"));
+    let why = refused(handed_over(elsewhere, 1, NUMBER, "水"));
     assert!(why.starts_with("Transient refused for now: no sendsms there; look at `url`"), "{why}");
     assert!(world.send(1, NUMBER, "水").is_ok());
     assert_eq!(world.gateway.expect_received(1).len(), 1);
@@ -250,6 +251,40 @@ fn a_gateway_that_is_down_refuses_for_now_and_takes_the_message_when_it_is_back(
             Err(failure) => panic!("{failure}"),
         }
     });
+}
+
+#[test]
+fn a_gateway_that_dies_in_mid_message_may_have_taken_it() {
+    let folder = folder();
+    let Some(mut world) = World::new(folder.path()) else { return };
+    world.gateway.stall();
+    let settings = world.settings.clone();
+    let call = std::thread::spawn(move || handed_over(settings, 1, NUMBER, "水"));
+    // until it has the message
+    wait::pass(Duration::from_secs(2));
+    world.gateway.kill_smsbox();
+    let failure = call.join().expect("a call").expect_err("no answer");
+    assert!(failure.is_doubtful(), "{}", Chain(&failure));
+    assert!(failure.to_string().starts_with("no answer from http://127.0.0.1:"), "{failure}");
+    world.gateway.start_smsbox();
+    assert!(world.send(1, NUMBER, "水").is_ok());
+    assert_eq!(world.gateway.expect_received(1).len(), 1);
+}
+
+#[test]
+fn what_a_gateway_took_before_it_died_is_sent_once_it_is_back() {
+    let folder = folder();
+    let Some(mut world) = World::new(folder.path()) else { return };
+    world.gateway.kill_smsc();
+    let sent = world.send(1, NUMBER, "水");
+    assert!(matches!(sent, Ok(Taken::WithReceipt)), "{sent:?}");
+    world.gateway.kill_smsbox();
+    world.gateway.kill_bearerbox();
+    world.gateway.start_bearerbox();
+    world.gateway.start_smsbox();
+    world.gateway.start_smsc();
+    let received = world.gateway.expect_received(1);
+    assert_eq!(shown(&received[0]), ("10690000", NUMBER, "水", 1));
 }
 
 #[test]
@@ -308,10 +343,10 @@ fn over_tls_a_message_goes_to_whom_we_trust_and_to_nobody_else() {
     let url = url.parse().expect("an address");
     let trusting = Settings { url, ca: Some(ca), ..world.settings.clone() };
     let strange = Settings { ca: None, ..trusting.clone() };
-    let why = refused(world.send_with(strange, 1, NUMBER, "水"));
+    let why = refused(handed_over(strange, 1, NUMBER, "水"));
     assert!(why.starts_with("Transient cannot reach https://127.0.0.1:"), "{why}");
     assert!(why.contains("not known to be who it says: invalid peer certificate"), "{why}");
-    let sent = world.send_with(trusting, 2, NUMBER, "流");
+    let sent = handed_over(trusting, 2, NUMBER, "流");
     assert!(matches!(sent, Ok(Taken::WithReceipt)), "{sent:?}");
     let received = world.gateway.expect_received(1);
     assert_eq!(shown(&received[0]), ("10690000", NUMBER, "流", 1));

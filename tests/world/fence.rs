@@ -70,14 +70,19 @@ impl Fence {
         command
     }
 
-    /// Lets the outside reach what listens inside at `port`.
+    /// Lets the outside reach what listens inside at `port`, once it is opened.
     pub(crate) fn door_in(&mut self, port: u16) {
-        let socket = self.socket(port);
-        let (listen, connect) = (unix_listen(&socket), format!("TCP:127.0.0.1:{port}"));
+        let (listen, connect) = (unix_listen(&self.socket(port)), format!("TCP:127.0.0.1:{port}"));
         let inside = self.command(&tool("BASEFLOW_SOCAT"));
-        self.door(inside, &listen, &connect);
+        let door = self.door(inside, &listen, &connect);
+        self.doors.push(door);
+    }
+
+    /// Opens a door that leads in: until the process ends, connections to `port` are taken, whoever
+    /// is behind it.
+    pub(crate) fn opened(&self, port: u16) -> Process {
         let outside = Command::new(tool("BASEFLOW_SOCAT"));
-        self.door(outside, &tcp_listen(port), &unix_connect(&socket));
+        self.door(outside, &tcp_listen(port), &unix_connect(&self.socket(port)))
     }
 
     /// Lets the inside reach what listens outside at `port`.
@@ -85,12 +90,13 @@ impl Fence {
         let socket = self.socket(port);
         let (listen, connect) = (unix_listen(&socket), format!("TCP:127.0.0.1:{port}"));
         let outside = Command::new(tool("BASEFLOW_SOCAT"));
-        self.door(outside, &listen, &connect);
         let inside = self.command(&tool("BASEFLOW_SOCAT"));
-        self.door(inside, &tcp_listen(port), &unix_connect(&socket));
+        let outside = self.door(outside, &listen, &connect);
+        let inside = self.door(inside, &tcp_listen(port), &unix_connect(&socket));
+        self.doors.extend([outside, inside]);
     }
 
-    fn door(&mut self, mut command: Command, listen: &str, connect: &str) {
+    fn door(&self, mut command: Command, listen: &str, connect: &str) -> Process {
         let log = self.folder.join("doors.log");
         // What it listens at is there once it says so.
         let before = fs::read_to_string(&log).unwrap_or_default().matches("listening on").count();
@@ -101,7 +107,7 @@ impl Fence {
             let said = fs::read_to_string(&log).map_err(|error| error.to_string())?;
             if said.matches("listening on").count() > before { Ok(()) } else { Err(said) }
         });
-        self.doors.push(door);
+        door
     }
 
     fn socket(&self, port: u16) -> PathBuf {

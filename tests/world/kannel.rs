@@ -32,6 +32,8 @@ pub struct Kannel {
     programs: PathBuf,
     ports: Ports,
     fence: Fence,
+    /// Open while smsbox runs: who connects to one that is dead is refused.
+    door: Option<Process>,
     bearerbox: Option<Process>,
     smsbox: Option<Process>,
     smsc: Option<Process>,
@@ -92,10 +94,12 @@ impl Kannel {
         };
         fence.door_in(ports.sendsms);
         fence.door_out(receipts);
+        fs::create_dir(folder.join("spool")).expect("a folder");
         let settings = settings(ports);
         fs::write(folder.join("kannel.conf"), settings).expect("a settings file");
-        let (bearerbox, smsbox, smsc, tls) = (None, None, None, None);
-        let mut kannel = Self { folder, programs, ports, fence, bearerbox, smsbox, smsc, tls };
+        let (door, bearerbox, smsbox, smsc, tls) = (None, None, None, None, None);
+        let mut kannel =
+            Self { folder, programs, ports, fence, door, bearerbox, smsbox, smsc, tls };
         kannel.start_bearerbox();
         kannel.start_smsc();
         kannel.start_smsbox();
@@ -152,6 +156,7 @@ impl Kannel {
     pub fn start_smsbox(&mut self) {
         assert!(self.smsbox.is_none(), "smsbox runs already");
         self.smsbox = Some(self.run("smsbox", &["kannel.conf"], "Connected to bearerbox"));
+        self.door = Some(self.fence.opened(self.ports.sendsms));
     }
 
     /// Brings the operator's line back.
@@ -162,9 +167,10 @@ impl Kannel {
         self.smsc = Some(self.run("fakesmsc", &arguments, "fakesmsc starting"));
     }
 
-    /// Kills what takes messages over HTTP: nobody answers.
+    /// Kills what takes messages over HTTP: nobody is there.
     pub fn kill_smsbox(&mut self) {
         self.smsbox.take().expect("smsbox runs").kill9();
+        self.door.take().expect("a door to it").kill9();
     }
 
     /// Kills the router; smsbox then takes nothing, either.
@@ -230,7 +236,8 @@ fn settings(ports: Ports) -> String {
     let (username, password) = (Kannel::USERNAME, Kannel::PASSWORD);
     format!(
         "group = core\nadmin-port = {admin}\nadmin-password = \"none of ours\"\n\
-         smsbox-port = {boxes}\nbox-allow-ip = 127.0.0.1\nlog-level = 0\ndlr-storage = internal\n\n\
+         smsbox-port = {boxes}\nbox-allow-ip = 127.0.0.1\nlog-level = 0\ndlr-storage = internal\n\
+         store-type = spool\nstore-location = spool\n\n\
          group = smsc\nsmsc = fake\nsmsc-id = fake\nport = {smsc}\nconnect-allow-ip = 127.0.0.1\n\n\
          group = smsbox\nbearerbox-host = 127.0.0.1\nsendsms-port = {sendsms}\n\
          global-sender = 10690000\nlog-level = 0\n\n\
