@@ -21,6 +21,7 @@ use alerting::{
     desk::Surroundings,
     metrics::Metrics,
     shell::{
+        answers::Answers,
         channel::{Channel, ChannelError, Outgoing, Taken},
         outbox::Outbox,
         watch::{Consumer, Parts},
@@ -31,7 +32,7 @@ use model::{
     alarm::{AlarmState, LinkToken},
     batch::{Batch, BatchClock, Column},
     ids::{AgentId, AlarmId, BatchId, Epoch},
-    port::Answer,
+    port::{Acknowledged, Answer, Links as _},
     quantity::Unit,
     reading::Point,
     time::Timestamp,
@@ -97,6 +98,8 @@ fn second(moment: Timestamp) -> i64 {
 #[derive(Debug, Default)]
 struct Phone {
     given: Mutex<Vec<(u128, String, String)>>,
+    /// The token of each message's link.
+    tokens: Mutex<Vec<LinkToken>>,
     is_dead: AtomicBool,
 }
 
@@ -106,7 +109,10 @@ impl Channel for Phone {
             if self.is_dead.load(Ordering::Relaxed) {
                 return Err(ChannelError::ForNow { what: "busy".to_owned() });
             }
-            let text = message.text.as_str().split("http").next().unwrap().to_owned();
+            let (text, link) = message.text.as_str().split_once("http").unwrap();
+            let (_, token) = link.split_once("/i/").unwrap();
+            self.tokens.lock().unwrap().push(token.get(..13).unwrap().parse().unwrap());
+            let text = text.to_owned();
             let given = (message.id.0, message.to.as_str().to_owned(), text);
             self.given.lock().unwrap().push(given);
             Ok(Taken::WithReceipt)
@@ -340,6 +346,20 @@ impl World {
         self.store.journal().write_blocking(ask).unwrap()
     }
 
+    fn answers(&self) -> Answers {
+        Answers::new(self.store.journal().clone(), Arc::new(self.clock.clone()))
+    }
+
+    /// Whether the page behind a link offers to take its alarm on.
+    fn is_offered(&self, token: LinkToken) -> bool {
+        let view = self.runtime.block_on(self.answers().view(token));
+        view.unwrap().unwrap().may_acknowledge
+    }
+
+    fn take_on(&self, token: LinkToken, seen: u32) -> Acknowledged {
+        self.runtime.block_on(self.answers().acknowledge(token, seen)).unwrap()
+    }
+
     fn verify(&self) {
         let report = store::verify(&self.store).unwrap();
         assert!(report.findings.is_empty(), "{:?}", report.findings);
@@ -508,6 +528,70 @@ fn an_acknowledgement_that_comes_too_late_is_answered_too() {
     assert_eq!(world.alarm().row.state, AlarmState::Normal);
     assert_eq!(world.acknowledge("duty", id, 3), Asked::Done);
     world.verify();
+}
+
+#[test]
+fn a_cleared_alarm_that_nobody_took_on_is_taken_on_by_its_link() {
+    let mut world = World::new();
+    world.start();
+    world.live(50, 400);
+    let token = world.phone.tokens.lock().unwrap()[0];
+    world.live(100, 600);
+    let facts = world.alarm();
+    assert_eq!((facts.row.state, facts.row.version), (AlarmState::ClearedUnacknowledged, 3));
+    assert!(world.is_offered(token));
+    assert_eq!(world.take_on(token, 2), Acknowledged::Changed);
+    assert_eq!(world.take_on(token, 3), Acknowledged::Kept);
+    world.settle();
+    let row = world.alarm().row;
+    assert_eq!(row.state, AlarmState::Normal);
+    let zhang = By { kind: ByKind::Contact, name: "zhang".to_owned() };
+    assert_eq!(row.acknowledged_by, Some(zhang));
+    assert!(!world.is_offered(token));
+    assert_eq!(world.take_on(token, 3), Acknowledged::Done);
+    check(
+        &world,
+        &expect![[r#"
+        40 alarm_raised low
+        40 message_sent raised to zhang
+        80 alarm_cleared low
+        80 message_sent over to zhang
+        100 acknowledgement_asked 
+        100 alarm_acknowledged low
+    "#]],
+    );
+    world.verify();
+}
+
+#[test]
+fn an_alarm_whose_place_another_took_is_history_also_by_its_link() {
+    let mut world = World::new();
+    world.start();
+    world.live(50, 400);
+    let token = world.phone.tokens.lock().unwrap()[0];
+    world.live(100, 600);
+    world.live(150, 400);
+    assert_eq!(world.alarm().row.state, AlarmState::Unacknowledged);
+    assert!(!world.is_offered(token));
+    assert_eq!(world.take_on(token, 4), Acknowledged::Over);
+}
+
+#[test]
+fn a_link_shows_its_alarm_for_ever_and_takes_it_on_for_a_day() {
+    let mut world = World::new();
+    world.start();
+    world.live(50, 400);
+    let token = world.phone.tokens.lock().unwrap()[0];
+    let day_ms = 24 * 60 * 60 * 1_000;
+    let until = at(40).plus_ms(day_ms);
+    world.clock.advance(until.ms_since(world.clock.now()));
+    assert!(world.is_offered(token));
+    world.clock.advance(1);
+    assert!(!world.is_offered(token));
+    assert_eq!(world.take_on(token, 2), Acknowledged::TooLate);
+    world.clock.advance(400 * day_ms);
+    assert!(!world.is_offered(token));
+    assert_eq!(world.alarm().row.state, AlarmState::Unacknowledged);
 }
 
 #[test]
