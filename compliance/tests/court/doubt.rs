@@ -90,6 +90,60 @@ fn what_is_short_without_doubted_readings_and_with_them_is_short() {
 }
 
 #[test]
+fn less_than_nothing_is_nothing_and_takes_nothing_off_another_outlet() {
+    // turned round, or with a zero that has drifted: without a range both are no water
+    let world = judged("hourly_mean", "", |hour| if hour < 6 { 1_000_000 } else { -600_000 });
+    assert_eq!(newest(&world, Length::Hour, at(8, 0)), (1, Some(Verdict::Short)));
+    let rows = world.verdicts(Length::Hour, false);
+    let row = rows.iter().find(|row| row.span.from == at(8, 0)).unwrap();
+    let said = String::from_utf8(row.bytes.clone()).unwrap();
+    assert!(said.contains(r#""observed":"0""#), "{said}");
+
+    let text = registry("hourly_mean", "")
+        .replace(r#"interval = "10m" } ]"#, r#"interval = "10m" }, { id = "b", quantity = "flow", unit = "m3/s", interval = "10m" } ]"#)
+        .replace(r#"{ gauge = "a" } } ]"#, r#"{ gauge = "a" } }, { id = "b", flow = { gauge = "b" } } ]"#);
+    let mut world = World::new(at(0, 0));
+    world.import(&text);
+    for hour in 0..3 {
+        world.set(at(hour + 1, 1));
+        for (gauge, flow) in [("S/a", 1_000_000), ("S/b", -600_000)] {
+            let points: Vec<_> = (0..6).map(|step| (at(hour, step * 10), flow)).collect();
+            world.send(gauge, &points);
+        }
+        world.settle();
+    }
+    assert_eq!(newest(&world, Length::Hour, at(1, 0)), (1, Some(Verdict::Met)));
+}
+
+#[test]
+fn a_range_says_from_where_on_less_than_nothing_is_no_word_of_the_water() {
+    let law = |range: &str| {
+        let text = registry("hourly_mean", range);
+        text.replace("day_hours_met", "missing = \"indeterminate\"\n    day_hours_met")
+    };
+    let mut world = judged("hourly_mean", "", |hour| if hour < 6 { -3_000 } else { -600_000 });
+    world.import(&law(", range = [-0.01, 5]"));
+    world.settle();
+    // its zero has drifted: there is no water
+    assert_eq!(newest(&world, Length::Hour, at(3, 0)).1, Some(Verdict::Short));
+    // it is turned round or broken: nobody knows
+    assert_eq!(newest(&world, Length::Hour, at(8, 0)).1, Some(Verdict::Indeterminate));
+}
+
+#[test]
+fn more_than_any_river_carries_counts_as_that_much() {
+    let most = 1_000_000_000_000;
+    let said = |flow: i64| {
+        let world = judged("hourly_mean", "", move |_| flow);
+        let rows = world.verdicts(Length::Hour, false);
+        let row = rows.iter().find(|row| row.span.from == at(8, 0)).unwrap();
+        String::from_utf8(row.bytes.clone()).unwrap()
+    };
+    assert_eq!(said(i64::MAX), said(most));
+    assert!(said(i64::MAX).contains(r#""observed":"1000000""#), "{}", said(i64::MAX));
+}
+
+#[test]
 fn a_value_that_no_gauge_can_reach_makes_nothing_met() {
     let mut world = judged("hourly_mean", "", |hour| if hour == 8 { 9_999_000_000 } else { 0 });
     assert_eq!(newest(&world, Length::Hour, at(8, 0)), (1, Some(Verdict::Met)));

@@ -134,6 +134,44 @@ fn what_comes_after_an_hour_was_closed_makes_a_second_version_beside_the_first()
 }
 
 #[test]
+fn whoever_tells_of_nothing_that_may_come_has_an_hour_closed_by_what_came_after_it() {
+    for (missing, said) in [("short", Verdict::Short), ("indeterminate", Verdict::Indeterminate)] {
+        let mut world = World::new(begin());
+        world
+            .import(&REGISTRY.replace(r#"missing = "short""#, &format!("missing = \"{missing}\"")));
+        let post = |world: &World, number: i64| {
+            let minutes = number * BATCH..(number + 1) * BATCH;
+            let points: Vec<_> = minutes.map(|at| (minute(at), 1_000_000)).collect();
+            world.post("S/pipe", &points);
+        };
+        for number in 0..18 {
+            set_minute(&world, (number + 1) * BATCH);
+            // documents stay out from within the second hour until the third is over
+            if number < 7 {
+                post(&world, number);
+            }
+            world.settle();
+        }
+        // nothing newer has come: it is open, and too little of it is never short
+        let met_so_far = (0, Some(Verdict::Met));
+        assert_eq!(hour(&world, 0), [(1, Some(Verdict::Met))]);
+        assert_eq!(hour(&world, 1), [met_so_far]);
+        post(&world, 18);
+        set_minute(&world, 192);
+        world.settle();
+        assert_eq!(hour(&world, 1), [(1, Some(said))]);
+        for number in 7..18 {
+            post(&world, number);
+        }
+        world.settle();
+        world.pass_ms(61_000);
+        world.settle();
+        assert_eq!(hour(&world, 1), [(1, Some(said)), (2, Some(Verdict::Met))]);
+        assert_eq!(world.findings(), Vec::new());
+    }
+}
+
+#[test]
 fn a_day_that_began_before_its_section_is_judged_only_once_its_history_comes() {
     let mut world = new_world();
     let flows = good(0..40 * 60);

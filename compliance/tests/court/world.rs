@@ -153,7 +153,7 @@ impl World {
         };
         let agent: AgentId = "gw".parse().unwrap();
         let batch = Batch {
-            id: BatchId { agent: agent.clone(), epoch: Epoch(7), sequence },
+            id: BatchId { agent, epoch: Epoch(7), sequence },
             clock: BatchClock::Utc { uncertainty_ms: 0 },
             previous: None,
             columns: vec![Column {
@@ -167,10 +167,38 @@ impl World {
             anchors: Vec::new(),
         };
         let bytes = batch_v1::encode(&batch);
+        let key = Key::Batch { epoch: Epoch(7), sequence, digest: batch_v1::digest(&bytes) };
+        self.admit((Kind::Batch, key), bytes, admitted);
+    }
+
+    /// The same as a document of a third party, who has no ledger.
+    pub(crate) fn post(&self, gauge: &str, points: &[(Timestamp, i64)]) {
+        let reading = |(at, flow): &(Timestamp, i64)| {
+            let (whole, rest) = (flow / 1_000_000, flow % 1_000_000);
+            format!(r#"{{"gauge":"{gauge}","at":"{at}","value":{whole}.{rest:06}}}"#)
+        };
+        let readings: Vec<String> = points.iter().map(reading).collect();
+        let bytes = format!(r#"{{"readings":[{}]}}"#, readings.join(",")).into_bytes();
+        let (Some((from, _)), Some((to, _))) = (points.first(), points.last()) else { return };
+        let admitted = AdmittedColumn {
+            gauge: gauge.parse().unwrap(),
+            unit: Unit::named("m3/s").unwrap(),
+            decimals: 6,
+            from: *from,
+            to: *to,
+            points: u32::try_from(points.len()).unwrap(),
+            offset_ms: 0,
+            qc: None,
+        };
+        let key = Key::Payload { digest: batch_v1::digest(&bytes) };
+        self.admit((Kind::Json, key), bytes, admitted);
+    }
+
+    fn admit(&self, (kind, key): (Kind, Key), bytes: Vec<u8>, admitted: AdmittedColumn) {
         let admit = Admit {
-            kind: Kind::Batch,
-            key: Key::Batch { epoch: Epoch(7), sequence, digest: batch_v1::digest(&bytes) },
-            agent,
+            kind,
+            key,
+            agent: "gw".parse().unwrap(),
             topic: "baseflow/v1/gw/batch".to_owned(),
             received_at: self.clock.now(),
             bytes,
