@@ -16,6 +16,7 @@ pub(crate) mod patient;
 pub mod people;
 mod places;
 pub mod routes;
+mod screens;
 pub mod server;
 pub mod site;
 mod stopwatch;

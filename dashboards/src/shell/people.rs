@@ -47,6 +47,7 @@ use super::{
     pages::whose,
     parts::Parts,
     places::{Place, Places},
+    screens::Screens,
     stopwatch::Stopwatch,
 };
 use crate::{
@@ -68,6 +69,7 @@ const BODY_LIMIT: Duration = Duration::from_secs(3);
 pub struct People {
     pub(crate) cookie: Cookie,
     pub(crate) public_url: String,
+    pub(crate) screens: Screens,
     /// Makes of a name what stands for it where tries are kept.
     names: HookKey,
     lockouts: Mutex<Lockouts>,
@@ -128,6 +130,7 @@ impl People {
         Self {
             cookie: Cookie::of(public_url),
             public_url: public_url.to_owned(),
+            screens: Screens::default(),
             names,
             lockouts: Mutex::new(lockouts),
             hashing: Arc::new(Semaphore::new(HASHING)),

@@ -323,6 +323,8 @@ export const en: Texts = {
     needed: "Enter user name and password",
     help: "An administrator makes accounts with baseflow user add.",
     linkUsed: "This link for a wall is not good, or another screen has opened it. An administrator makes another one with baseflow token add --role wall.",
+    linkWaits: "The server does not answer, and the link is not used yet. This page tries again by itself; leave it open.",
+    backToWall: "Back to the wall",
   },
 
   password: {

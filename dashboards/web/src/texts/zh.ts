@@ -281,6 +281,8 @@ export const zh = {
     needed: "请输入用户名和密码",
     help: "账号由管理员用 baseflow user add 建立。",
     linkUsed: "此大屏链接无效或已被其他屏幕使用。请管理员用 baseflow token add --role wall 重新生成。",
+    linkWaits: "服务器没有应答，链接尚未使用；正在自动重试，请保持此页面打开。",
+    backToWall: "返回大屏",
   },
 
   password: {
