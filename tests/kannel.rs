@@ -140,7 +140,12 @@ fn open(
         replay: None,
         hooks,
         pages: Pages::new(None),
-        people: People::new("http://127.0.0.1", HookKey::new([7; HookKey::BYTES]), Vec::new(), now),
+        people: People::new(
+            "http://127.0.0.1",
+            HookKey::new([7; HookKey::BYTES]),
+            (&[], Vec::new()),
+            now,
+        ),
         site: Site::built_in(),
         picture: Picture::new(0),
         clock,

@@ -8,7 +8,10 @@ use model::hook::HookKey;
 use store::{AddUser, DisableUser, JournalReader, RevokeToken, SessionText, SetPassword, UserRow};
 
 use super::*;
-use crate::{password, session};
+use crate::{
+    password, session,
+    shell::people::Attempt,
+};
 
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 const SESSION: &str = "/api/v1/session";
@@ -21,8 +24,9 @@ fn by() -> By {
 
 /// As a server that starts has it.
 pub(crate) fn of_tests(store: &Store, now: Timestamp) -> People {
-    let kept = store.journal().read_blocking(JournalReader::attempts).unwrap();
-    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), kept, now)
+    let known = |reader: &JournalReader| Ok((reader.users()?, reader.attempts()?));
+    let (users, kept) = store.journal().read_blocking(known).unwrap();
+    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), (&users, kept), now)
 }
 
 fn hash(text: &str) -> String {
@@ -294,6 +298,43 @@ fn wrong_passwords_lock_a_name_and_nothing_tells_whether_somebody_has_it() {
         assert_eq!(journalled().await, 1, "of a name that nobody has the journal says nothing");
         let of = |word| world.count("logins_total", word);
         assert_eq!([of("right"), of("wrong"), of("locked")], ["2", "10", "14"]);
+    });
+}
+
+#[test]
+fn a_crowd_that_logs_in_at_the_same_time_is_let_in() {
+    in_world(|world| async move {
+        let names: Vec<String> = (0..60).map(|number| format!("user{number}")).collect();
+        for name in &names {
+            world.user(name, Role::Viewer).await;
+        }
+        let all = names.iter().zip(1..).map(|(name, number)| {
+            let (world, from) = (Arc::clone(&world), format!("10.3.0.{number}"));
+            async move { world.log_in(name, PASSWORD, &from).await.status }
+        });
+        let said: Vec<u16> = futures_util::future::join_all(all).await;
+        assert!(said.iter().all(|status| *status == 200), "{said:?}");
+        assert_eq!(world.count("logins_total", "right"), "60");
+    });
+}
+
+#[test]
+fn what_is_stored_of_tries_is_never_older_than_what_was_stored_before() {
+    in_world(|world| async move {
+        for round in 0..200 {
+            let name = format!("nobody{round}");
+            let mut tries = tokio::task::JoinSet::new();
+            for place in 0..5 {
+                let (parts, name) = (Arc::clone(&world.parts), name.clone());
+                let from = std::net::IpAddr::from([10, 4, round, place]);
+                tries.spawn(async move { Attempt::begin(&parts, from, name).await.is_ok() });
+            }
+            assert!(tries.join_all().await.into_iter().all(|begun| begun));
+            let kept = world.parts.journal.read(JournalReader::attempts).await.unwrap();
+            let most = kept.iter().filter(|row| !row.name.is_empty()).map(|row| row.tries);
+            let full = most.filter(|tries| *tries == 5).count();
+            assert_eq!(full, usize::from(round) + 1, "in round {round}");
+        }
     });
 }
 
