@@ -61,7 +61,7 @@ impl fmt::Display for Greeting<'_> {
             let to = clock_time(start.plus_ms(story.first_ms + story.lasts_ms), zone);
             let every = story.every_ms / 60_000;
             let (zh, en) = words(story.plot);
-            writeln!(f, "  {from}–{to}  {name} {zh}")?;
+            writeln!(f, "  {from}–{to}  {name}{zh}")?;
             writeln!(f, "                     {english}: {en}; again every {every} min")?;
         }
         writeln!(f, "\n  短信 messages {}", messages.display())?;

@@ -8,10 +8,7 @@ use model::hook::HookKey;
 use store::{AddUser, DisableUser, JournalReader, RevokeToken, SessionText, SetPassword, UserRow};
 
 use super::*;
-use crate::{
-    password, session,
-    shell::people::Attempt,
-};
+use crate::{password, session, shell::people::Attempt};
 
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 const SESSION: &str = "/api/v1/session";

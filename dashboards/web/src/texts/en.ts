@@ -229,6 +229,8 @@ export const en: Texts = {
     enoughIs: (required, factor) => ` (required ${required} × factor ${factor})`,
     coverage: "Coverage",
     hoursOf: "Hours",
+    hoursAre: (hours: number, verdict: string) => `${verdict} ${String(hours)} h`,
+    exampleRule: (rule: string) => `${rule} (example)`,
     hourCounts: (met, short, exempt, unknown) =>
       `${String(met)} met, ${String(short)} short, ${String(exempt)} exempt, ${String(unknown)} with too little data`,
     rule: "Rule",
@@ -356,7 +358,7 @@ export const en: Texts = {
 
   missingPage: { heading: "There is no such page", back: "To the overview" },
 
-  lasting: (days, hours, minutes) => (days > 0 ? `${String(days)} d ${String(hours)} h` : hours > 0 ? `${String(hours)} h ${String(minutes)} min` : `${String(minutes)} min`),
+  lasting: (days, hours, minutes) => (days > 0 ? `${String(days)} d ${String(hours)} h` : hours > 0 ? `${String(hours)} h ${String(minutes)} min` : minutes > 0 ? `${String(minutes)} min` : "under 1 min"),
   percent: (value) => `${value}%`,
   separator: ", ",
 };
