@@ -14,7 +14,7 @@ use alerting::shell::channel::{
 };
 use dashboards::shell::{
     hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, parts::Parts, people::People,
-    server::serve, site::Site,
+    server::serve, site::Site, waters::Waters,
 };
 use model::{
     contact::Personal,
@@ -140,6 +140,7 @@ fn open(
         replay: None,
         hooks,
         pages: Pages::new(None),
+        waters: Waters::default(),
         people: People::new(
             "http://127.0.0.1",
             HookKey::new([7; HookKey::BYTES]),

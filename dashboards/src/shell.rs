@@ -22,3 +22,4 @@ pub mod site;
 mod stopwatch;
 #[cfg(test)]
 mod tests;
+pub mod waters;
