@@ -87,6 +87,7 @@ county = "620721"
 [[station]]
 id = "BF-script"
 name = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
+river = "梨园河"
 county = "620721"
 
 [[rule]]

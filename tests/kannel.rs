@@ -14,7 +14,7 @@ use alerting::shell::channel::{
 };
 use dashboards::shell::{
     hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, parts::Parts, people::People,
-    server::serve, site::Site,
+    server::serve, site::Site, waters::Waters,
 };
 use model::{
     contact::Personal,
@@ -141,7 +141,13 @@ fn open(
         replay: None,
         hooks,
         pages: Pages::new(None),
-        people: People::new("http://127.0.0.1", HookKey::new([7; HookKey::BYTES]), Vec::new(), now),
+        waters: Waters::default(),
+        people: People::new(
+            "http://127.0.0.1",
+            HookKey::new([7; HookKey::BYTES]),
+            (&[], Vec::new()),
+            now,
+        ),
         site: Site::built_in(),
         picture: Picture::new(0),
         clock,

@@ -103,9 +103,9 @@ pub(crate) struct Demo {
     /// The folder of all that it keeps; by default one below the home folder
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// How many days of history it begins with
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub days: u16,
+    /// How many days of history it begins with, where it begins; by default 60
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub days: Option<u16>,
     /// Begin again, with nothing of what is in the folder
     #[arg(long)]
     pub fresh: bool,

@@ -20,7 +20,7 @@ mod story;
 mod world;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     sync::Arc,
 };
 
@@ -55,6 +55,8 @@ use crate::{
 const PORT: u16 = 8080;
 /// Who may log in, and as what.
 const USERS: [(&str, &str); 3] = [("duty", "duty"), ("viewer", "viewer"), ("admin", "admin")];
+/// Of history, where nobody says how many.
+const DAYS: u16 = 60;
 const SETTINGS: &str = "baseflow.toml";
 const REGISTRY: &str = "registry.toml";
 const HISTORY: &str = "history.csv";
@@ -65,6 +67,14 @@ const MESSAGES: &str = "messages.jsonl";
 pub(crate) fn demo(asked: &cli::Demo) -> anyhow::Result<Ended> {
     let http = http_address(asked.listen)?;
     let folder = Folder::open(asked.data.as_deref(), asked.fresh)?;
+    if let (Some(days), Some(known)) = (asked.days, folder.days()) {
+        anyhow::ensure!(
+            days == known,
+            "`{}` holds a demonstration with {known} days of history; leave --days out, or begin \
+             again with --fresh",
+            folder.path().display()
+        );
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let metrics = prometheus::Registry::new();
@@ -72,9 +82,10 @@ pub(crate) fn demo(asked: &cli::Demo) -> anyhow::Result<Ended> {
     folder.write(REGISTRY, &registry::text())?;
     let settings = folder.write(SETTINGS, &server_settings(http, world.broker))?;
     let opened = Opened::open(&settings, metrics)?;
-    if !folder.is_prepared() {
-        say(&format!("preparing {} days of history …", asked.days))?;
-        prepare(&folder, opened.store(), asked.days, clock.now())?;
+    if folder.days().is_none() {
+        let days = asked.days.unwrap_or(DAYS);
+        say(&format!("preparing {days} days of history …"))?;
+        prepare(&folder, opened.store(), days, clock.now())?;
     }
     let log_ins = let_in(opened.store(), clock.now())?;
     let ended = runtime.block_on(serve(&opened, world, &folder, &log_ins));
@@ -96,8 +107,11 @@ async fn serve(
     let narrator = world.narrator(folder.file(MESSAGES), zone.clone());
     let announce = |at: Addresses| {
         let http = at.http.context("the pages are not served")?;
+        let (pages, messages) = (addresses(http), folder.file(MESSAGES));
         let start = world.begin();
-        say(&Greeting { http, log_ins, start, zone: &zone, folder: folder.path() }.to_string())?;
+        let (zone, folder) = (&zone, folder.path());
+        let (pages, messages) = (&*pages, &*messages);
+        say(&Greeting { pages, messages, log_ins, start, zone, folder }.to_string())?;
         narrator.begin(start);
         Ok(())
     };
@@ -173,10 +187,27 @@ fn http_address(asked: Option<SocketAddr>) -> anyhow::Result<SocketAddr> {
     Ok(bound.context("no port of 127.0.0.1 is free")??)
 }
 
+/// Where somebody can open what listens at an address, on this machine first: whoever listens at all
+/// of its addresses is found at loopback, and from elsewhere at the one that leads out.
+fn addresses(http: SocketAddr) -> Vec<SocketAddr> {
+    if !http.ip().is_unspecified() {
+        return vec![http];
+    }
+    // whoever listens at all addresses of IPv6 does so at those of IPv4 as well
+    let mut found = vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), http.port())];
+    // nothing is sent: the system only says by which of its addresses it would be
+    let out = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    });
+    let out = out.ok().map(|out| SocketAddr::new(out.ip(), http.port()));
+    found.extend(out.filter(|out| !out.ip().is_unspecified() && !out.ip().is_loopback()));
+    found
+}
+
 fn server_settings(http: SocketAddr, broker: SocketAddr) -> String {
-    // whoever opens a page at every address of the machine opens it at one of them
-    let host = if http.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { http.ip() };
-    let public = SocketAddr::new(host, http.port());
+    // a link in a message is opened on a telephone: not on this machine, if another can reach it
+    let public = addresses(http).pop().unwrap_or(http);
     let (server, channel) = (world::SERVER, registry::CHANNEL);
     format!(
         "# The server of a demonstration, written anew at each of its starts.\n\n\
@@ -203,6 +234,19 @@ mod tests {
         assert!(http_address(Some(address)).is_err());
         let chosen = http_address(None).unwrap();
         assert!(chosen.ip().is_loopback() && chosen.port() != 0);
+    }
+
+    #[test]
+    fn whoever_listens_at_all_addresses_is_found_at_some_that_can_be_opened() {
+        for all in ["0.0.0.0:8080", "[::]:8080"] {
+            let all: SocketAddr = all.parse().unwrap();
+            let found = addresses(all);
+            assert!(found[0].ip().is_loopback());
+            assert!(found.iter().all(|at| !at.ip().is_unspecified() && at.port() == 8080));
+            assert!(!server_settings(all, all).contains("public_url = \"http://0.0.0.0"));
+        }
+        let one: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        assert_eq!(addresses(one), [one]);
     }
 
     #[test]

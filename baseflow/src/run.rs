@@ -24,6 +24,7 @@ use dashboards::shell::{
     routes::OPENAPI_PATH,
     server,
     site::Site,
+    waters::Waters,
 };
 use ingest::shell::{
     place,
@@ -260,6 +261,7 @@ impl Server<'_> {
             pages,
             people,
             site: Site::built_in(),
+            waters: Waters::default(),
             picture,
             clock,
             decided,

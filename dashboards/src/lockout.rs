@@ -228,6 +228,13 @@ impl Lockouts {
         }
     }
 
+    /// Somebody has this name. Its tries are pushed out by nobody's.
+    pub fn belongs(&mut self, name: &str) {
+        if let Some(known) = self.names.get_mut(&name.to_ascii_lowercase()) {
+            known.is_somebodys = true;
+        }
+    }
+
     fn charge_place(&mut self, place: IpAddr, now_ms: u64) {
         if !self.places.contains_key(&place) && self.places.len() >= REMEMBERED {
             self.places.retain(|_, count| count.is_of_late(now_ms));
@@ -392,6 +399,21 @@ mod tests {
             assert!(lockouts.places.len() <= REMEMBERED);
         }
         assert!(lockouts.begin("zhang", desk, 2).is_err(), "somebody's lock holds");
+    }
+
+    #[test]
+    fn a_lock_of_somebody_who_never_logged_in_holds_after_a_restart_as_well() {
+        let (mut before, from) = (Lockouts::default(), place(1));
+        assert_eq!(guess(&mut before, "zhang", from, 0), 5);
+        let mut lockouts = Lockouts::default();
+        before.kept("zhang", from, 0).into_iter().for_each(|kept| lockouts.take_up(kept));
+        lockouts.belongs("zhang");
+        for number in 0..10_000_u32 {
+            let from = place(100 + number);
+            assert!(lockouts.begin(&format!("nobody{number}"), from, 1).is_ok());
+            lockouts.wrong(&format!("nobody{number}"), from, false);
+        }
+        assert!(lockouts.begin("zhang", place(2), 2).is_err(), "its lock is pushed out");
     }
 
     proptest! {

@@ -16,8 +16,10 @@ pub(crate) mod patient;
 pub mod people;
 mod places;
 pub mod routes;
+mod screens;
 pub mod server;
 pub mod site;
 mod stopwatch;
 #[cfg(test)]
 mod tests;
+pub mod waters;

@@ -72,29 +72,29 @@ pub fn reaches(registry: &Registry) -> Vec<Reach<'_>> {
 
 /// Which stations lie beside which along the water.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Course<'r> {
-    down: BTreeMap<&'r StationId, &'r StationId>,
-    up: BTreeMap<&'r StationId, Vec<&'r StationId>>,
+pub struct Course {
+    down: BTreeMap<StationId, StationId>,
+    up: BTreeMap<StationId, Vec<StationId>>,
 }
 
-impl<'r> Course<'r> {
+impl Course {
     /// Of all stations.
-    pub fn of(registry: &'r Registry) -> Self {
-        let down = downstream(registry);
-        let mut up: BTreeMap<&StationId, Vec<&StationId>> = BTreeMap::new();
-        for (station, below) in &down {
-            up.entry(below).or_default().push(station);
+    pub fn of(registry: &Registry) -> Self {
+        let (mut down, mut up) = (BTreeMap::new(), BTreeMap::<StationId, Vec<StationId>>::new());
+        for (station, below) in downstream(registry) {
+            up.entry(below.clone()).or_default().push(station.clone());
+            down.insert(station.clone(), below.clone());
         }
         Self { down, up }
     }
 
     /// The next station downstream, be it on a river further on.
-    pub fn below(&self, station: &StationId) -> Option<&'r StationId> {
-        self.down.get(station).copied()
+    pub fn below(&self, station: &StationId) -> Option<&StationId> {
+        self.down.get(station)
     }
 
     /// The next stations upstream, by id.
-    pub fn above(&self, station: &StationId) -> &[&'r StationId] {
+    pub fn above(&self, station: &StationId) -> &[StationId] {
         self.up.get(station).map(Vec::as_slice).unwrap_or_default()
     }
 }

@@ -108,6 +108,14 @@ test("who has a made password sets another one before anything else, and can cha
   });
 });
 
+/** Ends a session from elsewhere, as a new password of its user does. */
+async function endSession({ name, value }) {
+  const headers = { cookie: `${name}=${value}` };
+  const { csrf } = await (await fetch(`${url}/api/v1/session`, { headers })).json();
+  const ended = await fetch(`${url}/api/v1/session`, { method: "DELETE", headers: { ...headers, "x-csrf-token": csrf } });
+  assert.equal(ended.status, 204);
+}
+
 async function change(page, current, next) {
   await page.locator("#password").fill(current);
   await page.locator("#next").fill(next);
@@ -120,8 +128,16 @@ test("a screen shows the wall by its link, which opens nothing any more, and not
   await shown("wall", context, async () => {
     const asked = [];
     context.on("request", (request) => asked.push(request.url()));
-    const { page, complaints } = await open(context, `/wall#${wallToken}`);
-    await page.locator(".chip.is-live").waitFor();
+    // the first time the network fails: the link is not used, and not lost
+    await context.route("**/session/wall", (route) => route.abort(), { times: 1 });
+    const page = await context.newPage();
+    await page.goto(`${url}/wall#${wallToken}`);
+    await page.getByText("链接尚未使用").waitFor();
+    await page.locator(".wall .chip.is-live").waitFor();
+    const complaints = [];
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    });
     assert.equal(new URL(page.url()).hash, "", "the secret is not in the address any more");
     assert.deepEqual(asked.filter((address) => address.includes(wallToken)), []);
     await page.reload();
@@ -131,6 +147,20 @@ test("a screen shows the wall by its link, which opens nothing any more, and not
     await page.goto(url);
     await page.locator(".login h1").waitFor();
     assert.equal((await page.request.get(`${url}/api/v1/alarms`)).status(), 403);
+    // somebody logs in at it for a while, and it is a screen again afterwards, however they leave
+    await fill(page, "viewer", password);
+    await page.locator(".overview, .figures, .rivers").first().waitFor();
+    await page.getByRole("button", { name: "退出登录" }).click();
+    await page.locator(".wall .chip.is-live").waitFor();
+    await page.getByRole("link", { name: "返回" }).click();
+    await fill(page, "viewer", password);
+    await page.getByRole("button", { name: "退出登录" }).waitFor();
+    await page.locator(".chip.is-live").waitFor();
+    const cookies = await context.cookies();
+    const session = cookies.find(({ name }) => !name.endsWith("-wall"));
+    await endSession(session);
+    await page.locator(".wall .chip.is-live").waitFor();
+    assert.equal(new URL(page.url()).pathname, "/wall");
   });
   const late = await visit(browser, { cookie: null });
   await shown("late", late, async () => {

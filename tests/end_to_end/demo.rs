@@ -14,7 +14,7 @@ use world::{Api, Finished, Process, binary, wait};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// From the start to the first message.
 const MESSAGE: Duration = Duration::from_secs(150);
-const FALLS: &str = "BF-620721-07";
+const FALLS: &str = "BF-990121-07";
 const DAYS: &str = "3";
 
 struct Demo {

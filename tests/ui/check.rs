@@ -23,7 +23,7 @@ use model::{
 };
 use world::{World, wait};
 
-use super::{MINUTE_MS, Programs, STEP_MS, add_user, import};
+use super::{MINUTE_MS, PASSWORD, Programs, STEP_MS, add_user, import};
 
 const STATIONS: usize = 1_000;
 const RIVERS: usize = 20;
@@ -95,7 +95,9 @@ pub(super) fn run(programs: &Programs) -> bool {
     });
     let minutes = env::var_os("BASEFLOW_UI_MINUTES").unwrap_or_else(|| "60".into());
     let committed = world.folder().join("committed.jsonl");
-    let mut script = programs.script(&mut world, &["--test", "timed/ui.mjs"]);
+    let url = format!("http://127.0.0.1:{}", world.server.http());
+    let server = (url.as_str(), world.server.process().id());
+    let mut script = programs.script(server, PASSWORD, &["--test", "timed/ui.mjs"]);
     script.env("BASEFLOW_COMMITTED", &committed).env("BASEFLOW_UI_MINUTES", minutes);
     let mut script = script.spawn().expect("node");
     let mut told = File::create(&committed).expect("a file");

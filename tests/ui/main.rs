@@ -47,14 +47,14 @@ impl Programs {
     }
 
     /// A script of `browser/` on a server, in whose words it speaks.
-    fn script(&self, world: &mut World, arguments: &[&str]) -> Command {
+    fn script(&self, (url, pid): (&str, u32), password: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.node);
         command
             .args(arguments)
             .current_dir(repository().join("tests/browser"))
-            .env("BASEFLOW_URL", format!("http://127.0.0.1:{}", world.server.http()))
-            .env("BASEFLOW_PID", world.server.process().id().to_string())
-            .env("BASEFLOW_PASSWORD", PASSWORD)
+            .env("BASEFLOW_URL", url)
+            .env("BASEFLOW_PID", pid.to_string())
+            .env("BASEFLOW_PASSWORD", password)
             .env("BASEFLOW_LINK", "/")
             .env("CHROMIUM", &self.chromium);
         command

@@ -13,14 +13,16 @@ use rustix::fs::{FlockOperation, flock};
 
 /// Who has this file has a demonstration, which is locked while one runs.
 const MARK: &str = "baseflow-demo.lock";
-/// What the history was made of; it comes last, so that a folder without it is begun again.
+/// How many days the history has; it comes last and goes first, so that a folder without it is begun
+/// again.
 const PREPARED: &str = "prepared";
 
 /// The folder, locked.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    is_prepared: bool,
+    /// Of how many days its history is, once that is whole.
+    days: Option<u16>,
     _lock: File,
 }
 
@@ -57,11 +59,12 @@ impl Folder {
                 path.display()
             );
         }
-        let is_prepared = path.join(PREPARED).try_exists().with_context(attempt)? && !is_fresh;
-        if !is_prepared {
+        let days =
+            if is_fresh { None } else { days(&path.join(PREPARED)).with_context(attempt)? };
+        if days.is_none() {
             clear(&path).with_context(attempt)?;
         }
-        Ok(Self { path, is_prepared, _lock: lock })
+        Ok(Self { path, days, _lock: lock })
     }
 
     /// Where it is.
@@ -74,9 +77,9 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Whether its history is whole.
-    pub(super) fn is_prepared(&self) -> bool {
-        self.is_prepared
+    /// Of how many days its history is; none where it is to be made.
+    pub(super) fn days(&self) -> Option<u16> {
+        self.days
     }
 
     /// From here on its history is whole.
@@ -107,13 +110,18 @@ impl Folder {
     }
 }
 
-/// Removes all but the mark.
+/// What stands in the file that says so; none where there is no such file, or it says nothing.
+fn days(prepared: &Path) -> io::Result<Option<u16>> {
+    match fs::read_to_string(prepared) {
+        Ok(text) => Ok(text.split_whitespace().next().and_then(|days| days.parse().ok())),
+        Err(failure) if failure.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Removes all but the mark. Whoever is ended meanwhile leaves what is begun again.
 fn clear(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_name() == MARK {
-            continue;
-        }
+    for entry in in_order(path)? {
         if entry.file_type()?.is_dir() {
             fs::remove_dir_all(entry.path())?;
         } else {
@@ -121,6 +129,14 @@ fn clear(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is to be removed: first what says that the rest is whole.
+fn in_order(path: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    entries.retain(|entry| entry.file_name() != MARK);
+    entries.sort_by_key(|entry| entry.file_name() != PREPARED);
+    Ok(entries)
 }
 
 /// Below the home of whoever starts it.
@@ -153,6 +169,7 @@ mod tests {
             let opened = Folder::open(Some(&path), is_fresh).unwrap();
             let is_left = left.try_exists().unwrap();
             opened.write("history.csv", "…").unwrap();
+            opened.make("a").unwrap();
             (opened, is_left)
         };
         let (half, _) = open(false);
@@ -162,11 +179,13 @@ mod tests {
         whole.prepared(60).unwrap();
         drop(whole);
         let (again, is_left) = open(false);
-        assert!(is_left && again.is_prepared());
+        assert!(is_left && again.days() == Some(60));
+        let first = in_order(&path).unwrap().remove(0);
+        assert_eq!(first.file_name(), PREPARED, "whoever is killed meanwhile leaves a half");
         let second = Folder::open(Some(&path), false).unwrap_err().to_string();
         assert!(second.contains("runs in"), "{second}");
         drop(again);
         let (fresh, is_left) = open(true);
-        assert!(!is_left && !fresh.is_prepared());
+        assert!(!is_left && fresh.days().is_none());
     }
 }

@@ -24,8 +24,10 @@ pub(super) struct LogIn {
 /// The text.
 #[derive(Debug)]
 pub(super) struct Greeting<'g> {
-    /// Where the pages are.
-    pub(super) http: SocketAddr,
+    /// Where the pages are: addresses that one can open, the one on this machine first.
+    pub(super) pages: &'g [SocketAddr],
+    /// Where every message is to be read in full.
+    pub(super) messages: &'g Path,
     /// Who may log in.
     pub(super) log_ins: &'g [LogIn],
     /// When the demonstration was started.
@@ -38,11 +40,15 @@ pub(super) struct Greeting<'g> {
 
 impl fmt::Display for Greeting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { http, log_ins, start, zone, folder } = self;
+        let Self { pages, messages, log_ins, start, zone, folder } = self;
         let line = "─".repeat(88);
         writeln!(f, "\n{line}")?;
         writeln!(f, "基流演示  Baseflow, a demonstration: 29 stations, all of them made up")?;
-        writeln!(f, "\n  网址 pages    http://{http}/")?;
+        writeln!(f)?;
+        for (place, address) in pages.iter().enumerate() {
+            let label = if place == 0 { "网址 pages   " } else { "             " };
+            writeln!(f, "  {label} http://{address}/")?;
+        }
         for (place, LogIn { name, password }) in log_ins.iter().enumerate() {
             let label = if place == 0 { "登录 log in" } else { "           " };
             writeln!(f, "  {label}   {name:<8} {password}")?;
@@ -55,10 +61,10 @@ impl fmt::Display for Greeting<'_> {
             let to = clock_time(start.plus_ms(story.first_ms + story.lasts_ms), zone);
             let every = story.every_ms / 60_000;
             let (zh, en) = words(story.plot);
-            writeln!(f, "  {from}–{to}  {name} {zh}")?;
+            writeln!(f, "  {from}–{to}  {name}{zh}")?;
             writeln!(f, "                     {english}: {en}; again every {every} min")?;
         }
-        writeln!(f, "\n  短信 messages http://{http}/outbox")?;
+        writeln!(f, "\n  短信 messages {}", messages.display())?;
         writeln!(f, "  文件 files    {}", folder.display())?;
         writeln!(f, "  停止 stop     Ctrl-C; --fresh 重新开始 begins again")?;
         write!(f, "{line}")

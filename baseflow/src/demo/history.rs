@@ -66,10 +66,10 @@ mod tests {
         let text = std::fs::read_to_string(&file).unwrap();
         let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
         let minutes = 2 * 1_440 + 10 * 60 + 7;
-        assert_eq!(of("BF-620722-01,release-meter,"), minutes);
-        assert_eq!(of("BF-620721-01,release-meter,"), minutes.div_ceil(5));
+        assert_eq!(of("BF-990122-01,release-meter,"), minutes);
+        assert_eq!(of("BF-990121-01,release-meter,"), minutes.div_ceil(5));
         assert_eq!(of("A01,pm10,"), minutes.div_ceil(5));
-        let last = text.lines().rfind(|line| line.starts_with("BF-620721-01,release-meter,"));
+        let last = text.lines().rfind(|line| line.starts_with("BF-990121-01,release-meter,"));
         assert!(last.unwrap().contains(",2026-11-26T02:05:00Z,5."), "{last:?}");
     }
 }

@@ -147,13 +147,15 @@ impl Messages {
         }
         let mut file = File::open(&self.file)?;
         file.seek(SeekFrom::Start(self.told))?;
-        let mut text = String::new();
-        file.take(MOST_BYTES).read_to_string(&mut text)?;
-        // the last line may be half written
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        self.told += u64::try_from(whole).unwrap_or(0);
-        let lines = text.get(..whole).unwrap_or_default().lines();
-        Ok(lines.filter_map(|line| serde_json::from_str(line).ok()).collect())
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+        // the last line may be half written, or half read, within a character even
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let is_endless = end == 0 && u64::try_from(bytes.len()) == Ok(MOST_BYTES);
+        let told = if is_endless { bytes.len() } else { end };
+        self.told += u64::try_from(told).unwrap_or(0);
+        let lines = bytes.get(..end).unwrap_or_default().split(|byte| *byte == b'\n');
+        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
 }
 
@@ -183,5 +185,22 @@ mod tests {
         write!(file, "\n{{\"to\":\"1\",\"text\":\"second\"}}\n").unwrap();
         assert_eq!(texts(&mut messages), ["first", "second"]);
         assert!(texts(&mut messages).is_empty());
+    }
+
+    #[test]
+    fn more_than_is_read_at_once_is_told_by_the_next_looks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("messages.jsonl");
+        let mut messages = Messages::after(path.clone());
+        let mut file = File::create(&path).unwrap();
+        // three bytes a character: a look ends within one
+        for _ in 0..300 {
+            writeln!(file, r#"{{"to":"1","text":"{}"}}"#, "流".repeat(333)).unwrap();
+        }
+        let mut told = 0;
+        for _ in 0..20 {
+            told += messages.untold().unwrap().len();
+        }
+        assert_eq!(told, 300);
     }
 }

@@ -4,7 +4,7 @@ use model::quantity::Decimal;
 
 use super::{
     river::Mandate,
-    sites::{FLOW, Plant, SITES, Site},
+    sites::{COUNTIES, FLOW, Plant, RIVERS, SITES, Site},
 };
 
 /// The channel of the server's settings by which people are reached.
@@ -55,12 +55,12 @@ ladder = "duty"
 
 [[contact]]
 id = "zhang"
-name = "张工(示例)"
+name = "张工（示例）"
 reach = [ { channel = "sms", to = "13800000001" } ]
 
 [[contact]]
 id = "li"
-name = "李站长(示例)"
+name = "李站长（示例）"
 reach = [ { channel = "sms", to = "13800000002" } ]
 
 [[rota]]
@@ -93,10 +93,24 @@ expect = [ { by = "hour", from = "2026-04-01T00:00:00+08:00", verdict = "met" } 
 /// The whole file.
 pub(super) fn text() -> String {
     let mut text = HEAD.to_owned();
+    for named in COUNTIES {
+        text += &county(named);
+    }
+    for joined in RIVERS {
+        text += &confluence(joined);
+    }
     for site in &SITES {
         text += &station(site);
     }
     text + RULES
+}
+
+fn county((code, name): (&str, &str)) -> String {
+    format!("\n[[county]]\nid = \"{code}\"\nname = \"{name}\"\n")
+}
+
+fn confluence((name, into, order): (&str, &str, u32)) -> String {
+    format!("\n[[river]]\nname = \"{name}\"\ninto = \"{into}\"\ninto_order = {order}\n")
 }
 
 fn station(site: &Site) -> String {
@@ -146,7 +160,7 @@ fn duty(id: &str, mandate: &Mandate) -> String {
     let (number, seasons) = (number(id), seasons(mandate));
     format!(
         "\n  [[station.outlet]]\n  id = \"release\"\n  flow = {{ gauge = \"{FLOW}\" }}\n\
-         \n  [[station.mandate]]\n  document = \"示例文号 {number}(示例规则)\"\n  from = \"2024-01-01\"\n  \
+         \n  [[station.mandate]]\n  document = \"示例文号 {number}（示例规则）\"\n  from = \"2024-01-01\"\n  \
          seasons = [ {seasons} ]\n  rule = \"example-hourly-mean\"\n"
     )
 }

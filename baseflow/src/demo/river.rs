@@ -72,23 +72,23 @@ enum What {
 /// hand does not happen here.
 const PAST: [Episode; 10] = [
     // the whole season too little, and put right five weeks ago
-    episode("BF-620721-08", [60, 36], [5, 21], What::Share(930)),
+    episode("BF-990121-08", [60, 36], [5, 21], What::Share(930)),
     // closed at night, week after week, for «maintenance»
-    episode("BF-620723-01", [45, 39], [0, 6], What::Share(700)),
-    episode("BF-620723-01", [24, 20], [0, 6], What::Share(700)),
+    episode("BF-990123-01", [45, 39], [0, 6], What::Share(700)),
+    episode("BF-990123-01", [24, 20], [0, 6], What::Share(700)),
     // a gate that was left half shut
-    episode("BF-620725-03", [33, 29], [0, 24], What::Share(860)),
+    episode("BF-990125-03", [33, 29], [0, 24], What::Share(860)),
     // the turbine took the water of some evenings
-    episode("BF-620722-02", [17, 15], [17, 22], What::Share(820)),
+    episode("BF-990122-02", [17, 15], [17, 22], What::Share(820)),
     // a logger without power: a day and a night
-    episode("BF-620721-06", [12, 11], [8, 22], What::Missing),
-    episode("BF-620722-04", [20, 18], [0, 24], What::Missing),
+    episode("BF-990121-06", [12, 11], [8, 22], What::Missing),
+    episode("BF-990122-04", [20, 18], [0, 24], What::Missing),
     // a battery that is empty before the sun rises
-    episode("BF-620702-01", [9, 4], [3, 7], What::Missing),
+    episode("BF-990102-01", [9, 4], [3, 7], What::Missing),
     // ice in the meter's pipe
     episode(STICKS, [15, 15], [2, 10], What::Stuck),
     // hardly any water for an hour
-    episode("BF-620721-07", [5, 5], [10, 11], What::Share(180)),
+    episode("BF-990121-07", [5, 5], [10, 11], What::Share(180)),
 ];
 
 const fn episode(site: &'static str, days_ago: [i64; 2], hours: [i64; 2], what: What) -> Episode {
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_past_has_its_short_and_its_missing_days() {
         let (today, site) =
-            (day_of(ms("2026-11-26T10:00:00+08:00")), site("BF-620723-01").unwrap());
+            (day_of(ms("2026-11-26T10:00:00+08:00")), site("BF-990123-01").unwrap());
         let night = ms("2026-10-15T03:00:00+08:00"); // 42 days ago
         let owed = site.plant.as_ref().unwrap().mandate.at(night);
         let disturbed = past(site, night, today);

@@ -70,11 +70,11 @@ pub(super) struct Gauge {
 pub(super) const FLOW: &str = "release-meter";
 
 /// The hydropower station that falls below its mandate.
-pub(super) const FALLS: &str = "BF-620721-07";
+pub(super) const FALLS: &str = "BF-990121-07";
 /// The one that loses its link. Its values come each minute, so that three missing ones show soon.
-pub(super) const LOSES_LINK: &str = "BF-620722-01";
+pub(super) const LOSES_LINK: &str = "BF-990122-01";
 /// The one whose meter sticks.
-pub(super) const STICKS: &str = "BF-620721-04";
+pub(super) const STICKS: &str = "BF-990121-04";
 
 impl Site {
     /// Its agent.
@@ -202,208 +202,227 @@ const fn hydropower(
     Site { id, name, english, gateway, kind: "hydropower", county, location, plant, gauges }
 }
 
+/// Codes that no county has, and what the counties are called.
+pub(super) const COUNTIES: [(&str, &str); 6] = [
+    ("990102", "绿洲区（示例）"),
+    ("990121", "云杉县（示例）"),
+    ("990122", "松涛县（示例）"),
+    ("990123", "白杨县（示例）"),
+    ("990124", "湿地县（示例）"),
+    ("990125", "牧歌县（示例）"),
+];
+
+/// Which river flows into which, and where on the scale of the stations there.
+pub(super) const RIVERS: [(&str, &str, u32); 5] = [
+    ("长峡河", "鹿鸣河", 25),
+    ("双树河", "云杉河", 40),
+    ("麻柳河", "云杉河", 50),
+    ("奶泉河", "云杉河", 60),
+    ("鹿鸣河", "云杉河", 70),
+];
+
 /// All stations: eighteen on rivers, and eleven that watch air, dust, soil and water.
 pub(super) const SITES: [Site; 29] = [
     hydropower(
-        ["BF-620721-01", "云杉峡一级(示例)", "Spruce Gorge I"],
-        ("yunshan-1", "620721"),
+        ["BF-990121-01", "云杉峡一级（示例）", "Spruce Gorge I"],
+        ("yunshan-1", "990121"),
         ["99.98", "38.62"],
-        plant(("黑河干流", 10), seasons(5_000_000, 7_500_000), 1_036, Meter::Whole),
+        plant(("云杉河", 10), seasons(5_000_000, 7_500_000), 1_036, Meter::Whole),
         &[power(36_000)],
     ),
     hydropower(
-        ["BF-620721-02", "云杉峡二级(示例)", "Spruce Gorge II"],
-        ("yunshan-2", "620721"),
+        ["BF-990121-02", "云杉峡二级（示例）", "Spruce Gorge II"],
+        ("yunshan-2", "990121"),
         ["100.06", "38.70"],
-        plant(("黑河干流", 20), seasons(5_000_000, 7_500_000), 1_120, Meter::Float),
+        plant(("云杉河", 20), seasons(5_000_000, 7_500_000), 1_120, Meter::Float),
         &[power(42_000)],
     ),
     hydropower(
-        ["BF-620721-03", "红石湾(示例)", "Redstone Bend"],
-        ("hongshi", "620721"),
+        ["BF-990121-03", "红石湾（示例）", "Redstone Bend"],
+        ("hongshi", "990121"),
         ["100.13", "38.77"],
-        plant(("黑河干流", 30), seasons(5_200_000, 7_800_000), 1_180, Meter::Whole),
+        plant(("云杉河", 30), seasons(5_200_000, 7_800_000), 1_180, Meter::Whole),
         &[power(18_500)],
     ),
     hydropower(
-        ["BF-620721-04", "鹿鸣滩(示例)", "Deercall Shoal"],
-        ("luming", "620721"),
+        ["BF-990121-04", "鹿鸣滩（示例）", "Deercall Shoal"],
+        ("luming", "990121"),
         ["99.80", "38.88"],
-        plant(("梨园河", 10), seasons(750_000, 1_200_000), 1_140, Meter::Float),
+        plant(("鹿鸣河", 10), seasons(750_000, 1_200_000), 1_140, Meter::Float),
         &[power(8_000)],
     ),
     hydropower(
-        ["BF-620721-05", "梨花口(示例)", "Pearblossom Mouth"],
-        ("lihua", "620721"),
+        ["BF-990121-05", "梨花口（示例）", "Pearblossom Mouth"],
+        ("lihua", "990121"),
         ["99.90", "38.92"],
-        plant(("梨园河", 20), seasons(750_000, 1_200_000), 1_110, Meter::FloatSwapped),
+        plant(("鹿鸣河", 20), seasons(750_000, 1_200_000), 1_110, Meter::FloatSwapped),
         &[power(6_400)],
     ),
     hydropower(
-        ["BF-620723-01", "白杨渡(示例)", "Poplar Ferry"],
-        ("baiyang", "620723"),
+        ["BF-990123-01", "白杨渡（示例）", "Poplar Ferry"],
+        ("baiyang", "990123"),
         ["100.02", "39.00"],
-        plant(("梨园河", 30), seasons(800_000, 1_250_000), 1_130, Meter::Whole),
+        plant(("鹿鸣河", 30), seasons(800_000, 1_250_000), 1_130, Meter::Whole),
         &[power(3_200)],
     ),
     hydropower(
-        ["BF-620721-06", "隆畅沟(示例)", "Longchang Gully"],
-        ("longchang", "620721"),
+        ["BF-990121-06", "长峡沟（示例）", "Longgorge Gully"],
+        ("changxia", "990121"),
         ["99.55", "38.80"],
-        plant(("隆畅河", 10), seasons(300_000, 480_000), 1_160, Meter::Float),
+        plant(("长峡河", 10), seasons(300_000, 480_000), 1_160, Meter::Float),
         &[power(2_500)],
     ),
     hydropower(
-        [FALLS, "雪线沟(示例)", "Snowline Gully"],
-        ("xuexian", "620721"),
+        [FALLS, "雪线沟（示例）", "Snowline Gully"],
+        ("xuexian", "990121"),
         ["99.40", "39.00"],
-        plant(("摆浪河", 10), seasons(130_000, 210_000), 1_210, Meter::Whole),
+        plant(("雪线河", 10), seasons(130_000, 210_000), 1_210, Meter::Whole),
         &[power(1_600)],
     ),
     hydropower(
-        [LOSES_LINK, "双树坪(示例)", "Twintree Terrace"],
-        ("shuangshu", "620722"),
+        [LOSES_LINK, "双树坪（示例）", "Twintree Terrace"],
+        ("shuangshu", "990122"),
         ["100.84", "38.25"],
-        plant(("洪水河", 10), seasons(400_000, 640_000), 1_170, Meter::FloatSwapped),
+        plant(("双树河", 10), seasons(400_000, 640_000), 1_170, Meter::FloatSwapped),
         &[power(3_000)],
     ),
     hydropower(
-        ["BF-620722-02", "松涛口(示例)", "Pinewave Mouth"],
-        ("songtao", "620722"),
+        ["BF-990122-02", "松涛口（示例）", "Pinewave Mouth"],
+        ("songtao", "990122"),
         ["100.82", "38.33"],
-        plant(("洪水河", 20), seasons(400_000, 640_000), 1_100, Meter::Float),
+        plant(("双树河", 20), seasons(400_000, 640_000), 1_100, Meter::Float),
         &[power(2_000)],
     ),
     hydropower(
-        ["BF-620722-03", "都麻湾(示例)", "Duma Bend"],
-        ("duma", "620722"),
+        ["BF-990122-03", "麻柳湾（示例）", "Willow Bend"],
+        ("maliu", "990122"),
         ["100.70", "38.35"],
-        plant(("大都麻河", 10), seasons(280_000, 450_000), 1_150, Meter::Whole),
+        plant(("麻柳河", 10), seasons(280_000, 450_000), 1_150, Meter::Whole),
         &[power(1_800)],
     ),
     hydropower(
-        ["BF-620722-04", "瓦房坪(示例)", "Tilehouse Terrace"],
-        ("wafang", "620722"),
+        ["BF-990122-04", "瓦房坪（示例）", "Tilehouse Terrace"],
+        ("wafang", "990122"),
         ["100.66", "38.42"],
-        plant(("大都麻河", 20), seasons(280_000, 450_000), 1_120, Meter::Float),
+        plant(("麻柳河", 20), seasons(280_000, 450_000), 1_120, Meter::Float),
         &[power(1_200)],
     ),
     hydropower(
-        ["BF-620702-01", "酥油沟(示例)", "Butter Gully"],
-        ("suyou", "620702"),
+        ["BF-990102-01", "奶泉沟（示例）", "Milkspring Gully"],
+        ("naiquan", "990102"),
         ["100.55", "38.52"],
-        plant(("酥油口河", 10), seasons(140_000, 220_000), 1_140, Meter::FloatSwapped),
+        plant(("奶泉河", 10), seasons(140_000, 220_000), 1_140, Meter::FloatSwapped),
         &[power(800)],
     ),
     hydropower(
-        ["BF-620725-01", "马营滩(示例)", "Maying Shoal"],
-        ("maying", "620725"),
+        ["BF-990125-01", "牧歌滩（示例）", "Herdsong Shoal"],
+        ("muge", "990125"),
         ["101.10", "38.42"],
-        plant(("马营河", 10), seasons(250_000, 400_000), 1_170, Meter::Whole),
+        plant(("牧歌河", 10), seasons(250_000, 400_000), 1_170, Meter::Whole),
         &[power(1_250)],
     ),
     hydropower(
-        ["BF-620725-02", "西岔口(示例)", "Westfork Mouth"],
-        ("xicha", "620725"),
+        ["BF-990125-02", "西岔口（示例）", "Westfork Mouth"],
+        ("xicha", "990125"),
         ["101.33", "38.08"],
-        plant(("西大河", 10), seasons(500_000, 800_000), 1_110, Meter::Float),
+        plant(("西岔河", 10), seasons(500_000, 800_000), 1_110, Meter::Float),
         &[power(4_000)],
     ),
     hydropower(
-        ["BF-620725-03", "焉支坪(示例)", "Yanzhi Terrace"],
-        ("yanzhi", "620725"),
+        ["BF-990125-03", "胭脂坪（示例）", "Rouge Terrace"],
+        ("yanzhi", "990125"),
         ["101.40", "38.12"],
-        plant(("西大河", 20), seasons(500_000, 800_000), 1_090, Meter::Whole),
+        plant(("西岔河", 20), seasons(500_000, 800_000), 1_090, Meter::Whole),
         &[power(2_400)],
     ),
     hydropower(
-        ["BF-620721-08", "皇城谷(示例)", "Huangcheng Valley"],
-        ("huangcheng", "620721"),
+        ["BF-990121-08", "东谷口（示例）", "Eastvale Mouth"],
+        ("donggu", "990121"),
         ["101.70", "38.00"],
-        plant(("东大河", 10), seasons(950_000, 1_400_000), 1_080, Meter::FloatSwapped),
+        plant(("东谷河", 10), seasons(950_000, 1_400_000), 1_080, Meter::FloatSwapped),
         &[power(5_000)],
     ),
     hydropower(
-        ["BF-620724-01", "湿地渠首(示例)", "Wetland Headworks"],
-        ("shidi", "620724"),
+        ["BF-990124-01", "湿地渠首（示例）", "Wetland Headworks"],
+        ("shidi", "990124"),
         ["99.85", "39.36"],
-        plant(("黑河中游", 10), WETLAND, 1_130, Meter::Whole),
+        plant(("云杉河", 90), WETLAND, 1_130, Meter::Whole),
         &[power(5_000)],
     ),
     monitor(
-        ["A01", "甘州示例空气站", "Ganzhou air"],
+        ["A01", "绿洲示例空气站", "Oasis air"],
         ("a01", "air"),
-        "620702",
+        "990102",
         ["100.45", "38.93"],
         AIR,
     ),
     monitor(
-        ["A02", "肃南示例空气站", "Sunan air"],
+        ["A02", "云杉示例空气站", "Spruce air"],
         ("a02", "air"),
-        "620721",
+        "990121",
         ["99.62", "38.84"],
         AIR,
     ),
     monitor(
-        ["D01", "民乐示例沙尘站", "Minle dust"],
+        ["D01", "松涛示例沙尘站", "Pinewave dust"],
         ("d01", "dust"),
-        "620722",
+        "990122",
         ["100.81", "38.43"],
         DUST,
     ),
     monitor(
-        ["D02", "高台示例沙尘站", "Gaotai dust"],
+        ["D02", "湿地示例沙尘站", "Wetland dust"],
         ("d02", "dust"),
-        "620724",
+        "990124",
         ["99.82", "39.38"],
         DUST,
     ),
     monitor(
-        ["S01", "山丹马场示例墒情站", "Shandan soil"],
+        ["S01", "牧歌示例墒情站", "Herdsong soil"],
         ("s01", "soil"),
-        "620725",
+        "990125",
         ["101.20", "38.25"],
         SOIL,
     ),
     monitor(
-        ["W01", "莺落峡下示例水质站", "below Yingluo Gorge, water quality"],
+        ["W01", "云杉峡下示例水质站", "below Spruce Gorge, water quality"],
         ("w01", "surface_water"),
-        "620702",
+        "990102",
         ["100.17", "38.83"],
         RIVER_WATER,
     ),
     monitor(
-        ["W02", "西大河界面示例水质站", "Xida border, water quality"],
+        ["W02", "西岔河界面示例水质站", "Westfork border, water quality"],
         ("w02", "surface_water"),
-        "620725",
+        "990125",
         ["101.42", "38.14"],
         RIVER_WATER,
     ),
     monitor(
-        ["W03", "黑河省界示例水质站", "Heihe province border, water quality"],
+        ["W03", "云杉河省界示例水质站", "Spruce province border, water quality"],
         ("w03", "surface_water"),
-        "620721",
+        "990121",
         ["100.10", "38.35"],
         RIVER_WATER,
     ),
     monitor(
-        ["G01", "甘州示例地下水井", "Ganzhou well"],
+        ["G01", "绿洲示例地下水井", "Oasis well"],
         ("g01", "groundwater"),
-        "620702",
+        "990102",
         ["100.40", "38.98"],
         GROUNDWATER,
     ),
     monitor(
-        ["G02", "临泽示例地下水井", "Linze well"],
+        ["G02", "白杨示例地下水井", "Poplar well"],
         ("g02", "groundwater"),
-        "620723",
+        "990123",
         ["100.16", "39.15"],
         GROUNDWATER,
     ),
     monitor(
-        ["P01", "民乐示例水厂", "Minle waterworks"],
+        ["P01", "松涛示例水厂", "Pinewave waterworks"],
         ("p01", "drinking_water"),
-        "620722",
+        "990122",
         ["100.80", "38.42"],
         DRINKING_WATER,
     ),
@@ -431,5 +450,7 @@ mod tests {
         }
         assert_eq!(SITES.iter().filter(|site| site.plant.is_some()).count(), 18);
         assert!(SITES.iter().all(|site| site.name.contains("示例")));
+        let county = |site: &Site| COUNTIES.iter().any(|(code, _)| *code == site.county);
+        assert!(SITES.iter().all(county));
     }
 }

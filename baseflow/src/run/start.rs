@@ -66,9 +66,10 @@ pub(super) fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ChannelId, HookS
 /// Who may log in, with the tries that an earlier life of the server kept.
 pub(super) fn people(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<People> {
     let key = hook_key(&config.data_dir)?;
-    let kept = store.journal().read_blocking(JournalReader::attempts);
-    let kept = kept.context("cannot read tries to log in")?;
-    Ok(People::new(&config.http.public_url, key, kept, now))
+    let known = |reader: &JournalReader| Ok((reader.users()?, reader.attempts()?));
+    let (users, kept) =
+        store.journal().read_blocking(known).context("cannot read users and tries to log in")?;
+    Ok(People::new(&config.http.public_url, key, (&users, kept), now))
 }
 
 /// The server itself.

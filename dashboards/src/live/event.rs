@@ -12,8 +12,8 @@ use super::{Fact, Key};
 pub struct Event {
     /// Which sort.
     pub kind: Kind,
-    /// Its bytes.
-    pub pieces: [Bytes; 2],
+    /// Its bytes; a piece may be empty.
+    pub pieces: [Bytes; 3],
 }
 
 /// Sorts of events.
@@ -54,13 +54,16 @@ impl Why {
 
 /// What an event begins with: its name and its data, but for what one viewer alone is told.
 #[derive(Debug, Clone)]
-pub(super) struct Begun(Bytes);
+pub(super) struct Begun {
+    facts: Bytes,
+    /// What those are told beside who see alarms.
+    alarms: Bytes,
+}
 
 impl Begun {
     /// Without a fact yet.
     pub(super) fn empty(name: &str, position: i64, at: Timestamp) -> Self {
-        let data = Members::default().written(false);
-        Self(Bytes::from(begin(name, position, at) + &data))
+        Self { facts: Bytes::from(begin(name, position, at)), alarms: Bytes::new() }
     }
 
     /// With all facts of `facts`.
@@ -70,7 +73,7 @@ impl Begun {
     ) -> Self {
         let mut members = Members::default();
         facts.for_each(|(key, fact)| members.add(key, Some(fact)));
-        Self(Bytes::from(begin("snapshot", position, at) + &members.written(true)))
+        members.written(begin("snapshot", position, at), true)
     }
 
     /// With these changes.
@@ -80,16 +83,19 @@ impl Begun {
     ) -> Self {
         let mut members = Members::default();
         changes.for_each(|(key, fact)| members.add(key, fact));
-        Self(Bytes::from(begin("delta", position, at) + &members.written(false)))
+        members.written(begin("delta", position, at), false)
     }
 
     pub(super) const fn len(&self) -> usize {
-        self.0.len()
+        self.facts.len() + self.alarms.len()
     }
 
-    /// The whole event: with the gauges of a viewer, and the name under which it can come back.
-    pub(super) fn ended(self, kind: Kind, gauges: &str, id: &str) -> Event {
-        Event { kind, pieces: [self.0, Bytes::from(format!("{gauges}}}\nid: {id}\n\n"))] }
+    /// The whole event: with or without alarms, with the gauges of a viewer, and the name under
+    /// which it can come back.
+    pub(super) fn ended(self, kind: Kind, (alarms, gauges): (bool, &str), id: &str) -> Event {
+        let Self { facts, alarms: of_alarms } = self;
+        let of_alarms = if alarms { of_alarms } else { Bytes::new() };
+        Event { kind, pieces: [facts, of_alarms, Bytes::from(format!("{gauges}}}\nid: {id}\n\n"))] }
     }
 }
 
@@ -126,7 +132,7 @@ impl List {
     }
 }
 
-/// The members that every viewer is told.
+/// The members that viewers have in common.
 #[derive(Default)]
 struct Members {
     single: String,
@@ -146,10 +152,10 @@ impl Members {
         }
     }
 
-    fn written(&self, is_whole: bool) -> String {
-        let lists = [("sections", &self.sections), ("alarms", &self.alarms)];
-        let lists = lists.map(|(name, list)| list.written(name, is_whole));
-        format!("{}{}", self.single, lists.concat())
+    fn written(&self, begin: String, is_whole: bool) -> Begun {
+        let facts = begin + &self.single + &self.sections.written("sections", is_whole);
+        let alarms = self.alarms.written("alarms", is_whole);
+        Begun { facts: Bytes::from(facts), alarms: Bytes::from(alarms) }
     }
 }
 

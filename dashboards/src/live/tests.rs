@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     event::{Event, Kind, Why},
-    viewer::Viewer,
+    viewer::{Sight, Viewer},
     *,
 };
 
@@ -38,6 +38,11 @@ fn fact(key: &Key, value: u32) -> Fact {
         Key::Gauge(gauge) => json!({ "gauge": gauge.to_string(), "value": value }),
     };
     named.to_string().into()
+}
+
+/// What somebody sees who asks for these stations.
+fn sight(of: &[&str]) -> Sight {
+    Sight { alarms: true, gauges_of: stations(of) }
 }
 
 fn text(event: &Event) -> String {
@@ -129,7 +134,7 @@ fn kinds(viewer: &mut Viewer, live: &mut Live) -> Vec<Kind> {
 #[test]
 fn an_event_is_one_json_object_under_a_name_that_leads_back() {
     let mut live = Live::bounded(RUN, ROOMY);
-    let mut viewer = Viewer::new(stations(&["A"]), None, &live);
+    let mut viewer = Viewer::new(sight(&["A"]), None, &live);
     assert_eq!(viewer.next(&mut live), None, "nothing was seen yet");
     assert!(live.look(look(3, &[(section("A"), Some(1)), (gauge("A", "q"), Some(2))]), 0));
     let snapshot = viewer.next(&mut live).unwrap();
@@ -158,7 +163,7 @@ fn an_event_is_one_json_object_under_a_name_that_leads_back() {
 #[test]
 fn what_changes_within_a_quarter_of_a_second_is_told_together_and_what_changes_back_is_not() {
     let mut live = Live::bounded(RUN, ROOMY);
-    let mut viewer = Viewer::new(BTreeSet::new(), None, &live);
+    let mut viewer = Viewer::new(sight(&[]), None, &live);
     live.look(look(1, &[(section("A"), Some(1))]), 1_000);
     assert_eq!(kinds(&mut viewer, &mut live), [Kind::Snapshot(Why::New)]);
     assert!(!live.look(look(2, &[(section("A"), Some(2))]), 1_249));
@@ -173,7 +178,7 @@ fn what_changes_within_a_quarter_of_a_second_is_told_together_and_what_changes_b
 #[test]
 fn a_beat_comes_every_three_seconds_in_which_the_source_has_looked() {
     let mut live = Live::bounded(RUN, ROOMY);
-    let mut viewer = Viewer::new(BTreeSet::new(), None, &live);
+    let mut viewer = Viewer::new(sight(&[]), None, &live);
     live.look(look(1, &[]), 10);
     assert_eq!(kinds(&mut viewer, &mut live), [Kind::Snapshot(Why::New)]);
     assert!(!live.look(look(1, &[]), 3_009));
@@ -187,14 +192,14 @@ fn a_beat_comes_every_three_seconds_in_which_the_source_has_looked() {
 fn whoever_comes_back_misses_nothing_and_whoever_was_elsewhere_begins_anew() {
     let mut live = Live::bounded(RUN, Bounds { deltas: 3, bytes: 1 << 20 });
     let mut page = Page::default();
-    let mut viewer = Viewer::new(BTreeSet::new(), None, &live);
+    let mut viewer = Viewer::new(sight(&[]), None, &live);
     live.look(look(1, &[(section("A"), Some(0))]), 0);
     page.take(&viewer.next(&mut live).unwrap());
     let id = page.id.clone().unwrap();
     for value in 1..=3 {
         live.look(look(1, &[(section("A"), Some(value))]), u64::from(value) * 1_000);
     }
-    let mut back = Viewer::new(BTreeSet::new(), Some(&id), &live);
+    let mut back = Viewer::new(sight(&[]), Some(&id), &live);
     assert_eq!(kinds(&mut back, &mut live), [Kind::Delta; 3]);
     for (last, why) in [
         (None, Why::New),
@@ -204,7 +209,7 @@ fn whoever_comes_back_misses_nothing_and_whoever_was_elsewhere_begins_anew() {
         (Some("0000000000000007-0-811c9dc5"), Why::Lost), // what is not kept any more
         (Some("garbage"), Why::Lost),
     ] {
-        let mut viewer = Viewer::new(BTreeSet::new(), last, &live);
+        let mut viewer = Viewer::new(sight(&[]), last, &live);
         assert_eq!(kinds(&mut viewer, &mut live), [Kind::Snapshot(why)], "{last:?}");
     }
     // the viewer that never looked is behind what is kept
@@ -265,7 +270,7 @@ proptest! {
     ) {
         let mut live = Live::bounded(RUN, Bounds { deltas, bytes });
         let asked = [stations(&[]), stations(&["A"]), stations(&["A", "B"])];
-        let new = |live: &Live, page: usize, id: Option<&str>| Viewer::new(asked[page].clone(), id, live);
+        let new = |live: &Live, page: usize, id: Option<&str>| Viewer::new(Sight { alarms: true, gauges_of: asked[page].clone() }, id, live);
         let mut pages: Vec<(Viewer, Page)> =
             (0..3).map(|page| (new(&live, page, None), Page::default())).collect();
         let (mut now, mut position, mut told) = (0, 0, Vec::new());

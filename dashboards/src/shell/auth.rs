@@ -12,7 +12,7 @@ use model::fault::Chain;
 use store::{SeeSession, SessionText, TokenText};
 use tracing::warn;
 
-use super::{answer::store_problem, parts::Parts};
+use super::{answer::store_problem, calls, parts::Parts};
 use crate::{
     access::{self, Caller, Denied, LetInBy, Rule},
     problem::Problem,
@@ -54,7 +54,8 @@ pub(crate) async fn guard(
     if guard.rule == Rule::Public {
         return next.run(request).await;
     }
-    match let_in(&guard, request.method(), request.headers()).await {
+    let asks_who = request.method() == Method::GET && request.uri().path() == calls::session::PATH;
+    match let_in(&guard, (request.method(), asks_who), request.headers()).await {
         Ok((caller, credential)) => {
             let extensions = request.extensions_mut();
             extensions.insert(caller);
@@ -66,10 +67,11 @@ pub(crate) async fn guard(
 }
 
 /// By what a request shows. A token goes before a session: whoever sends one means it. A screen on
-/// which somebody was logged in for a while is a screen again once that is over.
+/// which somebody was logged in for a while is a screen again once a page has asked who is there:
+/// until then every call says that the session is over, so that no page shows the one for the other.
 async fn let_in(
     guard: &Guard,
-    method: &Method,
+    (method, asks_who): (&Method, bool),
     headers: &HeaderMap,
 ) -> Result<(Caller, Credential), Problem> {
     let parts = &*guard.parts;
@@ -85,7 +87,8 @@ async fn let_in(
         Ok(caller) => Ok((caller, credential)),
         Err(problem) => {
             let is_over = matches!(credential, Credential::Session(_)) && problem.status == 401;
-            let Some(screen) = screen().filter(|_| is_over) else { return Err(problem) };
+            let screen = screen().filter(|_| is_over && asks_who);
+            let Some(screen) = screen else { return Err(problem) };
             let credential = Credential::Screen(screen);
             Ok((credential.caller(parts, guard.rule).await?, credential))
         }
@@ -93,7 +96,7 @@ async fn let_in(
 }
 
 /// What some cookie has. A proxy may have made several headers of one.
-fn of_cookies<T>(headers: &HeaderMap, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+pub(crate) fn of_cookies<T>(headers: &HeaderMap, read: impl Fn(&str) -> Option<T>) -> Option<T> {
     let cookies = headers.get_all(header::COOKIE).iter();
     cookies.filter_map(|value| value.to_str().ok()).find_map(read)
 }

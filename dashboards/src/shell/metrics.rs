@@ -7,7 +7,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use super::{hooks::Outcome, people::LogIn};
+use super::{hooks::Outcome, people::LogIn, screens::Opening};
 use crate::live::event::Why;
 
 /// Counts calls; clones share the counters.
@@ -19,6 +19,7 @@ pub struct Metrics {
     pub(crate) answer_bytes: IntGauge,
     receipts: IntCounterVec,
     log_ins: IntCounterVec,
+    screens: IntCounterVec,
     pub(crate) live: LiveMetrics,
 }
 
@@ -111,12 +112,17 @@ impl Metrics {
         registry.register(Box::new(answer_bytes.clone()))?;
         registry.register(Box::new(receipts.clone()))?;
         let log_ins = log_ins(registry)?;
+        let screens = screens(registry)?;
         let live = LiveMetrics::new(registry)?;
-        Ok(Self { requests, seconds, connections, answer_bytes, receipts, log_ins, live })
+        Ok(Self { requests, seconds, connections, answer_bytes, receipts, log_ins, screens, live })
     }
 
     pub(crate) fn note_log_in(&self, outcome: LogIn) {
         self.log_ins.with_label_values(&[outcome.word()]).inc();
+    }
+
+    pub(crate) fn note_screen(&self, outcome: Opening) {
+        self.screens.with_label_values(&[outcome.word()]).inc();
     }
 
     pub(crate) fn note_receipt(&self, outcome: Outcome) {
@@ -148,4 +154,19 @@ fn log_ins(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
     }
     registry.register(Box::new(log_ins.clone()))?;
     Ok(log_ins)
+}
+
+fn screens(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let screens = IntCounterVec::new(
+        Opts::new(
+            "baseflow_dashboards_screens_total",
+            "Links of screens on walls by what became of them: opened, unknown, refused for want of room",
+        ),
+        &["outcome"],
+    )?;
+    for outcome in Opening::ALL {
+        screens.with_label_values(&[outcome.word()]); // there from the start, at nought
+    }
+    registry.register(Box::new(screens.clone()))?;
+    Ok(screens)
 }

@@ -7,7 +7,13 @@ use runtime::{clock::Clock, tasks::Stage};
 use store::{Decided, Journal, Samples};
 
 use super::{
-    hooks::Hooks, live::Picture, metrics::Metrics, pages::Pages, people::People, site::Site,
+    hooks::Hooks,
+    live::Picture,
+    metrics::Metrics,
+    pages::Pages,
+    people::People,
+    site::Site,
+    waters::{Water, Waters},
 };
 
 /// Everything that a call may need.
@@ -27,6 +33,8 @@ pub struct Parts {
     pub people: People,
     /// The pages that browsers draw.
     pub site: Site,
+    /// How rivers flow.
+    pub waters: Waters,
     /// What is told live.
     pub picture: Picture,
     /// The time.
@@ -43,5 +51,10 @@ impl Parts {
     /// The registry in force, an empty one before the first import.
     pub fn registry(&self) -> Arc<Registry> {
         self.journal.registry()
+    }
+
+    /// The same, with what follows from it.
+    pub(crate) fn water(&self) -> Arc<Water> {
+        self.waters.in_force(&self.journal)
     }
 }

@@ -3,8 +3,9 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | passwords that are hashed at the same time, of 32 MiB each | 2 | more wait |
-//! | log-ins that wait for that | 32 | 503 |
-//! | of one place | 4 | 429 |
+//! | log-ins that wait for that, half of the places of the API | 128 | 503 |
+//! | seconds that one waits for its turn | 10 | 503, and the try counts for nothing |
+//! | of one place | 16 | 429 |
 //! | bodies of one place that are waited for | 8 | 429 |
 //! | seconds until a body has come | 3 | 408 |
 //! | bytes of a body | 4 KiB | 413 |
@@ -13,7 +14,12 @@
 //! it, and must not keep out those who are logged in.
 //!
 //! What is counted of wrong passwords is in [`crate::lockout`]. It is stored before a password is
-//! looked at: whoever has used up his tries has done so after a restart as well.
+//! looked at: whoever has used up his tries has done so after a restart as well. One is stored after
+//! the other, as they stand then, so that no older count ever comes after a newer one.
+//!
+//! Whoever waits has been charged, and no more than two are hashed at a time: a crowd at the change of
+//! shifts is let in within seconds, and whoever sends a crowd makes the server hash for no longer than
+//! his tries last.
 
 use std::{
     convert::Infallible,
@@ -35,7 +41,7 @@ use store::{
     UserRow,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
     time::timeout,
 };
@@ -47,6 +53,7 @@ use super::{
     pages::whose,
     parts::Parts,
     places::{Place, Places},
+    screens::Screens,
     stopwatch::Stopwatch,
 };
 use crate::{
@@ -59,8 +66,9 @@ use crate::{
 };
 
 const HASHING: usize = 2;
-const WAITING: usize = 32;
-const WAITING_OF_ONE: usize = 4;
+const WAITING: usize = 128;
+const WAITING_OF_ONE: usize = 16;
+const PATIENCE: Duration = Duration::from_secs(10);
 const BODY_LIMIT: Duration = Duration::from_secs(3);
 
 /// What log-ins and sessions need.
@@ -68,9 +76,12 @@ const BODY_LIMIT: Duration = Duration::from_secs(3);
 pub struct People {
     pub(crate) cookie: Cookie,
     pub(crate) public_url: String,
+    pub(crate) screens: Screens,
     /// Makes of a name what stands for it where tries are kept.
     names: HookKey,
     lockouts: Mutex<Lockouts>,
+    /// Held by whoever stores how tries stand.
+    noting: AsyncMutex<()>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     of_one: Places,
@@ -118,18 +129,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
 }
 
 impl People {
-    /// For a server that browsers reach at this address, with the tries that an earlier one kept by
-    /// the same key, the oldest first.
-    pub fn new(public_url: &str, names: HookKey, kept: Vec<AttemptRow>, now: Timestamp) -> Self {
+    /// For a server that browsers reach at this address, with the users whom it has, and the tries
+    /// that an earlier one kept by the same key, the oldest first.
+    pub fn new(
+        public_url: &str,
+        names: HookKey,
+        (users, kept): (&[UserRow], Vec<AttemptRow>),
+        now: Timestamp,
+    ) -> Self {
         let mut lockouts = Lockouts::default();
         for row in kept {
             lockouts.take_up(read(row, now));
         }
+        for user in users {
+            lockouts.belongs(&names.stands_for(&user.name));
+        }
         Self {
             cookie: Cookie::of(public_url),
             public_url: public_url.to_owned(),
+            screens: Screens::default(),
             names,
             lockouts: Mutex::new(lockouts),
+            noting: AsyncMutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHING)),
             waiting: Arc::new(Semaphore::new(WAITING)),
             of_one: Places::default(),
@@ -157,14 +178,22 @@ impl People {
         Ok((waiting, of_one))
     }
 
+    /// A place among those that are hashed, within the time that one waits for it.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let too_many = || Problem::unavailable("too many log-ins at once; try again");
+        match timeout(PATIENCE, Arc::clone(&self.hashing).acquire_owned()).await {
+            Ok(turn) => turn.map_err(|_never_closed| too_many()),
+            Err(_elapsed) => Err(too_many()),
+        }
+    }
+
     /// What a password is compared with from here on.
     pub(super) async fn hashed(
         &self,
         password: String,
         salt: [u8; password::SALT_BYTES],
     ) -> Result<String, Problem> {
-        // never closed, so each comes to its turn
-        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        let turn = self.turn().await?;
         let hashed = spawn_blocking(move || {
             let hashed = password::hash(&password, salt);
             drop(turn);
@@ -179,8 +208,7 @@ impl People {
 
     /// Whether the password is `user`'s. It takes as long where there is no user.
     async fn is_right(&self, password: String, user: Option<&UserRow>) -> Result<bool, Problem> {
-        // never closed, so each comes to its turn
-        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        let turn = self.turn().await?;
         let hashed = user.map(|user| user.password.clone());
         let looked = spawn_blocking(move || {
             let is_right = password::is_right(&password, hashed.as_deref());
@@ -269,7 +297,8 @@ impl<'p> Attempt<'p> {
         })?;
         let attempt = Self { parts, from, name, who, _place: place };
         if let Err(failure) = attempt.note().await {
-            let problem = attempt.undone(&failure).await;
+            attempt.give_back().await;
+            let problem = store_problem(&failure);
             refused(&problem);
             return Err(problem);
         }
@@ -282,9 +311,18 @@ impl<'p> Attempt<'p> {
         let known = parts.journal.read(move |reader| reader.user(&name)).await;
         let user = match known {
             Ok(user) => user,
-            Err(failure) => return Err(self.undone(&failure).await),
+            Err(failure) => {
+                self.give_back().await;
+                return Err(store_problem(&failure));
+            }
         };
-        let is_right = parts.people.is_right(password, user.as_ref()).await?;
+        let is_right = match parts.people.is_right(password, user.as_ref()).await {
+            Ok(is_right) => is_right,
+            Err(problem) => {
+                self.give_back().await;
+                return Err(problem);
+            }
+        };
         let user = match user {
             Some(user) if is_right => user,
             other => {
@@ -318,6 +356,7 @@ impl<'p> Attempt<'p> {
     /// Stores how tries stand.
     async fn note(&self) -> Result<(), StoreError> {
         let (parts, people) = (self.parts, &self.parts.people);
+        let _in_turn = people.noting.lock().await;
         let (now, now_ms) = (parts.clock.now(), people.now_ms());
         let kept = people.lockouts().kept(&self.who, self.from, now_ms);
         let row = |kept: Kept| {
@@ -333,13 +372,12 @@ impl<'p> Attempt<'p> {
     }
 
     /// Nobody could look at it, so it counts for nothing.
-    async fn undone(&self, failure: &StoreError) -> Problem {
+    async fn give_back(&self) {
         self.parts.people.lockouts().undone(&self.who, self.from);
         if let Err(failure) = self.note().await {
             // the try stays charged after a restart, which costs its user one of five
             debug!(error = %Chain(&failure), "cannot note that a try counts for nothing");
         }
-        store_problem(failure)
     }
 
     fn wrong(&self, user: Option<UserRow>) {

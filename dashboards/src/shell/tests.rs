@@ -31,6 +31,7 @@ use tower::ServiceExt as _;
 
 use super::{
     calls, live::Picture, metrics::Metrics, pages::Peer, parts::Parts, people::People, routes,
+    waters::Waters,
 };
 
 mod hooks;
@@ -175,6 +176,7 @@ impl World {
             pages: pages::of_tests(),
             people: people::of_tests(&store, now),
             site: site::of_tests(),
+            waters: Waters::default(),
             picture: Picture::of_size(1, 3),
             clock: Arc::<ManualClock>::clone(&clock),
             decided: Decided::default(),
@@ -458,8 +460,8 @@ fn stations_show_what_the_registry_says() {
 #[test]
 fn compliance_counts_the_days_of_a_time() {
     in_world(|world| async move {
-        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}],"next":null}"#]]).await;
-        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}],"next":null}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-11", &expect![[r#"200 {"period":"2026-11","sections":[{"station":"S-1","name":"鹿鸣滩(示例)","county":null,"county_name":null,"section":"dam","rule":"hourly","days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null,"reaches_headline":null}],"next":null}"#]]).await;
+        check(&world, "/api/v1/compliance?period=2026-Q4&by=county", &expect![[r#"200 {"period":"2026-Q4","counties":[{"county":null,"county_name":null,"assessed":0,"passing":0,"days":{"assessed":0,"met":0,"short":0,"exempt":0,"indeterminate":0,"open":0},"rate":null,"passes":null}],"next":null}"#]]).await;
         check(
             &world,
             "/api/v1/compliance?period=2026&limit=1&cursor=S-1/dam",

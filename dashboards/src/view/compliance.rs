@@ -33,6 +33,8 @@ pub struct SectionView {
     pub name: String,
     /// The county's six-digit code.
     pub county: Option<String>,
+    /// What people call that; null where the registry does not say.
+    pub county_name: Option<String>,
     /// The river reach.
     #[schema(value_type = String, example = "dam")]
     pub section: SectionId,
@@ -56,6 +58,8 @@ pub struct SectionView {
 pub struct CountyView {
     /// The six-digit code; null for stations without one.
     pub county: Option<String>,
+    /// What people call it; null where the registry does not say.
+    pub county_name: Option<String>,
     /// Sections of which a day was assessed.
     pub assessed: u32,
     /// Those of them that pass.
@@ -216,13 +220,18 @@ pub fn judged<'a>(registry: &'a Registry, period: &Period) -> Vec<Judged<'a>> {
 }
 
 /// By section, those of `judged`.
-pub fn sections(judged: &[Judged<'_>], counted: &Counted) -> Vec<SectionView> {
+pub fn sections(judged: &[Judged<'_>], counted: &Counted, registry: &Registry) -> Vec<SectionView> {
     let view = |Judged { station, key, shares }: &Judged<'_>| {
         let days = DaysView::of(counted.get(key).copied().unwrap_or_default());
         SectionView {
             station: key.station.clone(),
             name: station.name.clone(),
             county: station.county.as_ref().map(ToString::to_string),
+            county_name: station
+                .county
+                .as_ref()
+                .and_then(|code| registry.counties.get(code))
+                .cloned(),
             section: key.section.clone(),
             rule: shares.rule.clone(),
             days,
@@ -235,11 +244,12 @@ pub fn sections(judged: &[Judged<'_>], counted: &Counted) -> Vec<SectionView> {
 }
 
 /// By county.
-pub fn counties(judged: &[Judged<'_>], counted: &Counted) -> Vec<CountyView> {
-    let mut counties: BTreeMap<Option<String>, (u32, u32, DaysView, Vec<Decimal>)> =
-        BTreeMap::new();
-    for (section, Judged { shares: by, .. }) in sections(judged, counted).into_iter().zip(judged) {
-        let (assessed, passing, days, shares) = counties.entry(section.county.clone()).or_default();
+pub fn counties(judged: &[Judged<'_>], counted: &Counted, registry: &Registry) -> Vec<CountyView> {
+    let mut counties: BTreeMap<_, (u32, u32, DaysView, Vec<Decimal>)> = BTreeMap::new();
+    let sections = sections(judged, counted, registry);
+    for (section, Judged { shares: by, .. }) in sections.into_iter().zip(judged) {
+        let county = (section.county, section.county_name);
+        let (assessed, passing, days, shares) = counties.entry(county).or_default();
         *days = days.plus(section.days);
         if let Some(passes) = section.passes {
             *assessed += 1;
@@ -247,11 +257,13 @@ pub fn counties(judged: &[Judged<'_>], counted: &Counted) -> Vec<CountyView> {
             shares.push(by.district_pass);
         }
     }
-    let view = |(county, (assessed, passing, days, shares)): (_, (u32, u32, _, Vec<Decimal>))| {
+    let view = |((county, county_name), counted): ((_, _), (u32, u32, _, Vec<Decimal>))| {
+        let (assessed, passing, days, shares) = counted;
         // where rules differ, each has to be content
         let reached = shares.into_iter().filter_map(|share| reaches(passing, assessed, share));
         CountyView {
             county,
+            county_name,
             assessed,
             passing,
             days,
@@ -285,7 +297,8 @@ mod tests {
         };
         let stations = [station("A", "620721"), station("B", "620721"), station("C", "620722")];
         let rule = "[[rule]]\nid = \"r\"\nstatistic = \"hourly_mean\"\npass_rate = 0.8\nheadline_rate = 0.9\ndistrict_pass = 0.5";
-        let text = format!("{}{rule}", stations.concat());
+        let county = "county = [ { id = \"620721\", name = \"云杉县\" } ]\n";
+        let text = format!("{county}{}{rule}", stations.concat());
         store::registry::parse(&text, &Origin::Default).unwrap()
     }
 
@@ -303,7 +316,7 @@ mod tests {
         let period: Period = "2026-10".parse().unwrap();
         let judged = judged(&registry, &period);
         let mut shown = String::new();
-        for row in sections(&judged, &counted) {
+        for row in sections(&judged, &counted, &registry) {
             let rate = serde_json::to_string(&row.rate).unwrap();
             let words = format!("{:?} {:?}", row.passes, row.reaches_headline);
             shown = format!(
@@ -311,9 +324,10 @@ mod tests {
                 row.station, row.days.met, row.days.assessed
             );
         }
-        for row in counties(&judged, &counted) {
+        for row in counties(&judged, &counted, &registry) {
             let rate = serde_json::to_string(&row.rate).unwrap();
-            let county = row.county.unwrap_or_default();
+            let [code, name] = [row.county, row.county_name].map(Option::unwrap_or_default);
+            let county = format!("{code} {name}");
             let (passing, assessed) = (row.passing, row.assessed);
             shown = format!("{shown}{county} {passing} of {assessed}: {rate} {:?}\n", row.passes);
         }
@@ -328,8 +342,8 @@ mod tests {
                 A 308 of 319: 0.9655 Some(true) Some(true)
                 B 3 of 4: 0.75 Some(false) Some(false)
                 C 0 of 0: null None None
-                620721 1 of 2: 0.5 Some(true)
-                620722 0 of 0: null None"#]],
+                620721 云杉县 1 of 2: 0.5 Some(true)
+                620722  0 of 0: null None"#]],
         );
     }
 
@@ -338,20 +352,20 @@ mod tests {
         check(
             &[("A", counts(4, 1, 0)), ("B", counts(2, 1, 0))],
             &expect![[r#"
-            A 4 of 5: 0.8 Some(true) Some(false)
-            B 2 of 3: 0.6666 Some(false) Some(false)
-            C 0 of 0: null None None
-            620721 1 of 2: 0.5 Some(true)
-            620722 0 of 0: null None"#]],
+                A 4 of 5: 0.8 Some(true) Some(false)
+                B 2 of 3: 0.6666 Some(false) Some(false)
+                C 0 of 0: null None None
+                620721 云杉县 1 of 2: 0.5 Some(true)
+                620722  0 of 0: null None"#]],
         );
         check(
             &[("A", counts(79_999, 20_001, 0))],
             &expect![[r#"
-            A 79999 of 100000: 0.7999 Some(false) Some(false)
-            B 0 of 0: null None None
-            C 0 of 0: null None None
-            620721 0 of 1: 0 Some(false)
-            620722 0 of 0: null None"#]],
+                A 79999 of 100000: 0.7999 Some(false) Some(false)
+                B 0 of 0: null None None
+                C 0 of 0: null None None
+                620721 云杉县 0 of 1: 0 Some(false)
+                620722  0 of 0: null None"#]],
         );
     }
 }

@@ -188,7 +188,7 @@ impl StationView {
     pub fn of(
         station: &Station,
         role: Role,
-        (standings, course): (&Standings, &Course<'_>),
+        (standings, course): (&Standings, &Course),
         now: Timestamp,
     ) -> Self {
         let personal = |text: &Option<Personal>| {
@@ -208,7 +208,7 @@ impl StationView {
             county: station.county.as_ref().map(ToString::to_string),
             river: station.river.clone(),
             river_order: station.river_order,
-            upstream: course.above(&station.id).iter().map(|above| (*above).clone()).collect(),
+            upstream: course.above(&station.id).to_vec(),
             downstream: course.below(&station.id).cloned(),
             location: station
                 .location

@@ -18,10 +18,10 @@ import { find, openScreen } from "./shell/session.ts";
 async function start(page: HTMLElement): Promise<void> {
   await settle();
   followLinks();
+  render(<App />, page);
   await openScreen();
   void find();
   begin(new AbortController().signal);
-  render(<App />, page);
 }
 
 const page = document.getElementById("page");

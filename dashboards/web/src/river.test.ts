@@ -12,7 +12,7 @@ import { neighbours, rivers } from "./river.ts";
 function list(...known: readonly [id: string, upstream: string, downstream: string | null][]) {
   const stations = known.map(([id, upstream, downstream]) =>
     station(
-      parse(`{"id":"${id}","name":"${id}","kind":"hydropower","status":"retained","zone":"UTC","sections":[],
+      parse(`{"id":"${id}","name":"${id}","kind":"hydropower","status":"retained","zone":"UTC","sections":${id === "air" ? "[]" : '[{"id":"dam"}]'},
         "upstream":${JSON.stringify([...upstream])},"downstream":${JSON.stringify(downstream)}}`),
       "",
     ),
@@ -20,7 +20,7 @@ function list(...known: readonly [id: string, upstream: string, downstream: stri
   return rows(stations, null);
 }
 
-const ALL = list(["C", "BT", null], ["A", "", "B"], ["X", "", null], ["B", "A", "C"], ["T", "", "C"], ["U", "", null]);
+const ALL = list(["C", "BT", null], ["A", "", "B"], ["X", "", null], ["B", "A", "C"], ["T", "", "C"], ["U", "", null], ["air", "", null]);
 const KNOWN = registry(
   parse(`{"entry":7,"zone":"UTC","counties":[],"rivers":[
     {"name":"b","into":null,"into_below":null,"depth":0,"stations":["A","B","C","U","gone"],"unplaced":2},
@@ -29,7 +29,7 @@ const KNOWN = registry(
   "",
 );
 
-test("rivers and their stations stand in the server's order, and what is on none of them last", () => {
+test("rivers and their stations stand in the server's order, and what is on none of them last, if it lets out water", () => {
   const ids = (of: readonly { station: { id: string } }[]) => of.map((row) => row.station.id).join("");
   const shown = rivers(ALL, KNOWN.rivers).map(({ facts, stations, unplaced }) => `${facts?.name ?? "-"}:${ids(stations)}+${ids(unplaced)}`);
   assert.deepEqual(shown, ["b:ABC+U", "t:T+", "dry:+", "-:+X"]);

@@ -12,7 +12,10 @@ export interface River {
   readonly unplaced: readonly Row[];
 }
 
-/** The server says which rivers there are and which station is where; what is on none of them comes last. */
+/**
+ * The server says which rivers there are and which station is where; what is on none of them comes last, unless it lets
+ * no water into any: a station that watches the air has no place here.
+ */
 export function rivers(list: readonly Row[], known: readonly RiverFacts[]): readonly River[] {
   const rows = new Map(list.map((row) => [row.station.id, row]));
   const take = (ids: readonly string[]) => ids.flatMap((id) => {
@@ -24,7 +27,8 @@ export function rivers(list: readonly Row[], known: readonly RiverFacts[]): read
     const placed = facts.stations.length - facts.unplaced;
     return { facts, stations: take(facts.stations.slice(0, placed)), unplaced: take(facts.stations.slice(placed)) };
   });
-  return rows.size === 0 ? found : [...found, { facts: null, stations: [], unplaced: [...rows.values()] }];
+  const elsewhere = [...rows.values()].filter(({ station }) => station.sections.length > 0);
+  return elsewhere.length === 0 ? found : [...found, { facts: null, stations: [], unplaced: elsewhere }];
 }
 
 /** The neighbours of a station along the water, as the server says. */

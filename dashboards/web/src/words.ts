@@ -34,6 +34,11 @@ export function sectionText(t: Texts, section: string): string {
   return t.sections[section] ?? section;
 }
 
+/** A rule by its id; one that is called an example is shown as one (`docs/registry.md`). */
+export function ruleText(t: Texts, rule: string): string {
+  return rule.startsWith("example-") ? t.station.exampleRule(rule) : rule;
+}
+
 /** How long a section has stood as it does; null where nobody knows. */
 export function sinceText(t: Texts, standing: Standing | null, asOf: number): string | null {
   return standing === null || standing.since === null ? null : lasting(t, asOf - standing.since);
@@ -62,6 +67,8 @@ export function matterText(t: Texts, alarm: Alarm): string {
 export function endText(t: Texts, alarm: Alarm): string | null {
   const { cleared_because: because, cleared_flow: flow } = alarm;
   if (because === null) return null;
+  // its state says so already
+  if (because === "recovered" && flow === null && alarm.state === "cleared_unacknowledged") return null;
   if (because !== "recovered" || flow === null) return t.alarms.ends[because] ?? because;
   return t.alarms.recoveredTo(flowText(flow), flow.required === null ? NOTHING : requiredText(flow.required));
 }

@@ -47,12 +47,12 @@ pub(crate) async fn count(
             let has_more = rest.len() > shown.len();
             let counted = counted(&parts.journal, shown, &period).await?;
             let next = shown.last().filter(|_| has_more).map(|last| last.key.to_string());
-            let sections = Some(sections(shown, &counted));
+            let sections = Some(sections(shown, &counted, &registry));
             ComplianceView { period: period.to_string(), sections, counties: None, next }
         }
         CompliancePage::Counties(after) => {
             let counted = counted(&parts.journal, &judged, &period).await?;
-            by_county((&judged, &counted), &period, (after, limit))
+            by_county((&judged, &counted, &registry), &period, (after, limit))
         }
     };
     Ok(Json(view))
@@ -95,11 +95,11 @@ async fn all<'a>(
 }
 
 fn by_county(
-    (judged, counted): (&[Judged<'_>], &Counted),
+    (judged, counted, registry): (&[Judged<'_>], &Counted, &Registry),
     period: &Period,
     (after, limit): (Option<CountyKey>, usize),
 ) -> ComplianceView {
-    let mut rest = counties(judged, counted);
+    let mut rest = counties(judged, counted, registry);
     rest.retain(|row| after.as_ref().is_none_or(|after| row.county > after.0));
     let has_more = rest.len() > limit;
     rest.truncate(limit);

@@ -26,8 +26,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Role, Rule},
-    live::{event::Kind, viewer::Viewer},
+    access::{Caller, Denied, Role, Rule},
+    live::{
+        event::Kind,
+        viewer::{Sight, Viewer},
+    },
     problem::Problem,
     query::live::LiveParameters,
     shell::{
@@ -51,7 +54,8 @@ const RETRY: &str = "retry: 1000\n";
 /// What happens, as it happens: a `snapshot` of all that is, then a `delta` four times a second at
 /// most, and a `beat` every three seconds. Each event has an id; whoever comes back with the last
 /// one is told what it missed, or gets a new snapshot. A stream ends by itself within five minutes,
-/// and at once where its session ends or its token is revoked.
+/// and at once where its session ends or its token is revoked. A screen on a wall is told how sections
+/// stand and how many are what: neither alarms nor gauges.
 #[utoipa::path(
     get,
     path = "/api/v1/live",
@@ -68,11 +72,18 @@ const RETRY: &str = "retry: 1000\n";
 )]
 pub(crate) async fn watch(
     State(parts): State<Arc<Parts>>,
+    Extension(caller): Extension<Caller>,
     Extension(credential): Extension<Credential>,
     Query(parameters): Query<LiveParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let stations = parameters.checked(&parts.registry())?;
+    let gauges_of = parameters.checked(&parts.registry())?;
+    // a screen is read by whoever is in the room: it is told no name, and of no station more
+    let alarms = caller.role > Role::Wall;
+    if !alarms && !gauges_of.is_empty() {
+        return Err(Problem::denied(Denied::TooLow(Role::Viewer)));
+    }
+    let sight = Sight { alarms, gauges_of };
     let Some(place) = parts.picture.place() else {
         parts.metrics.live.refused.inc();
         return Err(Problem::unavailable("as many look live as may; try again later"));
@@ -85,7 +96,7 @@ pub(crate) async fn watch(
     // what is no text is no id of ours
     let last_event = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let told = parts.picture.told();
-    let viewer = Viewer::new(stations, last_event, &parts.picture.live());
+    let viewer = Viewer::new(sight, last_event, &parts.picture.live());
     let stream = Stream::new(&parts, credential, (viewer, told), place);
     let events = unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;
@@ -163,7 +174,7 @@ impl Stream {
                 if let Kind::Snapshot(why) = event.kind {
                     self.metrics.note_snapshot(why);
                 }
-                self.pieces.extend(event.pieces);
+                self.pieces.extend(event.pieces.into_iter().filter(|piece| !piece.is_empty()));
                 continue;
             }
             tokio::select! {

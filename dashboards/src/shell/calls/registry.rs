@@ -19,9 +19,5 @@ use crate::{
     responses((status = 200, description = "What the registry in force says.", body = RegistryView)),
 )]
 pub(crate) async fn one(State(parts): State<Arc<Parts>>) -> Json<RegistryView> {
-    let state = parts.journal.watch();
-    let known = state.borrow().registry.clone();
-    let entry = known.as_ref().map_or(0, |known| known.entry);
-    let registry = known.map(|known| known.registry).unwrap_or_default();
-    Json(RegistryView::of(&registry, entry))
+    Json(parts.water().view.clone())
 }

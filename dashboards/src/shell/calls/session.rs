@@ -10,8 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::fault::Chain;
-use store::{EndSession, OpenScreen, SessionText, TokenText, UserRow};
-use tracing::{error, info};
+use store::{EndSession, SessionText, UserRow};
+use tracing::error;
 
 use crate::{
     access::{Caller, LetInBy, Role},
@@ -20,11 +20,12 @@ use crate::{
     session,
     shell::{
         answer::{Json, store_problem},
-        auth::{Credential, is_asked_by_us},
+        auth::{Credential, is_asked_by_us, of_cookies},
         nothing::Nothing,
         own_password::change,
         parts::Parts,
         people::{Address, log_in},
+        screens,
     },
     view::session::SessionView,
 };
@@ -110,21 +111,18 @@ pub(crate) async fn change_password(
         (status = 403, description = "A page of another site asks."),
         (status = 404, description = "No such link, or a screen has opened it already, or it is revoked."),
         (status = 415, description = "The body is not sent as application/json."),
+        (status = 429, description = "Too many links from here, or too many that nobody has."),
     ),
 )]
 pub(crate) async fn open_screen(
     State(parts): State<Arc<Parts>>,
+    from: Address,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     is_asked_by_us(&parts, &headers).map_err(Problem::denied)?;
     let ScreenBody { token } = ScreenBody::read(media_type(&headers), &body)?;
-    let unknown = || Problem::not_found("no such link, or a screen has opened it already");
-    let text = TokenText::parse(&token).ok_or_else(unknown)?;
-    let opening = OpenScreen { at: parts.clock.now(), text };
-    let opened = parts.journal.write(opening).await.map_err(|failure| store_problem(&failure))?;
-    let (name, screen) = opened.ok_or_else(unknown)?;
-    info!(token = %name, "screen opened");
+    let (name, screen) = screens::open(&parts, from, &token).await?;
     let view = SessionView {
         name,
         role: Role::Wall.word().to_owned(),
@@ -163,6 +161,7 @@ pub(crate) async fn one(
     State(parts): State<Arc<Parts>>,
     Extension(caller): Extension<Caller>,
     Extension(credential): Extension<Credential>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let csrf = match &credential {
         Credential::Session(session) => Some(session::proof(session)),
@@ -173,8 +172,13 @@ pub(crate) async fn one(
     let view = SessionView { name, role, csrf, must_change_password: must_change };
     let answer = Json(view).into_response();
     match credential {
-        // a browser keeps it for so long from now on
-        Credential::Screen(screen) => with_cookie(&parts.people.cookie.set_screen(&screen), answer),
+        // a browser keeps it for so long from now on, and no session beside it that is over
+        Credential::Screen(screen) => {
+            let cookie = parts.people.cookie;
+            let answer = with_cookie(&cookie.set_screen(&screen), answer)?;
+            let was_somebody = of_cookies(&headers, |cookies| cookie.read(cookies)).is_some();
+            if was_somebody { with_cookie(&cookie.unset(), answer) } else { Ok(answer) }
+        }
         Credential::Session(_) | Credential::Token(_) => Ok(answer),
     }
 }
@@ -208,6 +212,6 @@ fn with_cookie(cookie: &str, mut response: Response) -> Result<Response, Problem
         error!(error = %Chain(&failure), "cannot write a cookie");
         Problem::internal()
     })?;
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
 }

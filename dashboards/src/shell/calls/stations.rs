@@ -6,10 +6,7 @@ use axum::{
     Extension,
     extract::{Path, Query, State},
 };
-use model::{
-    ids::{GaugeId, StationId},
-    river::Course,
-};
+use model::ids::{GaugeId, StationId};
 
 use crate::{
     access::Caller,
@@ -40,16 +37,16 @@ pub(crate) async fn list(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<StationsView>, Problem> {
     let page = parameters.stations()?;
-    let registry = parts.registry();
+    let water = parts.water();
+    let (registry, course) = (&water.registry, &water.course);
     let now = parts.clock.now();
     let standings = standings(&parts, None).await?;
-    let course = Course::of(&registry);
     let is_after = |id: &StationId| page.after.as_ref().is_none_or(|after| id > after);
     let mut stations = registry.stations.values().filter(|station| is_after(&station.id));
     let shown: Vec<_> = stations
         .by_ref()
         .take(page.limit)
-        .map(|station| StationView::of(station, caller.role, (&standings, &course), now))
+        .map(|station| StationView::of(station, caller.role, (&standings, course), now))
         .collect();
     let next =
         shown.last().map(|station| station.id.to_string()).filter(|_| stations.next().is_some());
@@ -73,8 +70,8 @@ pub(crate) async fn one(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<StationView>, Problem> {
-    let registry = parts.registry();
-    let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
+    let water = parts.water();
+    let station = water.registry.station(&id).ok_or_else(|| unknown(&id))?;
     let gauges: Vec<GaugeId> = station
         .gauges
         .keys()
@@ -91,7 +88,7 @@ pub(crate) async fn one(
     });
     let latest = latest.await.map_err(|failure| store_problem(&failure))?;
     let standings = standings(&parts, Some(id)).await?;
-    let known = (&standings, &Course::of(&registry));
+    let known = (&standings, &water.course);
     let view = StationView::of(station, caller.role, known, parts.clock.now());
     Ok(Json(view.with_gauges(station, &latest)))
 }

@@ -101,6 +101,11 @@ fn set(entries: i64, row: AlarmRow, what: AlarmEvent) -> SetAlarms {
     }
 }
 
+/// An alarm that somebody has taken on.
+pub(super) fn taken_on() -> SetAlarms {
+    set(0, alarm(AlarmState::Acknowledged, 3, Some("zhang")), AlarmEvent::Acknowledged)
+}
+
 async fn raise(world: &World) {
     let row = alarm(AlarmState::Unacknowledged, 2, None);
     let set = set(0, row, AlarmEvent::Raised);

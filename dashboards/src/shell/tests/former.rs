@@ -54,25 +54,51 @@ fn under(registry: &str, written: Vec<SetVerdicts>, test: impl AsyncFnOnce(&Worl
     for write in written {
         world.store.journal().write_blocking(write).unwrap();
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let position = import(&world, registry, 8).await;
+        known(&world, position).await;
+        test(&world).await;
+    });
+}
+
+/// Puts a registry in force; gives its entry.
+async fn import(world: &World, registry: &str, file: u8) -> i64 {
     let import = ImportRegistry {
         at: NOW.parse().unwrap(),
         by: By { kind: ByKind::Command, name: "tests".to_owned() },
         file: "registry.toml".to_owned(),
-        file_digest: [8; 32],
+        file_digest: [file; 32],
         registry: store::registry::parse(registry, &Origin::Default).unwrap(),
         stored: Vec::new(),
         dry_run: false,
     };
-    let done = world.store.journal().write_blocking(import).unwrap();
+    let done = world.store.journal().write(import).await.unwrap();
     let store::Import::Done { position: Some(position), .. } = done else { panic!("{done:?}") };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut state = world.store.journal().watch();
-        let is_known = |state: &store::JournalState| {
-            state.registry.as_ref().is_some_and(|known| known.entry == position)
-        };
-        state.wait_for(is_known).await.unwrap();
-        test(&world).await;
+    position
+}
+
+/// Until the registry of this entry is seen.
+async fn known(world: &World, position: i64) {
+    let mut state = world.store.journal().watch();
+    let is_known = |state: &store::JournalState| {
+        state.registry.as_ref().is_some_and(|known| known.entry == position)
+    };
+    state.wait_for(is_known).await.unwrap();
+}
+
+#[test]
+fn how_rivers_flow_is_worked_out_once_for_each_registry() {
+    let first = format!("{REGISTRY}\n[[river]]\nname = \"西岔河\"\n");
+    under(&first, Vec::new(), async |world: &World| {
+        let water = world.parts.water();
+        assert!(Arc::ptr_eq(&water, &world.parts.water()));
+        assert!(water.view.rivers.iter().any(|river| river.name == "西岔河"));
+        let position = import(world, REGISTRY, 9).await;
+        known(world, position).await;
+        let other = world.parts.water();
+        assert_eq!(other.view.entry, position);
+        assert!(other.view.rivers.iter().all(|river| river.name != "西岔河"));
     });
 }
 

@@ -24,7 +24,16 @@ struct Events {
 
 impl Events {
     async fn open(world: &World, path: &str, last: Option<&str>) -> Result<Self, u16> {
-        let token = world.token(Role::Viewer);
+        Self::open_as(world, Role::Viewer, path, last).await
+    }
+
+    async fn open_as(
+        world: &World,
+        role: Role,
+        path: &str,
+        last: Option<&str>,
+    ) -> Result<Self, u16> {
+        let token = world.token(role);
         let mut request =
             Request::builder().uri(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
         if let Some(last) = last {
@@ -116,6 +125,30 @@ fn a_viewer_gets_all_that_is_and_then_what_is_other() {
         }
         let (name, _) = events.next().await;
         assert_eq!(name, "beat");
+    });
+}
+
+#[test]
+fn a_wall_is_told_how_stations_stand_and_neither_alarms_nor_gauges() {
+    in_world(|world| async move {
+        world.store.journal().write(stand(Standing::Near, "0.76")).await.unwrap();
+        world.store.journal().write(alarms::taken_on()).await.unwrap();
+        let path = "/api/v1/live";
+        let mut wall = Events::open_as(&world, Role::Wall, path, None).await.unwrap();
+        let (name, data) = wall.told().await;
+        assert_eq!((name.as_str(), &data["alarms"]), ("snapshot", &Value::Null));
+        assert_eq!(data["sections"][0]["state"], "near");
+        assert_eq!(data["counts"]["alarms"], serde_json::json!({ "acknowledged": 1 }));
+        assert!(!data.to_string().contains("zhang"), "{data}");
+        let gauges = Events::open_as(&world, Role::Wall, "/api/v1/live?stations=S-1", None).await;
+        assert_eq!(gauges.err(), Some(403));
+        // whoever logs in at it begins anew, since what it missed was never told
+        let mut viewer = Events::open(&world, path, wall.id.as_deref()).await.unwrap();
+        let (name, data) = viewer.told().await;
+        assert_eq!(
+            (name.as_str(), &data["alarms"][0]["acknowledged_by"]),
+            ("snapshot", &"zhang".into())
+        );
     });
 }
 

@@ -8,7 +8,7 @@ use model::hook::HookKey;
 use store::{AddUser, DisableUser, JournalReader, RevokeToken, SessionText, SetPassword, UserRow};
 
 use super::*;
-use crate::{password, session};
+use crate::{password, session, shell::people::Attempt};
 
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 const SESSION: &str = "/api/v1/session";
@@ -21,8 +21,9 @@ fn by() -> By {
 
 /// As a server that starts has it.
 pub(crate) fn of_tests(store: &Store, now: Timestamp) -> People {
-    let kept = store.journal().read_blocking(JournalReader::attempts).unwrap();
-    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), kept, now)
+    let known = |reader: &JournalReader| Ok((reader.users()?, reader.attempts()?));
+    let (users, kept) = store.journal().read_blocking(known).unwrap();
+    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), (&users, kept), now)
 }
 
 fn hash(text: &str) -> String {
@@ -292,15 +293,45 @@ fn wrong_passwords_lock_a_name_and_nothing_tells_whether_somebody_has_it() {
             tokio::task::yield_now().await;
         }
         assert_eq!(journalled().await, 1, "of a name that nobody has the journal says nothing");
-        let counted: Vec<_> = world.counted.gather().into_iter().collect();
-        let log_ins =
-            counted.iter().find(|family| family.name().ends_with("logins_total")).unwrap();
-        let of = |word: &str| {
-            let metric = log_ins.get_metric().iter();
-            let metric = metric.filter(|metric| metric.get_label()[0].value() == word);
-            metric.map(|metric| metric.get_counter().get_value()).sum::<f64>().to_string()
-        };
+        let of = |word| world.count("logins_total", word);
         assert_eq!([of("right"), of("wrong"), of("locked")], ["2", "10", "14"]);
+    });
+}
+
+#[test]
+fn a_crowd_that_logs_in_at_the_same_time_is_let_in() {
+    in_world(|world| async move {
+        let names: Vec<String> = (0..60).map(|number| format!("user{number}")).collect();
+        for name in &names {
+            world.user(name, Role::Viewer).await;
+        }
+        let all = names.iter().zip(1..).map(|(name, number)| {
+            let (world, from) = (Arc::clone(&world), format!("10.3.0.{number}"));
+            async move { world.log_in(name, PASSWORD, &from).await.status }
+        });
+        let said: Vec<u16> = futures_util::future::join_all(all).await;
+        assert!(said.iter().all(|status| *status == 200), "{said:?}");
+        assert_eq!(world.count("logins_total", "right"), "60");
+    });
+}
+
+#[test]
+fn what_is_stored_of_tries_is_never_older_than_what_was_stored_before() {
+    in_world(|world| async move {
+        for round in 0..200 {
+            let name = format!("nobody{round}");
+            let mut tries = tokio::task::JoinSet::new();
+            for place in 0..5 {
+                let (parts, name) = (Arc::clone(&world.parts), name.clone());
+                let from = std::net::IpAddr::from([10, 4, round, place]);
+                tries.spawn(async move { Attempt::begin(&parts, from, name).await.is_ok() });
+            }
+            assert!(tries.join_all().await.into_iter().all(|begun| begun));
+            let kept = world.parts.journal.read(JournalReader::attempts).await.unwrap();
+            let most = kept.iter().filter(|row| !row.name.is_empty()).map(|row| row.tries);
+            let full = most.filter(|tries| *tries == 5).count();
+            assert_eq!(full, usize::from(round) + 1, "in round {round}");
+        }
     });
 }
 
@@ -420,8 +451,19 @@ fn a_screen_is_opened_once_by_its_link_and_sees_nothing_but_its_wall() {
         let both = format!("{session}; {cookie}");
         assert_eq!(world.by_session("GET", "/api/v1/notifications", &both, "").await.status, 200);
         assert_eq!(world.by_session("DELETE", SESSION, &session, &proof).await.status, 204);
+        // until its page has asked who is there, whatever it asks says that the session is over
+        for path in ["/api/v1/alarms", "/api/v1/stations", calls::live::PATH] {
+            assert_eq!(world.by_session("GET", path, &both, "").await.status, 401, "{path}");
+        }
         let said = world.by_session("GET", SESSION, &both, "").await;
         assert!(said.text.contains(r#""role":"wall""#), "{}", said.text);
+        let set: Vec<_> = said.headers.get_all(header::SET_COOKIE).iter().collect();
+        let set: Vec<_> = set.iter().map(|cookie| cookie.to_str().unwrap()).collect();
+        assert!(set.iter().any(|cookie| cookie.starts_with("baseflow=; ")), "{set:?}");
+        assert!(
+            set.iter().any(|cookie| set.len() == 2 && cookie.starts_with("baseflow-wall=")),
+            "{set:?}"
+        );
         // a token of another role is no screen's, in whatever cookie
         let forged = format!("baseflow-wall={}", world.token(Role::Admin));
         assert_eq!(world.by_session("GET", "/api/v1/stations", &forged, "").await.status, 401);
@@ -434,7 +476,39 @@ fn a_screen_is_opened_once_by_its_link_and_sees_nothing_but_its_wall() {
     });
 }
 
+#[test]
+fn who_guesses_links_of_screens_is_refused_and_counted() {
+    in_world(|world| async move {
+        let link = world.link("hall").await;
+        let guess = format!("bf_{}", "0".repeat(64));
+        let mut said = Vec::new();
+        for _ in 0..40 {
+            said.push(world.open_from(&guess, "10.0.0.66").await.status);
+        }
+        assert_eq!(said.iter().filter(|status| **status == 404).count(), 30, "{said:?}");
+        assert_eq!(said.iter().filter(|status| **status == 429).count(), 10, "{said:?}");
+        assert_eq!(world.open_from(&link, "10.0.0.1").await.status, 200, "others are not kept out");
+        let of = |word| world.count("screens_total", word);
+        assert_eq!([of("opened"), of("unknown"), of("refused")], ["1", "30", "10"]);
+    });
+}
+
 impl World {
+    /// What is counted under a metric's label.
+    fn count(&self, metric: &str, word: &str) -> String {
+        let families = self.counted.gather();
+        let family = families.iter().find(|family| family.name().ends_with(metric)).unwrap();
+        let metric = family.get_metric().iter();
+        let metric = metric.filter(|metric| metric.get_label()[0].value() == word);
+        metric.map(|metric| metric.get_counter().get_value()).sum::<f64>().to_string()
+    }
+
+    async fn open_from(&self, link: &str, from: &str) -> Said {
+        let body = format!(r#"{{"token":"{link}"}}"#);
+        let headers = [JSON, ("x-forwarded-for", from), ("sec-fetch-site", "same-origin")];
+        self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
+    }
+
     async fn link(&self, name: &str) -> String {
         let (name, role) = (name.to_owned(), Role::Wall.word().to_owned());
         let add = AddToken { at: NOW.parse().unwrap(), by: by(), name, role };

@@ -16,7 +16,7 @@ import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
 import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
 import { place } from "./place.ts";
 import { PasswordPage } from "./password_page.tsx";
-import { logIn, logOut, screenFailure, standing, who } from "./session.ts";
+import { logIn, logOut, screenLink, standing, who } from "./session.ts";
 import { StationPage } from "./station_page.tsx";
 
 export function App(): JSX.Element {
@@ -30,6 +30,7 @@ export function App(): JSX.Element {
 /** Whoever may see nothing yet logs in, or sets a password of their own; a screen on a wall sees its wall. */
 function Entrance(): JSX.Element {
   const caller = who.value;
+  if (screenLink.value === "waits") return <Empty title={texts.value.login.linkWaits} />;
   if (standing.value === "out") return <LogInPage />;
   if (caller?.must_change_password === true) return <PasswordPage caller={caller} isForced />;
   if (caller?.role === "wall" && place.value.page !== "wall") return <LogInPage />;
@@ -95,7 +96,7 @@ function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall
 function LogInPage(): JSX.Element {
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
-  const [said, setSaid] = useState<string | null>(screenFailure.value === null ? null : t.login.linkUsed);
+  const [said, setSaid] = useState<string | null>(screenLink.value === null ? null : t.login.linkUsed);
   const ask = async (name: string, password: string): Promise<void> => {
     setBusy(true);
     setSaid(null);
@@ -105,7 +106,7 @@ function LogInPage(): JSX.Element {
     const { kind } = result.failure;
     setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : kind === "broken" ? t.load.broken : t.load.unreachable);
   };
-  return <LogIn isBusy={isBusy} said={said} onLogIn={(name, password) => void ask(name, password)} onLanguage={otherLanguage} />;
+  return <LogIn isBusy={isBusy} said={said} onLogIn={(name, password) => void ask(name, password)} onLanguage={otherLanguage} isScreen={who.value?.role === "wall"} />;
 }
 
 function otherLanguage(): void {

@@ -40,7 +40,6 @@ export function WallPage(): JSX.Element {
       stations={stations.value}
       rows={rows.value}
       counts={live.value.counts}
-      alarms={[...live.value.alarms.values()]}
       link={live.value.link}
       at={live.value.at}
       asOf={asOf.value}

@@ -14,8 +14,13 @@ export type Standing = "unknown" | "in" | "out";
 
 export const standing = signal<Standing>("unknown");
 export const who = signal<Session | null>(null);
-/** Why a link for a screen on a wall opened nothing. */
-export const screenFailure = signal<Failure | null>(null);
+/** Why a link for a screen on a wall has opened nothing: it may yet, or never will. */
+export const screenLink = signal<"waits" | "useless" | null>(null);
+/** What could not be asked for is asked for again so soon. */
+const AGAIN_MS = 5_000;
+/** Whose role this page was last drawn for; what it knows is theirs. */
+let drawnFor: string | null = null;
+
 /** One more with each login, so that whatever was refused is asked again. */
 export const logins = signal(0);
 
@@ -25,9 +30,16 @@ if (tabs !== null) tabs.onmessage = () => void find();
 
 whenRefused(left, () => void find());
 
-/** Asks who looks. */
+/** Asks who looks, until somebody answers: a screen is one again as soon as the server is there. */
 export async function find(): Promise<void> {
-  took(await get(session, "/session"));
+  const result = await get(session, "/session");
+  took(result);
+  if (!result.ok && isForNow(result.failure)) setTimeout(() => void find(), AGAIN_MS);
+}
+
+/** What is refused for want of a network, or of room, is not refused for good. */
+function isForNow({ kind }: Failure): boolean {
+  return kind === "unreachable" || kind === "broken" || kind === "refused";
 }
 
 export async function logIn(name: string, password: string): Promise<Result<Session>> {
@@ -51,14 +63,20 @@ export async function changePassword(password: string, next: string): Promise<Re
 
 /**
  * Opens a screen on a wall by the link that leads to this page. Its secret stands behind `#`, which no browser sends
- * to a server and no server logs; it leaves the address before anything else happens.
+ * to a server and no server logs. It leaves the address with the answer to it: until there is one it is tried again,
+ * also by a page that was loaded anew meanwhile, for it opens a screen once and is made by hand.
  */
 export async function openScreen(): Promise<void> {
   const token = location.hash.slice(1);
   if (location.pathname !== "/wall" || !token.startsWith("bf_")) return;
-  history.replaceState(null, "", location.pathname);
   const result = await post(session, "/session/wall", { token });
-  screenFailure.value = result.ok ? null : result.failure;
+  if (!result.ok && isForNow(result.failure)) {
+    screenLink.value = "waits";
+    setTimeout(() => void openScreen(), AGAIN_MS);
+    return;
+  }
+  history.replaceState(null, "", location.pathname);
+  screenLink.value = result.ok ? null : "useless";
   took(result);
 }
 
@@ -73,11 +91,22 @@ function left(): void {
   who.value = null;
   provesItself(null);
   standing.value = "out";
-  if (was === "in") tabs?.postMessage("out");
+  if (was !== "in") return;
+  tabs?.postMessage("out");
+  // where somebody was logged in on a screen, it is a screen again
+  void find();
 }
 
 function took(result: Result<Session>): void {
   if (!result.ok) return;
+  const isScreen = result.value.role === "wall";
+  if (drawnFor !== null && (drawnFor === "wall") !== isScreen) {
+    // a screen sees less than a person: what this page knows is for the one or the other, so it begins anew
+    if (isScreen) location.replace("/wall");
+    else location.reload();
+    return;
+  }
+  drawnFor = result.value.role;
   who.value = result.value;
   provesItself(result.value.csrf);
   if (standing.value === "out") logins.value += 1;

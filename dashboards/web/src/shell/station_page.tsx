@@ -73,7 +73,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       <div class="columns is-even">
         <section class="card" aria-labelledby="gauges">
           <h2 id="gauges">{t.station.gauges}</h2>
-          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} />}</Known>
+          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={minute(asOf.value)} />}</Known>
         </section>
         <section class="card" aria-labelledby="facts">
           <h2 id="facts">{t.station.facts}</h2>

@@ -229,6 +229,8 @@ export const en: Texts = {
     enoughIs: (required, factor) => ` (required ${required} × factor ${factor})`,
     coverage: "Coverage",
     hoursOf: "Hours",
+    hoursAre: (hours: number, verdict: string) => `${verdict} ${String(hours)} h`,
+    exampleRule: (rule: string) => `${rule} (example)`,
     hourCounts: (met, short, exempt, unknown) =>
       `${String(met)} met, ${String(short)} short, ${String(exempt)} exempt, ${String(unknown)} with too little data`,
     rule: "Rule",
@@ -323,6 +325,8 @@ export const en: Texts = {
     needed: "Enter user name and password",
     help: "An administrator makes accounts with baseflow user add.",
     linkUsed: "This link for a wall is not good, or another screen has opened it. An administrator makes another one with baseflow token add --role wall.",
+    linkWaits: "The server does not answer, and the link is not used yet. This page tries again by itself; leave it open.",
+    backToWall: "Back to the wall",
   },
 
   password: {
@@ -354,7 +358,7 @@ export const en: Texts = {
 
   missingPage: { heading: "There is no such page", back: "To the overview" },
 
-  lasting: (days, hours, minutes) => (days > 0 ? `${String(days)} d ${String(hours)} h` : hours > 0 ? `${String(hours)} h ${String(minutes)} min` : `${String(minutes)} min`),
+  lasting: (days, hours, minutes) => (days > 0 ? `${String(days)} d ${String(hours)} h` : hours > 0 ? `${String(hours)} h ${String(minutes)} min` : minutes > 0 ? `${String(minutes)} min` : "under 1 min"),
   percent: (value) => `${value}%`,
   separator: ", ",
 };

@@ -187,6 +187,8 @@ export const zh = {
     enoughIs: (required: string, factor: string) => `（核定 ${required} × 系数 ${factor}）`,
     coverage: "有效覆盖",
     hoursOf: "各小时",
+    hoursAre: (hours: number, verdict: string) => `${String(hours)} 小时${verdict}`,
+    exampleRule: (rule: string) => `${rule}（示例规则）`,
     hourCounts: (met: number, short: number, exempt: number, unknown: number) =>
       `达标 ${String(met)}，未达标 ${String(short)}，免考 ${String(exempt)}，数据不足 ${String(unknown)}`,
     rule: "评价规则",
@@ -281,6 +283,8 @@ export const zh = {
     needed: "请输入用户名和密码",
     help: "账号由管理员用 baseflow user add 建立。",
     linkUsed: "此大屏链接无效或已被其他屏幕使用。请管理员用 baseflow token add --role wall 重新生成。",
+    linkWaits: "服务器没有应答，链接尚未使用；正在自动重试，请保持此页面打开。",
+    backToWall: "返回大屏",
   },
 
   password: {
@@ -313,7 +317,7 @@ export const zh = {
   missingPage: { heading: "没有这个页面", back: "返回实时总览" },
 
   lasting: (days: number, hours: number, minutes: number) =>
-    days > 0 ? `${String(days)} 天 ${String(hours)} 小时` : hours > 0 ? `${String(hours)} 小时 ${String(minutes)} 分` : `${String(minutes)} 分钟`,
+    days > 0 ? `${String(days)} 天 ${String(hours)} 小时` : hours > 0 ? `${String(hours)} 小时 ${String(minutes)} 分` : minutes > 0 ? `${String(minutes)} 分钟` : "不足 1 分钟",
   percent: (value: string) => `${value}%`,
   separator: "，",
 };

@@ -10,9 +10,11 @@ export interface LogInProps {
   readonly said: string | null;
   readonly onLogIn: (name: string, password: string) => void;
   readonly onLanguage: () => void;
+  /** On a screen that has its wall, and that somebody wants to log in at. */
+  readonly isScreen: boolean;
 }
 
-export function LogIn({ isBusy, said, onLogIn, onLanguage }: LogInProps): JSX.Element {
+export function LogIn({ isBusy, said, onLogIn, onLanguage, isScreen }: LogInProps): JSX.Element {
   const t = useTexts();
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
@@ -38,6 +40,7 @@ export function LogIn({ isBusy, said, onLogIn, onLanguage }: LogInProps): JSX.El
         <p class="wrong" role="alert">{isIncomplete ? t.login.needed : said}</p>
         <button type="submit" class="button is-first" aria-disabled={isBusy}>{isBusy ? t.login.busy : t.login.submit}</button>
         <p class="muted">{t.login.help}</p>
+        {isScreen ? <a href="/wall">{t.login.backToWall}</a> : null}
         <button type="button" class="quiet" lang={t.code === "en" ? "zh-CN" : "en"} onClick={onLanguage}>{t.other}</button>
       </form>
     </main>

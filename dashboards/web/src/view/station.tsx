@@ -6,7 +6,8 @@ import type { Gauge, Station } from "../api/station.ts";
 import { observedText } from "../decimal.ts";
 import type { Row, Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
-import { minuteText, shortText } from "../time.ts";
+import type { Texts } from "../texts/zh.ts";
+import { shortText } from "../time.ts";
 import { NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { StateWord } from "./mark.tsx";
@@ -49,7 +50,7 @@ export function StationHead({ row, standing, up, down, asOf, onSection }: HeadPr
           ))}
         </div>
       ) : null}
-      <Figures standing={standing} station={station} asOf={asOf} />
+      {standing === null ? null : <Figures standing={standing} station={station} asOf={asOf} />}
     </header>
   );
 }
@@ -63,11 +64,11 @@ function Beside({ label, row }: { readonly label: string; readonly row: Row | nu
   );
 }
 
-function Figures({ standing, station, asOf }: { readonly standing: Standing | null; readonly station: Station; readonly asOf: number }): JSX.Element {
+function Figures({ standing, station, asOf }: { readonly standing: Standing; readonly station: Station; readonly asOf: number }): JSX.Element {
   const t = useTexts();
-  const { released, required, share, today } = standing ?? { released: null, required: null, share: null, today: null };
+  const { released, required, share, today } = standing;
   return (
-    <dl class={`figures is-${standing?.state ?? "none"}`}>
+    <dl class={`figures is-${standing.state ?? "none"}`}>
       <Figure label={t.station.released} unit="m³/s" value={releasedText(released, required)}>
         {released === null ? t.station.noData : `${t.station.measured} ${shortText(released.at, asOf, station.zone)}${released.quality === "good" ? "" : `${t.separator}${t.qualities[released.quality] ?? released.quality}`}`}
       </Figure>
@@ -76,13 +77,19 @@ function Figures({ standing, station, asOf }: { readonly standing: Standing | nu
       </Figure>
       <Figure label={t.station.share} value={percentText(t, share, 1)}>{null}</Figure>
       <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : NOTHING}>
-        {today?.hours ? t.station.hourCounts(today.hours.met, today.hours.short, today.hours.exempt, today.hours.indeterminate) : null}
+        {today?.hours ? hoursText(t, today.hours) : null}
       </Figure>
       <Figure label={t.station.completeness} value={percentText(t, today?.completeness ?? null, 1)}>
         {today?.online ? `${t.station.online} ${percentText(t, today.online, 1)}` : null}
       </Figure>
     </dl>
   );
+}
+
+/** How many hours are what, of those words that some hour is. */
+function hoursText(t: Texts, hours: NonNullable<NonNullable<Standing["today"]>["hours"]>): string {
+  const counts = (["met", "short", "exempt", "indeterminate"] as const).filter((word) => hours[word] > 0);
+  return counts.map((word) => t.station.hoursAre(hours[word], t.verdicts[word])).join(t.separator);
 }
 
 function Figure(props: { readonly label: string; readonly value: string; readonly unit?: string; readonly children: ComponentChildren }): JSX.Element {
@@ -107,7 +114,8 @@ export function StationFacts({ station }: { readonly station: Station }): JSX.El
     [fact.id, station.id],
     [fact.river, station.river],
     [fact.county, county === undefined ? station.county : `${county} ${station.county ?? ""}`],
-    [fact.status, statuses[station.status] ?? station.status],
+    // what is kept, put right or closed are hydropower stations
+    [fact.status, station.kind === "hydropower" || station.status === "exited" ? (statuses[station.status] ?? station.status) : null],
     [fact.owner, station.owner],
     [fact.phone, station.phone],
     [fact.agent, station.agent],
@@ -125,7 +133,7 @@ export function StationFacts({ station }: { readonly station: Station }): JSX.El
   );
 }
 
-export function Gauges({ gauges, zone }: { readonly gauges: readonly Gauge[]; readonly zone: string }): JSX.Element {
+export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge[]; readonly zone: string; readonly asOf: number }): JSX.Element {
   const t = useTexts();
   const { gauge: columns } = t.station;
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
@@ -150,7 +158,7 @@ export function Gauges({ gauges, zone }: { readonly gauges: readonly Gauge[]; re
                 {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
               </td>
               <td>{gauge.latest === null ? NOTHING : quality(t, gauge.latest)}</td>
-              <td>{gauge.latest === null ? NOTHING : minuteText(gauge.latest.at, zone)}</td>
+              <td>{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
           ))}
         </tbody>
@@ -166,5 +174,7 @@ function quality(t: ReturnType<typeof useTexts>, sample: { readonly quality: str
 
 /** Units as people write them. */
 function unitText(unit: string): string {
-  return unit.replace("m3", "m³").replace("10^4", "10⁴");
+  if (unit === "degC") return "°C";
+  if (unit === "deg") return "°";
+  return unit.replace("m3", "m³").replace("10^4", "10⁴").replace(/^u(?=[gS])/, "µ");
 }

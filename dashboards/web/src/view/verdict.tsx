@@ -6,7 +6,7 @@ import type { Verdict } from "../api/verdict.ts";
 import { compare, observedText, requiredText, text, type Decimal } from "../decimal.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText } from "../time.ts";
-import { NOTHING, percentText } from "../words.ts";
+import { NOTHING, percentText, ruleText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Mark, markOfVerdict } from "./mark.tsx";
 
@@ -29,7 +29,7 @@ export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict
         <Fact label={t.station.coverage}>{percentText(t, verdict.coverage, 2)}</Fact>
         <Fact label={t.station.deficit}>{verdict.deficit_m3 === null ? NOTHING : `${text(verdict.deficit_m3)} m³`}</Fact>
         <Fact label={t.station.statistic}>{verdict.statistic === null ? NOTHING : (t.statistics[verdict.statistic] ?? verdict.statistic)}</Fact>
-        <Fact label={t.station.rule}>{verdict.rule ?? NOTHING}</Fact>
+        <Fact label={t.station.rule}>{verdict.rule === null ? NOTHING : ruleText(t, verdict.rule)}</Fact>
         <Fact label={t.station.document}>{verdict.document ?? NOTHING}</Fact>
         <Fact label={t.station.judgedAt}>{minuteText(verdict.judged_at, zone)}</Fact>
         <Fact label={t.station.entry}>{verdict.entry === null ? NOTHING : String(verdict.entry)}</Fact>

@@ -2,7 +2,6 @@
 
 import type { JSX } from "preact";
 
-import type { Alarm } from "../api/alarm.ts";
 import type { LiveCounts, Station } from "../api/station.ts";
 import type { Loaded } from "../failure.ts";
 import type { Link } from "../live.ts";
@@ -21,7 +20,6 @@ export interface WallProps {
   readonly stations: Loaded<readonly Station[]>;
   readonly rows: readonly Row[];
   readonly counts: LiveCounts | null;
-  readonly alarms: readonly Alarm[];
   readonly link: Link;
   readonly at: number | null;
   readonly asOf: number;
@@ -34,8 +32,7 @@ const WORST = 8;
 export function Wall(props: WallProps): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
-  const { stations, rows, counts, alarms, link, at, asOf, again } = props;
-  const unacknowledged = alarms.filter((alarm) => alarm.state === "unacknowledged").length;
+  const { stations, rows, counts, link, at, asOf, again } = props;
   const states = tally(rows);
   return (
     <main class={`wall is-${link}`} id="main">
@@ -55,7 +52,7 @@ export function Wall(props: WallProps): JSX.Element {
                   <Mark state={state} size={40} /> <span class="wall-count">{states.get(state) ?? 0}</span> {t.states[state]}
                 </p>
               ))}
-              <p class="wall-figure"><span class="wall-count">{unacknowledged}</span> {t.wall.unacknowledged}</p>
+              <p class="wall-figure"><span class="wall-count">{counts === null ? t.overview.none : (counts.alarms.get("unacknowledged") ?? 0)}</span> {t.wall.unacknowledged}</p>
               <Rates counts={counts} />
             </div>
             <div class="wall-columns">

@@ -64,6 +64,16 @@ impl JournalReader {
             .map_err(StoreError::sql("look a token up"))
     }
 
+    /// Whether this is the link of a screen that may still be opened.
+    pub fn is_screen_link(&self, text: &str) -> Result<bool, StoreError> {
+        let Some(digest) = token::digest(text) else { return Ok(false) };
+        let sql = "SELECT 1 FROM token
+            WHERE digest = ?1 AND revoked_at IS NULL AND role = ?2 AND opened_at IS NULL";
+        first_row(&self.connection, sql, params![digest, token::WALL], |_row| Ok(()))
+            .map(|found| found.is_some())
+            .map_err(StoreError::sql("look a screen's link up"))
+    }
+
     /// How far a consumer has come: positions of samples and entries.
     pub fn consumer(&self, name: &str) -> Result<Option<(i64, i64)>, StoreError> {
         let sql = "SELECT sample_position, entry_position FROM consumer WHERE name = ?1";
