@@ -42,8 +42,11 @@ const LONGER: u16 = 16;
 /// How many answers of a unit are remembered as said; of more, the oldest are the least likely to
 /// come once more.
 const MOST_SAID: usize = 128;
-/// How long a unit is doubted after it was last heard unasked, and not suspected again.
+/// How long a unit is doubted after it was last heard unasked.
 const DOUBT: Duration = Duration::from_hours(1);
+/// How long a unit is not suspected again: where registers are alike, each suspicion of a healthy
+/// unit may cost its line two time-outs.
+const TRUST: Duration = Duration::from_hours(24);
 
 /// What is owed on one line.
 #[derive(Debug)]
@@ -228,7 +231,7 @@ impl OwedAnswers {
     /// older one, and is to be asked for again.
     pub fn suspects(&mut self, unit: u8, request: &Request, check: u16, now: Duration) -> bool {
         let unit = self.unit(unit);
-        let has_been = unit.suspected_at.is_some_and(|last| now.saturating_sub(last) <= DOUBT);
+        let has_been = unit.suspected_at.is_some_and(|last| now.saturating_sub(last) <= TRUST);
         let is_copy = |said: &Said| {
             let is_alike = said.shape == shape(request) && said.check == Some(check);
             is_alike && now.saturating_sub(said.at) <= unit.patience
