@@ -2,35 +2,83 @@
 
 use model::{
     ids::{AgentId, GaugeId, StationId},
-    time::Timestamp,
+    release::hold_ms,
+    time::{HOUR_MS, Span, Timestamp},
 };
 use store::{SamplesQuery, SamplesReader, StoreError};
 
-use crate::docket::Come;
+use crate::docket::{Come, MAX_HOURS};
 
 /// Rows of the feed that are looked at for what has not been taken up; with more it is taken for
 /// certain that there is.
 const LOOKED_AT: usize = 256;
+/// Samples that are looked at together for a hole between them.
+const PAGE: usize = 1_024;
 
-/// How far the data of these outlets have come, and what of their agent may be on its way.
+/// An outlet whose readings an hour waits for.
+pub(super) struct Awaited {
+    pub(super) gauge: GaugeId,
+    pub(super) interval_ms: i64,
+    pub(super) in_force: Span,
+}
+
+/// How far the data of these outlets have come, and what of their agent may be on its way: what its
+/// ledger, its status and the park tell of. Of a sender that keeps no ledger nothing tells, so there
+/// it is whatever is missing from `from` on, the hour that is the next to be closed.
 pub(super) fn come(
     reader: &SamplesReader,
-    gauges: &[GaugeId],
+    outlets: &[Awaited],
     agent: Option<&AgentId>,
+    from: Option<Timestamp>,
 ) -> Result<Come, StoreError> {
     let mut newest = Timestamp::MAX;
-    for gauge in gauges {
-        let facts = reader.gauge(gauge)?;
+    for outlet in outlets {
+        let facts = reader.gauge(&outlet.gauge)?;
         newest = newest.min(facts.and_then(|facts| facts.newest).unwrap_or(Timestamp::MIN));
     }
-    if gauges.is_empty() {
+    if outlets.is_empty() {
         newest = Timestamp::MIN;
     }
-    let queued_from = match agent {
+    let mut queued_from = match agent {
         Some(agent) => reader.queued_from(agent)?,
         None => Timestamp::MAX,
     };
+    if let (Some(agent), Some(from)) = (agent, from)
+        && !reader.keeps_ledger(agent)?
+    {
+        for outlet in outlets {
+            queued_from = queued_from.min(first_hole(reader, outlet, from)?);
+        }
+    }
     Ok(Come { newest, queued_from, next: Timestamp::MAX })
+}
+
+/// From where on no value of an outlet stands although later ones came, at the earliest at `from`;
+/// the end of time where that is nowhere in the hours that are closed together.
+fn first_hole(
+    reader: &SamplesReader,
+    outlet: &Awaited,
+    from: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    let hold_ms = hold_ms(outlet.interval_ms);
+    let mut stands_to = from.max(outlet.in_force.from);
+    let until = from.plus_ms(i64::try_from(MAX_HOURS).unwrap_or(i64::MAX) * HOUR_MS);
+    let gauge = outlet.gauge.clone();
+    let (from, to) = (stands_to.plus_ms(-hold_ms), outlet.in_force.to);
+    let mut query = SamplesQuery { gauge, from, to, cursor: None, limit: PAGE };
+    loop {
+        let page = reader.samples(&query)?;
+        for stored in &page.samples {
+            if stored.sample.at > stands_to {
+                return Ok(stands_to);
+            }
+            stands_to = stands_to.max(stored.sample.at.plus_ms(hold_ms));
+        }
+        query.cursor = page.next;
+        if query.cursor.is_none() || stands_to >= until {
+            return Ok(Timestamp::MAX);
+        }
+    }
 }
 
 /// Whether the feed has nothing of a station behind this row.

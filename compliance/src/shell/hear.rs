@@ -15,7 +15,7 @@ use store::{
 use super::{
     carry::Rest,
     court::{Court, Outcome, Parts},
-    evidence,
+    evidence::{self, Awaited},
 };
 use crate::{
     docket::{CLOSE_LIMIT_MS, Come, Hearing, Load, Why},
@@ -139,8 +139,15 @@ impl Court {
         let counts =
             |source: &Source<'_>| source.in_force.to > since && source.in_force.from <= now;
         let sources = section.sources().into_iter().zip(gauges);
-        let outlets: Vec<GaugeId> =
-            sources.filter(|(source, _)| counts(source)).map(|(_, gauge)| gauge.clone()).collect();
+        let awaited = sources.filter(|(source, _)| counts(source)).map(|(source, gauge)| Awaited {
+            gauge: gauge.clone(),
+            interval_ms: source.interval_ms,
+            in_force: source.in_force,
+        });
+        let outlets: Vec<Awaited> = awaited.collect();
+        // before a section begins nothing is missing
+        let begun = self.docket.kept(&key).filter(|kept| kept.begun < kept.closed);
+        let waits_from = begun.map(|kept| kept.closed);
         let (agent, station) = (section.station().agent.clone(), key.station.clone());
         let all = looks_from.map(|from| (gauges.to_vec(), from.plus_ms(-section.reach_ms())));
         let position = self.position;
@@ -150,7 +157,7 @@ impl Court {
                 None => Timestamp::MAX,
             };
             let is_whole = evidence::is_whole(reader, &station, position)?;
-            let come = evidence::come(reader, &outlets, agent.as_ref())?;
+            let come = evidence::come(reader, &outlets, agent.as_ref(), waits_from)?;
             Ok((Come { next, ..come }, is_whole))
         });
         let (come, is_whole) = come.await?;

@@ -80,6 +80,14 @@ impl SamplesReader {
         Ok(queued.min(self.admitted_by_itself_from(id)?))
     }
 
+    /// Whether this agent numbers what it sends, so that it is known what is missing.
+    pub fn keeps_ledger(&self, agent: &AgentId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM ledger WHERE agent = (SELECT id FROM agent WHERE name = ?1)
+            LIMIT 1";
+        let found = first_row(&self.connection, sql, [agent.as_str()], |_row| Ok(()));
+        Ok(found.map_err(StoreError::sql("look for a ledger"))?.is_some())
+    }
+
     /// The epochs of which something came last, by the moment they were first heard of, and how
     /// many there are.
     fn epochs(
