@@ -51,29 +51,53 @@ pub fn answers(bytes: &[u8]) -> Vec<Frame> {
 pub enum Sifted {
     /// They may be it, or are something that is for others to judge.
     Take,
-    /// So many of them are another answer of the same unit.
+    /// So many of them are another answer, or another unit's word.
     PassOver(usize),
     /// They begin like one, and the rest of it has not come yet.
     Wait,
 }
 
-/// Tells the `wanted` answer of `unit` from whatever else that says. Noise and refusals are taken.
-pub fn sifted(bytes: &[u8], unit: u8, wanted: Shape) -> Sifted {
-    let table = bytes.get(1).map(|function| table(*function));
-    let (table, length) = match (bytes.first(), table, bytes.get(2)) {
-        (Some(of), _, _) if *of != unit => return Sifted::Take,
-        (_, Some(None), _) => return Sifted::Take,
-        (_, Some(Some(table)), Some(length)) => (table, *length),
-        (_, _, _) => return Sifted::Wait,
+/// Tells an answer of `unit`, and where only a `wanted` one is to be heard that one, from whatever
+/// else is said. Noise and what `unit` refuses are taken, whole words of other units never.
+pub fn sifted(bytes: &[u8], unit: u8, wanted: Option<Shape>) -> Sifted {
+    let [of, function, length, ..] = *bytes else {
+        let is_own = bytes.first() == Some(&unit) && (wanted.is_none() || is_refusal(bytes));
+        return if is_own { Sifted::Take } else { Sifted::Wait };
     };
-    if (Shape { table, bytes: length.into() }) == wanted {
+    if of == unit && (wanted.is_none() || is_refusal(bytes)) {
         return Sifted::Take;
     }
-    match answer(bytes) {
-        Some((_, left)) => Sifted::PassOver(bytes.len() - left.len()),
-        None if bytes.len() < HEAD + usize::from(length) + CHECK => Sifted::Wait,
-        None => Sifted::Take,
+    let whole = match table(function) {
+        Some(table) if of == unit && Some(Shape { table, bytes: length.into() }) == wanted => {
+            return Sifted::Take;
+        }
+        Some(_) => HEAD + usize::from(length) + CHECK,
+        None if is_refusal(bytes) => HEAD + CHECK,
+        None => return Sifted::Take,
+    };
+    match bytes.get(..whole) {
+        Some(word) if is_sound(word) => Sifted::PassOver(whole),
+        Some(_) => Sifted::Take,
+        // noise may begin like another's word, and the answer stand behind it
+        None if of != unit && has_word_of(bytes, unit) => Sifted::Take,
+        None => Sifted::Wait,
     }
+}
+
+fn has_word_of(bytes: &[u8], unit: u8) -> bool {
+    let refusals = bytes.windows(HEAD + CHECK).filter(|word| is_refusal(word) && is_sound(word));
+    let mut refusing = refusals.filter_map(<[u8]>::first);
+    answers(bytes).iter().any(|frame| frame.unit == unit) || refusing.any(|of| *of == unit)
+}
+
+/// Whether these bytes begin like a refusal of a read.
+fn is_refusal(bytes: &[u8]) -> bool {
+    bytes.get(1).is_some_and(|function| table(function & 0x7f).is_some() && function & 0x80 != 0)
+}
+
+fn is_sound(word: &[u8]) -> bool {
+    let split = word.split_last_chunk::<CHECK>();
+    split.is_some_and(|(said, check)| *check == check_sum(said).to_le_bytes())
 }
 
 fn table(function: u8) -> Option<Table> {
@@ -174,7 +198,7 @@ mod tests {
 
     #[test]
     fn another_answer_of_the_same_unit_is_passed_over() {
-        let wanted = Shape { table: Table::Holding, bytes: 4 };
+        let wanted = Some(Shape { table: Table::Holding, bytes: 4 });
         let (own, other) = (frame(5, 3, &[1, 2, 3, 4]), frame(5, 3, &[1, 2]));
         for (bytes, expected) in [
             (own.clone(), Sifted::Take),
@@ -186,11 +210,40 @@ mod tests {
             (vec![5, 3], Sifted::Wait),
             (vec![5], Sifted::Wait),
             (vec![], Sifted::Wait),
-            (frame(6, 3, &[1, 2]), Sifted::Take),
+            (frame(6, 3, &[1, 2]), Sifted::PassOver(7)),
             (vec![5, 0x83], Sifted::Take),
             ([&other[..6], &[0]].concat(), Sifted::Take),
         ] {
             assert_eq!(sifted(&bytes, 5, wanted), expected, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn what_another_unit_says_is_passed_over_and_noise_is_not_waited_for() {
+        let (own, others) = (frame(5, 3, &[1, 2]), frame(6, 3, &[1, 2]));
+        let refusal = |unit: u8| {
+            let mut refusal = vec![unit, 0x83, 2];
+            refusal.extend(check_sum(&refusal).to_le_bytes());
+            refusal
+        };
+        for (bytes, expected) in [
+            (own.clone(), Sifted::Take),
+            (own[..1].to_vec(), Sifted::Take),
+            (frame(5, 3, &[1, 2, 3, 4]), Sifted::Take),
+            (refusal(5), Sifted::Take),
+            (others.clone(), Sifted::PassOver(7)),
+            ([others.clone(), own.clone()].concat(), Sifted::PassOver(7)),
+            (refusal(6), Sifted::PassOver(5)),
+            (refusal(6)[..4].to_vec(), Sifted::Wait),
+            (others[..5].to_vec(), Sifted::Wait),
+            (vec![6], Sifted::Wait),
+            ([&[6, 3, 250], &own[..]].concat(), Sifted::Take),
+            ([&[6, 3, 250][..], &refusal(5)].concat(), Sifted::Take),
+            ([&[6, 3, 250], &own[..6]].concat(), Sifted::Wait),
+            ([&[6, 9], &own[..]].concat(), Sifted::Take),
+            ([&others[..6], &[0], &own[..]].concat(), Sifted::Take),
+        ] {
+            assert_eq!(sifted(&bytes, 5, None), expected, "{bytes:02x?}");
         }
     }
 

@@ -14,7 +14,8 @@
 //! answers of one length are taken within the time in which a copy may come (its patience): a
 //! question whose length it has said lately is asked with more addresses behind its own, and of a
 //! device that does not give those, later. What comes in another length than the question's is
-//! passed over. A copy that is not one of the newest answer of its length came after all that
+//! passed over. A refusal has no length: after one, a doubted unit is asked nothing until no copy of
+//! it can come. A copy that is not one of the newest answer of its length came after all that
 //! waiting, or in place of the answer: then patience doubles.
 //!
 //! The first copy that ever comes may come in an answer's place. It has the bytes of an answer that
@@ -42,6 +43,8 @@ const LONGER: u16 = 16;
 /// How many answers of a unit are remembered as said; of more, the oldest are the least likely to
 /// come once more.
 const MOST_SAID: usize = 128;
+/// So many longer reads in a row without an answer are not all lost on the way.
+const MOST_SILENCES: u8 = 3;
 /// How long a unit is doubted after it was last heard unasked.
 const DOUBT: Duration = Duration::from_hours(1);
 /// How long a unit is not suspected again: where registers are alike, each suspicion of a healthy
@@ -71,6 +74,10 @@ struct Unit {
     patient_since: Duration,
     /// So many addresses more than its registers have it may be asked for.
     more: u16,
+    /// How many such reads in a row got no answer.
+    silences: u8,
+    /// When it last refused anything.
+    refused_at: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +112,17 @@ pub enum Ask {
     NotNow,
 }
 
+/// What came of a read of more addresses than a question has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Longer {
+    /// What was asked.
+    Answered,
+    /// A refusal.
+    Refused,
+    /// Nothing, or nothing that could be used.
+    Silent,
+}
+
 impl OwedAnswers {
     /// Nothing is owed; nobody waits longer than `timeout` for an answer, at first not for a copy
     /// either.
@@ -117,36 +135,47 @@ impl OwedAnswers {
     pub fn ask(&mut self, unit: u8, request: &Request, longest: u16, now: Duration) -> Ask {
         let unit = self.unit(unit);
         unit.owed.retain(|owed| now.saturating_sub(owed.since) <= LATEST);
+        let refusal = unit.refused_at.filter(|_| unit.is_doubted(now)).unwrap_or_default();
+        let rest = (refusal + unit.patience).saturating_sub(now);
+        if !rest.is_zero() {
+            return Ask::In(rest);
+        }
         let (is_owed, wait) = (unit.owes(shape(request)), unit.wait(shape(request), now));
         if !is_owed && wait.is_zero() {
             return Ask::Plainly;
         }
-        let reads = |counts: &mut dyn Iterator<Item = u16>| {
-            let reads = counts.map(|count| Request { count, registers: Vec::new(), ..*request });
-            reads.filter(ends_inside).find(|read| {
-                let shape = shape(read);
-                !unit.owes(shape) && unit.wait(shape, now).is_zero()
-            })
-        };
         let longer = |more| request.count + 1..=longest.min(request.count.saturating_add(more));
+        let reads = |counts: Vec<u16>| {
+            let reads = counts.into_iter().map(|count| Request {
+                count,
+                registers: Vec::new(),
+                ..*request
+            });
+            let told_apart = reads.filter(ends_inside).filter(|read| !unit.owes(shape(read)));
+            told_apart.map(|read| (unit.wait(shape(&read), now), read))
+        };
         if unit.is_doubted(now)
-            && let Some(read) = reads(&mut longer(unit.more))
+            && let Some((_, read)) =
+                reads(longer(unit.more).collect()).find(|(wait, _)| wait.is_zero())
         {
             return Ask::Longer(Request { registers: request.registers.clone(), ..read });
         }
         if !is_owed {
             return Ask::In(wait);
         }
-        let mut shorter = (1..request.count).rev();
-        let sounding = reads(&mut shorter).or_else(|| reads(&mut longer(LONGER)));
-        sounding.map_or(Ask::NotNow, Ask::AfterSounding)
+        // the first that can be asked now, else the one that can be asked first
+        let soundings = reads((1..request.count).rev().chain(longer(LONGER)).collect());
+        match soundings.min_by_key(|(wait, _)| *wait) {
+            Some((wait, sounding)) if wait.is_zero() => Ask::AfterSounding(sounding),
+            Some((wait, _)) => Ask::In(wait),
+            None => Ask::NotNow,
+        }
     }
 
     /// The one answer of `unit` that is waited for, where it is doubted: what else it says then is
     /// passed over.
-    pub fn wanted(&self, unit: u8, request: &Request, now: Duration) -> Option<(u8, Shape)> {
-        let of_unit = self.units.get(&unit)?;
-        of_unit.is_doubted(now).then(|| (unit, shape(request)))
+    pub fn wanted(&self, unit: u8, request: &Request, now: Duration) -> Option<Shape> {
+        self.units.get(&unit)?.is_doubted(now).then(|| shape(request))
     }
 
     /// `unit` gave no answer, or something that is none.
@@ -171,17 +200,26 @@ impl OwedAnswers {
         self.unit(unit).say(Said { shape: shape(request), at, check: None });
     }
 
-    /// `unit` gave no right answer to a read of so many more addresses than its registers have: it
-    /// is not asked for as many again while it is doubted.
-    pub fn gave_no(&mut self, unit: u8, more: u16) {
+    /// What came of a read of so many more addresses than registers have. One that `unit` refuses,
+    /// or does not answer several times, is not asked again while it is doubted.
+    pub fn longer(&mut self, unit: u8, more: u16, outcome: Longer) {
         let unit = self.unit(unit);
-        unit.more = unit.more.min(more.saturating_sub(1));
+        let silences = match outcome {
+            Longer::Answered => 0,
+            Longer::Silent => unit.silences + 1,
+            Longer::Refused => MOST_SILENCES,
+        };
+        if silences >= MOST_SILENCES {
+            unit.more = unit.more.min(more.saturating_sub(1));
+        }
+        unit.silences = silences % MOST_SILENCES;
     }
 
     /// `unit` refused, and a refusal has no length: it may have been the oldest answer that it
     /// owed, and then the one to `request` is to come. `false` where it owed none; but a copy of an
     /// older refusal it may be all the same.
     pub fn refused(&mut self, unit: u8, request: &Request, now: Duration) -> bool {
+        self.unit(unit).refused_at = Some(now);
         let oldest = self.unit(unit).pass_oldest(now);
         let oldest = oldest.filter(|oldest| oldest.refusals < MOST_REFUSALS);
         match oldest {
@@ -253,6 +291,8 @@ impl OwedAnswers {
             patience,
             patient_since: Duration::ZERO,
             more: LONGER,
+            silences: 0,
+            refused_at: None,
         })
     }
 }
@@ -282,7 +322,12 @@ impl Unit {
         let is_same = |older: &Said| (older.shape, older.check) == (said.shape, said.check);
         let older = self.said.iter().position(is_same).map(|older| self.said.remove(older));
         if self.said.len() >= MOST_SAID {
-            self.said.remove(0);
+            // of each length the newest counts for longest
+            let is_older = |(at, said): (usize, &Said)| {
+                self.said.iter().skip(at + 1).any(|newer| newer.shape == said.shape)
+            };
+            let older = self.said.iter().enumerate().position(is_older).unwrap_or(0);
+            self.said.remove(older);
         }
         let at = older.map_or(said.at, |older| older.at.max(said.at));
         self.said.push(Said { at, ..said });
@@ -423,9 +468,13 @@ mod tests {
         assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW + TICK), Ask::In(TIMEOUT.abs_diff(TICK)));
         assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW + TIMEOUT), Ask::Plainly);
         owed.answered(UNIT, &read(0, 3), None, NOW);
-        owed.gave_no(UNIT, 3);
+        owed.longer(UNIT, 3, Longer::Refused);
         assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Longer(read(0, 4)));
-        owed.gave_no(UNIT, 2);
+        for outcome in [Longer::Silent, Longer::Answered, Longer::Silent, Longer::Silent] {
+            owed.longer(UNIT, 2, outcome);
+            assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Longer(read(0, 4)));
+        }
+        owed.longer(UNIT, 2, Longer::Silent);
         assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::In(TIMEOUT));
     }
 
@@ -488,8 +537,11 @@ mod tests {
         let mut owed = none_owed();
         owed.overheard(said(&read(0, 9), 1), NOW);
         assert!(!owed.refused(UNIT, &read(0, 2), NOW));
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::Longer(read(100, 3)));
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 2, NOW), Ask::In(2 * TIMEOUT));
+        assert_eq!(owed.ask(UNIT, &read(100, 4), 125, NOW), Ask::In(TIMEOUT), "a copy of it");
+        let later = NOW + TIMEOUT;
+        assert_eq!(owed.ask(UNIT, &read(100, 4), 125, later), Ask::Plainly);
+        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, later), Ask::Longer(read(100, 3)));
+        assert_eq!(owed.ask(UNIT, &read(100, 2), 2, later), Ask::In(TIMEOUT));
         assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW + 2 * TIMEOUT), Ask::Plainly);
     }
 
@@ -609,7 +661,7 @@ mod tests {
                 let word = self.line.remove(0);
                 self.now = self.now.max(word.at);
                 let wanted = self.owed.wanted(UNIT, asked, self.now);
-                if word.is_refusal || wanted.is_none_or(|(_, shape)| shape == word.frame().shape) {
+                if word.is_refusal || wanted.is_none_or(|wanted| wanted == word.frame().shape) {
                     return (Some(word), passed);
                 }
                 passed.push(word);
@@ -634,20 +686,24 @@ mod tests {
             scene.answer(&turn, number, &asked);
             let (heard, passed) = scene.hear(&asked);
             let Scene { owed, now, .. } = &mut scene;
+            for word in passed {
+                is_doubtful |= owed.overheard(word.frame(), *now);
+            }
             match heard {
                 None => {
                     owed.unanswered(UNIT, &asked, *now);
                     *now += TIMEOUT;
                 }
                 Some(word) if word.is_refusal => {
-                    owed.refused(UNIT, &asked, *now);
+                    let is_unclear = owed.refused(UNIT, &asked, *now);
+                    prop_assert!(is_unclear || !is_doubted || word.number == number);
                 }
                 Some(word) if word.frame().shape == shape(&asked) => {
                     is_doubtful |= owed.suspects(UNIT, &asked, word.number, *now);
-                    owed.answered(UNIT, &asked, Some(word.number), *now);
                     if is_doubtful {
                         owed.not_believed(UNIT, &asked, *now);
                     } else {
+                        owed.answered(UNIT, &asked, Some(word.number), *now);
                         prop_assert_eq!(&word.request, &asked);
                         prop_assert_eq!(word.number, number);
                         values += usize::from(!is_sounding);
@@ -657,9 +713,6 @@ mod tests {
                     owed.answered_another(UNIT, &asked, *now);
                     *now += TIMEOUT;
                 }
-            }
-            for word in passed {
-                owed.overheard(word.frame(), *now);
             }
         }
         Ok(values)

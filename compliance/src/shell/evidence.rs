@@ -7,7 +7,7 @@ use model::{
 };
 use store::{SamplesQuery, SamplesReader, StoreError};
 
-use crate::docket::{Come, MAX_HOURS};
+use crate::docket::{CLOSE_LIMIT_MS, Come, MAX_HOURS};
 
 /// Rows of the feed that are looked at for what has not been taken up; with more it is taken for
 /// certain that there is.
@@ -24,12 +24,12 @@ pub(super) struct Awaited {
 
 /// How far the data of these outlets have come, and what of their agent may be on its way: what its
 /// ledger, its status and the park tell of. Of a sender that keeps no ledger nothing tells, so there
-/// it is whatever is missing from `from` on, the hour that is the next to be closed.
+/// it is whatever is missing from the hour on that is the next to be closed.
 pub(super) fn come(
     reader: &SamplesReader,
     outlets: &[Awaited],
     agent: Option<&AgentId>,
-    from: Option<Timestamp>,
+    next_hour: Option<Timestamp>,
 ) -> Result<Come, StoreError> {
     let mut newest = Timestamp::MAX;
     for outlet in outlets {
@@ -43,8 +43,9 @@ pub(super) fn come(
         Some(agent) => reader.queued_from(agent)?,
         None => Timestamp::MAX,
     };
-    if let (Some(agent), Some(from)) = (agent, from)
-        && !reader.keeps_ledger(agent)?
+    // what is older than a day is waited for by nobody
+    if let (Some(agent), Some(from)) = (agent, next_hour)
+        && !reader.keeps_ledger(agent, from.plus_ms(-CLOSE_LIMIT_MS))?
     {
         for outlet in outlets {
             queued_from = queued_from.min(first_hole(reader, outlet, from)?);

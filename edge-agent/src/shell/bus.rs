@@ -206,7 +206,7 @@ impl Poller {
         })
     }
 
-    /// A unit is told of when it is heard unasked after ten minutes in which it was not.
+    /// A unit is told of when it is heard unasked after an hour in which it was not.
     fn tell_unasked(&mut self) {
         let Unasked { answers, doubted } = self.link.take_unasked();
         self.metrics.unasked.inc_by(answers);

@@ -36,7 +36,7 @@ use super::{
 use crate::{
     config::{Bus, Line},
     frame::{Frame, answers},
-    owed::{Ask, OwedAnswers, shape},
+    owed::{Ask, Longer, OwedAnswers, shape},
     plan::Request,
 };
 
@@ -170,15 +170,15 @@ impl Link {
     /// whose next answer may be the wrong one: drop the link too.
     pub async fn ask(&mut self, asked: Asked<'_>) -> Answer {
         let mut left = asked.attempts;
-        let mut is_excusable = true;
-        let mut unclear = 0;
+        let (mut is_excusable, mut is_exact, mut unclear) = (true, false, 0);
         loop {
             sleep_until(self.speaks_at(asked.unit)).await;
             if let Err(error) = self.open().await {
                 return Answer::NoLine(error);
             }
             let was_late = self.quiet.is_some_and(|quiet| Instant::now() < quiet.until);
-            let Some(put) = self.put(asked).await else {
+            let longest = if is_exact { asked.request.count } else { asked.longest };
+            let Some(put) = self.put(Asked { longest, ..asked }).await else {
                 return Answer::Silence(Quality::TIMEOUT);
             };
             let question = Asked { request: &put.request, ..asked };
@@ -192,7 +192,9 @@ impl Link {
             }
             match answer {
                 Answer::Reply(_) if is_doubtful || put.is_sounding => {}
-                Answer::Refusal(_) if put.more > 0 => {}
+                Answer::Refusal(_) | Answer::Nonsense(_) | Answer::Silence(_) if put.more > 0 => {
+                    is_exact = true; // it was our way to ask, and costs no attempt
+                }
                 Answer::Refusal(defect) if is_unclear => {
                     unclear += 1;
                     if unclear == MOST_UNCLEAR {
@@ -240,28 +242,37 @@ impl Link {
     /// Notes what came before a question, as its answer and behind that.
     fn note(&mut self, asked: Asked<'_>, put: &Put<'_>, exchanged: &Exchanged) -> Noted {
         let Exchanged { answer, was_closed, said } = exchanged;
-        let mut is_doubtful = self.overhear(&answers(&said.before), asked.unit);
+        let Asked { unit, request, .. } = asked;
+        let mut is_doubtful = self.overhear(&answers(&said.before), unit);
         let mut after = answers(&said.after);
         // The one that was heard: the answer itself, or what its unit said in place of one.
-        let (wanted, is_another) = (shape(asked.request), matches!(answer, Answer::Nonsense(_)));
-        let is_heard =
-            |frame: &Frame| frame.unit == asked.unit && (is_another || frame.shape == wanted);
-        let heard = after.iter().position(is_heard).map(|heard| after.remove(heard));
+        let (wanted, is_another) = (shape(request), matches!(answer, Answer::Nonsense(_)));
+        let is_heard = |frame: &Frame| frame.unit == unit && (is_another || frame.shape == wanted);
+        let heard = after.iter().position(is_heard);
+        let behind = heard.map(|heard| after.split_off(heard)).unwrap_or_default();
+        let heard = behind.first().copied();
+        is_doubtful |= self.overhear(&after, unit);
         let now = self.begun_at.elapsed();
         let mut is_unclear = false;
         if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
-            let Asked { unit, request, .. } = asked;
             let is_reply = matches!(answer, Answer::Reply(_));
             let check = heard.filter(|_| is_reply).map(|heard| heard.check);
             is_doubtful |= check.is_some_and(|check| owed.suspects(unit, request, check, now));
-            is_unclear = learn(owed, asked, answer, check, now);
             if is_reply && is_doubtful {
                 owed.not_believed(unit, request, now);
-            } else if !is_reply && put.more > 0 {
-                owed.gave_no(unit, put.more);
+            } else {
+                is_unclear = learn(owed, asked, answer, check, now);
+            }
+            let outcome = match answer {
+                Answer::Reply(_) => Longer::Answered,
+                Answer::Refusal(_) => Longer::Refused,
+                Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => Longer::Silent,
+            };
+            if put.more > 0 {
+                owed.longer(unit, put.more, outcome);
             }
         }
-        self.overhear(&after, asked.unit);
+        self.overhear(behind.get(1..).unwrap_or_default(), unit);
         Noted { is_doubtful, is_unclear }
     }
 
@@ -328,11 +339,11 @@ impl Link {
         connection.context.set_slave(Slave(asked.unit));
         let now = self.begun_at.elapsed();
         let owed = self.owed.as_ref();
-        connection.signs.want(owed.and_then(|owed| owed.wanted(asked.unit, asked.request, now)));
+        let wanted = owed.map(|owed| (asked.unit, owed.wanted(asked.unit, asked.request, now)));
+        connection.signs.want(wanted);
         let call = connection.context.call(question(asked.request));
         let answer = match timeout(limit, caught(call)).await {
-            Err(_elapsed) if connection.signs.has_heard() => Answer::Silence(Quality::MALFORMED),
-            Err(_elapsed) => Answer::Silence(Quality::TIMEOUT),
+            Err(_elapsed) => Answer::Silence(unheard(&connection.signs, asked)),
             Ok(Err(_panic)) => Answer::Nonsense(Quality::MALFORMED),
             Ok(Ok(result)) => understood(asked.request, result),
         };
@@ -361,6 +372,24 @@ impl Link {
             Line::Tcp(_) | Line::RtuOverTcp(_) => Duration::ZERO,
             Line::Serial(serial) => serial.characters(13 + 2 * u32::from(request.count)),
         }
+    }
+}
+
+/// What came in place of an answer within the time-out: nothing, other answers that were passed
+/// over, or bytes that never became one.
+fn unheard(signs: &Signs, Asked { unit, request, .. }: Asked<'_>) -> Quality {
+    if !signs.has_heard() {
+        return Quality::TIMEOUT;
+    }
+    let (heard, wanted) = (signs.heard(answers), shape(request));
+    let is_own = |frame: &Frame| frame.unit == unit && frame.shape.table == wanted.table;
+    let is_it = |frame: &Frame| frame.unit == unit && frame.shape == wanted;
+    if heard.is_empty() || heard.iter().any(is_it) {
+        Quality::MALFORMED
+    } else if heard.iter().any(is_own) {
+        Quality::SHORT
+    } else {
+        Quality::MISMATCHED
     }
 }
 

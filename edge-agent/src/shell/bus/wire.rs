@@ -42,7 +42,7 @@ pub(super) struct Signs {
     is_closed: AtomicBool,
     has_heard: AtomicBool,
     said: Mutex<Said>,
-    wanted: Mutex<Option<(u8, Shape)>>,
+    wanted: Mutex<Option<(u8, Option<Shape>)>>,
 }
 
 /// What came around one question, each part up to [`MOST_KEPT_BYTES`].
@@ -65,17 +65,23 @@ impl Signs {
         self.has_heard.load(Ordering::Relaxed)
     }
 
+    /// Looks at what has come since the last question, without taking it.
+    pub(super) fn heard<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        look(&self.said.lock().unwrap_or_else(PoisonError::into_inner).after)
+    }
+
     /// What came since this was last asked for.
     pub(super) fn take_said(&self) -> Said {
         std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Of this unit only an answer like this is to be heard, until something else is said here.
-    pub(super) fn want(&self, wanted: Option<(u8, Shape)>) {
+    /// Only this unit is to be heard, and only an answer like this where one is named, until
+    /// something else is said here.
+    pub(super) fn want(&self, wanted: Option<(u8, Option<Shape>)>) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
     }
 
-    fn wanted(&self) -> Option<(u8, Shape)> {
+    fn wanted(&self) -> Option<(u8, Option<Shape>)> {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,7 +149,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
         Ok(Poll::Ready(came.len()))
     }
 
-    /// Leaves other answers of the unit that is waited for, up to what may be handed on.
+    /// Leaves what is not of the answer that is waited for, up to what may be handed on.
     fn pass_over(&mut self) {
         while !self.is_taking && !self.held.is_empty() {
             let wanted = self.signs.wanted();
@@ -235,7 +241,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_answer_that_is_wanted_is_heard_however_it_comes_in_pieces() {
-        let wanted = (5, Shape { table: Table::Holding, bytes: 4 });
+        let wanted = (5, Some(Shape { table: Table::Holding, bytes: 4 }));
         let copy = [5, 3, 2, 0, 7, 0x08, 0x46];
         let answer = [5, 3, 4, 0, 1, 5, 3, 0, 0];
         let (ours, mut theirs) = tokio::io::duplex(4_096);

@@ -80,11 +80,13 @@ impl SamplesReader {
         Ok(queued.min(self.admitted_by_itself_from(id)?))
     }
 
-    /// Whether this agent numbers what it sends, so that it is known what is missing.
-    pub fn keeps_ledger(&self, agent: &AgentId) -> Result<bool, StoreError> {
+    /// Whether this agent has sent anything since a moment that it numbers, so that it is known what
+    /// is missing.
+    pub fn keeps_ledger(&self, agent: &AgentId, since: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM ledger WHERE agent = (SELECT id FROM agent WHERE name = ?1)
-            LIMIT 1";
-        let found = first_row(&self.connection, sql, [agent.as_str()], |_row| Ok(()));
+            AND last_at >= ?2 LIMIT 1";
+        let found =
+            first_row(&self.connection, sql, params![agent.as_str(), since.as_ms()], |_row| Ok(()));
         Ok(found.map_err(StoreError::sql("look for a ledger"))?.is_some())
     }
 
