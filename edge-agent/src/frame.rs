@@ -76,7 +76,7 @@ pub fn sifted(bytes: &[u8], unit: u8, wanted: Option<Shape>) -> Sifted {
         None => return Sifted::Take,
     };
     match bytes.get(..whole) {
-        Some(word) if is_sound(word) => Sifted::PassOver(whole),
+        Some(word) if sound(word).is_some() => Sifted::PassOver(whole),
         Some(_) => Sifted::Take,
         // noise may begin like another's word, and the answer stand behind it
         None if of != unit && has_word_of(bytes, unit) => Sifted::Take,
@@ -85,7 +85,8 @@ pub fn sifted(bytes: &[u8], unit: u8, wanted: Option<Shape>) -> Sifted {
 }
 
 fn has_word_of(bytes: &[u8], unit: u8) -> bool {
-    let refusals = bytes.windows(HEAD + CHECK).filter(|word| is_refusal(word) && is_sound(word));
+    let refusals =
+        bytes.windows(HEAD + CHECK).filter(|word| is_refusal(word) && sound(word).is_some());
     let mut refusing = refusals.filter_map(<[u8]>::first);
     answers(bytes).iter().any(|frame| frame.unit == unit) || refusing.any(|of| *of == unit)
 }
@@ -95,9 +96,11 @@ fn is_refusal(bytes: &[u8]) -> bool {
     bytes.get(1).is_some_and(|function| table(function & 0x7f).is_some() && function & 0x80 != 0)
 }
 
-fn is_sound(word: &[u8]) -> bool {
-    let split = word.split_last_chunk::<CHECK>();
-    split.is_some_and(|(said, check)| *check == check_sum(said).to_le_bytes())
+/// The check sum of a word that has its right one at its end.
+fn sound(word: &[u8]) -> Option<u16> {
+    let (said, check) = word.split_last_chunk::<CHECK>()?;
+    let sum = check_sum(said);
+    (*check == sum.to_le_bytes()).then_some(sum)
 }
 
 fn table(function: u8) -> Option<Table> {
@@ -118,11 +121,9 @@ fn answer(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     if length == 0 || !is_whole_words {
         return None;
     }
-    let (said, rest) = bytes.split_at_checked(HEAD + usize::from(length))?;
-    let (check, rest) = rest.split_at_checked(CHECK)?;
-    let sum = check_sum(said);
-    let frame = Frame { unit, shape: Shape { table, bytes: length.into() }, check: sum };
-    (check == sum.to_le_bytes()).then_some((frame, rest))
+    let (word, rest) = bytes.split_at_checked(HEAD + usize::from(length) + CHECK)?;
+    let frame = Frame { unit, shape: Shape { table, bytes: length.into() }, check: sound(word)? };
+    Some((frame, rest))
 }
 
 /// CRC-16 as Modbus has it.

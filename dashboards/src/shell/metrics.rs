@@ -96,23 +96,34 @@ impl Metrics {
             "baseflow_dashboards_answer_bytes",
             "Bytes of answers that wait to be written",
         )?;
-        let receipts = IntCounterVec::new(
-            Opts::new(
-                "baseflow_dashboards_receipts_total",
-                "Delivery receipts of gateways by what became of them",
-            ),
-            &["outcome"],
-        )?;
-        for outcome in Outcome::ALL {
-            receipts.with_label_values(&[outcome.word()]); // there from the start, at nought
-        }
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(answer_bytes.clone()))?;
-        registry.register(Box::new(receipts.clone()))?;
-        let log_ins = log_ins(registry)?;
-        let screens = screens(registry)?;
+        let receipts = outcomes(
+            registry,
+            (
+                "baseflow_dashboards_receipts_total",
+                "Delivery receipts of gateways by what became of them",
+            ),
+            Outcome::ALL.map(Outcome::word),
+        )?;
+        let log_ins = outcomes(
+            registry,
+            (
+                "baseflow_dashboards_logins_total",
+                "Log-ins by what became of them: right, wrong, locked after too many wrong ones, refused for want of room",
+            ),
+            LogIn::ALL.map(LogIn::word),
+        )?;
+        let screens = outcomes(
+            registry,
+            (
+                "baseflow_dashboards_screens_total",
+                "Links of screens on walls by what became of them: opened, unknown, refused for want of room",
+            ),
+            Opening::ALL.map(Opening::word),
+        )?;
         let live = LiveMetrics::new(registry)?;
         Ok(Self { requests, seconds, connections, answer_bytes, receipts, log_ins, screens, live })
     }
@@ -141,32 +152,16 @@ impl Metrics {
     }
 }
 
-fn log_ins(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
-    let log_ins = IntCounterVec::new(
-        Opts::new(
-            "baseflow_dashboards_logins_total",
-            "Log-ins by what became of them: right, wrong, locked after too many wrong ones, refused for want of room",
-        ),
-        &["outcome"],
-    )?;
-    for outcome in LogIn::ALL {
-        log_ins.with_label_values(&[outcome.word()]); // there from the start, at nought
+/// Counts by outcome, each of which is there from the start, at nought.
+fn outcomes(
+    registry: &Registry,
+    (name, help): (&str, &str),
+    words: impl IntoIterator<Item = &'static str>,
+) -> Result<IntCounterVec, prometheus::Error> {
+    let counts = IntCounterVec::new(Opts::new(name, help), &["outcome"])?;
+    for word in words {
+        counts.with_label_values(&[word]);
     }
-    registry.register(Box::new(log_ins.clone()))?;
-    Ok(log_ins)
-}
-
-fn screens(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
-    let screens = IntCounterVec::new(
-        Opts::new(
-            "baseflow_dashboards_screens_total",
-            "Links of screens on walls by what became of them: opened, unknown, refused for want of room",
-        ),
-        &["outcome"],
-    )?;
-    for outcome in Opening::ALL {
-        screens.with_label_values(&[outcome.word()]); // there from the start, at nought
-    }
-    registry.register(Box::new(screens.clone()))?;
-    Ok(screens)
+    registry.register(Box::new(counts.clone()))?;
+    Ok(counts)
 }
