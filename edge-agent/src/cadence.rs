@@ -4,7 +4,8 @@
 //! A device is polled at the slots of its period. A poll asks its requests one after the other and
 //! gives each of them something: what was replied, or a named defect. A request that the device
 //! refuses as a whole is asked in pieces, in the same poll and from then on. Polls never bunch:
-//! slots that a poll ran over, or that passed while the line was busy, are skipped and counted.
+//! slots that a poll ran over, or that passed while the line was busy, are skipped and counted. A
+//! poll whose next request has to wait is put aside, and the line is its neighbours' meanwhile.
 //!
 //! A request that gets no usable answer rests, 1 s at first and 60 s at most, and is then asked
 //! once, without repeats; so is every request of a device that has not answered since the start. If
@@ -13,20 +14,13 @@
 //! Which request probes changes from time to time, so that one that a device ignores does not hide
 //! the others. If the line cannot be opened it rests likewise, for all devices together.
 
+mod pace;
+
+use std::time::Duration;
+
 use model::{quality::Quality, time::Timestamp};
 
-use crate::{config::Bus, plan::Request};
-
-/// How a device is paced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pace {
-    /// At least 1.
-    pub period_ms: i64,
-    /// Where in the period its slots lie, counted from 1970-01-01T00:00:00Z.
-    pub phase_ms: i64,
-    /// How many requests a poll asks; at least 1.
-    pub requests: usize,
-}
+pub use pace::{Pace, paces};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +32,8 @@ pub enum Event {
     /// The device refuses the request in flight as a whole: it is the first of its pieces from here
     /// on, and so many others stand at the end of the plan. They are asked in the same poll.
     Split(usize),
+    /// The request may be made only after so long: an answer to something older would fit it.
+    Wait(Duration),
 }
 
 /// What became of the request in flight.
@@ -116,9 +112,11 @@ struct Device {
     /// Whether it ever answered: repeats are for an answer that got lost, not for a device that
     /// may not be there.
     is_known: bool,
+    /// Its poll is put aside until then.
+    aside: Option<(Poll, i64)>,
 }
 
-/// The poll in hand.
+/// A poll that has begun and is not over.
 #[derive(Debug, Clone)]
 struct Poll {
     device: usize,
@@ -141,28 +139,10 @@ struct Rest {
     until: i64,
 }
 
-/// A reading this much after its slot, and within a tenth of its period, carries the slot's time.
-const SLOT_TOLERANCE_MS: i64 = 250;
 const FIRST_REST_MS: i64 = 1_000;
 const LONGEST_REST_MS: i64 = 60_000;
 /// Later than this is no busy line but a clock that was set.
 const CLOCK_STEP_MS: i64 = 3_600_000;
-
-/// How the devices of a bus are paced: each by its period, and apart from one another.
-///
-/// Devices share the period evenly, from a point that the name of the bus decides, so that neither
-/// one line nor a hundred are all asked in the same instant, and a restart changes nothing.
-pub fn paces(bus: &Bus, plans: &[Vec<Request>]) -> Vec<Pace> {
-    let devices = i64::try_from(bus.devices.len()).unwrap_or(i64::MAX).max(1);
-    let both = bus.devices.iter().zip(plans).zip(0_i64..);
-    let paced = both.map(|((device, plan), index)| {
-        let period_ms = i64::try_from(device.period.as_millis()).unwrap_or(i64::MAX).max(1);
-        let start = i64::from(fnv1a(bus.name.as_bytes())).wrapping_rem(period_ms);
-        let phase_ms = (start + period_ms / devices * index).rem_euclid(period_ms);
-        Pace { period_ms, phase_ms, requests: plan.len() }
-    });
-    paced.collect()
-}
 
 impl Cadence {
     /// Every device is due at its first slot after `now`. A device that has answered is asked
@@ -172,6 +152,7 @@ impl Cadence {
             next_slot: pace.first_slot_after(now.as_ms()),
             requests: vec![Rest::default(); pace.requests],
             is_known: false,
+            aside: None,
             pace,
         };
         let devices = paces.into_iter().map(device).collect();
@@ -184,8 +165,9 @@ impl Cadence {
         match (event, self.poll.take()) {
             (Event::Heard(heard), Some(poll)) => self.hear(poll, heard, now.as_ms(), &mut effects),
             (Event::Split(more), Some(poll)) => self.split(poll, more, &mut effects),
+            (Event::Wait(wait), Some(poll)) => self.put_aside(poll, wait, now.as_ms()),
             (Event::Tick, poll) => self.poll = poll,
-            (Event::Heard(_) | Event::Split(_), None) => {}
+            (Event::Heard(_) | Event::Split(_) | Event::Wait(_), None) => {}
         }
         while self.poll.is_none()
             && let Some(device) = self.due(now.as_ms())
@@ -197,23 +179,30 @@ impl Cadence {
 
     /// When to step next, unless something is heard first; none while a request is in flight.
     pub fn deadline(&self) -> Option<Timestamp> {
-        let next = self.devices.iter().map(|device| device.next_slot).min();
+        let next = self.devices.iter().map(Device::due_at).min();
         next.filter(|_| self.poll.is_none()).map(Timestamp::clamped)
     }
 
-    /// The device whose slot has waited longest.
+    /// The device whose slot, or whose poll put aside, has waited longest.
     fn due(&mut self, now: i64) -> Option<usize> {
         for device in &mut self.devices {
+            // unless the clock was set back
             if device.next_slot > now.saturating_add(device.pace.period_ms) {
-                device.next_slot = device.pace.first_slot_after(now); // the clock was set back
+                device.next_slot = device.pace.first_slot_after(now);
+            }
+            if let Some((_, until)) = &mut device.aside {
+                *until = (*until).min(now.saturating_add(LONGEST_REST_MS));
             }
         }
-        let waiting = self.devices.iter().enumerate().filter(|(_, device)| device.next_slot <= now);
-        waiting.min_by_key(|(_, device)| device.next_slot).map(|(index, _)| index)
+        let waiting = self.devices.iter().enumerate().filter(|(_, device)| device.due_at() <= now);
+        waiting.min_by_key(|(_, device)| device.due_at()).map(|(index, _)| index)
     }
 
     fn begin(&mut self, index: usize, now: i64, effects: &mut Vec<Effect>) {
-        let Some(device) = self.devices.get(index) else { return };
+        let Some(device) = self.devices.get_mut(index) else { return };
+        if let Some((poll, _)) = device.aside.take() {
+            return self.take_up(poll, now, effects);
+        }
         let period_ms = device.pace.period_ms;
         let late = now - device.next_slot;
         let passed = late / period_ms;
@@ -292,6 +281,23 @@ impl Cadence {
         self.go_on(poll, effects);
     }
 
+    /// The line is free for other devices until the request in flight may be made.
+    fn put_aside(&mut self, mut poll: Poll, wait: Duration, now: i64) {
+        let Some(device) = self.devices.get_mut(poll.device) else { return };
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(LONGEST_REST_MS).saturating_add(1);
+        poll.todo.push(poll.in_flight);
+        device.aside = Some((poll, now.saturating_add(wait_ms.min(LONGEST_REST_MS))));
+    }
+
+    fn take_up(&mut self, mut poll: Poll, now: i64, effects: &mut Vec<Effect>) {
+        if self.line.is_on(now) {
+            while let Some(request) = poll.todo.pop() {
+                effects.push(poll.give(request, Given::Defect(Quality::UNREACHABLE), poll.slot));
+            }
+        }
+        self.go_on(poll, effects);
+    }
+
     /// Asks the next request of the poll, or ends it.
     fn go_on(&mut self, mut poll: Poll, effects: &mut Vec<Effect>) {
         let Some(device) = self.devices.get_mut(poll.device) else { return };
@@ -316,6 +322,10 @@ impl Cadence {
 }
 
 impl Device {
+    fn due_at(&self) -> i64 {
+        self.aside.as_ref().map_or(self.next_slot, |(_, until)| *until)
+    }
+
     /// What a poll asks, the next one last, and what it leaves alone.
     ///
     /// Requests that are answered come first, then those whose rest is over, beginning with another
@@ -362,17 +372,6 @@ impl Poll {
     }
 }
 
-impl Pace {
-    fn first_slot_after(&self, now: i64) -> i64 {
-        now + self.period_ms - (now - self.phase_ms).rem_euclid(self.period_ms)
-    }
-
-    /// The moment of a reading of `slot` that came at `now`.
-    fn moment(&self, slot: i64, now: i64) -> i64 {
-        if now - slot <= SLOT_TOLERANCE_MS.min(self.period_ms / 10) { slot } else { now }
-    }
-}
-
 impl Rest {
     /// A rest twice as long as the last one.
     fn longer(self, now: i64) -> Self {
@@ -385,12 +384,6 @@ impl Rest {
     const fn is_on(self, now: i64) -> bool {
         now < self.until && self.until - now <= LONGEST_REST_MS
     }
-}
-
-/// FNV-1a, a hash that no version of a library changes.
-fn fnv1a(bytes: &[u8]) -> u32 {
-    let mix = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    bytes.iter().fold(0x811c_9dc5, mix)
 }
 
 #[cfg(test)]

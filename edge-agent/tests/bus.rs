@@ -378,8 +378,8 @@ async fn a_late_reply_never_becomes_another_value_on_a_serial_line() {
 
 /// Two registers of one unit, each counting in a range of its own, on a line on which every answer
 /// is said twice: the copy comes at once, in the next question's place, or after several more.
-/// Behind the registers there are others, or none, so that no longer read is given. A neighbour who
-/// says things once loses nothing by it.
+/// Behind the registers there are others, or none, so that no longer read is given and copies are
+/// waited for. A neighbour who says things once loses nothing by it, and is read meanwhile.
 async fn an_answer_that_is_said_twice_never_becomes_another_value(
     mode: Mode,
     has_more: bool,
@@ -403,6 +403,7 @@ async fn an_answer_that_is_said_twice_never_becomes_another_value(
         meter.url
     ));
     let mut polled = Polled::start(&config);
+    let (mut values, mut others) = (0, 0);
     let both = |rtt: &u64| delays_ms.iter().map(|delay| (*rtt, *delay)).collect::<Vec<_>>();
     for (rtt, delay) in round_trips_ms.iter().flat_map(both) {
         meter.tell(&format!(
@@ -414,6 +415,7 @@ async fn an_answer_that_is_said_twice_never_becomes_another_value(
                 let value = reading.point.value();
                 if name == "other" {
                     assert!(value.is_some(), "{reading:?} ({delay} ms, {rtt} ms, {mode:?})");
+                    others += 1;
                     return false;
                 }
                 let Some(value) = value else { return false };
@@ -423,10 +425,12 @@ async fn an_answer_that_is_said_twice_never_becomes_another_value(
                     "{name} became {value} (said again {delay} ms after {rtt} ms, {mode:?})"
                 );
                 *good.entry(name.to_owned()).or_insert(0) += 1;
+                values += 1;
                 good.len() == 2 && good.values().all(|count| *count >= 4)
             })
             .await;
     }
+    assert!(has_more || others > 2 * values, "{others} beside {values}: it held the line");
     polled.stop().await;
 }
 

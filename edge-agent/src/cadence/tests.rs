@@ -17,6 +17,9 @@ struct Line {
     latency: i64,
     /// Gives what a request hears, by device, request and milliseconds since the start.
     script: Box<dyn Fn(usize, usize, i64) -> Heard>,
+    /// How long devices are to be waited for before they are asked, in turn and for ever again.
+    waits: Vec<(usize, u64)>,
+    turn: usize,
     /// Milliseconds since the start, and what was done then.
     done: Vec<(i64, Effect)>,
 }
@@ -34,7 +37,16 @@ impl Line {
         });
         let cadence = Cadence::new(paces.collect(), retries, Timestamp::clamped(START - 1));
         let script = Box::new(script);
-        Self { cadence, now: START, timeout: 1_000, latency: 10, script, done: Vec::new() }
+        Self {
+            cadence,
+            now: START,
+            timeout: 1_000,
+            latency: 10,
+            script,
+            waits: Vec::new(),
+            turn: 0,
+            done: Vec::new(),
+        }
     }
 
     fn run(mut self, until: i64) -> Self {
@@ -51,6 +63,12 @@ impl Line {
                 );
                 let tick = self.cadence.step(Event::Tick, Timestamp::clamped(self.now + 5));
                 assert_eq!(tick, [], "something to do while a request is in flight");
+                let (place, turn) = (self.turn % self.waits.len().max(1), self.turn + 1);
+                self.turn = turn;
+                if let Some((_, wait)) = self.waits.get(place).filter(|wait| wait.0 == *device) {
+                    event = Event::Wait(Duration::from_millis(*wait));
+                    continue;
+                }
                 let heard = (self.script)(*device, *request, at);
                 self.now += match heard {
                     Heard::Silence(_) => self.timeout * i64::from(*attempts),
@@ -307,19 +325,19 @@ fn devices_of_a_bus_do_not_fall_together() {
     let device = |name: &str| crate::config::Device {
         name: name.into(),
         unit: 1,
-        period: std::time::Duration::from_secs(1),
+        period: Duration::from_secs(1),
         addressing: crate::config::Addressing::ZeroBased,
         max_registers: 120,
         max_bits: 2_000,
         max_gap: 8,
         registers: Vec::new(),
     };
-    let bus = Bus {
+    let bus = crate::config::Bus {
         name: "meters".into(),
         line: "tcp://h".parse().unwrap(),
-        timeout: std::time::Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
         retries: 2,
-        gap: std::time::Duration::ZERO,
+        gap: Duration::ZERO,
         devices: ["a", "b", "c", "d"].map(device).to_vec(),
     };
     let paces = paces(&bus, &[const { Vec::new() }; 4]);
@@ -342,10 +360,62 @@ fn some_line() -> impl Strategy<Value = (Vec<(i64, usize)>, u8, i64, Vec<Heard>)
     (all, prop::collection::vec(heard, 1..40)).prop_map(|((a, b, c), d)| (a, b, c, d))
 }
 
+#[test]
+fn a_poll_that_has_to_wait_is_put_aside_and_its_neighbours_are_read() {
+    let mut line = Line::new(&[(1_000, 2), (400, 1)], 2, |_, _, _| Heard::Reply);
+    line.waits = vec![(0, 1_500), (7, 0), (7, 0), (7, 0)];
+    expect![[r#"
+        00000 probe 0.0 x1, probe 1.0 x1, 1.0 reply at 0, close
+        00400 ask 1.0 x3, 1.0 reply at 400, close
+        00800 ask 1.0 x3, 1.0 reply at 800, close
+        01200 ask 1.0 x3, 1.0 reply at 1200, close
+        01501 probe 0.0 x1, 0.0 reply at 1511, ask 0.1 x3, 0.1 reply at 1521, close, 1 skipped
+        01600 ask 1.0 x3, 1.0 reply at 1600, close
+        02000 ask 0.0 x3, ask 1.0 x3, 1.0 reply at 2000, close
+        02400 ask 1.0 x3, 1.0 reply at 2400, close
+        02800 ask 1.0 x3, 1.0 reply at 2800, close
+        03200 ask 1.0 x3, 1.0 reply at 3200, close
+        03501 ask 0.0 x3, 0.0 reply at 3511, ask 0.1 x3, 0.1 reply at 3521, close, 1 skipped
+        03600 ask 1.0 x3, 1.0 reply at 3600, close
+    "#]]
+    .assert_eq(&line.run(4_000).shown());
+}
+
+#[test]
+fn a_poll_put_aside_ends_where_the_line_is_lost_meanwhile() {
+    let lost = |device, _, at| if device == 1 && at > 300 { Heard::NoLine } else { Heard::Reply };
+    let mut line = Line::new(&[(1_000, 2), (400, 1)], 2, lost);
+    line.waits = vec![(7, 0), (0, 700), (7, 0)];
+    expect![[r#"
+        00000 probe 0.0 x1, 0.0 reply at 0, ask 0.1 x3, probe 1.0 x1, 1.0 reply at 0, close
+        00400 ask 1.0 x3, 1.0 unreachable at 400, close
+        01400 0.1 unreachable at 0, close
+        01400 1.0 unreachable at 1200, close, 1 skipped
+        01400 0.0 unreachable at 1000, 0.1 unreachable at 1000, close
+        01600 1.0 unreachable at 1600, close
+    "#]]
+    .assert_eq(&line.run(2_000).shown());
+}
+
+#[test]
+fn a_poll_put_aside_is_not_forgotten_when_the_clock_is_set_back() {
+    let paces = vec![Pace { period_ms: 1_000, phase_ms: 0, requests: 1 }];
+    let mut cadence = Cadence::new(paces, 0, Timestamp::clamped(START - 1));
+    let asks = |effects: Vec<Effect>| matches!(effects.last(), Some(Effect::Ask { .. }));
+    assert!(asks(cadence.step(Event::Tick, Timestamp::clamped(START))));
+    let wait = Event::Wait(Duration::from_secs(5));
+    assert_eq!(cadence.step(wait, Timestamp::clamped(START)), []);
+    assert_eq!(cadence.deadline(), Some(Timestamp::clamped(START + 5_001)));
+    let earlier = START - 86_400_000;
+    assert_eq!(cadence.step(Event::Tick, Timestamp::clamped(earlier)), []);
+    assert!(asks(cadence.step(Event::Tick, Timestamp::clamped(earlier + LONGEST_REST_MS))));
+}
+
 proptest! {
     #[test]
     fn every_slot_is_given_or_counted_and_time_never_goes_back(
         (periods, retries, latency, moods) in some_line(),
+        waits in prop::collection::vec((0_usize..8, 0_u64..12_000), 0..9),
     ) {
         let mood = move |device: usize, request: usize, at: i64| {
             let tenth = usize::try_from(at / 100).unwrap() / 7;
@@ -353,6 +423,8 @@ proptest! {
         };
         let mut line = Line::new(&periods, retries, mood);
         line.latency = latency;
+        line.waits = waits;
+        line.waits.push((usize::MAX, 0));
         let line = line.run(120_000); // asserts that never two requests are in flight
         for (index, (period, requests)) in periods.iter().enumerate() {
             let mut given = Vec::new();

@@ -4,6 +4,7 @@ mod answer;
 mod dial;
 mod link;
 mod metrics;
+mod tries;
 mod wire;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use answer::Answer;
 pub use dial::LinkError;
 pub use link::{Asked, Link, Unasked};
 pub use metrics::{BusMetrics, Metrics};
+pub use tries::{Asking, Tries};
 
 use crate::{
     cadence::{Cadence, Effect, Event, Given, Heard, paces},
@@ -91,17 +93,20 @@ pub struct Poller {
     link: Link,
     reply: Option<Reply>,
     error: Option<LinkError>,
-    poll: Poll,
+    /// By device: its poll in hand, or put aside.
+    polls: Vec<Poll>,
     told: Repeats<(usize, Change)>,
 }
 
-/// What the poll in hand has brought so far.
+/// What a poll has brought so far.
 #[derive(Debug, Default)]
 struct Poll {
     readings: Vec<Reading>,
     outcome: health::Poll,
     begun_at: Option<Instant>,
     hold: Option<OwnedSemaphorePermit>,
+    /// What is left to the request in flight, where it had to wait.
+    tries: Option<Tries>,
 }
 
 impl Poller {
@@ -130,23 +135,25 @@ impl Poller {
             health,
             reply: None,
             error: None,
-            poll: Poll::default(),
+            polls: bus.devices.iter().map(|_| Poll::default()).collect(),
             told: Repeats::default(),
             bus,
         }
     }
 
-    /// Polls until told to stop, or until nobody takes readings any more. What the poll in hand had
-    /// read by then is still handed on.
+    /// Polls until told to stop, or until nobody takes readings any more. What polls had read by then
+    /// that are not over is still handed on.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut event = Event::Tick;
         while let Some(next) = self.turn(event, &stop).await {
             event = next;
         }
-        let last = self.poll.hand();
-        let count = last.cycle.readings.len();
-        if count > 0 && self.cycles.send(last).await.is_err() {
-            warn!(bus = %self.bus.name, count, "readings of the last poll dropped");
+        for poll in &mut self.polls {
+            let last = poll.hand();
+            let count = last.cycle.readings.len();
+            if count > 0 && self.cycles.send(last).await.is_err() {
+                warn!(bus = %self.bus.name, count, "readings of the last poll dropped");
+            }
         }
     }
 
@@ -165,7 +172,9 @@ impl Poller {
                     self.close(device, skipped);
                     let room = self.cycles.reserve();
                     let room = stop.run_until_cancelled(room).await?.ok()?;
-                    room.send(self.poll.hand());
+                    if let Some(poll) = self.polls.get_mut(device) {
+                        room.send(poll.hand());
+                    }
                 }
             }
         }
@@ -174,21 +183,34 @@ impl Poller {
     }
 
     async fn ask(&mut self, device: usize, request: usize, attempts: u8, is_probe: bool) -> Event {
-        if self.poll.hold.is_none()
-            && let Some(place) = self.places.get(device)
-        {
-            self.poll.hold = Arc::clone(place).acquire_owned().await.ok();
-        }
-        self.poll.begun_at.get_or_insert_with(Instant::now);
         let planned = self.plans.get(device).and_then(|plan| plan.get(request));
-        let (Some(of_bus), Some(planned)) = (self.bus.devices.get(device), planned) else {
+        let (Some(of_bus), Some(planned), Some(place), Some(poll)) = (
+            self.bus.devices.get(device),
+            planned,
+            self.places.get(device),
+            self.polls.get_mut(device),
+        ) else {
             // the rhythm was made from this plan
             return Event::Heard(Heard::Silence(Quality::UNREACHABLE));
         };
+        if poll.hold.is_none() {
+            poll.hold = Arc::clone(place).acquire_owned().await.ok();
+        }
+        poll.begun_at.get_or_insert_with(Instant::now);
         let longest = Limits::of(of_bus).longest(planned.table);
-        let asked = Asked { unit: of_bus.unit, request: planned, longest, attempts, is_probe };
-        let answer = self.link.ask(asked).await;
+        let asked = Asked { unit: of_bus.unit, request: planned, longest, is_probe };
+        let mut tries = poll.tries.take().unwrap_or_else(|| Tries::new(attempts));
+        let asking = self.link.ask(asked, &mut tries).await;
+        match &asking {
+            Asking::In(_) => poll.tries = Some(tries),
+            Asking::Over(Answer::NoLine(_)) => poll.outcome.is_without_line = true,
+            Asking::Over(_) => {}
+        }
         self.tell_unasked();
+        let answer = match asking {
+            Asking::In(wait) => return Event::Wait(wait),
+            Asking::Over(answer) => answer,
+        };
         Event::Heard(match answer {
             Answer::Reply(reply) => {
                 self.reply = Some(reply);
@@ -200,7 +222,6 @@ impl Poller {
             Answer::Silence(defect) => Heard::Silence(defect),
             Answer::NoLine(error) => {
                 self.error = Some(error);
-                self.poll.outcome.is_without_line = true;
                 Heard::NoLine
             }
         })
@@ -241,21 +262,26 @@ impl Poller {
 
     fn give(&mut self, device: usize, request: usize, at: Timestamp, given: Given) {
         let planned = self.plans.get(device).and_then(|plan| plan.get(request));
-        let (Some(device), Some(request)) = (self.bus.devices.get(device), planned) else { return };
+        let poll = self.polls.get_mut(device);
+        let (Some(device), Some(request), Some(poll)) =
+            (self.bus.devices.get(device), planned, poll)
+        else {
+            return;
+        };
         match (given, self.reply.take()) {
             (Given::Reply, Some(reply)) => {
-                self.poll.outcome.answered_at = Some(at);
+                poll.outcome.answered_at = Some(at);
                 for (index, decoded) in decode(request, &device.registers, &reply) {
                     let source = device.registers.get(index).map(|register| register.source);
-                    self.poll.take(&self.metrics, source, at, decoded);
+                    poll.take(&self.metrics, source, at, decoded);
                 }
             }
             (Given::Defect(defect), _) => {
-                self.poll.outcome.is_without_line |=
-                    defect == Quality::UNREACHABLE && self.poll.begun_at.is_none();
+                poll.outcome.is_without_line |=
+                    defect == Quality::UNREACHABLE && poll.begun_at.is_none();
                 for index in &request.registers {
                     let source = device.registers.get(*index).map(|register| register.source);
-                    self.poll.take(&self.metrics, source, at, Err(defect));
+                    poll.take(&self.metrics, source, at, Err(defect));
                 }
             }
             (Given::Reply, None) => {} // a reply is given right after it was heard
@@ -263,11 +289,12 @@ impl Poller {
     }
 
     fn close(&mut self, device: usize, skipped: i64) {
+        let Some(poll) = self.polls.get_mut(device) else { return };
         self.metrics.skipped.inc_by(u64::try_from(skipped).unwrap_or_default());
-        if let Some(begun_at) = self.poll.begun_at.take() {
+        if let Some(begun_at) = poll.begun_at.take() {
             self.metrics.poll.observe(begun_at.elapsed().as_secs_f64());
         }
-        let outcome = std::mem::take(&mut self.poll.outcome);
+        let outcome = std::mem::take(&mut poll.outcome);
         let mut change = None;
         self.health.send_if_modified(|health| {
             change = health.polled(device, outcome);

@@ -7,9 +7,9 @@ use model::{
     quality::Quality,
     quantity::Decimal,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::bus::{Answer, Asked, Link};
+use super::bus::{Answer, Asked, Asking, Link, Tries};
 use crate::{
     config::{Bus, Config, Device},
     decode::{Decoded, Number, Reply, decode, number},
@@ -83,8 +83,14 @@ impl Report {
             let attempts = bus.retries.saturating_add(1);
             let begun_at = Instant::now();
             let longest = Limits::of(device).longest(request.table);
-            let asked = Asked { unit: device.unit, request, longest, attempts, is_probe: false };
-            let answer = link.ask(asked).await;
+            let asked = Asked { unit: device.unit, request, longest, is_probe: false };
+            let mut tries = Tries::new(attempts);
+            let answer = loop {
+                match link.ask(asked, &mut tries).await {
+                    Asking::Over(answer) => break answer,
+                    Asking::In(wait) => sleep(wait).await,
+                }
+            };
             let took = begun_at.elapsed().as_millis();
             let Request { table, address, count, .. } = request;
             let asked = format!("  {} from {address} on the wire, {count}", table.name());

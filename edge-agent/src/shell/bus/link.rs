@@ -31,6 +31,7 @@ use tokio_modbus::{
 use super::{
     answer::{Answer, is_gateways, question, understood},
     dial::{self, LinkError},
+    tries::{Asking, Noted, Put, Tries},
     wire::{Said, Signs},
 };
 use crate::{
@@ -42,8 +43,6 @@ use crate::{
 
 /// A TCP connection idle for longer is dialled anew, before some router forgets it in silence.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
-/// How many refusals in a row may be those of older questions.
-const MOST_UNCLEAR: u8 = 4;
 /// How long to wait before dialling again a peer that has just been left.
 const REDIAL: Duration = Duration::from_millis(50);
 
@@ -81,23 +80,6 @@ struct Connection {
     used_at: Option<Instant>,
 }
 
-/// What is put to the line in place of a question.
-struct Put<'a> {
-    request: Cow<'a, Request>,
-    /// It is not the question yet.
-    is_sounding: bool,
-    /// It is the question with so many addresses behind its own.
-    more: u16,
-}
-
-/// What the bytes around one question tell.
-struct Noted {
-    /// What waited before it makes its unit doubted, or it looks like a copy of an older answer.
-    is_doubtful: bool,
-    /// It was refused, and that may be the answer to an older question.
-    is_unclear: bool,
-}
-
 /// What came of one question.
 struct Exchanged {
     answer: Answer,
@@ -130,8 +112,6 @@ pub struct Asked<'a> {
     pub request: &'a Request,
     /// How many addresses the device gives in one answer.
     pub longest: u16,
-    /// At least 1.
-    pub attempts: u8,
     /// Whether no answer would surprise nobody.
     pub is_probe: bool,
 }
@@ -161,77 +141,54 @@ impl Link {
         }
     }
 
-    /// Asks until something is answered or the attempts are used up.
+    /// Asks until something is answered, the tries are used up, or the question has to wait: then it
+    /// is asked later with the same tries.
     ///
     /// Two failures are nobody's fault and cost no attempt, once: a connection that the peer had
     /// closed while it was idle, and a late word of another unit that was not waited for. An answer
     /// is not believed where its unit was found to speak unasked while it was asked, or where it
     /// looks like a copy: it is asked again, in doubt. Dropping this half-way leaves a connection
     /// whose next answer may be the wrong one: drop the link too.
-    pub async fn ask(&mut self, asked: Asked<'_>) -> Answer {
-        let mut left = asked.attempts;
-        let (mut is_excusable, mut is_exact, mut unclear) = (true, false, 0);
+    pub async fn ask(&mut self, asked: Asked<'_>, tries: &mut Tries) -> Asking {
         loop {
             sleep_until(self.speaks_at(asked.unit)).await;
             if let Err(error) = self.open().await {
-                return Answer::NoLine(error);
+                return Asking::Over(Answer::NoLine(error));
             }
             let was_late = self.quiet.is_some_and(|quiet| Instant::now() < quiet.until);
-            let longest = if is_exact { asked.request.count } else { asked.longest };
-            let Some(put) = self.put(Asked { longest, ..asked }).await else {
-                return Answer::Silence(Quality::TIMEOUT);
+            let longest = if tries.is_exact { asked.request.count } else { asked.longest };
+            let put = match self.put(Asked { longest, ..asked }) {
+                Ok(put) => put,
+                Err(wait) => return tries.wait(wait),
             };
             let question = Asked { request: &put.request, ..asked };
             let exchanged = self.exchange(question).await;
-            let Noted { is_doubtful, is_unclear } = self.note(question, &put, &exchanged);
+            let noted = self.note(question, &put, &exchanged);
             let Exchanged { answer, was_closed, .. } = exchanged;
             let is_late_word = was_late && matches!(answer, Answer::Nonsense(_));
-            if is_excusable && (was_closed || is_late_word) {
-                is_excusable = false;
-                continue;
-            }
-            match answer {
-                Answer::Reply(_) if is_doubtful || put.is_sounding => {}
-                Answer::Refusal(_) | Answer::Nonsense(_) | Answer::Silence(_) if put.more > 0 => {
-                    is_exact = true; // it was our way to ask, and costs no attempt
-                }
-                Answer::Refusal(defect) if is_unclear => {
-                    unclear += 1;
-                    if unclear == MOST_UNCLEAR {
-                        return Answer::Nonsense(defect);
-                    }
-                }
-                Answer::Reply(_) | Answer::Refusal(_) | Answer::NoLine(_) => return answer,
-                Answer::Nonsense(_) | Answer::Silence(_) => {
-                    left = left.saturating_sub(1);
-                    if left == 0 {
-                        return answer;
-                    }
-                }
+            if tries.is_excusable && (was_closed || is_late_word) {
+                tries.is_excusable = false;
+            } else if let Some(answer) = tries.weigh(answer, &put, &noted) {
+                return Asking::Over(answer);
             }
         }
     }
 
-    /// What can be asked, once anything can; nothing where no answer to it could be told.
-    async fn put<'a>(&mut self, asked: Asked<'a>) -> Option<Put<'a>> {
+    /// What can be asked now; else after how long, or never where no answer to it could be told.
+    fn put<'a>(&mut self, asked: Asked<'a>) -> Result<Put<'a>, Option<Duration>> {
         let Asked { unit, request, longest, .. } = asked;
-        loop {
-            let now = self.begun_at.elapsed();
-            let owed = self.owed.as_mut();
-            let (request, is_sounding) =
-                match owed.map_or(Ask::Plainly, |owed| owed.ask(unit, request, longest, now)) {
-                    Ask::Plainly => (Cow::Borrowed(request), false),
-                    Ask::Longer(longer) => (Cow::Owned(longer), false),
-                    Ask::AfterSounding(sounding) => (Cow::Owned(sounding), true),
-                    Ask::NotNow => return None,
-                    Ask::In(wait) => {
-                        sleep(wait).await;
-                        continue;
-                    }
-                };
-            let more = if is_sounding { 0 } else { request.count - asked.request.count };
-            return Some(Put { request, is_sounding, more });
-        }
+        let now = self.begun_at.elapsed();
+        let owed = self.owed.as_mut();
+        let (request, is_sounding) =
+            match owed.map_or(Ask::Plainly, |owed| owed.ask(unit, request, longest, now)) {
+                Ask::Plainly => (Cow::Borrowed(request), false),
+                Ask::Longer(longer) => (Cow::Owned(longer), false),
+                Ask::AfterSounding(sounding) => (Cow::Owned(sounding), true),
+                Ask::NotNow => return Err(None),
+                Ask::In(wait) => return Err(Some(wait)),
+            };
+        let more = if is_sounding { 0 } else { request.count - asked.request.count };
+        Ok(Put { request, is_sounding, more })
     }
 
     /// What was heard unasked since this was last asked for.
@@ -269,7 +226,7 @@ impl Link {
                 Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => Longer::Silent,
             };
             if put.more > 0 {
-                owed.longer(unit, put.more, outcome);
+                owed.longer(unit, request.table, put.more, outcome);
             }
         }
         self.overhear(behind.get(1..).unwrap_or_default(), unit);
