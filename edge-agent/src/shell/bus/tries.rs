@@ -69,7 +69,7 @@ impl Tries {
     }
 
     /// What is left of an answer to what was put; none where it is asked for again.
-    pub(super) fn weigh(&mut self, answer: Answer, put: &Put<'_>, noted: Noted) -> Option<Answer> {
+    pub(super) fn weigh(&mut self, answer: Answer, put: &Put<'_>, noted: &Noted) -> Option<Answer> {
         match answer {
             Answer::Reply(_) if noted.is_doubtful || put.is_sounding => None,
             Answer::Refusal(_) | Answer::Nonsense(_) | Answer::Silence(_) if put.more > 0 => {
