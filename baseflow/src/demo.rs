@@ -35,7 +35,7 @@ use store::{AddUser, SetPassword, Store};
 use self::{
     agents::Agents,
     folder::Folder,
-    greeting::{Greeting, LogIn, STATIONS_ZONE},
+    greeting::{Greeting, LogIn},
     world::World,
 };
 use crate::{
@@ -103,7 +103,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("cannot catch signals")?;
     let agents = Agents::start(folder, &world).await?;
-    let zone = Zone::named(STATIONS_ZONE).context("the stations' zone")?;
+    let zone = Zone::named(Zone::USUAL).context("the stations' zone")?;
     let narrator = world.narrator(folder.file(MESSAGES), zone.clone());
     let announce = |at: Addresses| {
         let http = at.http.context("the pages are not served")?;

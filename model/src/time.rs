@@ -148,6 +148,9 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 pub struct Zone(TimeZone);
 
 impl Zone {
+    /// The name of the zone of everything that names none.
+    pub const USUAL: &str = "Asia/Shanghai";
+
     /// The zone of this IANA name, such as `Asia/Shanghai`.
     pub fn named(name: &str) -> Result<Self, TimeError> {
         TimeZone::get(name).map(Self).map_err(|_unknown| TimeError::Zone(name.to_owned()))

@@ -85,7 +85,7 @@ impl Desk {
         let station_id = about.subject.station();
         let station = self.registry.stations.get(station_id);
         let name = station.map_or(station_id.as_str(), |station| station.name.as_str());
-        let usual = Zone::named("Asia/Shanghai").ok();
+        let usual = Zone::named(Zone::USUAL).ok();
         // a station that has data never leaves the registry, and the zone is compiled in
         let Some(zone) = station.map(|station| &station.zone).or(usual.as_ref()) else {
             return name.to_owned();

@@ -9,9 +9,6 @@ use super::{
     story::{Plot, STORIES},
 };
 
-/// Whose clocks are shown.
-pub(super) const STATIONS_ZONE: &str = "Asia/Shanghai";
-
 /// Somebody who may log in.
 #[derive(Debug)]
 pub(super) struct LogIn {

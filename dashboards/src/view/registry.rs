@@ -57,14 +57,11 @@ pub struct RiverView {
     pub unplaced: usize,
 }
 
-/// Where nothing says another one.
-const ZONE: &str = "Asia/Shanghai";
-
 impl RegistryView {
     /// The registry of this entry.
     pub fn of(registry: &Registry, entry: i64) -> Self {
         let reaches = reaches(registry);
-        let zone = registry.zone.as_ref().map_or(ZONE, Zone::name).to_owned();
+        let zone = registry.zone.as_ref().map_or(Zone::USUAL, Zone::name).to_owned();
         let counties = registry
             .counties
             .iter()
@@ -153,7 +150,7 @@ mod tests {
         .assert_eq(&lines.join("\n"));
         assert_eq!((view.entry, view.zone.as_str(), view.counties.len()), (7, "UTC", 1));
         let empty = RegistryView::of(&Registry::default(), 0);
-        assert_eq!((empty.zone.as_str(), empty.rivers.len()), (ZONE, 0));
+        assert_eq!((empty.zone.as_str(), empty.rivers.len()), (Zone::USUAL, 0));
     }
 
     #[test]

@@ -12,8 +12,6 @@ use model::{
 
 use crate::registry::document::span_text;
 
-/// The zone of everything that names none.
-pub(super) const ZONE: &str = "Asia/Shanghai";
 /// The longest name or title, in characters.
 const MAX_CHARACTERS: usize = 200;
 
@@ -132,7 +130,7 @@ pub(super) fn span<'f>(
 /// The zone under `zone`, else the other one, else that of China; `None` says that a fault was noted.
 pub(super) fn zone(table: &Table<'_>, otherwise: Option<&Zone>) -> Option<Zone> {
     let named = table.text("zone").and_then(|name| Zone::named(&name)).optional();
-    named.or_else(|| otherwise.cloned()).or_else(|| Zone::named(ZONE).ok())
+    named.or_else(|| otherwise.cloned()).or_else(|| Zone::named(Zone::USUAL).ok())
 }
 
 /// A civil date.
