@@ -1,5 +1,6 @@
-//! Short messages through a real Kannel: what the channel hands over is what telephones get, once
-//! and whole, and what cannot be sent now or ever is told apart.
+//! Short messages through a real Kannel: what it took is what telephones get, once and whole, also
+//! when it dies in between; and what it refuses for now, refuses for good or may have taken is told
+//! apart.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -266,8 +267,7 @@ fn a_gateway_that_dies_in_mid_message_may_have_taken_it() {
     world.gateway.stall();
     let settings = world.settings.clone();
     let call = std::thread::spawn(move || handed_over(settings, 1, NUMBER, "水"));
-    // until it has the message
-    wait::pass(Duration::from_secs(2));
+    world.gateway.expect_unread();
     world.gateway.kill_smsbox();
     let failure = call.join().expect("a call").expect_err("no answer");
     assert!(failure.is_doubtful(), "{}", Chain(&failure));

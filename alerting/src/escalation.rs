@@ -13,7 +13,8 @@
 //! reminders have ended is said, too, and so is that nobody can be reached. A reminder that no
 //! channel took was given to nobody and counts for none: while gateways are dead, they go on. Whose
 //! latest message is tried still is not owed another one, so that a gateway that comes back after a
-//! night has one message for each person and not a night's.
+//! night has one message for each person and not a night's; where that one comes to nothing after
+//! all, he is reminded then, unless he may have been told within [`QUIET_MS`].
 //!
 //! An acknowledgement ends all of this, and so does the alarm's end. Messages that no channel has
 //! taken are recalled. When the alarm is over, whoever a channel took a message for is told so,
@@ -146,8 +147,13 @@ impl Escalation {
                 self.reach(id, people, &mut effects);
                 self.let_go(id);
             }
-            Event::Gone(id) => self.let_go(id),
-            Event::Doubted(id) => self.doubt(id, people, &mut effects),
+            Event::Gone(id) => {
+                self.let_go(id);
+                self.remind_instead(id, people, now, &mut effects);
+            }
+            Event::Doubted { message, tried_at } => {
+                self.doubt(message, tried_at, people, &mut effects);
+            }
             Event::Unreached(id) => {
                 if let Some(lost) = self.pass_on(id, people, now, &mut effects) {
                     lost.is_lost = true;
@@ -324,11 +330,19 @@ impl Escalation {
         }
     }
 
-    /// A message may have been taken: whom it is for counts as told, for the end of the alarm alone.
-    fn doubt(&mut self, id: NotificationId, people: People<'_>, effects: &mut Vec<Effect>) {
+    /// A message may have been taken when it was tried: whom it is for counts as told, for the end
+    /// of the alarm and for his quiet time.
+    fn doubt(
+        &mut self,
+        id: NotificationId,
+        tried_at: Timestamp,
+        people: People<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some((place, way)) = self.addressee(id) else { return };
         let Some(person) = self.state.people.get_mut(place) else { return };
         person.doubted_by.get_or_insert(way);
+        person.told_at = person.told_at.max(tried_at);
         if self.state.phase == Phase::Over {
             self.say_over(place, people, effects);
         }

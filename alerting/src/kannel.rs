@@ -7,14 +7,19 @@
 //! |---|---|
 //! | 2xx `0: Accepted for delivery`, `3: Queued for later delivery` | taken |
 //! | 4xx «denied by white- and/or black-lists», «Not routable» | never: it is about this number |
-//! | 2xx with anything else, 504 | it may have been taken: so says the status, or who stands between says that the gateway said nothing |
+//! | 2xx with anything else | it may have been taken: so says the status |
+//! | 502, 504 | it may have been taken: who stands between had no answer from the gateway, or half of one |
 //! | any other | not now |
+//!
+//! Kannel itself answers 202, 400, 403, 404, 415, 500 or 503, never 502 or 504: those are a proxy's.
+//! It says so both when nothing listened behind it and when the gateway broke after it had the
+//! message, and nobody can tell which.
 //!
 //! A login that is refused, a wrong address, a missing sender or an account that may not send are
 //! the gateway's settings or ours, and no fault of the message: it is tried on while a person puts
 //! that right, and is passed on meanwhile. So is a refusal that is not Kannel's. What may have been
-//! taken is repeated a few times and no more: rather one message too many than one that nobody sent,
-//! but not one every few minutes for a night.
+//! taken is repeated twice at most: rather one message too many than one that nobody sent, but not one
+//! every few minutes for a night.
 
 use model::ids::NotificationId;
 
@@ -99,7 +104,9 @@ pub fn meaning(status: u16, body: &[u8], private: &[&str]) -> Meaning {
         400..500 if text.contains("Not routable") => {
             Meaning::ForGood(answered("no operator of the gateway's takes this number"))
         }
-        504 => Meaning::Unclear(answered("the gateway did not answer who stands before it")),
+        502 | 504 => {
+            Meaning::Unclear(answered("who stands before the gateway had no answer from it"))
+        }
         401 | 403 => Meaning::ForNow(answered(
             "the gateway refuses us; look at `username`, its password, and from where the account may send",
         )),
@@ -203,8 +210,8 @@ mod tests {
                 for now: the gateway refuses the call (status 400, «Sender missing and no global set, rejected»)
                 for now: no sendsms there; look at `url` (status 404, «Unknown request.»)
                 for now: the gateway cannot at the moment (status 503, «Temporal failure, try again later.»)
-                for now: the gateway cannot at the moment (status 502, «Bad Gateway»)
-                unclear: the gateway did not answer who stands before it (status 504, «Gateway Time-out»)
+                unclear: who stands before the gateway had no answer from it (status 502, «Bad Gateway»)
+                unclear: who stands before the gateway had no answer from it (status 504, «Gateway Time-out»)
             "#]],
         );
     }

@@ -117,7 +117,10 @@ pub enum Effect {
     /// Its state is another.
     Changed(NotificationState),
     /// The channel may have taken it.
-    Doubted,
+    Doubted {
+        /// When it was handed over, which may be long ago where the process had ended meanwhile.
+        tried_at: Timestamp,
+    },
     /// The person must be told by another way, or another person; at most once.
     PassOn(Why),
     /// A receipt that says nothing: for a message that was never tried, or against an earlier one;
@@ -290,7 +293,9 @@ impl Notification {
             (Life::Owed { is_trying: true, .. }, Event::Refused(Fault::Transient)) => {
                 self.be_in_vain(now)
             }
-            (Life::Owed { is_trying: true, .. }, Event::Unanswered) => self.be_unanswered(now),
+            (Life::Owed { is_trying: true, next_at }, Event::Unanswered) => {
+                self.be_unanswered(next_at, now)
+            }
             (Life::Owed { .. }, Event::Refused(Fault::Permanent | Fault::Bug)) => {
                 let mut effects = self.enter(Life::Failed);
                 effects.extend(self.pass_on(Why::Refused));
@@ -327,7 +332,7 @@ impl Notification {
 
     fn wake(&mut self, next_at: Timestamp, is_trying: bool, now: Timestamp) -> Vec<Effect> {
         if is_trying {
-            return if now >= next_at { self.be_unanswered(now) } else { Vec::new() };
+            return if now >= next_at { self.be_unanswered(next_at, now) } else { Vec::new() };
         }
         if self.is_expired(now) {
             return self.expire();
@@ -348,10 +353,10 @@ impl Notification {
     }
 
     /// It may have been taken, so it is not tried as often as what was refused.
-    fn be_unanswered(&mut self, now: Timestamp) -> Vec<Effect> {
+    fn be_unanswered(&mut self, until: Timestamp, now: Timestamp) -> Vec<Effect> {
         self.state.doubts = self.state.doubts.saturating_add(1);
-        let mut effects = vec![Effect::Doubted];
-        let Schedule { repetitions, last_ms, .. } = self.schedule;
+        let Schedule { repetitions, last_ms, attempt_ms, .. } = self.schedule;
+        let mut effects = vec![Effect::Doubted { tried_at: until.plus_ms(-attempt_ms) }];
         effects.extend(match self.state.doubts.cmp(&repetitions) {
             Ordering::Less => self.be_in_vain(now),
             Ordering::Equal => self.rest(last_ms, true, now),
@@ -430,7 +435,7 @@ mod tests {
             Effect::Attempt { number, .. } => format!("attempt {number}"),
             Effect::Changed(state) => state.word().to_owned(),
             Effect::PassOn(why) => format!("pass on: {why:?}").to_lowercase(),
-            Effect::Doubted => "doubted".to_owned(),
+            Effect::Doubted { tried_at } => format!("doubted of {}", tried_at.as_ms() / 1_000),
             Effect::Stray => "stray".to_owned(),
         }
     }
@@ -560,7 +565,7 @@ mod tests {
     fn an_attempt_of_which_nothing_is_heard_is_made_again_under_the_same_id() {
         let mut message = message();
         let first = message.step(Event::Tick, at(0));
-        assert_eq!(message.step(Event::Tick, at(30)), [Effect::Doubted]);
+        assert_eq!(message.step(Event::Tick, at(30)), [Effect::Doubted { tried_at: at(0) }]);
         let again = message.step(Event::Tick, at(35));
         let id = |effects: &[Effect]| match effects {
             [Effect::Attempt { id, .. }] => *id,
@@ -575,12 +580,12 @@ mod tests {
             "0:tick 25:mute 31:tick 56:mute 357:tick 381:mute 9999:tick",
             &expect![[r#"
                 0 attempt 1
-                25 doubted
+                25 doubted of 0
                 30 attempt 2
-                56 doubted
+                56 doubted of 30
                 56 pass on: stalled
                 356 attempt 3
-                381 doubted
+                381 doubted of 356
                 381 expired
             "#]],
         );
@@ -589,14 +594,14 @@ mod tests {
             "0:tick 1:mute 7:busy 23:mute 324:busy 385:mute 9999:tick",
             &expect![[r#"
                 0 attempt 1
-                1 doubted
+                1 doubted of 0
                 6 attempt 2
                 22 attempt 3
-                23 doubted
+                23 doubted of 22
                 23 pass on: stalled
                 323 attempt 4
                 384 attempt 5
-                385 doubted
+                385 doubted of 384
                 385 expired
             "#]],
         );
@@ -606,7 +611,8 @@ mod tests {
         reminder.step(Event::Tick, at(0));
         let expired = Effect::Changed(NotificationState::Expired);
         let said = reminder.step(Event::Unanswered, at(1));
-        assert_eq!(said, [Effect::Doubted, expired, Effect::PassOn(Why::Expired)]);
+        let doubted = Effect::Doubted { tried_at: at(0) };
+        assert_eq!(said, [doubted, expired, Effect::PassOn(Why::Expired)]);
         let mut message = message();
         message.step(Event::Tick, at(0));
         message.step(Event::Unanswered, at(25));
@@ -659,7 +665,10 @@ mod tests {
             for effect in message.step(Event::Tick, now) {
                 match effect {
                     Effect::Attempt { .. } => said.extend(message.step(event("busy"), now)),
-                    Effect::Changed(_) | Effect::PassOn(_) | Effect::Doubted | Effect::Stray => {
+                    Effect::Changed(_)
+                    | Effect::PassOn(_)
+                    | Effect::Doubted { .. }
+                    | Effect::Stray => {
                         said.push(effect);
                     }
                 }

@@ -22,6 +22,8 @@ use crate::{
     wait,
 };
 
+/// A connection that stands, in the kernel's table.
+const ESTABLISHED: &str = "01";
 /// What the world has to prove with it.
 const PROOF: &str = "that short messages pass a real Kannel";
 
@@ -188,6 +190,17 @@ impl Kannel {
         self.smsbox.as_ref().expect("smsbox runs").signal(rustix::process::Signal::STOP);
     }
 
+    /// Waits until it has been given a message that it has not read, since it stands still. The
+    /// channel writes head and text at once, so what is there is whole.
+    pub fn expect_unread(&self) {
+        let smsbox = self.smsbox.as_ref().expect("smsbox runs");
+        let path = format!("/proc/{}/net/tcp", smsbox.id());
+        wait::until("a message waits to be read", PATIENCE, || {
+            let table = fs::read_to_string(&path).expect("the connections of its namespace");
+            if unread(&table, self.ports.sendsms) > 0 { Ok(()) } else { Err(table) }
+        });
+    }
+
     /// Lets it go on.
     pub fn go_on(&mut self) {
         self.smsbox.as_ref().expect("smsbox runs").signal(rustix::process::Signal::CONT);
@@ -223,6 +236,18 @@ impl Kannel {
         });
         process
     }
+}
+
+/// Bytes that wait to be read on connections to a port, by the kernel's table of connections.
+fn unread(table: &str, port: u16) -> u64 {
+    let of_line = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, _remote, state) = (words.next()?, words.next()?, words.next()?);
+        let (_unsent, unread) = words.next()?.split_once(':')?;
+        let is_its = local.ends_with(&format!(":{port:04X}")) && state == ESTABLISHED;
+        is_its.then(|| u64::from_str_radix(unread, 16).ok()).flatten()
+    };
+    table.lines().filter_map(of_line).sum()
 }
 
 /// How often a log says so.
@@ -323,6 +348,22 @@ fn unescaped(text: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_is_counted_of_the_connections_to_one_port_alone() {
+        let line = |number: u8, local: &str, state: &str, queues: &str| {
+            format!("   {number}: 0100007F:{local} 0100007F:D431 {state} {queues} 00:00000000 0\n")
+        };
+        let table = [
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n".to_owned(),
+            line(0, "32D5", "0A", "00000000:00000001"),
+            line(1, "32D5", "01", "00000003:0000018A"),
+            line(2, "D431", "01", "00000000:00000007"),
+        ]
+        .concat();
+        assert_eq!(unread(&table, 13_013), 0x18a);
+        assert_eq!(unread(&table, 13_014), 0);
+    }
 
     #[test]
     fn parts_are_joined_whatever_comes_between() {

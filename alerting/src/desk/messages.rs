@@ -212,7 +212,10 @@ impl Desk {
             match effect {
                 Effect::Attempt { number, .. } => self.attempt(id, number),
                 Effect::Changed(state) => self.enter(id, state, now),
-                Effect::Doubted => self.tell_ladder(alarm, escalation::Event::Doubted(id), now),
+                Effect::Doubted { tried_at } => {
+                    let doubted = escalation::Event::Doubted { message: id, tried_at };
+                    self.tell_ladder(alarm, doubted, now);
+                }
                 Effect::PassOn(_) => {
                     self.tell_ladder(alarm, escalation::Event::Unreached(id), now);
                 }

@@ -8,6 +8,7 @@ use model::{
     ids::{AlarmId, ChannelId, ContactId, NotificationId, RotaId},
     registry::Registry,
     rota::Rota,
+    time::Timestamp,
 };
 
 /// The people of the registry in force.
@@ -40,7 +41,12 @@ pub enum Event {
     Arrived(NotificationId),
     /// Nobody knows whether a channel took this message, since no answer came or the process ended
     /// meanwhile: whom it is for may have been told.
-    Doubted(NotificationId),
+    Doubted {
+        /// Which.
+        message: NotificationId,
+        /// When it was handed to that channel.
+        tried_at: Timestamp,
+    },
     /// It failed or expired, and nothing is tried of it any longer.
     Gone(NotificationId),
     /// It has waited long for a place on its channel, and waits on.

@@ -1,8 +1,15 @@
 //! Whom to remind where the ladder has ended and nobody has taken the alarm on.
 
-use model::{alarm::Occasion, ids::ContactId, time::Timestamp};
+use model::{
+    alarm::Occasion,
+    ids::{ContactId, NotificationId},
+    time::Timestamp,
+};
 
-use super::{Effect, Escalation, People, QUIET_MS, REMINDER_MS, REMINDERS, state::Message};
+use super::{
+    Effect, Escalation, People, QUIET_MS, REMINDER_MS, REMINDERS,
+    state::{Message, Person, Phase},
+};
 
 impl Escalation {
     /// Reminds the last rung, or everybody where none of it can be reached. Where all of them were
@@ -43,6 +50,31 @@ impl Escalation {
                 effects.push(owed);
             }
         }
+    }
+
+    /// Reminds whoever was left out when it was due, since this message was tried still, which has
+    /// come to nothing. Else a server that was away for longer than a message lives would wait for
+    /// another period before it tells anybody.
+    pub(super) fn remind_instead(
+        &mut self,
+        gone: NotificationId,
+        people: People<'_>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_between = self.state.remind_at.is_some_and(|remind_at| now < remind_at);
+        if self.state.phase != Phase::Open || !self.state.is_end_said || !is_between {
+            return;
+        }
+        let was_left_out = |person: &&Person| {
+            let is_quiet = now < person.told_at.plus_ms(QUIET_MS);
+            person.last == gone && person.round < self.state.rounds && !is_quiet
+        };
+        let mut waiting =
+            self.state.rests_on.iter().filter_map(|place| self.state.people.get(*place));
+        let contact = waiting.find(was_left_out).map(|person| person.contact.clone());
+        let owed = contact.and_then(|who| self.owe(&who, Occasion::Reminder, people, now));
+        effects.extend(owed.map(|(_, owed)| owed));
     }
 
     /// Somebody whose latest message no channel has taken, and that is tried still.

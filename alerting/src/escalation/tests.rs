@@ -120,7 +120,7 @@ fn check(rungs: &str, words: &str, expected: &Expect) {
             "lost" => Event::Unreached(of_him.next_back().unwrap().id),
             "late" => Event::Sent(of_him.next().unwrap().id),
             "arrived" => Event::Arrived(of_him.next().unwrap().id),
-            "doubted" => Event::Doubted(of_him.next_back().unwrap().id),
+            "doubted" => Event::Doubted { message: of_him.next_back().unwrap().id, tried_at: now },
             "gone" => Event::Gone(of_him.next_back().unwrap().id),
             "delayed" => Event::Delayed(of_him.next_back().unwrap().id),
             _ => Event::Tick,
@@ -308,6 +308,66 @@ fn reminders_that_no_channel_takes_count_for_nothing_and_go_on() {
     assert!((11..=14).contains(&tally.0), "{}", tally.0);
     step(&mut machine, Event::Sent(last), at(86_500), &mut last);
     assert_eq!((machine.unheard_since(), machine.state.reminders), (None, 1));
+}
+
+#[test]
+fn who_was_not_reminded_for_a_message_that_comes_to_nothing_is_reminded_then() {
+    check(
+        "li@0",
+        "1900:gone-li 1901:gone-li 3599:tick",
+        &expect![[r#"
+            0 raised li sms
+            1800 ladder ended
+            1900 reminder li sms
+        "#]],
+    );
+    // he may have been told just now
+    check(
+        "li@0",
+        "1900:doubted-li 1901:gone-li 3600:tick",
+        &expect![[r#"
+            0 raised li sms
+            1800 ladder ended
+            3600 reminder li sms
+        "#]],
+    );
+    // the next one is due as if nothing had happened
+    check(
+        "li@0",
+        "1900:gone-li 1901:sent-li 3600:tick",
+        &expect![[r#"
+            0 raised li sms
+            1800 ladder ended
+            1900 reminder li sms
+            3600 reminder li sms
+        "#]],
+    );
+    // not what was told by another way just now, nor what somebody took on
+    check(
+        "zhang@0",
+        "1900:lost-zhang 1901:gone-zhang 3599:tick",
+        &expect![[r#"
+            0 raised zhang sms
+            1800 ladder ended
+            1900 raised zhang mail
+        "#]],
+    );
+    check(
+        "li@0",
+        "1850:ack 1900:gone-li 9999:tick",
+        &expect![[r#"
+            0 raised li sms
+            1800 ladder ended
+        "#]],
+    );
+    // before the ladder has ended its rungs are there for that
+    check(
+        "li@0 zhang@700",
+        "650:gone-li 651:tick",
+        &expect![[r#"
+            0 raised li sms
+        "#]],
+    );
 }
 
 #[test]

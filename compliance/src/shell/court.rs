@@ -42,7 +42,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 const ROWS: usize = 4_096;
 /// Sections of which open hours, or those to be closed, are heard in one pass.
 const SECTIONS: usize = 512;
-/// Sections of them for which readings are fetched: those whose hours are carried on cost little.
+/// Sections of them for which readings are fetched, or looked through for a hole: those whose hours
+/// are carried on cost little.
 const FETCHED: usize = 64;
 /// Sections of which closed hours are: a registry may have years of them judged again, and what
 /// is live does not wait for that.
@@ -145,7 +146,7 @@ pub(super) struct Court {
 
 /// What a section's hearings came to.
 pub(super) struct Outcome {
-    /// Whether readings were fetched for it.
+    /// Whether readings were fetched for it, or many of them looked at.
     pub(super) is_fetched: bool,
     /// Whether more is to be taken back of what a clock that was ahead has closed.
     pub(super) is_behind: bool,

@@ -28,6 +28,15 @@ use crate::{
 /// Closed periods of each length that reach into one hearing: hours of two zones at most.
 const GIVEN: usize = 128;
 
+/// What is known of a section before it is heard.
+struct Known {
+    come: Come,
+    /// Whether all that the store has of it has been taken up.
+    is_whole: bool,
+    /// Whether so many readings were looked at for that as if they had been fetched.
+    is_fetched: bool,
+}
+
 impl Court {
     /// Judges what is due of a section; `None` where it is not judged any more.
     pub(super) async fn hear(
@@ -39,7 +48,8 @@ impl Court {
         let registry = Arc::clone(&self.registry);
         let Some(section) = Section::of(&registry, key) else { return Ok(None) };
         let gauges = gauges_of(&section);
-        let (come, is_whole) = self.come(parts, (&section, &gauges), load, now).await?;
+        let Known { come, is_whole, mut is_fetched } =
+            self.known(parts, (&section, &gauges), load, now).await?;
         let (taken_back, is_behind) = self.take_back(parts, (&section, come), now).await?;
         let hearings = self.docket.hearings(&section, come, load, now);
         self.docket.turned(key, load, now);
@@ -48,7 +58,6 @@ impl Court {
         }
         let (mut heard, mut judged, mut withdrawn) = (Vec::new(), Vec::new(), taken_back);
         let mut hours_heard: Vec<Span> = Vec::new();
-        let mut is_fetched = false;
         for hearing in &hearings {
             let answers = self.answers(&section, hearing, is_whole);
             is_fetched |= answers.is_none();
@@ -115,24 +124,23 @@ impl Court {
         (kept.begun < kept.closed && is_told).then(answers).flatten()
     }
 
-    /// How far the data of a section have come, and where there is something next; and whether all
-    /// that the store has of it has been taken up.
-    async fn come(
+    /// How far the data of a section have come, and where there is something next.
+    async fn known(
         &self,
         parts: &Parts,
         (section, gauges): (&Section<'_>, &[GaugeId]),
         load: Load,
         now: Timestamp,
-    ) -> Result<(Come, bool), StoreError> {
+    ) -> Result<Known, StoreError> {
         let key = section.key();
         let closed = self.docket.kept(&key).map_or(now, |kept| kept.closed);
         let looks_from = self.docket.looks_from(&key, load);
         let is_in_doubt = self.docket.is_in_doubt(&key);
         if looks_from.is_none() && section.hour_of(closed).to > now && !is_in_doubt {
             // nothing can be closed, however far they have come
-            let nothing =
+            let come =
                 Come { newest: Timestamp::MIN, queued_from: Timestamp::MAX, next: Timestamp::MAX };
-            return Ok((nothing, false));
+            return Ok(Known { come, is_whole: false, is_fetched: false });
         }
         // where hours may be open again, those that counted in them count
         let since = if is_in_doubt { closed.min(now.plus_ms(-CLOSE_LIMIT_MS)) } else { closed };
@@ -151,21 +159,22 @@ impl Court {
         let (agent, station) = (section.station().agent.clone(), key.station.clone());
         let all = looks_from.map(|from| (gauges.to_vec(), from.plus_ms(-section.reach_ms())));
         let position = self.position;
-        let come = parts.samples.read(move |reader| {
+        let known = parts.samples.read(move |reader| {
             let next = match &all {
                 Some((gauges, from)) => evidence::first(reader, gauges, *from)?,
                 None => Timestamp::MAX,
             };
             let is_whole = evidence::is_whole(reader, &station, position)?;
-            let come = evidence::come(reader, &outlets, agent.as_ref(), waits_from)?;
-            Ok((Come { next, ..come }, is_whole))
+            let (come, is_fetched) = evidence::come(reader, &outlets, agent.as_ref(), waits_from)?;
+            Ok(Known { come: Come { next, ..come }, is_whole, is_fetched })
         });
-        let (come, is_whole) = come.await?;
-        let Some(from) = looks_from else { return Ok((come, is_whole)) };
+        let known = known.await?;
+        let Some(from) = looks_from else { return Ok(known) };
         let span = Span { from, to: Timestamp::MAX };
         let given = parts.journal.read(move |reader| reader.given_periods(&key, span, 1)).await?;
+        let come = known.come;
         let next = given.first().map_or(come.next, |given| given.span.from.min(come.next));
-        Ok((Come { next, ..come }, is_whole))
+        Ok(Known { come: Come { next, ..come }, ..known })
     }
 
     /// The days of hours that were heard just now, whether they were judged or not: with an hour in

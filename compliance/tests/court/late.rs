@@ -173,6 +173,69 @@ fn what_whoever_keeps_no_ledger_left_out_is_waited_for_a_day() {
     }
 }
 
+/// Dams of a third party who keeps no ledger: a meter that speaks each second, and a gate's.
+fn dams(count: usize) -> String {
+    let station = |number: usize| {
+        format!(
+            r#"
+    [[station]]
+    id = "S{number:02}"
+    kind = "hydropower"
+    status = "retained"
+    agent = "gw"
+    gauge = [
+      {{ id = "pipe", quantity = "flow", unit = "m3/s", interval = "1s" }},
+      {{ id = "gate", quantity = "flow", unit = "m3/s", interval = "1m" }},
+    ]
+    outlet = [ {{ id = "pipe", flow = {{ gauge = "pipe" }} }}, {{ id = "gate", flow = {{ gauge = "gate" }} }} ]
+    mandate = [ {{ document = "D", from = "2026-01-01", seasons = [ {{ from = "01-01", flow = 1 }} ], rule = "r" }} ]
+"#
+        )
+    };
+    let rule = "[[rule]]\nid = \"r\"\nstatistic = \"hourly_mean\"\n";
+    (0..count).map(station).collect::<String>() + rule
+}
+
+#[test]
+fn a_look_for_what_is_missing_counts_as_readings_that_are_fetched_and_goes_no_further_than_it_must()
+{
+    // one more than are fetched for in a pass
+    const DAMS: usize = 65;
+    let second = |number: i64| begin().plus_ms(HOUR + number * 1_000);
+    for gate_speaks in [true, false] {
+        let mut world = World::new(begin());
+        world.import(&dams(DAMS));
+        let of =
+            |gauge: &str| (0..DAMS).map(|dam| format!("S{dam:02}/{gauge}")).collect::<Vec<_>>();
+        let (pipes, gates) = (of("pipe"), of("gate"));
+        let speak = |world: &World, gauges: &[String], seconds: &mut dyn Iterator<Item = i64>| {
+            let points: Vec<_> = seconds.map(|at| (second(at), 1_000_000)).collect();
+            for gauge in gauges {
+                world.post(gauge, &points);
+            }
+        };
+        // the first hour is closed; of the second one the pipe's rest stays out
+        world.set(second(1_100));
+        speak(&world, &gates, &mut (-60..=0).map(|minute| minute * 60));
+        speak(&world, &pipes, &mut [-3_300, -600].into_iter().chain(0..1_100));
+        world.settle();
+        world.set(second(3_620));
+        if gate_speaks {
+            speak(&world, &gates, &mut (1..=60).map(|minute| minute * 60));
+        }
+        speak(&world, &pipes, &mut (3_600..3_610));
+        world.settle();
+        world.pass_ms(2 * MINUTE);
+        speak(&world, &pipes, &mut (3_720..3_721));
+        let begun: Vec<_> = world.sections().iter().map(|row| row.closed).collect();
+        assert_eq!(begun, vec![second(0); DAMS], "gate speaks: {gate_speaks}");
+        // where the gate is silent nothing behind its last word matters
+        assert_eq!(world.pass(), gate_speaks);
+        world.settle();
+        assert_eq!(world.findings(), Vec::new());
+    }
+}
+
 #[test]
 fn a_day_that_began_before_its_section_is_judged_only_once_its_history_comes() {
     let mut world = new_world();

@@ -1,11 +1,16 @@
-//! How much of a request has left: one that was cut short asks for nothing, whatever broke.
+//! Whether a request has left whole: one that was cut short asks for nothing, whatever broke.
+//!
+//! A byte has left when the connection took it. Over plaintext the kernel has it then; over TLS the
+//! layer that encrypts it, which may hold it until the socket has room. So a request that was cut
+//! short at the end may be taken for a whole one, which makes a doubt of it, and never a whole one
+//! for one that was cut short.
 
 use std::{
     io,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
 };
@@ -14,22 +19,15 @@ use hyper::body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
-const BEGUN: u8 = 1;
-const WHOLE: u8 = 2;
 
-/// How much of one request has left, as its sender sees it: what has left may have arrived.
+/// Whether one request has left whole, as its sender sees it: what has left may have arrived.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Left(Arc<AtomicU8>);
+pub(super) struct Left(Arc<AtomicBool>);
 
 impl Left {
-    /// Whether there was a connection on which it began to leave.
-    pub(super) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= BEGUN
-    }
-
     /// Whether its last byte has left.
     pub(super) fn is_whole(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= WHOLE
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -47,7 +45,6 @@ pub(super) struct Watched<S> {
 impl<S> Watched<S> {
     /// A connection on which nothing was sent, for a request with this body, whose length is known.
     pub(super) fn new(stream: S, body: &impl Body, left: &Left) -> Self {
-        left.0.store(BEGUN, Ordering::Relaxed);
         Self { stream, head: 0, body: body.size_hint().lower(), left: left.clone() }
     }
 
@@ -60,7 +57,7 @@ impl<S> Watched<S> {
             }
         }
         if self.head == END_OF_HEAD.len() && self.body == 0 {
-            self.left.0.store(WHOLE, Ordering::Relaxed);
+            self.left.0.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! One POST over a connection of its own, bounded in time and in what is read of the answer.
 //!
 //! An answer's head has 8 KiB and 64 headers at most; of its body as much is read as the caller
-//! wants. Redirections are not followed: whoever is named in the settings is spoken to, and nobody
+//! wants and as comes in time: it is an answer by its status, also where its body stalls or breaks
+//! off. Redirections are not followed: whoever is named in the settings is spoken to, and nobody
 //! else.
 
 use std::{fmt, io, path::Path, str::FromStr, time::Duration};
@@ -16,7 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     pin,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -63,7 +64,7 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// Its beginning.
+    /// Its beginning, as far as it came.
     pub(super) body: Vec<u8>,
 }
 
@@ -173,32 +174,23 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target.path.parse().unwrap_or_default();
         *request.headers_mut() = headers;
-        let left = Left::default();
-        let whole = self.limits.whole;
-        match timeout(whole, Box::pin(self.connected(request, &left))).await {
-            Ok(answer) => answer,
-            Err(_elapsed) if left.is_whole() => Err(HttpError::SlowAnswer(whole)),
-            Err(_elapsed) if left.has_begun() => Err(HttpError::SlowRequest(whole)),
-            Err(_elapsed) => Err(HttpError::SlowConnect(whole)),
-        }
-    }
-
-    async fn connected(
-        &self,
-        request: Request<Full<Bytes>>,
-        left: &Left,
-    ) -> Result<Answer, HttpError> {
-        let Limits { connect, body, .. } = self.limits;
+        // Each wait has this end to itself: one around all of them would throw away what has come.
+        let limits = self.limits;
+        let end = Instant::now() + limits.whole;
         let host = self.target.host.as_str();
+        let connect = limits.connect.min(limits.whole);
         let stream = timeout(connect, TcpStream::connect((host, self.target.port))).await;
         let stream = stream
             .map_err(|_elapsed| HttpError::SlowConnect(connect))?
             .map_err(HttpError::Connect)?;
         match &self.trust {
-            None => exchange(stream, (request, left), body).await,
+            None => Box::pin(exchange(stream, request, (limits, end))).await,
             Some(trust) => {
-                let stream = trust.connect(host, stream).await.map_err(HttpError::Trust)?;
-                exchange(stream, (request, left), body).await
+                let stream = timeout_at(end, trust.connect(host, stream)).await;
+                let stream = stream
+                    .map_err(|_elapsed| HttpError::SlowConnect(limits.whole))?
+                    .map_err(HttpError::Trust)?;
+                Box::pin(exchange(stream, request, (limits, end))).await
             }
         }
     }
@@ -206,21 +198,26 @@ impl Client {
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    (request, left): (Request<Full<Bytes>>, &Left),
-    most: usize,
+    request: Request<Full<Bytes>>,
+    (limits, end): (Limits, Instant),
 ) -> Result<Answer, HttpError> {
+    let left = Left::default();
     let broke = |failure| {
         if left.is_whole() { HttpError::Unheard(failure) } else { HttpError::Broke(failure) }
     };
-    let stream = Watched::new(stream, request.body(), left);
+    let slow = |whole| {
+        if left.is_whole() { HttpError::SlowAnswer(whole) } else { HttpError::SlowRequest(whole) }
+    };
+    let stream = Watched::new(stream, request.body(), &left);
     let handshake = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(broke)?;
     let asked = async {
-        let response = sender.send_request(request).await.map_err(broke)?;
-        Ok(beginning(response, most).await)
+        let response = timeout_at(end, sender.send_request(request)).await;
+        let response = response.map_err(|_elapsed| slow(limits.whole))?.map_err(broke)?;
+        Ok(beginning(response, (limits.body, end)).await)
     };
     pin!(asked);
     let mut connection = Box::pin(connection);
@@ -239,12 +236,12 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
-/// An answer is one by its status; what there is of its body may be its beginning alone.
-async fn beginning(response: Response<Incoming>, most: usize) -> Answer {
+/// The answer with what comes of its body until then.
+async fn beginning(response: Response<Incoming>, (most, end): (usize, Instant)) -> Answer {
     let (head, mut body) = response.into_parts();
     let mut beginning = Vec::new();
     while beginning.len() < most {
-        let Some(Ok(frame)) = body.frame().await else { break };
+        let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await else { break };
         if let Ok(data) = frame.into_data() {
             beginning.extend(data.iter().take(most - beginning.len()));
         }
@@ -292,6 +289,10 @@ mod tests {
         runtime.block_on(client.post(HeaderMap::new(), Bytes::from_static(b"text")))
     }
 
+    fn until_it_hangs_up(stream: &mut TcpStream) {
+        while stream.read(&mut [0; 64]).unwrap_or(0) > 0 {}
+    }
+
     fn failure(answer: Result<Answer, HttpError>) -> String {
         Chain(&answer.unwrap_err()).to_string()
     }
@@ -313,14 +314,31 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_whose_body_stalls_is_one_by_its_status() {
+        for (head, body) in [
+            ("HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\n", "0: Acce"),
+            ("HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", ""),
+            ("HTTP/1.1 403 Forbidden\r\n\r\n", "no"),
+        ] {
+            let answer = answered(move |stream| {
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(body.as_bytes()).unwrap();
+                until_it_hangs_up(stream);
+            });
+            let answer = answer.unwrap();
+            assert_eq!(Some(answer.status.to_string().as_str()), head.get(9..12));
+            assert_eq!(answer.body, body.as_bytes(), "{head}");
+        }
+    }
+
+    #[test]
     fn who_says_nothing_or_never_ends_is_waited_for_until_the_limit() {
-        let silent = |stream: &mut TcpStream| while stream.read(&mut [0; 64]).unwrap_or(0) > 0 {};
-        assert_eq!(failure(answered(silent)), "no answer within 500ms");
-        let dripping = |stream: &mut TcpStream| {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n0: Acce").unwrap();
-            while stream.read(&mut [0; 64]).unwrap_or(0) > 0 {}
+        assert_eq!(failure(answered(until_it_hangs_up)), "no answer within 500ms");
+        let half_a_head = |stream: &mut TcpStream| {
+            stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Le").unwrap();
+            until_it_hangs_up(stream);
         };
-        assert_eq!(failure(answered(dripping)), "no answer within 500ms");
+        assert_eq!(failure(answered(half_a_head)), "no answer within 500ms");
         let endless_head = |stream: &mut TcpStream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
             while stream.write_all(b"A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").is_ok() {}
@@ -363,8 +381,7 @@ mod tests {
         runtime.block_on(async {
             let (near, mut far) = tokio::io::duplex(1);
             let request = Request::post("/x").body(Full::new(Bytes::from_static(body))).unwrap();
-            let left = Left::default();
-            let asked = exchange(near, (request, &left), 8);
+            let asked = exchange(near, request, (LIMITS, Instant::now() + LIMITS.whole));
             let taking = async move {
                 far.read_exact(&mut vec![0; taken]).await.unwrap();
             };

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | calls at a time | 4 | more are owed |
 //! | seconds to connect | 5 | refused for now |
-//! | seconds for a call as a whole | 20 | refused for now, or unanswered where it was asked |
+//! | seconds for a call as a whole | 20 | refused for now, or unanswered where it was asked; an answer whose status came is one |
 //! | bytes of an answer | 512 | the rest is not read |
 //!
 //! A message of which the answer stays out, or that left whole before the line broke, may have been
