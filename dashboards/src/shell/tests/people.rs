@@ -5,7 +5,10 @@ use std::{pin::Pin, task::Poll, time::Duration};
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
 use model::hook::HookKey;
-use store::{AddUser, DisableUser, JournalReader, RevokeToken, SessionText, SetPassword, UserRow};
+use store::{
+    ATTEMPTS, AddUser, AttemptRow, DisableUser, JournalReader, NoteAttempts, RevokeToken,
+    SessionText, SetPassword, UserRow,
+};
 
 use super::*;
 use crate::{password, session, shell::people::Attempt};
@@ -23,7 +26,8 @@ fn by() -> By {
 pub(crate) fn of_tests(store: &Store, now: Timestamp) -> People {
     let known = |reader: &JournalReader| Ok((reader.users()?, reader.attempts()?));
     let (users, kept) = store.journal().read_blocking(known).unwrap();
-    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), (&users, kept), now)
+    let key = HookKey::new([7; HookKey::BYTES]);
+    People::new(PUBLIC_URL, key, (&users, kept), now).patient(Duration::from_secs(300))
 }
 
 fn hash(text: &str) -> String {
@@ -85,7 +89,7 @@ impl World {
     }
 }
 
-fn addressed(row: &routes::RouteRow) -> String {
+pub(super) fn addressed(row: &routes::RouteRow) -> String {
     row.path.replace("{id}", "S-1").replace("{station}", "S-1").replace("{gauge}", "flow")
 }
 
@@ -364,6 +368,57 @@ fn who_has_used_up_his_tries_has_done_so_after_a_restart() {
         again.clock.advance(30 * 60_000 + 1);
         let later = again.restarted();
         assert_eq!(later.log_in("zhang", PASSWORD, "10.0.0.9").await.status, 200);
+    });
+}
+
+/// How tries stand of names that nobody has, as many as the store keeps.
+fn of_strangers(tried_at: Timestamp) -> NoteAttempts {
+    let row = |number: i64| AttemptRow {
+        name: format!("{number:032x}"),
+        place: String::new(),
+        tries: 1,
+        is_familiar: false,
+        tried_at,
+    };
+    let rows = (0..ATTEMPTS).map(row).collect();
+    NoteAttempts { rows, somebodys: Vec::new(), forget_before: tried_at.plus_ms(-60_000) }
+}
+
+#[test]
+fn names_that_nobody_has_push_out_no_lock_of_somebody_before_or_at_a_restart() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        world.session("zhang").await;
+        let later = world.parts.clock.now().plus_ms(1);
+        world.store.journal().write(of_strangers(later)).await.unwrap();
+        for _ in 0..5 {
+            assert_eq!(world.log_in("zhang", "Wrong-123", "10.0.0.9").await.status, 401);
+        }
+        world.clock.advance(1);
+        assert_eq!(world.log_in("nobody", "Wrong-123", "10.0.0.8").await.status, 401);
+        let again = world.restarted();
+        let said = again.log_in("zhang", PASSWORD, "10.0.0.7").await;
+        assert_eq!(said.status, 429, "{}", said.text);
+    });
+}
+
+#[test]
+fn tries_at_the_same_moment_lock_a_name_once() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        let tries = (0..5).map(|number| {
+            let (world, from) = (Arc::clone(&world), format!("10.5.0.{number}"));
+            async move { world.log_in("zhang", "Wrong-123", &from).await.status }
+        });
+        assert_eq!(futures_util::future::join_all(tries).await, [401; 5]);
+        let limit = tokio::time::Instant::now() + Duration::from_secs(60);
+        while world.parts.stage.pending().iter().any(|task| task == "lock") {
+            assert!(tokio::time::Instant::now() < limit, "{:?}", world.parts.stage.pending());
+            tokio::task::yield_now().await;
+        }
+        let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+        let locks = entries.iter().filter(|entry| entry.kind == "logins_locked").count();
+        assert_eq!(locks, 1);
     });
 }
 
