@@ -238,7 +238,7 @@ fn a_link_lets_nobody_in_but_the_first_screen_that_opens_it() {
         }
     };
     let open_by = |text: &TokenText| {
-        journal.write_blocking(OpenScreen { at: at(2), text: text.clone() }).unwrap()
+        journal.write_blocking(OpenScreen { at: at(2), text: text.clone(), key: None }).unwrap()
     };
     let verify = |text: &TokenText| {
         let text = text.as_str().to_owned();

@@ -532,6 +532,50 @@ fn a_screen_is_opened_once_by_its_link_and_sees_nothing_but_its_wall() {
 }
 
 #[test]
+fn a_screen_whose_answer_got_lost_gets_it_again_and_nobody_else_does() {
+    in_world(|world| async move {
+        let (link, key) = (world.link("hall").await, "0a".repeat(32));
+        let cookie = |said: &Said| {
+            let set = said.headers.get(header::SET_COOKIE).map(|set| set.to_str().unwrap());
+            set.map(|set| set.split(';').next().unwrap().to_owned())
+        };
+        let first = world.open_by(&link, &key).await;
+        assert_eq!(first.status, 200, "{}", first.text);
+        let mine = cookie(&first).unwrap();
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &mine, "").await.status, 200);
+        for _ in 0..3 {
+            let again = world.open_by(&link, &key).await;
+            assert_eq!((again.status, cookie(&again)), (200, Some(mine.clone())), "{}", again.text);
+        }
+        for other in ["0b".repeat(32), "00".repeat(32)] {
+            let said = world.open_by(&link, &other).await;
+            assert_eq!((said.status, cookie(&said)), (404, None), "{}", said.text);
+        }
+        assert_eq!(world.open(&link, "same-origin").await.status, 404);
+        assert_eq!(world.open_by(&link, "0a").await.status, 400);
+        let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+        let hall = |entry: &store::Entry| {
+            entry.kind == "screen_opened" && String::from_utf8_lossy(&entry.bytes).contains("hall")
+        };
+        assert_eq!(entries.iter().filter(|entry| hall(entry)).count(), 1);
+        let of = |word| world.count("screens_total", word);
+        assert_eq!([of("opened"), of("again"), of("unknown")], ["1", "3", "3"]);
+        // after a restart as well, for a day, and not once it is revoked
+        let again = world.restarted();
+        assert_eq!(cookie(&again.open_by(&link, &key).await), Some(mine.clone()));
+        world.clock.advance(24 * 60 * 60_000);
+        assert_eq!(world.open_by(&link, &key).await.status, 404);
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &mine, "").await.status, 200);
+        let office = world.link("office").await;
+        assert_eq!(world.open_by(&office, &key).await.status, 200);
+        let name = "office".to_owned();
+        let revoke = RevokeToken { at: NOW.parse().unwrap(), by: by(), name };
+        assert!(world.store.journal().write(revoke).await.unwrap());
+        assert_eq!(world.open_by(&office, &key).await.status, 404);
+    });
+}
+
+#[test]
 fn who_guesses_links_of_screens_is_refused_and_counted() {
     in_world(|world| async move {
         let link = world.link("hall").await;
@@ -561,6 +605,12 @@ impl World {
     async fn open_from(&self, link: &str, from: &str) -> Said {
         let body = format!(r#"{{"token":"{link}"}}"#);
         let headers = [JSON, ("x-forwarded-for", from), ("sec-fetch-site", "same-origin")];
+        self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
+    }
+
+    async fn open_by(&self, link: &str, key: &str) -> Said {
+        let body = format!(r#"{{"token":"{link}","key":"{key}"}}"#);
+        let headers = [JSON, ("sec-fetch-site", "same-origin")];
         self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
     }
 
