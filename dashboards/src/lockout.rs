@@ -57,7 +57,7 @@ impl Count {
     }
 
     /// Whether that was the last one: of those that are made at the same moment one is.
-    fn is_wrong(&mut self, bound: u32) -> bool {
+    fn count_wrong(&mut self, bound: u32) -> bool {
         let before = self.wrong;
         self.wrong = before.saturating_add(1).min(self.tries);
         before < bound && self.wrong >= bound
@@ -177,7 +177,11 @@ impl Lockouts {
             return Wrong::Again;
         };
         known.is_somebodys = is_somebodys;
-        if known.count(place).is_wrong(WRONG_FOR_NAME) { Wrong::LastForName } else { Wrong::Again }
+        if known.count(place).count_wrong(WRONG_FOR_NAME) {
+            Wrong::LastForName
+        } else {
+            Wrong::Again
+        }
     }
 
     /// It was right; whether its user may log in once more.
