@@ -144,10 +144,8 @@ test("a screen shows the wall by its link, which opens nothing any more, and not
     const page = await context.newPage();
     await page.goto(`${url}/wall#${wallToken}`);
     await page.getByText("应答不是来自本系统").waitFor();
-    assert.deepEqual(await violations(page), []);
-    // whoever loads the page anew asks by the same key
-    await page.reload();
     await page.getByText("服务器没有应答").waitFor();
+    // whoever loads the page anew asks by the same key
     await page.reload();
     await page.locator(".wall .chip.is-live").waitFor();
     const complaints = [];
@@ -202,4 +200,19 @@ test("a link that the server does not take is told and not sent again and again"
     assert.equal(asked, 1);
     assert.deepEqual(await violations(page), []);
   });
+});
+
+test("a screen that waits for the server says so and keeps the rules", async () => {
+  for (const [width, language] of [[360, "en"], [1920, "zh"]]) {
+    const context = await visit(browser, { cookie: null, width, language });
+    await shown("waits", context, async () => {
+      await context.route("**/session/wall", (route) => route.abort());
+      const page = await context.newPage();
+      await page.goto(`${url}/wall#bf_${"0".repeat(64)}`);
+      await page.locator(".is-waiting h1").waitFor();
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(over <= 0, `${over} px too wide`);
+      assert.deepEqual(await violations(page), []);
+    });
+  }
 });
