@@ -446,7 +446,9 @@ mod tests {
         }
         let mut lockouts = Lockouts::default();
         lockouts.belongs("zhang");
-        kept.into_iter().for_each(|kept| lockouts.take_up(kept));
+        for kept in kept {
+            lockouts.take_up(kept);
+        }
         assert!(lockouts.begin("zhang", place(2), 2).is_err(), "its lock is pushed out");
         assert!(lockouts.names.len() <= REMEMBERED + 1);
     }

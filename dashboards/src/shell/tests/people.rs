@@ -27,7 +27,7 @@ pub(crate) fn of_tests(store: &Store, now: Timestamp) -> People {
     let known = |reader: &JournalReader| Ok((reader.users()?, reader.attempts()?));
     let (users, kept) = store.journal().read_blocking(known).unwrap();
     let key = HookKey::new([7; HookKey::BYTES]);
-    People::new(PUBLIC_URL, key, (&users, kept), now).patient(Duration::from_secs(300))
+    People::new(PUBLIC_URL, key, (&users, kept), now).patient(Duration::from_mins(5))
 }
 
 fn hash(text: &str) -> String {
@@ -411,7 +411,7 @@ fn tries_at_the_same_moment_lock_a_name_once() {
             async move { world.log_in("zhang", "Wrong-123", &from).await.status }
         });
         assert_eq!(futures_util::future::join_all(tries).await, [401; 5]);
-        let limit = tokio::time::Instant::now() + Duration::from_secs(60);
+        let limit = tokio::time::Instant::now() + Duration::from_mins(1);
         while world.parts.stage.pending().iter().any(|task| task == "lock") {
             assert!(tokio::time::Instant::now() < limit, "{:?}", world.parts.stage.pending());
             tokio::task::yield_now().await;
