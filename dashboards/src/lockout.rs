@@ -15,6 +15,7 @@
 //! | right ones for a name | 30 at once, then one a minute | refused |
 //! | places that a user is known to come from | 8, the latest | the one longest ago is forgotten |
 //! | names that nobody has | 4,096 | the one tried longest ago is forgotten |
+//! | names that somebody has | as many as there are users | |
 //! | places | 4,096, those of the last half hour | a further one is not counted by itself |
 
 use std::{collections::HashMap, net::IpAddr};
@@ -33,6 +34,8 @@ const REMEMBERED: usize = 4_096;
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     tries: u32,
+    /// How many of them are known to be wrong.
+    wrong: u32,
     last_ms: u64,
 }
 
@@ -48,12 +51,21 @@ impl Count {
     }
 
     fn charge(&mut self, now_ms: u64) {
-        let before = if self.is_of_late(now_ms) { self.tries } else { 0 };
-        *self = Self { tries: before.saturating_add(1), last_ms: now_ms };
+        let Self { tries, wrong, .. } =
+            if self.is_of_late(now_ms) { *self } else { Self::default() };
+        *self = Self { tries: tries.saturating_add(1), wrong, last_ms: now_ms };
+    }
+
+    /// Whether that was the last one: of those that are made at the same moment one is.
+    fn count_wrong(&mut self, bound: u32) -> bool {
+        let before = self.wrong;
+        self.wrong = before.saturating_add(1).min(self.tries);
+        before < bound && self.wrong >= bound
     }
 
     fn give_back(&mut self) {
         self.tries = self.tries.saturating_sub(1);
+        self.wrong = self.wrong.min(self.tries);
     }
 }
 
@@ -71,9 +83,8 @@ struct Name {
 
 impl Name {
     const fn new(now_ms: u64) -> Self {
-        let strangers = Count { tries: 0, last_ms: 0 };
         Self {
-            strangers,
+            strangers: Count { tries: 0, wrong: 0, last_ms: 0 },
             familiar: Vec::new(),
             is_somebodys: false,
             right: RIGHT,
@@ -128,7 +139,7 @@ pub struct Kept {
 
 impl Kept {
     fn of(name: &str, place: Option<IpAddr>, count: Count) -> Self {
-        let Count { tries, last_ms } = count;
+        let Count { tries, last_ms, .. } = count;
         Self { name: name.to_owned(), place, tries, is_familiar: false, last_ms }
     }
 }
@@ -166,9 +177,10 @@ impl Lockouts {
             return Wrong::Again;
         };
         known.is_somebodys = is_somebodys;
-        match known.count(place).tries {
-            WRONG_FOR_NAME => Wrong::LastForName,
-            _ => Wrong::Again,
+        if known.count(place).count_wrong(WRONG_FOR_NAME) {
+            Wrong::LastForName
+        } else {
+            Wrong::Again
         }
     }
 
@@ -211,10 +223,12 @@ impl Lockouts {
         kept
     }
 
-    /// Takes up what was kept by an earlier process, the oldest first.
+    /// Takes up what was kept by an earlier process, the oldest first, once it is known which names
+    /// are somebody's ([`Lockouts::belongs`]).
     pub fn take_up(&mut self, kept: Kept) {
         let Kept { name, place, tries, is_familiar, last_ms } = kept;
-        let count = Count { tries, last_ms };
+        // of one whose end was not known yet nobody will ever know more
+        let count = Count { tries, wrong: tries, last_ms };
         match (name.is_empty(), place) {
             (true, Some(place)) => drop(self.places.insert(place, count)),
             (true, None) => {}
@@ -230,9 +244,14 @@ impl Lockouts {
 
     /// Somebody has this name. Its tries are pushed out by nobody's.
     pub fn belongs(&mut self, name: &str) {
-        if let Some(known) = self.names.get_mut(&name.to_ascii_lowercase()) {
-            known.is_somebodys = true;
-        }
+        self.name(name.to_ascii_lowercase(), 0).is_somebodys = true;
+    }
+
+    /// The names that somebody has and of which tries are kept from places that nobody came from.
+    pub fn somebodys(&self, now_ms: u64) -> Vec<String> {
+        let of_late = |known: &Name| known.is_somebodys && known.strangers.is_of_late(now_ms);
+        let names = self.names.iter().filter(|(_, known)| of_late(known));
+        names.map(|(name, _)| name.clone()).collect()
     }
 
     fn charge_place(&mut self, place: IpAddr, now_ms: u64) {
@@ -406,14 +425,49 @@ mod tests {
         let (mut before, from) = (Lockouts::default(), place(1));
         assert_eq!(guess(&mut before, "zhang", from, 0), 5);
         let mut lockouts = Lockouts::default();
-        before.kept("zhang", from, 0).into_iter().for_each(|kept| lockouts.take_up(kept));
         lockouts.belongs("zhang");
+        before.kept("zhang", from, 0).into_iter().for_each(|kept| lockouts.take_up(kept));
         for number in 0..10_000_u32 {
             let from = place(100 + number);
             assert!(lockouts.begin(&format!("nobody{number}"), from, 1).is_ok());
             lockouts.wrong(&format!("nobody{number}"), from, false);
         }
         assert!(lockouts.begin("zhang", place(2), 2).is_err(), "its lock is pushed out");
+    }
+
+    #[test]
+    fn a_lock_of_somebody_is_taken_up_however_many_names_were_tried_after_it() {
+        let (mut before, from) = (Lockouts::default(), place(1));
+        assert_eq!(guess(&mut before, "zhang", from, 0), 5);
+        let mut kept = before.kept("zhang", from, 0);
+        for number in 0..10_000 {
+            let name = format!("nobody{number}");
+            kept.push(Kept { name, place: None, tries: 1, is_familiar: false, last_ms: 1 });
+        }
+        let mut lockouts = Lockouts::default();
+        lockouts.belongs("zhang");
+        for kept in kept {
+            lockouts.take_up(kept);
+        }
+        assert!(lockouts.begin("zhang", place(2), 2).is_err(), "its lock is pushed out");
+        assert!(lockouts.names.len() <= REMEMBERED + 1);
+    }
+
+    #[test]
+    fn a_lock_is_told_once_however_many_tries_were_made_at_the_same_moment() {
+        let (mut lockouts, here) = (Lockouts::default(), place(1));
+        for half_hour in 0..2 {
+            let now_ms = half_hour * LOCK_MS;
+            for _ in 0..5 {
+                lockouts.begin("zhang", here, now_ms).unwrap();
+            }
+            // one of them turns out to be looked at by nobody, so that a further one is
+            assert_eq!(lockouts.wrong("zhang", here, true), Wrong::Again);
+            lockouts.undone("zhang", here);
+            lockouts.begin("zhang", here, now_ms).unwrap();
+            let told: Vec<_> = (0..4).map(|_| lockouts.wrong("zhang", here, true)).collect();
+            assert_eq!(told, [Wrong::Again, Wrong::Again, Wrong::Again, Wrong::LastForName]);
+        }
     }
 
     proptest! {

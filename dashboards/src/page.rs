@@ -13,22 +13,27 @@ use model::{contact::Locale, phrase::Phrase};
 
 /// The style of every page. The palette keeps its states apart for those who see no red or green,
 /// and no state is told by colour alone.
-const STYLE: &str = "body{margin:0 auto;max-width:34em;padding:0 1em 1em;background:#f5f7f9;color:#1b2430;overflow-wrap:anywhere;\
+const STYLE: &str = "body{margin:0;background:#f5f7f9;color:#1b2430;overflow-wrap:anywhere;\
 font:16px/1.5 system-ui,-apple-system,\"PingFang SC\",\"HarmonyOS Sans SC\",\"MiSans\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",sans-serif}\
-header{overflow:hidden;padding:.75em 0;color:#55606d}header a{float:right;padding:0 .5em;color:#0b74b8}\
-h1{margin:0;font-size:1.35em;line-height:1.3}h2{margin:.25em 0 .75em;font-size:1.1em}\
-.alarm{color:#a3122a}.silent{color:#55606d}.past{color:#0b74b8}\
-.flow{margin:0;font-size:2em;font-weight:bold;line-height:1.2}.flow small{font-size:.5em;font-weight:normal}\
-section{padding:.75em 1em;margin:0 0 1em;background:#fff;border:1px solid #c9d2db}\
+header,main{padding:.75em 1em;padding:.75em max(1em,calc(50% - 16em))}main{padding-top:1.25em}\
+header{overflow:hidden;background:#0b3b5c;color:#fff;font-weight:bold;letter-spacing:.1em}\
+header a{float:right;padding:0 .5em;color:#cfe0ec;font-weight:normal;letter-spacing:0;text-decoration:none}\
+h1{margin:0;font-size:1.35em;line-height:1.3}h2{margin:.25em 0 .75em;font-size:1.1em}.note h1{font-size:1.1em}\
+.alarm{color:#a3122a}.silent{color:#55606d}.past{color:#0b5f99}\
+.flow{margin:0 0 .25em;font-size:2em;font-weight:bold;line-height:1.2}.flow small{font-size:.5em;font-weight:normal}\
+section,.note{padding:.75em 1em;margin:0 0 1em;background:#fff;border:1px solid #c9d2db;border-radius:6px}\
 dl{margin:0;overflow:hidden}dt{float:left;clear:left;width:6em;color:#55606d}dd{margin:0 0 .25em 6.5em}\
-.note{padding:.75em 1em;margin:0 0 1em;background:#fff;border:2px solid #0b3b5c}\
-.drill{padding:.5em 1em;margin:0 0 1em;background:#44217a;color:#fff;font-weight:bold}\
-button{display:block;width:100%;min-height:56px;border:0;border-radius:4px;background:#0b3b5c;color:#fff;\
-font:inherit;font-size:1.15em;font-weight:bold}p{margin:.5em 0}";
+.note{border-left:4px solid #0b3b5c}\
+.drill{padding:.5em 1em;margin:0 0 1em;border-radius:6px;background:#44217a;color:#fff;font-weight:bold}\
+button{display:block;width:100%;min-height:56px;border:0;border-radius:6px;background:#0b3b5c;color:#fff;\
+font:inherit;font-size:1.15em;font-weight:bold}p{margin:.5em 0}\
+@media (prefers-color-scheme:dark){body{background:#0f1720;color:#e6edf3}header{background:#0a2438}\
+section,.note{background:#17222e;border-color:#34475a}.note{border-left-color:#8cc8ef}dt,.silent{color:#9fb0c0}\
+.alarm{color:#ff7069}.past{color:#8cc8ef}button{background:#8cc8ef;color:#0f1720}}";
 
 /// What a browser is let do with a page: show it in this very style, send its form back here, and
 /// nothing else.
-pub const POLICY: &str = "default-src 'none'; style-src 'sha256-GULiXQwBRs9VZ6FTcq8WthkYJqSeSAfS0xWeSGoDPCE='; form-action 'self'; \
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-96Gg7l3kYrXaGwhHyDDkDni8b/8UuCvqp49Px84xi8s='; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'";
 
 /// The tag of a language in HTML and in addresses.
@@ -68,7 +73,7 @@ fn page(locale: Locale, body: &Markup) -> String {
                     a href={ "?lang=" (tag(other(locale))) } lang=(tag(other(locale))) { (language) }
                     (title)
                 }
-                (body)
+                main { (body) }
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use model::time::Timestamp;
 
-/// The latest rows of tries that stay, those of familiar places apart.
+/// The latest rows of tries that stay, those of familiar places and of names that somebody has apart.
 pub const ATTEMPTS: i64 = 8_192;
 /// Places that a user came from which stay, the latest.
 pub const FAMILIAR_PLACES: i64 = 8;

@@ -59,7 +59,7 @@ pub use shell::{
     TakeReceipt, TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder,
     restore, take_on, verify,
 };
-pub use token::{TokenRow, TokenText, WALL};
+pub use token::{ScreenKey, TokenRow, TokenText, WALL};
 pub use user::{SessionRow, SessionText, UserRow};
 pub use verdicts::{
     AgainRow, GivenPeriod, NewVerdict, SectionRow, StandingRow, VerdictCounts, VerdictKind,

@@ -21,6 +21,17 @@ impl TokenText {
         Self(format!("{PREFIX}{}", hex::encode(bytes)))
     }
 
+    /// What a screen has of the link that it opened by this key: the same however often it asks.
+    pub fn of_screen(link: &Self, key: &ScreenKey) -> Self {
+        let digest = Sha256::new()
+            .chain_update("baseflow screen 1\n")
+            .chain_update(&link.0)
+            .chain_update("\n")
+            .chain_update(hex::encode(key.0))
+            .finalize();
+        Self(format!("{PREFIX}{}", hex::encode(digest)))
+    }
+
     /// What somebody sends as one; none of what cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
         digest(text).map(|_digest| Self(text.to_owned()))
@@ -35,6 +46,25 @@ impl TokenText {
 impl fmt::Debug for TokenText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[token]")
+    }
+}
+
+/// Random bytes that a screen sends beside its link and that nobody else knows: by them it is known
+/// again where the answer got lost.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScreenKey([u8; 32]);
+
+impl ScreenKey {
+    /// Of 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok().map(|()| Self(bytes))
+    }
+}
+
+impl fmt::Debug for ScreenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[screen key]")
     }
 }
 
@@ -69,6 +99,25 @@ pub struct TokenRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_screen_has_one_token_of_a_link_and_its_key() {
+        let link = TokenText::from_random([1; 32]);
+        let key = |digit: &str| ScreenKey::parse(&digit.repeat(64)).unwrap();
+        let screen = TokenText::of_screen(&link, &key("a"));
+        assert!(digest(screen.as_str()).is_some());
+        assert_eq!(screen, TokenText::of_screen(&link, &key("A")));
+        let other = TokenText::from_random([2; 32]);
+        for other in
+            [TokenText::of_screen(&link, &key("b")), TokenText::of_screen(&other, &key("a"))]
+        {
+            assert_ne!(screen, other);
+        }
+        for bad in ["", "a", &"a".repeat(63), &"a".repeat(65), &"g".repeat(64)] {
+            assert_eq!(ScreenKey::parse(bad), None, "{bad}");
+        }
+        assert_eq!(format!("{:?}", key("a")), "[screen key]");
+    }
 
     #[test]
     fn a_token_has_one_spelling_and_is_not_printed_by_accident() {

@@ -128,16 +128,33 @@ test("a screen shows the wall by its link, which opens nothing any more, and not
   await shown("wall", context, async () => {
     const asked = [];
     context.on("request", (request) => asked.push(request.url()));
-    // the first time the network fails: the link is not used, and not lost
-    await context.route("**/session/wall", (route) => route.abort(), { times: 1 });
+    const links = [];
+    // first a network that wants a log-in answers, then the server does and its answer is lost: the link is not lost
+    const onTheWay = [
+      (route) => route.fulfill({ status: 200, contentType: "text/html", body: "<title>Log in</title>" }),
+      async (route) => {
+        assert.equal((await route.fetch()).status(), 200);
+        await route.abort();
+      },
+    ];
+    await context.route("**/session/wall", async (route) => {
+      links.push(route.request().postDataJSON());
+      await (onTheWay[links.length - 1] ?? ((last) => last.continue()))(route);
+    });
     const page = await context.newPage();
     await page.goto(`${url}/wall#${wallToken}`);
-    await page.getByText("链接尚未使用").waitFor();
+    await page.getByText("应答不是来自本系统").waitFor();
+    await page.getByText("服务器没有应答").waitFor();
+    // whoever loads the page anew asks by the same key
+    await page.reload();
     await page.locator(".wall .chip.is-live").waitFor();
     const complaints = [];
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });
+    assert.equal(links.length, 3);
+    assert.deepEqual(links.map(({ key }) => key === links[0].key), [true, true, true]);
+    assert.equal(await page.evaluate(() => localStorage.getItem("baseflow.screen")), null, "the key is forgotten");
     assert.equal(new URL(page.url()).hash, "", "the secret is not in the address any more");
     assert.deepEqual(asked.filter((address) => address.includes(wallToken)), []);
     await page.reload();
@@ -168,4 +185,34 @@ test("a screen shows the wall by its link, which opens nothing any more, and not
     await page.goto(`${url}/wall#${wallToken}`);
     await page.getByText("此大屏链接无效或已被其他屏幕使用").waitFor();
   });
+});
+
+test("a link that the server does not take is told and not sent again and again", async () => {
+  const context = await visit(browser, { cookie: null, width: 360 });
+  await shown("refused", context, async () => {
+    let asked = 0;
+    context.on("request", (request) => { asked += Number(request.url().endsWith("/session/wall")); });
+    const page = await context.newPage();
+    await page.clock.install();
+    await page.goto(`${url}/wall#bf_${"0".repeat(5_000)}`);
+    await page.getByText("服务器没有接受此大屏链接").waitFor();
+    await page.clock.runFor(60_000);
+    assert.equal(asked, 1);
+    assert.deepEqual(await violations(page), []);
+  });
+});
+
+test("a screen that waits for the server says so and keeps the rules", async () => {
+  for (const [width, language] of [[360, "en"], [1920, "zh"]]) {
+    const context = await visit(browser, { cookie: null, width, language });
+    await shown("waits", context, async () => {
+      await context.route("**/session/wall", (route) => route.abort());
+      const page = await context.newPage();
+      await page.goto(`${url}/wall#bf_${"0".repeat(64)}`);
+      await page.locator(".is-waiting h1").waitFor();
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(over <= 0, `${over} px too wide`);
+      assert.deepEqual(await violations(page), []);
+    });
+  }
 });

@@ -40,6 +40,24 @@ for (const [width, language, theme] of [[1440, "zh", "light"], [1440, "en", "dar
   });
 }
 
+test("on a telephone the gauges of a station stand below one another, with all of their values", async () => {
+  const context = await visit(browser, { width: 360, height: 740 });
+  await shown("gauges", context, async () => {
+    const { page } = await open(context, `/s/${encodeURIComponent(station.id)}`);
+    const rows = page.locator(".gauges tbody tr");
+    await rows.first().waitFor();
+    const over = await page.locator(".gauges").evaluate((table) => table.scrollWidth - table.parentElement.clientWidth);
+    assert.ok(over <= 0, `${over} px too wide`);
+    for (const row of await rows.all()) {
+      for (const cell of await row.getByRole("cell").all()) {
+        const { x, width } = await cell.boundingBox();
+        assert.ok(width > 0 && x >= 0 && x + width <= 360, `a cell at ${x}, ${width} px wide`);
+        assert.match(await cell.textContent(), /\S/);
+      }
+    }
+  });
+});
+
 test("a script in a station's name is shown and never run", async () => {
   const context = await visit(browser);
   await shown("script", context, async () => {

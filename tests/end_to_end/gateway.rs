@@ -354,7 +354,6 @@ fn what_answers_nonsense_in_place_of_a_gateway_is_passed_over() {
     let messages = until_messages(&world.server, "zhang is told in the end", 1);
     assert_eq!(messages[0]["to"], json!("13800000001"), "{messages:?}");
     let tried: Vec<[String; 3]> = ways(&world.server);
-    println!("{tried:?}");
     let by = |channel: &str| tried.iter().find(|[who, by, _]| who == "zhang" && by == channel);
     assert!(by("sms").is_some_and(|[_, _, state]| state != "sent"), "{tried:?}");
     assert!(by("pages").is_some_and(|[_, _, state]| state != "sent"), "{tried:?}");

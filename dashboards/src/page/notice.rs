@@ -9,7 +9,7 @@ use super::page;
 pub fn html(phrase: Phrase, locale: Locale) -> String {
     let body = html! {
         div.note {
-            p { (phrase.in_language(locale)) }
+            h1 { (phrase.in_language(locale)) }
             p lang=(super::tag(super::other(locale))) { (phrase.in_language(super::other(locale))) }
         }
     };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, de::DeserializeOwned};
+use store::ScreenKey;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
@@ -71,6 +72,11 @@ pub struct ScreenBody {
     /// As `baseflow token add --role wall` printed it.
     #[schema(format = Password)]
     pub token: String,
+    /// 32 random bytes as 64 hexadecimal digits, which nobody else knows. Whoever sends the same two
+    /// again within a day, since the answer got lost, gets the same answer.
+    #[schema(format = Password)]
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 impl fmt::Debug for ScreenBody {
@@ -82,7 +88,14 @@ impl fmt::Debug for ScreenBody {
 impl ScreenBody {
     /// What a body of this media type says.
     pub fn read(media_type: Option<&[u8]>, body: &[u8]) -> Result<Self, Problem> {
-        read(media_type, body, r#"write {"token": "bf_…"} and nothing else"#)
+        read(media_type, body, r#"write {"token": "bf_…", "key": "…"} and nothing else"#)
+    }
+
+    /// The key, if there is one.
+    pub fn key(&self) -> Result<Option<ScreenKey>, Problem> {
+        let unreadable = || Problem::bad_body("key: write 64 hexadecimal digits, or leave it out");
+        let key = self.key.as_deref().map(ScreenKey::parse);
+        key.map(|key| key.ok_or_else(unreadable)).transpose()
     }
 }
 
@@ -130,8 +143,9 @@ mod tests {
         let said = LogInBody { name: "zhang".to_owned(), password: "secret".to_owned() };
         assert!(!format!("{said:?}").contains("secret"));
         let change = ChangeBody { password: "secret".to_owned(), new: "secret".to_owned() };
-        let screen = ScreenBody { token: "secret".to_owned() };
+        let screen = ScreenBody { token: "secret".to_owned(), key: Some("secret".to_owned()) };
         assert!(!format!("{change:?} {screen:?}").contains("secret"));
+        assert_eq!(screen.key().unwrap_err().status, 400);
         let unreadable = LogInBody::read(Some(b"application/json"), br#"{"password":"secret""#);
         assert!(!unreadable.unwrap_err().detail.contains("secret"));
     }

@@ -21,6 +21,8 @@
 //! shifts is let in within seconds, and whoever sends a crowd makes the server hash for no longer than
 //! his tries last.
 
+mod attempt;
+
 use std::{
     convert::Infallible,
     net::IpAddr,
@@ -36,19 +38,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use model::{fault::Chain, hook::HookKey, time::Timestamp};
-use store::{
-    Append, AttemptRow, BeginSession, Body, By, ByKind, NoteAttempts, SessionText, StoreError,
-    UserRow,
-};
+use store::{AttemptRow, UserRow};
 use tokio::{
     sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
     time::timeout,
 };
-use tracing::{debug, error, info, warn};
+use tracing::error;
 
+pub(crate) use self::attempt::{Attempt, begin_session, log_in};
 use super::{
-    answer::store_problem,
     calls,
     pages::whose,
     parts::Parts,
@@ -57,17 +56,18 @@ use super::{
     stopwatch::Stopwatch,
 };
 use crate::{
-    lockout::{Kept, LOCK_MS, Locked, Lockouts, Wrong},
+    lockout::{Kept, LOCK_MS, Lockouts},
     password,
     problem::Problem,
     query::session::MAX_BYTES,
-    session::{self, Cookie},
+    session::Cookie,
     visitor::BODIES,
 };
 
 const HASHING: usize = 2;
 const WAITING: usize = 128;
 const WAITING_OF_ONE: usize = 16;
+/// So long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BODY_LIMIT: Duration = Duration::from_secs(3);
 
@@ -84,6 +84,7 @@ pub struct People {
     noting: AsyncMutex<()>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    patience: Duration,
     of_one: Places,
     /// Bodies that are waited for.
     bodies: Places,
@@ -138,11 +139,11 @@ impl People {
         now: Timestamp,
     ) -> Self {
         let mut lockouts = Lockouts::default();
-        for row in kept {
-            lockouts.take_up(read(row, now));
-        }
         for user in users {
             lockouts.belongs(&names.stands_for(&user.name));
+        }
+        for row in kept {
+            lockouts.take_up(read(row, now));
         }
         Self {
             cookie: Cookie::of(public_url),
@@ -153,10 +154,17 @@ impl People {
             noting: AsyncMutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHING)),
             waiting: Arc::new(Semaphore::new(WAITING)),
+            patience: PATIENCE,
             of_one: Places::default(),
             bodies: Places::default(),
             since: Stopwatch::start(),
         }
+    }
+
+    /// With another patience: a machine that tests keep busy may hash slowly.
+    #[cfg(test)]
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Counts on from before this process began, so that what was kept has its moment.
@@ -181,7 +189,7 @@ impl People {
     /// A place among those that are hashed, within the time that one waits for it.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let too_many = || Problem::unavailable("too many log-ins at once; try again");
-        match timeout(PATIENCE, Arc::clone(&self.hashing).acquire_owned()).await {
+        match timeout(self.patience, Arc::clone(&self.hashing).acquire_owned()).await {
             Ok(turn) => turn.map_err(|_never_closed| too_many()),
             Err(_elapsed) => Err(too_many()),
         }
@@ -249,165 +257,4 @@ fn read(row: AttemptRow, now: Timestamp) -> Kept {
     let age_ms = u64::try_from(now.ms_since(tried_at)).unwrap_or(0);
     let last_ms = LOCK_MS.saturating_sub(age_ms);
     Kept { name, place: place.parse().ok(), tries, is_familiar, last_ms }
-}
-
-/// Begins a session for whoever has this name and password.
-pub(crate) async fn log_in(
-    parts: &Arc<Parts>,
-    Address(from): Address,
-    name: String,
-    password: String,
-) -> Result<(SessionText, UserRow), Problem> {
-    let attempt = Attempt::begin(parts, from, name).await?;
-    let outcome = attempt.log_in(password).await;
-    match outcome {
-        Ok(Some(begun)) => Ok(begun),
-        Ok(None) => Err(Problem::wrong_password()),
-        Err(problem) => {
-            parts.metrics.note_log_in(LogIn::Refused);
-            Err(problem)
-        }
-    }
-}
-
-/// Somebody who shows a password, which is charged until it turns out to be right.
-pub(super) struct Attempt<'p> {
-    parts: &'p Arc<Parts>,
-    from: IpAddr,
-    name: String,
-    /// What stands for the name.
-    who: String,
-    _place: (OwnedSemaphorePermit, Place),
-}
-
-impl<'p> Attempt<'p> {
-    /// Charges a try, also for whoever comes after a restart.
-    pub(super) async fn begin(
-        parts: &'p Arc<Parts>,
-        from: IpAddr,
-        name: String,
-    ) -> Result<Self, Problem> {
-        let people = &parts.people;
-        let refused = |_: &Problem| parts.metrics.note_log_in(LogIn::Refused);
-        let place = people.place(from).inspect_err(refused)?;
-        let who = people.names.stands_for(&name);
-        people.lockouts().begin(&who, from, people.now_ms()).map_err(|Locked { seconds }| {
-            parts.metrics.note_log_in(LogIn::Locked);
-            Problem::locked(seconds)
-        })?;
-        let attempt = Self { parts, from, name, who, _place: place };
-        if let Err(failure) = attempt.note().await {
-            attempt.give_back().await;
-            let problem = store_problem(&failure);
-            refused(&problem);
-            return Err(problem);
-        }
-        Ok(attempt)
-    }
-
-    /// Whose password it is; none where name and password do not belong together.
-    pub(super) async fn looked_at(&self, password: String) -> Result<Option<UserRow>, Problem> {
-        let (parts, name) = (self.parts, self.name.clone());
-        let known = parts.journal.read(move |reader| reader.user(&name)).await;
-        let user = match known {
-            Ok(user) => user,
-            Err(failure) => {
-                self.give_back().await;
-                return Err(store_problem(&failure));
-            }
-        };
-        let is_right = match parts.people.is_right(password, user.as_ref()).await {
-            Ok(is_right) => is_right,
-            Err(problem) => {
-                self.give_back().await;
-                return Err(problem);
-            }
-        };
-        let user = match user {
-            Some(user) if is_right => user,
-            other => {
-                self.wrong(other);
-                return Ok(None);
-            }
-        };
-        let people = &parts.people;
-        let may = people.lockouts().right(&self.who, self.from, people.now_ms());
-        self.note().await.map_err(|failure| store_problem(&failure))?;
-        if may {
-            Ok(Some(user))
-        } else {
-            let often = "this user logs in too often; try again in a minute";
-            Err(Problem::of_status(429, often))
-        }
-    }
-
-    /// The session that came of it.
-    async fn log_in(&self, password: String) -> Result<Option<(SessionText, UserRow)>, Problem> {
-        let parts = self.parts;
-        let Some(user) = self.looked_at(password).await? else { return Ok(None) };
-        let begun = begin_session(parts, &user).await?;
-        if begun.is_some() {
-            info!(user = %user.name, address = %self.from, "user logged in");
-            parts.metrics.note_log_in(LogIn::Right);
-        }
-        Ok(begun.map(|session| (session, user)))
-    }
-
-    /// Stores how tries stand.
-    async fn note(&self) -> Result<(), StoreError> {
-        let (parts, people) = (self.parts, &self.parts.people);
-        let _in_turn = people.noting.lock().await;
-        let (now, now_ms) = (parts.clock.now(), people.now_ms());
-        let kept = people.lockouts().kept(&self.who, self.from, now_ms);
-        let row = |kept: Kept| {
-            let Kept { name, place, tries, is_familiar, last_ms } = kept;
-            let age_ms = i64::try_from(now_ms.saturating_sub(last_ms)).unwrap_or(i64::MAX);
-            let place = place.map(|place| place.to_string()).unwrap_or_default();
-            AttemptRow { name, place, tries, is_familiar, tried_at: now.plus_ms(-age_ms) }
-        };
-        let lock_ms = i64::try_from(LOCK_MS).unwrap_or(i64::MAX);
-        let rows = kept.into_iter().map(row).collect();
-        let note = NoteAttempts { rows, forget_before: now.plus_ms(-lock_ms) };
-        parts.journal.write(note).await
-    }
-
-    /// Nobody could look at it, so it counts for nothing.
-    async fn give_back(&self) {
-        self.parts.people.lockouts().undone(&self.who, self.from);
-        if let Err(failure) = self.note().await {
-            // the try stays charged after a restart, which costs its user one of five
-            debug!(error = %Chain(&failure), "cannot note that a try counts for nothing");
-        }
-    }
-
-    fn wrong(&self, user: Option<UserRow>) {
-        let parts = self.parts;
-        parts.metrics.note_log_in(LogIn::Wrong);
-        let wrong = parts.people.lockouts().wrong(&self.who, self.from, user.is_some());
-        // what nobody is called is not told: it may be a password in the wrong field
-        let known = user.as_ref().map_or("", |user| user.name.as_str());
-        info!(user = known, address = %self.from, "wrong name or password");
-        let (Some(user), Wrong::LastForName) = (user, wrong) else { return };
-        warn!(user = %user.name, address = %self.from, "user locked after too many wrong passwords");
-        let by = By { kind: ByKind::Server, name: "server".to_owned() };
-        let body = Body::LoginsLocked { user: user.name };
-        let append = Append { at: parts.clock.now(), by, body };
-        let journal = parts.journal.clone();
-        // not waited for: how long an answer takes must not tell that somebody has the name
-        parts.stage.spawn("lock", async move {
-            if let Err(failure) = journal.write(append).await {
-                warn!(error = %Chain(&failure), "cannot journal that a user is locked");
-            }
-        });
-    }
-}
-
-/// A session of somebody whose password was right; none where it is not theirs any more.
-pub(super) async fn begin_session(
-    parts: &Parts,
-    user: &UserRow,
-) -> Result<Option<SessionText>, Problem> {
-    let at = parts.clock.now();
-    let begin = BeginSession { at, user: user.clone(), over: session::over(at) };
-    parts.journal.write(begin).await.map_err(|failure| store_problem(&failure))
 }

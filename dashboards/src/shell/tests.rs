@@ -145,7 +145,7 @@ impl World {
             let TokenAdded::Done { text } = store.journal().write_blocking(token).unwrap() else {
                 panic!("a new store has no tokens");
             };
-            let opened = OpenScreen { at: now, text: text.clone() };
+            let opened = OpenScreen { at: now, text: text.clone(), key: None };
             let opened = store.journal().write_blocking(opened).unwrap();
             (role, opened.map_or(text, |(_, screen)| screen).as_str().to_owned())
         });

@@ -10,6 +10,7 @@ export type FailureKind =
   | "missing"
   | "conflict"
   | "broken"
+  | "crowded"
   | "refused";
 
 export interface Failure {
@@ -44,8 +45,16 @@ export function kindOfStatus(status: number): FailureKind {
     case 403: return "forbidden";
     case 404: return "missing";
     case 409: return "conflict";
+    case 408:
+    case 425:
+    case 429: return "crowded";
     default: return status >= 500 ? "broken" : "refused";
   }
+}
+
+/** What is refused for want of a network or of room, or by something between, is not refused for good. */
+export function isForNow({ kind }: Failure): boolean {
+  return kind === "unreachable" || kind === "unreadable" || kind === "broken" || kind === "crowded";
 }
 
 export function failureText(t: Texts, { kind }: Failure): string {
@@ -55,7 +64,8 @@ export function failureText(t: Texts, { kind }: Failure): string {
     case "unauthorized":
     case "forbidden": return t.load.forbidden;
     case "missing": return t.load.missing;
-    case "broken": return t.load.broken;
+    case "broken":
+    case "crowded": return t.load.broken;
     case "conflict":
     case "refused": return t.load.failed;
   }

@@ -184,7 +184,7 @@ fn tried(name: &str, place: &str, tries: u32, ms: i64) -> AttemptRow {
 }
 
 fn note(journal: &Journal, rows: Vec<AttemptRow>, forget_before: i64) {
-    let note = NoteAttempts { rows, forget_before: at(forget_before) };
+    let note = NoteAttempts { rows, somebodys: Vec::new(), forget_before: at(forget_before) };
     journal.write_blocking(note).unwrap();
 }
 
@@ -213,6 +213,14 @@ fn tries_are_there_after_a_restart_and_have_a_bound() {
     let familiar: Vec<_> = rows.iter().filter(|row| row.is_familiar).collect();
     assert_eq!(i64::try_from(familiar.len()).unwrap(), FAMILIAR_PLACES);
     assert_eq!(familiar[0].place, "10.0.1.1", "the one longest ago has gone");
+    // of a name that somebody has nothing goes before its time
+    let many = (0..ATTEMPTS + 9).map(|n| tried(&format!("x{n}"), "", 1, 200_000 + n));
+    let rows = [tried("3", "", 5, 100_000)].into_iter().chain(many).collect();
+    let somebodys = vec!["3".to_owned(), "4".to_owned()];
+    journal.write_blocking(NoteAttempts { rows, somebodys, forget_before: at(0) }).unwrap();
+    let strange: Vec<_> = known().into_iter().filter(|row| !row.is_familiar).collect();
+    assert_eq!(i64::try_from(strange.len()).unwrap(), ATTEMPTS + 1);
+    assert_eq!(strange[0], tried("3", "", 5, 100_000));
     note(journal, Vec::new(), 1_000_000);
     assert!(known().iter().all(|row| row.is_familiar), "what is old has gone");
 }
@@ -230,7 +238,7 @@ fn a_link_lets_nobody_in_but_the_first_screen_that_opens_it() {
         }
     };
     let open_by = |text: &TokenText| {
-        journal.write_blocking(OpenScreen { at: at(2), text: text.clone() }).unwrap()
+        journal.write_blocking(OpenScreen { at: at(2), text: text.clone(), key: None }).unwrap()
     };
     let verify = |text: &TokenText| {
         let text = text.as_str().to_owned();

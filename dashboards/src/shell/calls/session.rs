@@ -98,7 +98,8 @@ pub(crate) async fn change_password(
     begun_answer(&parts, begun)
 }
 
-/// Opens a screen on a wall by its link, once. The cookie that is set lets it see how all stations
+/// Opens a screen on a wall by its link, once; whoever comes back with the same `key` within a day is
+/// that screen. The cookie that is set lets it see how all stations
 /// stand, until `baseflow token revoke`; the link opens nothing any more.
 #[utoipa::path(
     post,
@@ -109,7 +110,7 @@ pub(crate) async fn change_password(
     responses(
         (status = 200, description = "Opened.", body = SessionView),
         (status = 403, description = "A page of another site asks."),
-        (status = 404, description = "No such link, or a screen has opened it already, or it is revoked."),
+        (status = 404, description = "No such link, or another screen has opened it already, or it is revoked."),
         (status = 415, description = "The body is not sent as application/json."),
         (status = 429, description = "Too many links from here, or too many that nobody has."),
     ),
@@ -121,8 +122,8 @@ pub(crate) async fn open_screen(
     body: Bytes,
 ) -> Result<Response, Problem> {
     is_asked_by_us(&parts, &headers).map_err(Problem::denied)?;
-    let ScreenBody { token } = ScreenBody::read(media_type(&headers), &body)?;
-    let (name, screen) = screens::open(&parts, from, &token).await?;
+    let said = ScreenBody::read(media_type(&headers), &body)?;
+    let (name, screen) = screens::open(&parts, from, &said.token, said.key()?).await?;
     let view = SessionView {
         name,
         role: Role::Wall.word().to_owned(),

@@ -144,6 +144,38 @@ fn alarms_show_what_is_stored_of_them() {
     });
 }
 
+/// `deploy/README.md` says the same in its table of roles; what the stream tells is in `live`.
+#[test]
+fn a_viewer_is_told_who_took_an_alarm_on_and_a_wall_is_told_nobodys_name() {
+    in_world(|world| async move {
+        world.parts.journal.write(taken_on()).await.unwrap();
+        for path in ["/api/v1/alarms", &format!("/api/v1/alarms/{ID}")] {
+            let text = world.get(path).await;
+            assert!(text.contains(r#""acknowledged_by":"zhang""#), "{path}: {text}");
+        }
+        for (role, expected) in [(Role::Viewer, false), (Role::Duty, true)] {
+            let path = "/api/v1/stations/S-1";
+            let said = world.ask(&Method::GET, path, Some(world.token(role)), "").await;
+            assert_eq!((said.status, said.text.contains("张三")), (200, expected), "{role}");
+        }
+        let rows = routes::rows(&world.parts);
+        // what is public says the same to everybody
+        let calls = rows.iter().filter(|row| row.method == "GET" && row.rule != Rule::Public);
+        let calls = calls.map(people::addressed);
+        let pages = crate::asset::PAGES.map(|path| path.replace("{id}", "S-1"));
+        let alarm = format!("/api/v1/alarms/{ID}");
+        let mut shown = 0;
+        for path in calls.chain(pages).chain([alarm]) {
+            let said = world.ask(&Method::GET, &path, Some(world.token(Role::Wall)), "").await;
+            shown += u32::from(said.status == 200);
+            for name in ["zhang", "张三"] {
+                assert!(!said.text.contains(name), "{path} tells of {name}");
+            }
+        }
+        assert!(shown >= 4, "a wall sees its stations, {shown} answers");
+    });
+}
+
 #[test]
 fn an_acknowledgement_is_answered_when_alerting_has_come_to_it() {
     in_world(|world| async move {

@@ -5,7 +5,10 @@ use std::{pin::Pin, task::Poll, time::Duration};
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
 use model::hook::HookKey;
-use store::{AddUser, DisableUser, JournalReader, RevokeToken, SessionText, SetPassword, UserRow};
+use store::{
+    ATTEMPTS, AddUser, AttemptRow, DisableUser, JournalReader, NoteAttempts, RevokeToken,
+    SessionText, SetPassword, UserRow,
+};
 
 use super::*;
 use crate::{password, session, shell::people::Attempt};
@@ -23,7 +26,8 @@ fn by() -> By {
 pub(crate) fn of_tests(store: &Store, now: Timestamp) -> People {
     let known = |reader: &JournalReader| Ok((reader.users()?, reader.attempts()?));
     let (users, kept) = store.journal().read_blocking(known).unwrap();
-    People::new(PUBLIC_URL, HookKey::new([7; HookKey::BYTES]), (&users, kept), now)
+    let key = HookKey::new([7; HookKey::BYTES]);
+    People::new(PUBLIC_URL, key, (&users, kept), now).patient(Duration::from_mins(5))
 }
 
 fn hash(text: &str) -> String {
@@ -85,7 +89,7 @@ impl World {
     }
 }
 
-fn addressed(row: &routes::RouteRow) -> String {
+pub(super) fn addressed(row: &routes::RouteRow) -> String {
     row.path.replace("{id}", "S-1").replace("{station}", "S-1").replace("{gauge}", "flow")
 }
 
@@ -367,6 +371,57 @@ fn who_has_used_up_his_tries_has_done_so_after_a_restart() {
     });
 }
 
+/// How tries stand of names that nobody has, as many as the store keeps.
+fn of_strangers(tried_at: Timestamp) -> NoteAttempts {
+    let row = |number: i64| AttemptRow {
+        name: format!("{number:032x}"),
+        place: String::new(),
+        tries: 1,
+        is_familiar: false,
+        tried_at,
+    };
+    let rows = (0..ATTEMPTS).map(row).collect();
+    NoteAttempts { rows, somebodys: Vec::new(), forget_before: tried_at.plus_ms(-60_000) }
+}
+
+#[test]
+fn names_that_nobody_has_push_out_no_lock_of_somebody_before_or_at_a_restart() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        world.session("zhang").await;
+        let later = world.parts.clock.now().plus_ms(1);
+        world.store.journal().write(of_strangers(later)).await.unwrap();
+        for _ in 0..5 {
+            assert_eq!(world.log_in("zhang", "Wrong-123", "10.0.0.9").await.status, 401);
+        }
+        world.clock.advance(1);
+        assert_eq!(world.log_in("nobody", "Wrong-123", "10.0.0.8").await.status, 401);
+        let again = world.restarted();
+        let said = again.log_in("zhang", PASSWORD, "10.0.0.7").await;
+        assert_eq!(said.status, 429, "{}", said.text);
+    });
+}
+
+#[test]
+fn tries_at_the_same_moment_lock_a_name_once() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        let tries = (0..5).map(|number| {
+            let (world, from) = (Arc::clone(&world), format!("10.5.0.{number}"));
+            async move { world.log_in("zhang", "Wrong-123", &from).await.status }
+        });
+        assert_eq!(futures_util::future::join_all(tries).await, [401; 5]);
+        let limit = tokio::time::Instant::now() + Duration::from_mins(1);
+        while world.parts.stage.pending().iter().any(|task| task == "lock") {
+            assert!(tokio::time::Instant::now() < limit, "{:?}", world.parts.stage.pending());
+            tokio::task::yield_now().await;
+        }
+        let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+        let locks = entries.iter().filter(|entry| entry.kind == "logins_locked").count();
+        assert_eq!(locks, 1);
+    });
+}
+
 #[test]
 fn who_has_a_made_password_sets_another_one_and_may_do_nothing_before() {
     in_world(|world| async move {
@@ -477,6 +532,50 @@ fn a_screen_is_opened_once_by_its_link_and_sees_nothing_but_its_wall() {
 }
 
 #[test]
+fn a_screen_whose_answer_got_lost_gets_it_again_and_nobody_else_does() {
+    in_world(|world| async move {
+        let (link, key) = (world.link("hall").await, "0a".repeat(32));
+        let cookie = |said: &Said| {
+            let set = said.headers.get(header::SET_COOKIE).map(|set| set.to_str().unwrap());
+            set.map(|set| set.split(';').next().unwrap().to_owned())
+        };
+        let first = world.open_by(&link, &key).await;
+        assert_eq!(first.status, 200, "{}", first.text);
+        let mine = cookie(&first).unwrap();
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &mine, "").await.status, 200);
+        for _ in 0..3 {
+            let again = world.open_by(&link, &key).await;
+            assert_eq!((again.status, cookie(&again)), (200, Some(mine.clone())), "{}", again.text);
+        }
+        for other in ["0b".repeat(32), "00".repeat(32)] {
+            let said = world.open_by(&link, &other).await;
+            assert_eq!((said.status, cookie(&said)), (404, None), "{}", said.text);
+        }
+        assert_eq!(world.open(&link, "same-origin").await.status, 404);
+        assert_eq!(world.open_by(&link, "0a").await.status, 400);
+        let entries = world.parts.journal.read(|reader| reader.entries(0, 100)).await.unwrap();
+        let hall = |entry: &store::Entry| {
+            entry.kind == "screen_opened" && String::from_utf8_lossy(&entry.bytes).contains("hall")
+        };
+        assert_eq!(entries.iter().filter(|entry| hall(entry)).count(), 1);
+        let of = |word| world.count("screens_total", word);
+        assert_eq!([of("opened"), of("again"), of("unknown")], ["1", "3", "3"]);
+        // after a restart as well, for a day, and not once it is revoked
+        let again = world.restarted();
+        assert_eq!(cookie(&again.open_by(&link, &key).await), Some(mine.clone()));
+        world.clock.advance(24 * 60 * 60_000);
+        assert_eq!(world.open_by(&link, &key).await.status, 404);
+        assert_eq!(world.by_session("GET", "/api/v1/stations", &mine, "").await.status, 200);
+        let office = world.link("office").await;
+        assert_eq!(world.open_by(&office, &key).await.status, 200);
+        let name = "office".to_owned();
+        let revoke = RevokeToken { at: NOW.parse().unwrap(), by: by(), name };
+        assert!(world.store.journal().write(revoke).await.unwrap());
+        assert_eq!(world.open_by(&office, &key).await.status, 404);
+    });
+}
+
+#[test]
 fn who_guesses_links_of_screens_is_refused_and_counted() {
     in_world(|world| async move {
         let link = world.link("hall").await;
@@ -506,6 +605,12 @@ impl World {
     async fn open_from(&self, link: &str, from: &str) -> Said {
         let body = format!(r#"{{"token":"{link}"}}"#);
         let headers = [JSON, ("x-forwarded-for", from), ("sec-fetch-site", "same-origin")];
+        self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
+    }
+
+    async fn open_by(&self, link: &str, key: &str) -> Said {
+        let body = format!(r#"{{"token":"{link}","key":"{key}"}}"#);
+        let headers = [JSON, ("sec-fetch-site", "same-origin")];
         self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
     }
 

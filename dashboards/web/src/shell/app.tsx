@@ -3,11 +3,13 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import type { Failure } from "../failure.ts";
+import type { ScreenLink } from "../screen_link.ts";
 import type { Route } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { Frame } from "../view/frame.tsx";
 import { Language, useTexts } from "../view/language.tsx";
-import { LogIn } from "../view/login.tsx";
+import { LogIn, ScreenWaits } from "../view/login.tsx";
 import { Site } from "../view/site.tsx";
 import { Empty, Loading } from "../view/states.tsx";
 import { Guard } from "./guard.tsx";
@@ -30,7 +32,8 @@ export function App(): JSX.Element {
 /** Whoever may see nothing yet logs in, or sets a password of their own; a screen on a wall sees its wall. */
 function Entrance(): JSX.Element {
   const caller = who.value;
-  if (screenLink.value === "waits") return <Empty title={texts.value.login.linkWaits} />;
+  const link = screenLink.value;
+  if (link === "waits" || link === "intercepted") return <ScreenWaits link={link} />;
   if (standing.value === "out") return <LogInPage />;
   if (caller?.must_change_password === true) return <PasswordPage caller={caller} isForced />;
   if (caller?.role === "wall" && place.value.page !== "wall") return <LogInPage />;
@@ -96,17 +99,36 @@ function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall
 function LogInPage(): JSX.Element {
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
-  const [said, setSaid] = useState<string | null>(screenLink.value === null ? null : t.login.linkUsed);
+  const [said, setSaid] = useState<string | null>(linkText(t, screenLink.value));
   const ask = async (name: string, password: string): Promise<void> => {
     setBusy(true);
     setSaid(null);
     const result = await logIn(name, password);
     setBusy(false);
     if (result.ok) return;
-    const { kind } = result.failure;
-    setSaid(kind === "unauthorized" ? t.login.wrong : kind === "refused" ? t.login.tooMany : kind === "broken" ? t.load.broken : t.load.unreachable);
+    setSaid(notLetIn(t, result.failure));
   };
   return <LogIn isBusy={isBusy} said={said} onLogIn={(name, password) => void ask(name, password)} onLanguage={otherLanguage} isScreen={who.value?.role === "wall"} />;
+}
+
+function linkText(t: Texts, link: ScreenLink | null): string | null {
+  if (link === "used") return t.login.linkUsed;
+  return link === "refused" ? t.login.linkRefused : null;
+}
+
+function notLetIn(t: Texts, { kind, sort }: Failure): string {
+  if (sort === "locked") return t.login.tooMany;
+  switch (kind) {
+    case "unauthorized":
+    case "refused": return t.login.wrong; // what is too long to be read is nobody's
+    case "crowded":
+    case "broken": return t.login.crowded;
+    case "unreadable": return t.load.unreadable;
+    case "forbidden":
+    case "missing":
+    case "conflict":
+    case "unreachable": return t.load.unreachable;
+  }
 }
 
 function otherLanguage(): void {

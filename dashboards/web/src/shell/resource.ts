@@ -38,7 +38,7 @@ export function useResource<T>(
       const result = await latest.current?.(stop.signal);
       if (result === undefined || stop.signal.aborted) return;
       setState((before) => ({ key, known: loaded(before.key === key ? before.known : NOT_LOADED, result, now()) }));
-      const isWorthIt = !result.ok && ["unreachable", "broken"].includes(result.failure.kind);
+      const isWorthIt = !result.ok && ["unreachable", "broken", "crowded"].includes(result.failure.kind);
       const next = isWorthIt ? AGAIN_MS : everyMs;
       if (next !== null) timer = setTimeout(() => void ask(), next);
     };

@@ -3,8 +3,11 @@
 import { signal } from "@preact/signals";
 
 import { flag, members, optional, words, type Of } from "../api/shape.ts";
-import type { Failure, Result } from "../failure.ts";
+import { isForNow, type Result } from "../failure.ts";
+import { isAskedAgain, screenLinkAfter, type ScreenLink } from "../screen_link.ts";
+import { asking } from "./asking.ts";
 import { get, post, provesItself, remove, whenRefused } from "./call.ts";
+import { forgetScreenKey, screenKey } from "./screen_key.ts";
 
 const session = members({ name: words, role: words, csrf: optional(words), must_change_password: flag });
 export type Session = Of<typeof session>;
@@ -14,8 +17,8 @@ export type Standing = "unknown" | "in" | "out";
 
 export const standing = signal<Standing>("unknown");
 export const who = signal<Session | null>(null);
-/** Why a link for a screen on a wall has opened nothing: it may yet, or never will. */
-export const screenLink = signal<"waits" | "useless" | null>(null);
+/** Why a link for a screen on a wall has opened nothing. */
+export const screenLink = signal<ScreenLink | null>(null);
 /** What could not be asked for is asked for again so soon. */
 const AGAIN_MS = 5_000;
 /** Whose role this page was last drawn for; what it knows is theirs. */
@@ -31,15 +34,17 @@ if (tabs !== null) tabs.onmessage = () => void find();
 whenRefused(left, () => void find());
 
 /** Asks who looks, until somebody answers: a screen is one again as soon as the server is there. */
-export async function find(): Promise<void> {
+export const find = asking(async () => {
   const result = await get(session, "/session");
   took(result);
-  if (!result.ok && isForNow(result.failure)) setTimeout(() => void find(), AGAIN_MS);
-}
+  return result.ok || !isForNow(result.failure);
+}, soon);
 
-/** What is refused for want of a network, or of room, is not refused for good. */
-function isForNow({ kind }: Failure): boolean {
-  return kind === "unreachable" || kind === "broken" || kind === "refused";
+function soon(call: () => void): () => void {
+  const timer = setTimeout(call, AGAIN_MS);
+  return () => {
+    clearTimeout(timer);
+  };
 }
 
 export async function logIn(name: string, password: string): Promise<Result<Session>> {
@@ -63,22 +68,24 @@ export async function changePassword(password: string, next: string): Promise<Re
 
 /**
  * Opens a screen on a wall by the link that leads to this page. Its secret stands behind `#`, which no browser sends
- * to a server and no server logs. It leaves the address with the answer to it: until there is one it is tried again,
- * also by a page that was loaded anew meanwhile, for it opens a screen once and is made by hand.
+ * to a server and no server logs. It leaves the address once the server has answered to it: until then it is tried
+ * again, also by a page that was loaded anew meanwhile, for it opens a screen once and is made by hand. A link that
+ * the server cannot read stays there, for whoever is to look at it.
  */
-export async function openScreen(): Promise<void> {
+export const openScreen = asking(async () => {
   const token = location.hash.slice(1);
-  if (location.pathname !== "/wall" || !token.startsWith("bf_")) return;
-  const result = await post(session, "/session/wall", { token });
-  if (!result.ok && isForNow(result.failure)) {
-    screenLink.value = "waits";
-    setTimeout(() => void openScreen(), AGAIN_MS);
-    return;
+  if (location.pathname !== "/wall" || !token.startsWith("bf_")) return true;
+  const result = await post(session, "/session/wall", { token, key: screenKey() });
+  const link = screenLinkAfter(result);
+  screenLink.value = link;
+  if (isAskedAgain(link)) return false;
+  if (link !== "refused") {
+    history.replaceState(null, "", location.pathname);
+    forgetScreenKey();
   }
-  history.replaceState(null, "", location.pathname);
-  screenLink.value = result.ok ? null : "useless";
   took(result);
-}
+  return true;
+}, soon);
 
 /** Whoever cannot be logged out, since the server does not answer, is not shown as if they were. */
 export async function logOut(): Promise<void> {

@@ -7,6 +7,7 @@ import { href, type Route } from "../route.ts";
 import { secondText } from "../time.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
+import { Dated } from "./states.tsx";
 
 export interface FrameProps {
   readonly route: Route;
@@ -101,7 +102,7 @@ export function StaleBand({ link, at }: { readonly link: Link; readonly at: numb
   const { zone } = useSite();
   return (
     <div role="alert">
-      {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : t.link.staleBand(secondText(at, zone))}</p> : null}
+      {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : <Dated text={t.link.staleBand} at={secondText(at, zone)} />}</p> : null}
     </div>
   );
 }

@@ -5,6 +5,21 @@ import { useState } from "preact/hooks";
 
 import { useTexts } from "./language.tsx";
 
+/** A screen whose link has no answer yet: it is told apart from one that nothing comes of. */
+export function ScreenWaits({ link }: { readonly link: "waits" | "intercepted" }): JSX.Element {
+  const t = useTexts();
+  return (
+    <main class="login wall is-waiting" id="main">
+      <div class="card" role="status">
+        <p class="brand">{t.name}</p>
+        <h1>{t.login.screen}</h1>
+        <p>{link === "waits" ? t.login.linkWaits : t.login.linkIntercepted}</p>
+        <p class="muted">{t.login.linkStays}</p>
+      </div>
+    </main>
+  );
+}
+
 export interface LogInProps {
   readonly isBusy: boolean;
   readonly said: string | null;

@@ -20,6 +20,12 @@ export function Loading({ lines = 6 }: { readonly lines?: number }): JSX.Element
   );
 }
 
+/** A sentence with a moment in it, which no line break tears apart. */
+export function Dated({ text, at }: { readonly text: (at: string) => string; readonly at: string }): JSX.Element {
+  const [before, after] = text(at).split(at);
+  return <>{before}<span class="moment">{at}</span>{after}</>;
+}
+
 /** One sentence, and what to do next. */
 export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }): JSX.Element {
   return (
@@ -40,7 +46,7 @@ export function Failed({ of, again }: { readonly of: Loaded<unknown>; readonly a
     <div class="failed" role="alert">
       <p>
         <strong>{t.load.failed}</strong>
-        {failingSince === null ? null : <span class="muted"> {t.load.since(secondText(failingSince, zone))}</span>}
+        {failingSince === null ? null : <span class="muted"> <Dated text={t.load.since} at={secondText(failingSince, zone)} /></span>}
       </p>
       <p>{failureText(t, failure)}</p>
       {failure.detail === null ? null : <p class="detail" lang="en">{failure.detail}</p>}

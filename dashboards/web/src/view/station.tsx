@@ -133,32 +133,33 @@ export function StationFacts({ station }: { readonly station: Station }): JSX.El
   );
 }
 
+/** The roles are those of a table, which it stays for screen readers where a telephone stacks its cells. */
 export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge[]; readonly zone: string; readonly asOf: number }): JSX.Element {
   const t = useTexts();
   const { gauge: columns } = t.station;
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label={t.station.gauges}>
-      <table class="gauges">
-        <thead>
-          <tr>
-            <th scope="col">{columns.id}</th>
-            <th scope="col">{columns.quantity}</th>
-            <th scope="col" class="number">{columns.value}</th>
-            <th scope="col">{columns.quality}</th>
-            <th scope="col">{columns.at}</th>
+      <table class="gauges" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader">{columns.id}</th>
+            <th scope="col" role="columnheader">{columns.quantity}</th>
+            <th scope="col" role="columnheader" class="number">{columns.value}</th>
+            <th scope="col" role="columnheader">{columns.quality}</th>
+            <th scope="col" role="columnheader">{columns.at}</th>
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {gauges.map((gauge) => (
-            <tr key={gauge.id}>
-              <th scope="row"><bdi>{gauge.id}</bdi></th>
-              <td>{t.quantities[gauge.quantity] ?? gauge.quantity}</td>
-              <td class="number">
+            <tr key={gauge.id} role="row">
+              <th scope="row" role="rowheader"><bdi>{gauge.id}</bdi></th>
+              <td role="cell">{t.quantities[gauge.quantity] ?? gauge.quantity}</td>
+              <td role="cell" class="number">
                 {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
               </td>
-              <td>{gauge.latest === null ? NOTHING : quality(t, gauge.latest)}</td>
-              <td>{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
+              <td role="cell">{gauge.latest === null ? NOTHING : quality(t, gauge.latest)}</td>
+              <td role="cell">{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
           ))}
         </tbody>

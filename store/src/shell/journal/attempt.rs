@@ -15,6 +15,8 @@ use crate::{
 pub struct NoteAttempts {
     /// As they stand now.
     pub rows: Vec<AttemptRow>,
+    /// What stands for names that somebody has: their rows go for their age alone.
+    pub somebodys: Vec<String>,
     /// Tries before this do not matter any more.
     pub forget_before: Timestamp,
 }
@@ -39,15 +41,29 @@ impl Write<JournalBook> for NoteAttempts {
         }
         let sql = "DELETE FROM attempt WHERE is_familiar = 0 AND tried_at < ?1";
         run(connection, sql, [self.forget_before.as_ms()]).map_err(&attempt)?;
-        let sql = "DELETE FROM attempt WHERE (name, place) IN (SELECT name, place FROM attempt
-            WHERE is_familiar = 0 ORDER BY tried_at DESC LIMIT -1 OFFSET ?1)";
-        run(connection, sql, params![ATTEMPTS]).map_err(&attempt)?;
+        for (name, place) in self.too_many(connection)? {
+            run(connection, none_left, params![name, place]).map_err(&attempt)?;
+        }
         let sql = "DELETE FROM attempt WHERE (name, place) IN (SELECT name, place FROM attempt
             WHERE name = ?1 AND is_familiar = 1 ORDER BY tried_at DESC LIMIT -1 OFFSET ?2)";
         for row in self.rows.iter().filter(|row| row.is_familiar) {
             run(connection, sql, params![row.name, FAMILIAR_PLACES]).map_err(&attempt)?;
         }
         Ok(())
+    }
+}
+
+impl NoteAttempts {
+    /// Names and places of what is beyond the bound.
+    fn too_many(&self, connection: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+        let attempt = StoreError::sql("look for tries to forget");
+        let sql = "SELECT name, place FROM attempt
+            WHERE is_familiar = 0 ORDER BY tried_at DESC LIMIT -1 OFFSET ?1";
+        let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+        let rows = statement.query_map([ATTEMPTS], |row| Ok((row.get(0)?, row.get(1)?)));
+        let mut rows: Vec<(String, String)> = rows.and_then(Iterator::collect).map_err(&attempt)?;
+        rows.retain(|(name, _)| !self.somebodys.contains(name));
+        Ok(rows)
     }
 }
 

@@ -120,7 +120,8 @@ fn people(connection: Connection) -> Connection {
         is_familiar: true,
         tried_at: at,
     };
-    put(&connection, &NoteAttempts { rows: vec![row], forget_before: at });
+    let note = NoteAttempts { rows: vec![row], somebodys: Vec::new(), forget_before: at };
+    put(&connection, &note);
     assert!(put(&connection, &DisableUser { at, by, name }));
     connection
 }

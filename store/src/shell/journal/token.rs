@@ -11,7 +11,7 @@ use crate::{
         samples::{first_row, run},
         writer::Write,
     },
-    token::{self, TokenText},
+    token::{self, ScreenKey, TokenText},
 };
 
 /// A token to be made.
@@ -47,9 +47,7 @@ impl Write<JournalBook> for AddToken {
         _book: &mut JournalBook,
         connection: &Connection,
     ) -> Result<TokenAdded, StoreError> {
-        let mut random = [0_u8; 32];
-        getrandom::fill(&mut random).map_err(|source| StoreError::Random { source })?;
-        let text = TokenText::from_random(random);
+        let text = random_text()?;
         let sql = "INSERT INTO token (name, role, digest, created_at) VALUES (?1, ?2, ?3, ?4)
             ON CONFLICT (name) DO NOTHING";
         let digest = token::digest(text.as_str());
@@ -65,7 +63,7 @@ impl Write<JournalBook> for AddToken {
 }
 
 /// A link that a screen opens; the answer is the token by its name, and the text that the screen
-/// alone has from now on. None where there is no such link, where a screen opened it already, or
+/// alone has from now on: made of its key, where it sent one. None where there is no such link, where a screen opened it already, or
 /// where it is revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenScreen {
@@ -73,6 +71,8 @@ pub struct OpenScreen {
     pub at: Timestamp,
     /// What the link holds.
     pub text: TokenText,
+    /// What the screen alone knows.
+    pub key: Option<ScreenKey>,
 }
 
 impl Write<JournalBook> for OpenScreen {
@@ -83,9 +83,10 @@ impl Write<JournalBook> for OpenScreen {
         _book: &mut JournalBook,
         connection: &Connection,
     ) -> Result<Option<(String, TokenText)>, StoreError> {
-        let mut random = [0_u8; 32];
-        getrandom::fill(&mut random).map_err(|source| StoreError::Random { source })?;
-        let text = TokenText::from_random(random);
+        let text = match &self.key {
+            Some(key) => TokenText::of_screen(&self.text, key),
+            None => random_text()?,
+        };
         let [before, after] = [&self.text, &text].map(|text| token::digest(text.as_str()));
         let sql = "UPDATE token SET digest = ?2, opened_at = ?3 WHERE digest = ?1 AND role = ?4
             AND opened_at IS NULL AND revoked_at IS NULL RETURNING name";
@@ -97,6 +98,12 @@ impl Write<JournalBook> for OpenScreen {
         append(connection, self.at, &by, &Body::ScreenOpened { name: name.clone() })?;
         Ok(Some((name, text)))
     }
+}
+
+fn random_text() -> Result<TokenText, StoreError> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).map_err(|source| StoreError::Random { source })?;
+    Ok(TokenText::from_random(random))
 }
 
 /// A token to be revoked; the answer says whether there was a valid one of that name.
