@@ -37,7 +37,7 @@ const MOST: usize = 32;
 const MOST_REFUSALS: u8 = 8;
 /// Nobody answers later.
 const LATEST: Duration = Duration::from_secs(30);
-/// No copy comes later, unless the bus has a longer time-out.
+/// No copy comes later, unless the bus has a longer time-out; nor what was asked before the start.
 const MOST_PATIENCE: Duration = Duration::from_secs(10);
 /// How many more addresses are read at most than the question has.
 const LONGER: u16 = 16;
@@ -71,6 +71,8 @@ struct Unit {
     unasked_at: Option<Duration>,
     /// Which of its answers were suspiciously alike, the latest last.
     alike: Vec<Alike>,
+    /// What was answered by what may have been a copy, if nothing was answered since.
+    unbelieved: Option<Shape>,
     /// For so long a copy of what it said may come.
     patience: Duration,
     /// Since when that has been so, or since when it is doubted.
@@ -97,13 +99,15 @@ struct Alike {
     /// Where they begin, the lower one first.
     addresses: (u16, u16),
     at: Duration,
+    /// Whether the unit answered when it was asked again.
+    is_settled: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Owed {
     shape: Shape,
-    /// When the unit was last known to owe it.
-    since: Duration,
+    /// So long it may come.
+    until: Duration,
     /// How many refusals in a row may have been those of older questions.
     refusals: u8,
 }
@@ -151,14 +155,23 @@ impl OwedAnswers {
         Self { timeout, units: BTreeMap::new() }
     }
 
+    /// Who was here before may have asked `unit` this, and gone without its answer. A shorter wait has
+    /// to do: at a start each unit that gives no sounding stays without a value for it.
+    pub fn begun(&mut self, unit: u8, request: &Request, now: Duration) {
+        let unit = self.unit(unit);
+        if !unit.owes(shape(request)) {
+            unit.push(Owed { shape: shape(request), until: now + MOST_PATIENCE, refusals: 0 });
+        }
+    }
+
     /// Whether `unit` may be asked `request` at `now`, no read being of more than `longest`
     /// addresses.
     pub fn ask(&mut self, unit: u8, request: &Request, longest: u16, now: Duration) -> Ask {
         let unit = self.unit(unit);
-        unit.owed.retain(|owed| now.saturating_sub(owed.since) <= LATEST);
-        let refusal = unit.refused_at.filter(|_| unit.is_doubted(now)).unwrap_or_default();
-        let rest = (refusal + unit.patience).saturating_sub(now);
-        if !rest.is_zero() {
+        unit.owed.retain(|owed| now <= owed.until);
+        let refused_at = unit.refused_at.filter(|_| unit.is_doubted(now));
+        let rest = refused_at.map(|at| (at + unit.patience).saturating_sub(now));
+        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
             return Ask::In(rest);
         }
         let (is_owed, wait) = (unit.owes(shape(request)), unit.wait(shape(request), now));
@@ -185,8 +198,9 @@ impl OwedAnswers {
         if !is_owed {
             return Ask::In(wait);
         }
-        // the first that can be asked now, else the one that can be asked first
-        let soundings = reads((1..request.count).rev().chain(longer(LONGER)).collect());
+        // The first that can be asked now, else the one that can be asked first. Of many addresses some
+        // may not exist, and the first one does.
+        let soundings = reads((1..request.count).chain(longer(LONGER)).collect());
         match soundings.min_by_key(|(wait, _)| *wait) {
             Some((wait, sounding)) if wait.is_zero() => Ask::AfterSounding(sounding),
             Some((wait, _)) => Ask::In(wait),
@@ -202,13 +216,16 @@ impl OwedAnswers {
 
     /// `unit` gave no answer, or something that is none.
     pub fn unanswered(&mut self, unit: u8, request: &Request, now: Duration) {
-        self.unit(unit).push(Owed { shape: shape(request), since: now, refusals: 0 });
+        let unit = self.unit(unit);
+        unit.owe_unbelieved(now);
+        unit.push(Owed { shape: shape(request), until: now + LATEST, refusals: 0 });
     }
 
     /// `unit` answered what it was asked, with this check sum: whatever it owed before, it has
     /// passed over, or a copy of it may come.
     pub fn answered(&mut self, unit: u8, request: &Request, check: Option<u16>, now: Duration) {
         let unit = self.unit(unit);
+        unit.unbelieved = None;
         for owed in std::mem::take(&mut unit.owed) {
             unit.say(Said::unheard(owed.shape, now));
         }
@@ -218,8 +235,8 @@ impl OwedAnswers {
     /// What answered `request` may have been a copy of an older answer: its own comes within the
     /// time-out then, and may be said again as well.
     pub fn not_believed(&mut self, unit: u8, request: &Request, now: Duration) {
-        let at = now + self.timeout;
-        self.unit(unit).say(Said::unheard(shape(request), at));
+        self.awaits(unit, request, now);
+        self.unit(unit).unbelieved = Some(shape(request));
     }
 
     /// What came of a read of so many more addresses than registers have. One that `unit` refuses,
@@ -241,15 +258,16 @@ impl OwedAnswers {
     /// owed, and then the one to `request` is to come. `false` where it owed none; but a copy of an
     /// older refusal it may be all the same.
     pub fn refused(&mut self, unit: u8, request: &Request, now: Duration) -> bool {
-        self.unit(unit).refused_at = Some(now);
+        let of_unit = self.unit(unit);
+        (of_unit.refused_at, of_unit.unbelieved) = (Some(now), None);
         let oldest = self.unit(unit).pass_oldest(now);
         let oldest = oldest.filter(|oldest| oldest.refusals < MOST_REFUSALS);
         match oldest {
             Some(Owed { refusals, .. }) => {
                 let shape = shape(request);
-                self.unit(unit).push(Owed { shape, since: now, refusals: refusals + 1 });
+                self.unit(unit).push(Owed { shape, until: now + LATEST, refusals: refusals + 1 });
             }
-            None => self.not_believed(unit, request, now),
+            None => self.awaits(unit, request, now),
         }
         oldest.is_some()
     }
@@ -261,7 +279,7 @@ impl OwedAnswers {
         if let Some(Owed { shape, .. }) = unit.pass_oldest(now) {
             unit.say(Said::unheard(shape, now));
         }
-        unit.push(Owed { shape: shape(request), since: now, refusals: 0 });
+        unit.push(Owed { shape: shape(request), until: now + LATEST, refusals: 0 });
     }
 
     /// A whole answer was heard to which there was no question. One that is owed came late, and
@@ -271,6 +289,10 @@ impl OwedAnswers {
         let (timeout, unit) = (self.timeout, self.unit(unit));
         let newest = unit.said.iter().rfind(|said| said.shape == shape).copied();
         let said = Said { check: Some(check), ..Said::unheard(shape, now) };
+        if !unit.said.iter().any(|older| older.is_same(&said)) {
+            // no copy of what was heard: it is the answer itself
+            unit.unbelieved.take_if(|unbelieved| *unbelieved == shape);
+        }
         if unit.owes(shape) {
             unit.say(said);
             return false;
@@ -308,13 +330,20 @@ impl OwedAnswers {
         let other = copied.address.unwrap_or(address);
         let addresses = (address.min(other), address.max(other));
         let is_known = |alike: &Alike| (alike.shape, alike.addresses) == (shape, addresses);
+        unit.alike.retain(|alike| alike.is_settled || !is_known(alike));
         let is_trusted = unit.alike.len() >= MOST_ALIKE || unit.alike.iter().any(is_known);
         if is_trusted || unit.was_unasked(now) {
             return false;
         }
-        unit.alike.push(Alike { shape, addresses, at: now });
+        unit.alike.push(Alike { shape, addresses, at: now, is_settled: true });
         unit.behind.clear();
         true
+    }
+
+    /// The answer to `request` comes within the time-out, if it does.
+    fn awaits(&mut self, unit: u8, request: &Request, now: Duration) {
+        let at = now + self.timeout;
+        self.unit(unit).say(Said::unheard(shape(request), at));
     }
 
     fn unit(&mut self, unit: u8) -> &mut Unit {
@@ -324,6 +353,7 @@ impl OwedAnswers {
             said: Vec::new(),
             unasked_at: None,
             alike: Vec::new(),
+            unbelieved: None,
             patience,
             patient_since: Duration::ZERO,
             behind: BTreeMap::new(),
@@ -399,6 +429,15 @@ impl Unit {
         Some(oldest)
     }
 
+    /// The answer in whose place a copy may have come is late, and still to come.
+    fn owe_unbelieved(&mut self, now: Duration) {
+        let Some(shape) = self.unbelieved.take() else { return };
+        self.push(Owed { shape, until: now + LATEST, refusals: 0 });
+        if let Some(alike) = self.alike.last_mut() {
+            alike.is_settled = false;
+        }
+    }
+
     fn push(&mut self, owed: Owed) {
         if self.owed.len() >= MOST {
             self.owed.remove(0);
@@ -460,7 +499,7 @@ mod tests {
     fn coils_come_in_bytes() {
         let mut owed = none_owed();
         owed.unanswered(UNIT, &bits(12), NOW);
-        assert_eq!(owed.ask(UNIT, &bits(9), 2_000, NOW), Ask::AfterSounding(bits(8)));
+        assert_eq!(owed.ask(UNIT, &bits(9), 2_000, NOW), Ask::AfterSounding(bits(1)));
         owed.unanswered(UNIT, &bits(8), NOW);
         assert_eq!(owed.ask(UNIT, &bits(9), 2_000, NOW), Ask::AfterSounding(bits(17)));
         assert_eq!(owed.ask(UNIT, &bits(9), 16, NOW), Ask::NotNow);
@@ -482,6 +521,17 @@ mod tests {
         assert!(owed.refused(UNIT, &read(0, 1), NOW));
         assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Plainly);
         assert_eq!(owed.ask(UNIT, &read(0, 1), 125, NOW), Ask::AfterSounding(read(0, 2)));
+    }
+
+    #[test]
+    fn what_was_asked_before_the_start_is_owed_until_something_is_answered() {
+        let mut owed = none_owed();
+        for address in [0, 100, 200] {
+            owed.begun(UNIT, &read(address, 2), NOW);
+        }
+        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::AfterSounding(read(100, 1)));
+        owed.answered(UNIT, &read(100, 1), Some(7), NOW);
+        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::Plainly);
     }
 
     fn said(request: &Request, check: u16) -> Frame {
@@ -781,10 +831,12 @@ mod tests {
         if is_doubted {
             scene.owed.overheard(said(&read(0, 9), 0), NOW);
         }
-        let mut values = 0;
+        let (mut values, mut again) = (0, None);
         for (mut turn, number) in turns.into_iter().zip(0_u16..) {
-            scene.now += Duration::from_millis(turn.pause);
-            let wanted = read(turn.address, turn.count);
+            // what is not believed is asked for again at once
+            let is_again = again.is_some();
+            let wanted = again.take().unwrap_or_else(|| read(turn.address, turn.count));
+            scene.now += Duration::from_millis(if is_again { 0 } else { turn.pause });
             let Some((asked, is_sounding)) = scene.ask(&wanted, map.longest) else { continue };
             let more = asked.count.saturating_sub(wanted.count);
             if more > 0 && turn.manner == Manner::Answers {
@@ -818,6 +870,7 @@ mod tests {
                     is_doubtful |= owed.suspects(UNIT, &asked, word.number, *now);
                     if is_doubtful {
                         owed.not_believed(UNIT, &asked, *now);
+                        again = Some(wanted);
                     } else {
                         owed.answered(UNIT, &asked, Some(word.number), *now);
                         prop_assert_eq!(&word.request, &asked);
@@ -855,6 +908,16 @@ mod tests {
         /// Nor is the first copy ever, of answers that differ.
         #[test]
         fn no_first_copy_is_believed(turns in turns(150, 3), map in maps(&UNREFUSING)) {
+            let answers = turns.into_iter().filter(|turn| turn.manner == Manner::Answers);
+            poll(answers.collect(), map, false)?;
+        }
+
+        /// Nor is the first copy of a unit that answers late as well.
+        #[test]
+        fn no_first_copy_of_a_late_unit_is_believed(
+            turns in turns(3_000, 2),
+            map in maps(&UNREFUSING),
+        ) {
             let answers = turns.into_iter().filter(|turn| turn.manner == Manner::Answers);
             poll(answers.collect(), map, false)?;
         }

@@ -376,6 +376,37 @@ async fn a_late_reply_never_becomes_another_value_on_a_serial_line() {
     a_late_reply_never_becomes_another_value(Mode::Serial, 2).await;
 }
 
+/// An agent that is stopped while an answer is out leaves it to the next one, which waits as long as
+/// it would itself: one that comes later still is not the answer to its first question.
+#[tokio::test]
+async fn an_answer_to_whoever_was_here_before_never_becomes_another_value() {
+    let mut meter = Meter::start(Mode::Serial);
+    let devices = two_counters(&mut meter, 5_000);
+    let config = config(&format!(
+        "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '120ms'\nretries = 0\n{devices}",
+        meter.url
+    ));
+    for delay in [260, 280, 300, 320, 340, 360] {
+        meter.tell(&format!(
+            r#"{{"fault": {{"unit": 1, "kind": "delay", "ms": {delay}, "count": 1}}}}"#
+        ));
+        let mut before = Polled::start(&config);
+        before.until("a question in vain", |_, reading| reading.point.value().is_none()).await;
+        before.stop().await;
+        let (mut polled, mut good) = (Polled::start(&config), BTreeMap::new());
+        polled
+            .until("readings of both", |name, reading| {
+                let Some(value) = reading.point.value() else { return false };
+                let own = if name == "low" { 1_000..5_000 } else { 5_000..9_000 };
+                assert!(own.contains(&value), "{name} became {value} (delay {delay} ms)");
+                *good.entry(name.to_owned()).or_insert(0) += 1;
+                good.len() == 2 && good.values().all(|count| *count >= 2)
+            })
+            .await;
+        polled.stop().await;
+    }
+}
+
 /// Two registers of one unit, each counting in a range of its own, on a line on which every answer
 /// is said twice: the copy comes at once, in the next question's place, or after several more.
 /// Behind the registers there are others, or none, so that no longer read is given and copies are

@@ -332,6 +332,7 @@ impl Poll {
     /// What was read so far, for the disk.
     fn hand(&mut self) -> Polled {
         let readings = std::mem::take(&mut self.readings);
+        self.tries = None;
         Polled { cycle: Cycle { readings }, hold: self.hold.take() }
     }
 

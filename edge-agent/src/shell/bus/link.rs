@@ -38,7 +38,7 @@ use crate::{
     config::{Bus, Line},
     frame::{Frame, answers},
     owed::{Ask, Longer, OwedAnswers, shape},
-    plan::Request,
+    plan::{Limits, Request, plan},
 };
 
 /// A TCP connection idle for longer is dialled anew, before some router forgets it in silence.
@@ -134,7 +134,7 @@ impl Link {
             is_known: false,
             ready_at: now,
             quiet: is_serial.then_some(quiet),
-            owed: is_serial.then(|| OwedAnswers::new(bus.timeout)),
+            owed: is_serial.then(|| owed_before(bus)),
             units: bus.devices.iter().map(|device| device.unit).collect(),
             unasked: Unasked::default(),
             begun_at: now,
@@ -316,8 +316,11 @@ impl Link {
                 self.connection = None;
                 let until = now + self.timeout;
                 let quiet = Quiet { unit: asked.unit, until, is_expected: asked.is_probe };
-                // Behind RTU over TCP is a serial line too: whoever dials next hears its late answers.
-                self.quiet = (!matches!(self.line, Line::Tcp(_))).then_some(quiet);
+                // Behind RTU over TCP is a serial line too: whoever dials next hears its late answers,
+                // but none to a question that did not leave.
+                if !was_closed {
+                    self.quiet = (!matches!(self.line, Line::Tcp(_))).then_some(quiet);
+                }
             }
         }
         Exchanged { answer, was_closed, said }
@@ -350,6 +353,17 @@ fn unheard(signs: &Signs, Asked { unit, request, .. }: Asked<'_>) -> Quality {
     }
 }
 
+/// What whoever asked before us may have gone without: an agent that was stopped, or killed.
+fn owed_before(bus: &Bus) -> OwedAnswers {
+    let mut owed = OwedAnswers::new(bus.timeout);
+    for device in &bus.devices {
+        for request in plan(&device.registers, Limits::of(device)) {
+            owed.begun(device.unit, &request, Duration::ZERO);
+        }
+    }
+    owed
+}
+
 /// Notes what an answer with this check sum says of those that are owed; whether it is a refusal
 /// that may be the answer to an older question.
 fn learn(
@@ -363,9 +377,6 @@ fn learn(
     match answer {
         Answer::Reply(_) => owed.answered(unit, request, check, now),
         Answer::Refusal(_) => return owed.refused(unit, request, now),
-        Answer::Silence(defect) if is_gateways(*defect) => {
-            return owed.refused(unit, request, now);
-        }
         Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
         Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
         Answer::NoLine(_) => {}
@@ -382,4 +393,24 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::Table;
+
+    #[test]
+    fn a_gateway_that_gave_up_says_nothing_of_what_its_unit_will_answer() {
+        for code in [10, 11] {
+            let mut owed = OwedAnswers::new(Duration::from_secs(1));
+            let (table, registers) = (Table::Holding, Vec::new());
+            let request = Request { table, address: 0, count: 2, registers };
+            let asked = Asked { unit: 1, request: &request, longest: 125, is_probe: false };
+            let answer = Answer::Silence(Quality::exception(code));
+            assert!(!learn(&mut owed, asked, &answer, None, Duration::ZERO));
+            let sounding = Request { count: 1, ..request.clone() };
+            assert_eq!(owed.ask(1, &request, 125, Duration::ZERO), Ask::AfterSounding(sounding));
+        }
+    }
 }

@@ -21,7 +21,8 @@ use crate::frame::{Shape, Sifted, sifted};
 /// At most this much is thrown away before one write; a peer that says more talks without end.
 const MOST_STALE_BYTES: usize = 16 * 1024;
 
-/// Of what comes before a question, and of what comes after it, so much is kept to be looked at.
+/// Of what comes before a question, and of what comes after it, so much is kept to be looked at: its
+/// end, where the answer stands.
 const MOST_KEPT_BYTES: usize = 1_024;
 
 /// A stream between one question and the next.
@@ -45,7 +46,7 @@ pub(super) struct Signs {
     wanted: Mutex<Option<(u8, Option<Shape>)>>,
 }
 
-/// What came around one question, each part up to [`MOST_KEPT_BYTES`].
+/// What came around one question, of each part the last [`MOST_KEPT_BYTES`].
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Said {
     /// Waited when it was asked.
@@ -88,8 +89,8 @@ impl Signs {
     fn keep(&self, bytes: &[u8], part: fn(&mut Said) -> &mut Vec<u8>) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = part(&mut said);
-        let room = MOST_KEPT_BYTES.saturating_sub(kept.len());
-        kept.extend(bytes.iter().take(room));
+        kept.extend(bytes);
+        kept.drain(..kept.len().saturating_sub(MOST_KEPT_BYTES));
     }
 }
 
@@ -269,8 +270,11 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
         let mut wire = Wire::new(ours, true);
         theirs.write_all(&[7; 3_000]).await.unwrap();
+        theirs.write_all(b"end").await.unwrap();
         wire.write_all(b"?").await.unwrap();
-        assert_eq!(wire.signs().take_said().before.len(), MOST_KEPT_BYTES);
+        let before = wire.signs().take_said().before;
+        assert_eq!(before.len(), MOST_KEPT_BYTES);
+        assert!(before.ends_with(b"end"), "what came last says what is to come");
     }
 
     #[tokio::test]
