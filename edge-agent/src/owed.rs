@@ -160,7 +160,7 @@ impl OwedAnswers {
     pub fn begun(&mut self, unit: u8, request: &Request, now: Duration) {
         let unit = self.unit(unit);
         if !unit.owes(shape(request)) {
-            unit.push(Owed { shape: shape(request), until: now + MOST_PATIENCE, refusals: 0 });
+            unit.owe(shape(request), now + MOST_PATIENCE);
         }
     }
 
@@ -218,7 +218,7 @@ impl OwedAnswers {
     pub fn unanswered(&mut self, unit: u8, request: &Request, now: Duration) {
         let unit = self.unit(unit);
         unit.owe_unbelieved(now);
-        unit.push(Owed { shape: shape(request), until: now + LATEST, refusals: 0 });
+        unit.owe(shape(request), now + LATEST);
     }
 
     /// `unit` answered what it was asked, with this check sum: whatever it owed before, it has
@@ -279,7 +279,7 @@ impl OwedAnswers {
         if let Some(Owed { shape, .. }) = unit.pass_oldest(now) {
             unit.say(Said::unheard(shape, now));
         }
-        unit.push(Owed { shape: shape(request), until: now + LATEST, refusals: 0 });
+        unit.owe(shape(request), now + LATEST);
     }
 
     /// A whole answer was heard to which there was no question. One that is owed came late, and
@@ -432,10 +432,14 @@ impl Unit {
     /// The answer in whose place a copy may have come is late, and still to come.
     fn owe_unbelieved(&mut self, now: Duration) {
         let Some(shape) = self.unbelieved.take() else { return };
-        self.push(Owed { shape, until: now + LATEST, refusals: 0 });
+        self.owe(shape, now + LATEST);
         if let Some(alike) = self.alike.last_mut() {
             alike.is_settled = false;
         }
+    }
+
+    fn owe(&mut self, shape: Shape, until: Duration) {
+        self.push(Owed { shape, until, refusals: 0 });
     }
 
     fn push(&mut self, owed: Owed) {
