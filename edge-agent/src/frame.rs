@@ -11,11 +11,28 @@ use crate::register::Table;
 pub struct Shape {
     /// Of which table.
     pub table: Table,
-    /// Of values, check sum and head not counted.
+    /// Of values, check sum and head not counted; none of a refusal.
     pub bytes: u16,
 }
 
-/// An answer with values; a refusal has none and is not looked for.
+impl Shape {
+    /// That of a refusal to read this table.
+    pub const fn refusal(table: Table) -> Self {
+        Self { table, bytes: 0 }
+    }
+
+    /// Whether a refusal looks so.
+    pub const fn is_refusal(self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Whether what comes in answer to a question for this may look like `other`: it, or a refusal.
+    pub fn may_be(self, other: Self) -> bool {
+        self == other || self.table == other.table && other.is_refusal()
+    }
+}
+
+/// What a unit said: values, or that it refuses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     /// Who says it, 1 to 247.
@@ -26,9 +43,12 @@ pub struct Frame {
     pub check: u16,
 }
 
-/// Unit, function and length stand before the values, the check sum after them.
+/// Unit, function and length stand before the values, the check sum after them; in a refusal the
+/// reason stands where the length does.
 const HEAD: usize = 3;
 const CHECK: usize = 2;
+/// Reasons of a gateway that speaks for a unit from which it heard nothing.
+const GATEWAYS: [u8; 2] = [10, 11];
 
 /// The answers in these bytes, in their order; what is between them is passed over.
 pub fn answers(bytes: &[u8]) -> Vec<Frame> {
@@ -58,42 +78,42 @@ pub enum Sifted {
 }
 
 /// Tells an answer of `unit`, and where only a `wanted` one is to be heard that one, from whatever
-/// else is said. Noise and what `unit` refuses are taken, whole words of other units never.
+/// else is said. Noise and what `unit` refuses of that table are taken, whole words of other units
+/// never.
 pub fn sifted(bytes: &[u8], unit: u8, wanted: Option<Shape>) -> Sifted {
-    let [of, function, length, ..] = *bytes else {
-        let is_own = bytes.first() == Some(&unit) && (wanted.is_none() || is_refusal(bytes));
-        return if is_own { Sifted::Take } else { Sifted::Wait };
-    };
-    if of == unit && (wanted.is_none() || is_refusal(bytes)) {
+    let is_own = bytes.first() == Some(&unit);
+    let refused = bytes.get(1).copied().and_then(refused);
+    if is_own && wanted.is_none_or(|wanted| refused == Some(wanted.table)) {
         return Sifted::Take;
     }
+    let [_, function, length, ..] = *bytes else { return Sifted::Wait };
     let whole = match table(function) {
-        Some(table) if of == unit && Some(Shape { table, bytes: length.into() }) == wanted => {
+        Some(table) if is_own && Some(Shape { table, bytes: length.into() }) == wanted => {
             return Sifted::Take;
         }
         Some(_) => HEAD + usize::from(length) + CHECK,
-        None if is_refusal(bytes) => HEAD + CHECK,
+        None if refused.is_some() => HEAD + CHECK,
         None => return Sifted::Take,
     };
     match bytes.get(..whole) {
         Some(word) if sound(word).is_some() => Sifted::PassOver(whole),
         Some(_) => Sifted::Take,
         // noise may begin like another's word, and the answer stand behind it
-        None if of != unit && has_word_of(bytes, unit) => Sifted::Take,
+        None if !is_own && has_word_of(bytes, unit) => Sifted::Take,
         None => Sifted::Wait,
     }
 }
 
 fn has_word_of(bytes: &[u8], unit: u8) -> bool {
-    let refusals =
-        bytes.windows(HEAD + CHECK).filter(|word| is_refusal(word) && sound(word).is_some());
-    let mut refusing = refusals.filter_map(<[u8]>::first);
-    answers(bytes).iter().any(|frame| frame.unit == unit) || refusing.any(|of| *of == unit)
+    let is_refusal = |word: &[u8]| matches!(*word, [of, function, ..] if of == unit && refused(function).is_some());
+    let mut words = bytes.windows(HEAD + CHECK);
+    answers(bytes).iter().any(|frame| frame.unit == unit)
+        || words.any(|word| is_refusal(word) && sound(word).is_some())
 }
 
-/// Whether these bytes begin like a refusal of a read.
-fn is_refusal(bytes: &[u8]) -> bool {
-    bytes.get(1).is_some_and(|function| table(function & 0x7f).is_some() && function & 0x80 != 0)
+/// The table that a unit refuses to read whose word has this function.
+fn refused(function: u8) -> Option<Table> {
+    function.checked_sub(0x80).and_then(table)
 }
 
 /// The check sum of a word that has its right one at its end.
@@ -116,14 +136,17 @@ fn table(function: u8) -> Option<Table> {
 /// The answer that begins these bytes, and what comes after it.
 fn answer(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     let [unit @ 1..=247, function, length, ..] = *bytes else { return None };
-    let table = table(function)?;
-    let is_whole_words = table.has_bits() || length % 2 == 0;
-    if length == 0 || !is_whole_words {
+    let shape = match refused(function) {
+        Some(_) if GATEWAYS.contains(&length) => return None,
+        Some(table) => Shape::refusal(table),
+        None => Shape { table: table(function)?, bytes: length.into() },
+    };
+    let is_whole = shape.table.has_bits() || shape.bytes.is_multiple_of(2);
+    if !is_whole || length == 0 {
         return None;
     }
-    let (word, rest) = bytes.split_at_checked(HEAD + usize::from(length) + CHECK)?;
-    let frame = Frame { unit, shape: Shape { table, bytes: length.into() }, check: sound(word)? };
-    Some((frame, rest))
+    let (word, rest) = bytes.split_at_checked(HEAD + usize::from(shape.bytes) + CHECK)?;
+    Some((Frame { unit, shape, check: sound(word)? }, rest))
 }
 
 /// CRC-16 as Modbus has it.
@@ -149,9 +172,16 @@ mod tests {
         frame
     }
 
+    fn refusal(unit: u8, reason: u8) -> Vec<u8> {
+        let mut refusal = vec![unit, 0x83, reason];
+        refusal.extend(check_sum(&refusal).to_le_bytes());
+        refusal
+    }
+
     fn shown(bytes: &[u8]) -> String {
         let shown = answers(bytes).into_iter().map(|Frame { unit, shape, .. }| {
-            format!("{unit} {} {}", shape.table.name(), shape.bytes)
+            let bytes = if shape.is_refusal() { "refused".into() } else { shape.bytes.to_string() };
+            format!("{unit} {} {bytes}", shape.table.name())
         });
         shown.collect::<Vec<_>>().join(", ")
     }
@@ -166,25 +196,23 @@ mod tests {
     #[test]
     fn answers_are_found_wherever_they_begin() {
         let (one, two) = (frame(5, 3, &[1, 2]), frame(6, 1, &[7]));
-        let all = [&[0xff, 5, 3][..], &one, &[0], &two, &one[..6]].concat();
-        assert_eq!(shown(&all), "5 holding 2, 6 coil 1");
+        let refused = refusal(5, 2);
+        let all = [&[0xff, 5, 3][..], &one, &[0], &refused, &two, &one[..6]].concat();
+        assert_eq!(shown(&all), "5 holding 2, 5 holding refused, 6 coil 1");
     }
 
     #[test]
-    fn what_is_no_answer_with_values_is_passed_over() {
+    fn what_is_no_answer_of_a_unit_is_passed_over() {
         let question = {
             let mut question = vec![5, 3, 0, 100, 0, 2];
             question.extend(check_sum(&question).to_le_bytes());
             question
         };
-        let refusal = {
-            let mut refusal = vec![5, 0x83, 2];
-            refusal.extend(check_sum(&refusal).to_le_bytes());
-            refusal
-        };
         for bytes in [
             question,
-            refusal,
+            refusal(5, 10),
+            refusal(5, 11),
+            refusal(0, 2),
             frame(0, 3, &[1, 2]),
             frame(248, 3, &[1, 2]),
             frame(5, 3, &[1]),
@@ -213,6 +241,8 @@ mod tests {
             (vec![], Sifted::Wait),
             (frame(6, 3, &[1, 2]), Sifted::PassOver(7)),
             (vec![5, 0x83], Sifted::Take),
+            (vec![5, 0x84], Sifted::Wait),
+            ([&[5, 0x84, 2], &own[..3]].concat(), Sifted::Take),
             ([&other[..6], &[0]].concat(), Sifted::Take),
         ] {
             assert_eq!(sifted(&bytes, 5, wanted), expected, "{bytes:02x?}");
@@ -222,11 +252,7 @@ mod tests {
     #[test]
     fn what_another_unit_says_is_passed_over_and_noise_is_not_waited_for() {
         let (own, others) = (frame(5, 3, &[1, 2]), frame(6, 3, &[1, 2]));
-        let refusal = |unit: u8| {
-            let mut refusal = vec![unit, 0x83, 2];
-            refusal.extend(check_sum(&refusal).to_le_bytes());
-            refusal
-        };
+        let refusal = |unit| refusal(unit, 2);
         for (bytes, expected) in [
             (own.clone(), Sifted::Take),
             (own[..1].to_vec(), Sifted::Take),

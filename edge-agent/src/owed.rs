@@ -6,7 +6,8 @@
 //! last one asked. Two facts help: a unit answers in the order in which it was asked, and an answer
 //! of another length cannot be that of the question in doubt. So a question that an owed answer
 //! would fit is asked only after a sounding: a read in the same place whose answer has a length
-//! that none of those owed has. Once that is there, nothing older can come any more.
+//! that none of those owed has, or the function of another table; also a refusal names its function.
+//! Once that is there, nothing older can come any more.
 //!
 //! That is not so where a repeater stands on the line, a second master, or a meter that reports by
 //! itself: what was said comes once more, whatever has been answered since. A unit from which an
@@ -71,16 +72,15 @@ struct Unit {
     unasked_at: Option<Duration>,
     /// Which of its answers were suspiciously alike, the latest last.
     alike: Vec<Alike>,
-    /// What was answered by what may have been a copy, if nothing was answered since.
-    unbelieved: Option<Shape>,
+    /// What was answered by what may have been a copy, and where it begins, if nothing was answered
+    /// since.
+    unbelieved: Option<(Shape, u16)>,
     /// For so long a copy of what it said may come.
     patience: Duration,
     /// Since when that has been so, or since when it is doubted.
     patient_since: Duration,
     /// What it was found to give of addresses behind those of its registers.
     behind: BTreeMap<Table, Behind>,
-    /// When it last refused anything.
-    refused_at: Option<Duration>,
 }
 
 /// Addresses of one table behind those of the registers.
@@ -99,8 +99,18 @@ struct Alike {
     /// Where they begin, the lower one first.
     addresses: (u16, u16),
     at: Duration,
-    /// Whether the unit answered when it was asked again.
-    is_settled: bool,
+    again: Again,
+}
+
+/// What came of a question that was asked again, since its answer looked like an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Nothing yet; it begins here.
+    Asked(u16),
+    /// An answer: the two are alike.
+    Answered,
+    /// None in time: the first one may have been a copy.
+    Late,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -169,29 +179,31 @@ impl OwedAnswers {
     pub fn ask(&mut self, unit: u8, request: &Request, longest: u16, now: Duration) -> Ask {
         let unit = self.unit(unit);
         unit.owed.retain(|owed| now <= owed.until);
-        let refused_at = unit.refused_at.filter(|_| unit.is_doubted(now));
-        let rest = refused_at.map(|at| (at + unit.patience).saturating_sub(now));
-        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+        // a refusal is heard whatever was asked
+        let rest = unit.wait(Shape::is_refusal, now);
+        if !rest.is_zero() {
             return Ask::In(rest);
         }
-        let (is_owed, wait) = (unit.owes(shape(request)), unit.wait(shape(request), now));
+        let (is_owed, wait) = (unit.may_owe(shape(request)), unit.wait_for(shape(request), now));
         if !is_owed && wait.is_zero() {
             return Ask::Plainly;
         }
         let behind = unit.behind.get(&request.table).copied().unwrap_or_default();
         let longer = |more| request.count + 1..=longest.min(request.count.saturating_add(more));
-        let reads = |counts: Vec<u16>| {
-            let reads = counts.into_iter().map(|count| Request {
+        let reads = |table, counts: Vec<u16>| {
+            let reads = counts.into_iter().map(move |count| Request {
+                table,
                 count,
                 registers: Vec::new(),
                 ..*request
             });
-            let told_apart = reads.filter(ends_inside).filter(|read| !unit.owes(shape(read)));
-            told_apart.map(|read| (unit.wait(shape(&read), now), read))
+            let told_apart = reads.filter(ends_inside).filter(|read| !unit.may_owe(shape(read)));
+            told_apart.map(|read| (unit.wait_for(shape(&read), now), read))
         };
+        let table = request.table;
         if unit.is_doubted(now)
             && let Some((_, read)) =
-                reads(longer(behind.more).collect()).find(|(wait, _)| wait.is_zero())
+                reads(table, longer(behind.more).collect()).find(|(wait, _)| wait.is_zero())
         {
             return Ask::Longer(Request { registers: request.registers.clone(), ..read });
         }
@@ -199,8 +211,12 @@ impl OwedAnswers {
             return Ask::In(wait);
         }
         // The first that can be asked now, else the one that can be asked first. Of many addresses some
-        // may not exist, and the first one does.
-        let soundings = reads((1..request.count).chain(longer(LONGER)).collect());
+        // may not exist, and the first one does. A refusal of another function is as good as a value.
+        let beside = table.counterpart();
+        let is_told_apart = !unit.may_owe(Shape::refusal(beside));
+        let soundings = reads(table, (1..request.count).collect())
+            .chain(reads(beside, is_told_apart.then_some(1).into_iter().collect()))
+            .chain(reads(table, longer(LONGER).collect()));
         match soundings.min_by_key(|(wait, _)| *wait) {
             Some((wait, sounding)) if wait.is_zero() => Ask::AfterSounding(sounding),
             Some((wait, _)) => Ask::In(wait),
@@ -226,17 +242,29 @@ impl OwedAnswers {
     pub fn answered(&mut self, unit: u8, request: &Request, check: Option<u16>, now: Duration) {
         let unit = self.unit(unit);
         unit.unbelieved = None;
+        unit.came_of(request.table, request.address, Again::Answered);
         for owed in std::mem::take(&mut unit.owed) {
             unit.say(Said::unheard(owed.shape, now));
         }
         unit.say(Said { shape: shape(request), at: now, address: Some(request.address), check });
     }
 
-    /// What answered `request` may have been a copy of an older answer: its own comes within the
-    /// time-out then, and may be said again as well.
-    pub fn not_believed(&mut self, unit: u8, request: &Request, now: Duration) {
+    /// What was heard in answer to `request` may have been a copy of an older answer: its own comes
+    /// within the time-out then, and may be said again as well.
+    pub fn not_believed(
+        &mut self,
+        unit: u8,
+        request: &Request,
+        heard: Option<Frame>,
+        now: Duration,
+    ) {
         self.awaits(unit, request, now);
-        self.unit(unit).unbelieved = Some(shape(request));
+        let unit = self.unit(unit);
+        unit.owe_unbelieved(now);
+        unit.unbelieved = Some((shape(request), request.address));
+        if let Some(Frame { shape, check, .. }) = heard.filter(|heard| heard.shape.is_refusal()) {
+            unit.say(Said { shape, at: now, address: Some(request.address), check: Some(check) });
+        }
     }
 
     /// What came of a read of so many more addresses than registers have. One that `unit` refuses,
@@ -254,20 +282,32 @@ impl OwedAnswers {
         behind.silences = silences % MOST_SILENCES;
     }
 
-    /// `unit` refused, and a refusal has no length: it may have been the oldest answer that it
-    /// owed, and then the one to `request` is to come. `false` where it owed none; but a copy of an
-    /// older refusal it may be all the same.
-    pub fn refused(&mut self, unit: u8, request: &Request, now: Duration) -> bool {
+    /// `unit` refused, with this check sum, and a refusal has no length: it may have been the oldest
+    /// answer that it owed of that table, and then the one to `request` is to come. `false` where it
+    /// owed none; but a copy of an older refusal it may be all the same.
+    pub fn refused(
+        &mut self,
+        unit: u8,
+        request: &Request,
+        check: Option<u16>,
+        now: Duration,
+    ) -> bool {
         let of_unit = self.unit(unit);
-        (of_unit.refused_at, of_unit.unbelieved) = (Some(now), None);
-        let oldest = self.unit(unit).pass_oldest(now);
+        of_unit.owe_unbelieved(now);
+        let refusal = Shape::refusal(request.table);
+        of_unit.say(Said { shape: refusal, at: now, address: Some(request.address), check });
+        of_unit.pass_until(request.table, now);
+        let oldest = of_unit.pass_oldest(now);
         let oldest = oldest.filter(|oldest| oldest.refusals < MOST_REFUSALS);
         match oldest {
             Some(Owed { refusals, .. }) => {
                 let shape = shape(request);
-                self.unit(unit).push(Owed { shape, until: now + LATEST, refusals: refusals + 1 });
+                of_unit.push(Owed { shape, until: now + LATEST, refusals: refusals + 1 });
             }
-            None => self.awaits(unit, request, now),
+            None => {
+                of_unit.came_of(request.table, request.address, Again::Answered);
+                self.awaits(unit, request, now);
+            }
         }
         oldest.is_some()
     }
@@ -291,7 +331,7 @@ impl OwedAnswers {
         let said = Said { check: Some(check), ..Said::unheard(shape, now) };
         if !unit.said.iter().any(|older| older.is_same(&said)) {
             // no copy of what was heard: it is the answer itself
-            unit.unbelieved.take_if(|unbelieved| *unbelieved == shape);
+            unit.unbelieved.take_if(|(unbelieved, _)| *unbelieved == shape);
         }
         if unit.owes(shape) {
             unit.say(said);
@@ -317,10 +357,11 @@ impl OwedAnswers {
         is_new
     }
 
-    /// Whether the answer of `unit` to `request`, which has this check sum, may be a copy of an
-    /// older one, and is to be asked for again.
-    pub fn suspects(&mut self, unit: u8, request: &Request, check: u16, now: Duration) -> bool {
-        let (unit, shape, address) = (self.unit(unit), shape(request), request.address);
+    /// Whether the answer of `unit` to `request` may be a copy of an older one, and is to be asked for
+    /// again.
+    pub fn suspects(&mut self, heard: Frame, request: &Request, now: Duration) -> bool {
+        let Frame { unit, shape, check } = heard;
+        let (unit, address) = (self.unit(unit), request.address);
         unit.alike.retain(|alike| now.saturating_sub(alike.at) <= TRUST);
         let copied = unit.said.iter().find(|said| {
             let is_alike = said.shape == shape && said.check == Some(check);
@@ -330,13 +371,14 @@ impl OwedAnswers {
         let other = copied.address.unwrap_or(address);
         let addresses = (address.min(other), address.max(other));
         let is_known = |alike: &Alike| (alike.shape, alike.addresses) == (shape, addresses);
-        unit.alike.retain(|alike| alike.is_settled || !is_known(alike));
-        let is_trusted = unit.alike.len() >= MOST_ALIKE || unit.alike.iter().any(is_known);
+        unit.alike.retain(|alike| alike.again == Again::Answered || !is_known(alike));
+        let is_refusal = shape.is_refusal();
+        let of_kind = unit.alike.iter().filter(|alike| alike.shape.is_refusal() == is_refusal);
+        let is_trusted = of_kind.count() >= MOST_ALIKE || unit.alike.iter().any(is_known);
         if is_trusted || unit.was_unasked(now) {
             return false;
         }
-        unit.alike.push(Alike { shape, addresses, at: now, is_settled: true });
-        unit.behind.clear();
+        unit.alike.push(Alike { shape, addresses, at: now, again: Again::Asked(address) });
         true
     }
 
@@ -357,7 +399,6 @@ impl OwedAnswers {
             patience,
             patient_since: Duration::ZERO,
             behind: BTreeMap::new(),
-            refused_at: None,
         })
     }
 }
@@ -389,13 +430,24 @@ impl Unit {
         self.unasked_at.is_some_and(|last| now.saturating_sub(last) <= DOUBT)
     }
 
+    /// Whether it owes what looks so; any answer may turn out to be a refusal.
     fn owes(&self, shape: Shape) -> bool {
-        self.owed.iter().any(|owed| owed.shape == shape)
+        self.owed.iter().any(|owed| owed.shape.may_be(shape))
+    }
+
+    /// Whether it owes what looks so, or may.
+    fn may_owe(&self, shape: Shape) -> bool {
+        self.owes(shape) || self.unbelieved.is_some_and(|(unbelieved, _)| unbelieved.may_be(shape))
     }
 
     /// How long a copy of that length may still come.
-    fn wait(&self, shape: Shape, now: Duration) -> Duration {
-        let alike = self.said.iter().filter(|said| said.shape == shape && self.is_doubted(now));
+    fn wait_for(&self, shape: Shape, now: Duration) -> Duration {
+        self.wait(|said| said == shape, now)
+    }
+
+    /// How long a copy may still come that looks so.
+    fn wait(&self, is_alike: impl Fn(Shape) -> bool, now: Duration) -> Duration {
+        let alike = self.said.iter().filter(|said| is_alike(said.shape) && self.is_doubted(now));
         let last = alike.map(|said| said.at).max();
         last.map_or(Duration::ZERO, |at| (at + self.patience).saturating_sub(now))
     }
@@ -416,6 +468,16 @@ impl Unit {
         self.said.push(Said { at, address, ..said });
     }
 
+    /// It answers in the order in which it was asked: what is owed of other tables before the first of
+    /// this one comes no more.
+    fn pass_until(&mut self, table: Table, now: Duration) {
+        let first = self.owed.iter().position(|owed| owed.shape.table == table);
+        let passed: Vec<_> = self.owed.drain(..first.unwrap_or(self.owed.len())).collect();
+        for owed in passed {
+            self.say(Said::unheard(owed.shape, now));
+        }
+    }
+
     /// The oldest answer that a unit owes, which it owes no longer unless it says things twice.
     fn pass_oldest(&mut self, now: Duration) -> Option<Owed> {
         let is_doubted = self.is_doubted(now);
@@ -431,10 +493,16 @@ impl Unit {
 
     /// The answer in whose place a copy may have come is late, and still to come.
     fn owe_unbelieved(&mut self, now: Duration) {
-        let Some(shape) = self.unbelieved.take() else { return };
+        let Some((shape, address)) = self.unbelieved.take() else { return };
         self.owe(shape, now + LATEST);
-        if let Some(alike) = self.alike.last_mut() {
-            alike.is_settled = false;
+        self.came_of(shape.table, address, Again::Late);
+    }
+
+    fn came_of(&mut self, table: Table, address: u16, again: Again) {
+        for alike in &mut self.alike {
+            if alike.shape.table == table && alike.again == Again::Asked(address) {
+                alike.again = again;
+            }
         }
     }
 
@@ -462,475 +530,4 @@ pub const fn shape(request: &Request) -> Shape {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const UNIT: u8 = 5;
-    const NOW: Duration = Duration::from_secs(100);
-    const TIMEOUT: Duration = Duration::from_secs(1);
-    const TICK: Duration = Duration::from_millis(1);
-
-    fn read(address: u16, count: u16) -> Request {
-        Request { table: Table::Holding, address, count, registers: Vec::new() }
-    }
-
-    fn bits(count: u16) -> Request {
-        Request { table: Table::Coil, ..read(0, count) }
-    }
-
-    fn none_owed() -> OwedAnswers {
-        OwedAnswers::new(TIMEOUT)
-    }
-
-    #[test]
-    fn a_question_that_an_owed_answer_fits_is_asked_after_one_of_another_length() {
-        let mut owed = none_owed();
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::Plainly);
-        owed.unanswered(UNIT, &read(0, 2), NOW);
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::AfterSounding(read(100, 1)));
-        owed.unanswered(UNIT, &read(100, 1), NOW);
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::AfterSounding(read(100, 3)));
-        assert_eq!(owed.ask(UNIT, &read(65_534, 2), 125, NOW), Ask::NotNow);
-        assert_eq!(owed.ask(UNIT, &read(0, 4), 125, NOW), Ask::Plainly);
-        assert_eq!(owed.ask(UNIT + 1, &read(100, 2), 125, NOW), Ask::Plainly);
-        owed.answered(UNIT, &read(100, 3), None, NOW);
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::Plainly);
-    }
-
-    #[test]
-    fn coils_come_in_bytes() {
-        let mut owed = none_owed();
-        owed.unanswered(UNIT, &bits(12), NOW);
-        assert_eq!(owed.ask(UNIT, &bits(9), 2_000, NOW), Ask::AfterSounding(bits(1)));
-        owed.unanswered(UNIT, &bits(8), NOW);
-        assert_eq!(owed.ask(UNIT, &bits(9), 2_000, NOW), Ask::AfterSounding(bits(17)));
-        assert_eq!(owed.ask(UNIT, &bits(9), 16, NOW), Ask::NotNow);
-    }
-
-    #[test]
-    fn what_is_owed_is_forgotten_when_nobody_answers_so_late() {
-        let mut owed = none_owed();
-        owed.unanswered(UNIT, &read(0, 2), NOW);
-        assert_ne!(owed.ask(UNIT, &read(0, 2), 125, NOW + LATEST), Ask::Plainly);
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW + LATEST + TICK), Ask::Plainly);
-    }
-
-    #[test]
-    fn a_refusal_may_be_the_answer_to_the_oldest() {
-        let mut owed = none_owed();
-        assert!(!owed.refused(UNIT, &read(0, 2), NOW));
-        owed.unanswered(UNIT, &read(0, 2), NOW);
-        assert!(owed.refused(UNIT, &read(0, 1), NOW));
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Plainly);
-        assert_eq!(owed.ask(UNIT, &read(0, 1), 125, NOW), Ask::AfterSounding(read(0, 2)));
-    }
-
-    #[test]
-    fn what_was_asked_before_the_start_is_owed_until_something_is_answered() {
-        let mut owed = none_owed();
-        for address in [0, 100, 200] {
-            owed.begun(UNIT, &read(address, 2), NOW);
-        }
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::AfterSounding(read(100, 1)));
-        owed.answered(UNIT, &read(100, 1), Some(7), NOW);
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), Ask::Plainly);
-    }
-
-    fn said(request: &Request, check: u16) -> Frame {
-        Frame { unit: UNIT, shape: shape(request), check }
-    }
-
-    #[test]
-    fn no_two_answers_of_a_doubted_unit_are_of_one_length_until_a_copy_has_come() {
-        let mut owed = none_owed();
-        owed.answered(UNIT, &read(0, 2), Some(1), NOW);
-        let plainly = Ask::Plainly;
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW), plainly, "nothing was heard twice");
-        assert!(owed.overheard(said(&read(0, 2), 1), NOW));
-        assert!(!owed.overheard(said(&read(0, 2), 1), NOW), "that is known");
-        for count in 3..10 {
-            let asked = Request { registers: vec![7], ..read(100, 2) };
-            let longer = Request { registers: vec![7], ..read(100, count) };
-            assert_eq!(owed.ask(UNIT, &asked, 125, NOW), Ask::Longer(longer));
-            owed.answered(UNIT, &read(100, count), None, NOW);
-        }
-        assert_eq!(owed.ask(UNIT, &read(0, 10), 125, NOW), plainly, "of another length");
-        assert_eq!(owed.ask(UNIT + 1, &read(0, 2), 125, NOW), plainly, "of another unit");
-        let later = NOW + DOUBT + TICK;
-        owed.answered(UNIT, &read(0, 2), None, later);
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, later), plainly);
-        assert!(owed.overheard(said(&read(0, 2), 1), later));
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 125, later), Ask::Longer(read(0, 3)), "once more");
-    }
-
-    #[test]
-    fn where_no_longer_read_is_given_a_copy_is_waited_for() {
-        let mut owed = none_owed();
-        owed.answered(UNIT, &read(0, 2), Some(1), NOW);
-        owed.overheard(said(&read(0, 2), 1), NOW);
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW), Ask::In(TIMEOUT), "there is none");
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW + TICK), Ask::In(TIMEOUT.abs_diff(TICK)));
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW + TIMEOUT), Ask::Plainly);
-        owed.answered(UNIT, &read(0, 3), None, NOW);
-        owed.longer(UNIT, Table::Holding, 3, Longer::Refused);
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Longer(read(0, 4)));
-        for outcome in [Longer::Silent, Longer::Answered, Longer::Silent, Longer::Silent] {
-            owed.longer(UNIT, Table::Holding, 2, outcome);
-            assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Longer(read(0, 4)));
-        }
-        owed.longer(UNIT, Table::Holding, 2, Longer::Silent);
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::In(TIMEOUT));
-    }
-
-    #[test]
-    fn an_answer_that_looks_like_an_older_one_is_asked_for_again_once() {
-        let mut owed = none_owed();
-        assert!(!owed.suspects(UNIT, &read(0, 2), 7, NOW));
-        owed.answered(UNIT, &read(0, 2), Some(7), NOW);
-        let later = NOW + TIMEOUT + TICK;
-        assert!(!owed.suspects(UNIT, &read(9, 2), 7, later), "so late no copy comes");
-        assert!(!owed.suspects(UNIT, &read(9, 2), 8, NOW), "of other bytes");
-        assert!(!owed.suspects(UNIT, &read(9, 1), 7, NOW), "of another length");
-        assert!(!owed.suspects(UNIT + 1, &read(9, 2), 7, NOW));
-        assert!(owed.suspects(UNIT, &read(9, 2), 7, NOW));
-        owed.not_believed(UNIT, &read(9, 2), NOW);
-        assert_eq!(owed.ask(UNIT, &read(9, 2), 125, NOW), Ask::Longer(read(9, 3)));
-        assert_eq!(owed.ask(UNIT, &read(9, 2), 2, NOW), Ask::In(2 * TIMEOUT));
-        let later = NOW + 2 * TIMEOUT + TICK;
-        owed.answered(UNIT, &read(0, 2), Some(7), later);
-        assert!(!owed.suspects(UNIT, &read(9, 2), 7, later), "they are alike, it seems");
-        assert_eq!(owed.ask(UNIT, &read(9, 2), 125, later), Ask::Plainly);
-        owed.answered(UNIT, &read(9, 2), Some(8), later);
-        assert!(!owed.suspects(UNIT, &read(0, 2), 8, later), "whatever both of them hold");
-        assert!(owed.suspects(UNIT, &read(20, 2), 8, later), "this one is another");
-    }
-
-    #[test]
-    fn a_unit_of_many_like_registers_is_suspected_a_few_times_a_day() {
-        let mut owed = none_owed();
-        let mut suspects = |now: Duration| {
-            let reads = (0..50).map(|address| read(address * 2, 2));
-            let suspected = reads.filter(|read| {
-                let suspected = owed.suspects(UNIT, read, 7, now);
-                owed.answered(UNIT, read, Some(7), now);
-                suspected
-            });
-            suspected.count()
-        };
-        assert_eq!(suspects(NOW), MOST_ALIKE);
-        assert_eq!(suspects(NOW + TRUST), 0);
-        assert_eq!(suspects(NOW + TRUST + TIMEOUT), MOST_ALIKE);
-    }
-
-    #[test]
-    fn a_table_that_gives_no_more_says_nothing_of_the_others() {
-        let mut owed = none_owed();
-        let input = Request { table: Table::Input, ..read(0, 2) };
-        owed.overheard(said(&read(0, 9), 1), NOW);
-        for request in [&read(0, 2), &input] {
-            owed.answered(UNIT, request, Some(1), NOW);
-        }
-        owed.longer(UNIT, Table::Holding, 1, Longer::Refused);
-        assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::In(TIMEOUT));
-        let longer = Request { count: 3, ..input.clone() };
-        assert_eq!(owed.ask(UNIT, &input, 125, NOW), Ask::Longer(longer));
-    }
-
-    #[test]
-    fn who_comes_after_all_that_waiting_is_waited_for_longer() {
-        let mut owed = none_owed();
-        let seconds = Duration::from_secs;
-        let waits = |owed: &mut OwedAnswers, now| {
-            let ask = owed.ask(UNIT, &read(0, 2), 2, now);
-            if let Ask::In(wait) = ask { wait } else { panic!("{ask:?}") }
-        };
-        // copies of what had been said when the doubt arose
-        owed.answered(UNIT, &read(0, 2), Some(2), NOW);
-        owed.overheard(said(&read(0, 2), 1), NOW);
-        owed.overheard(said(&read(0, 2), 2), NOW + TIMEOUT);
-        let ask = owed.ask(UNIT, &read(0, 2), 2, NOW + TIMEOUT);
-        assert_eq!(ask, Ask::Plainly, "they come within its patience, all of them");
-        for (now, patience) in [(3, 2), (4, 2), (6, 4), (11, 8), (20, 10), (40, 10)] {
-            let now = NOW + seconds(now);
-            owed.answered(UNIT, &read(0, 2), Some(3), now);
-            owed.overheard(said(&read(0, 2), 3), now);
-            owed.overheard(said(&read(0, 2), 4), now);
-            assert_eq!(waits(&mut owed, now), seconds(patience), "{now:?}");
-        }
-    }
-
-    #[test]
-    fn a_late_answer_is_not_said_unasked() {
-        let mut owed = none_owed();
-        owed.unanswered(UNIT, &read(0, 2), NOW);
-        assert!(!owed.overheard(said(&read(0, 2), 1), NOW));
-        owed.answered(UNIT, &read(0, 1), None, NOW);
-        assert_eq!(owed.ask(UNIT, &read(100, 1), 125, NOW), Ask::Plainly);
-        owed.unanswered(UNIT, &read(0, 2), NOW);
-        assert!(owed.overheard(said(&read(0, 3), 1), NOW), "nobody owes that one");
-    }
-
-    /// A refused question may have been refused by a copy: its answer is still to come then.
-    #[test]
-    fn what_a_doubted_unit_refused_it_may_answer() {
-        let mut owed = none_owed();
-        owed.overheard(said(&read(0, 9), 1), NOW);
-        assert!(!owed.refused(UNIT, &read(0, 2), NOW));
-        assert_eq!(owed.ask(UNIT, &read(100, 4), 125, NOW), Ask::In(TIMEOUT), "a copy of it");
-        let later = NOW + TIMEOUT;
-        assert_eq!(owed.ask(UNIT, &read(100, 4), 125, later), Ask::Plainly);
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, later), Ask::Longer(read(100, 3)));
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 2, later), Ask::In(TIMEOUT));
-        assert_eq!(owed.ask(UNIT, &read(100, 2), 125, NOW + 2 * TIMEOUT), Ask::Plainly);
-    }
-
-    /// A question and what a unit makes of it; times in milliseconds.
-    #[derive(Debug, Clone)]
-    struct Turn {
-        address: u16,
-        count: u16,
-        /// Before it is asked.
-        pause: u64,
-        manner: Manner,
-        /// From the question, or the last answer, to this one.
-        after: u64,
-        /// From the answer to each of its copies.
-        copies: Vec<u64>,
-    }
-
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Manner {
-        Answers,
-        Refuses,
-        Never,
-    }
-
-    /// Something on the line.
-    #[derive(Debug, Clone)]
-    struct Word {
-        at: Duration,
-        request: Request,
-        is_refusal: bool,
-        number: u16,
-    }
-
-    impl Word {
-        fn frame(&self) -> Frame {
-            said(&self.request, self.number)
-        }
-    }
-
-    /// Answers come `latest` at most after those before them, each with so many copies at most.
-    fn turns(latest: u64, copies: usize) -> impl Strategy<Value = Vec<Turn>> {
-        let manner = prop_oneof![
-            6 => Just(Manner::Answers),
-            1 => Just(Manner::Refuses),
-            1 => Just(Manner::Never),
-        ];
-        // a copy comes within the time-out
-        let copies = prop::collection::vec(0_u64..1_000, 0..=copies);
-        let pauses = prop_oneof![3 => 0_u64..100, 1 => 0_u64..5_000];
-        let after = prop_oneof![3 => 0_u64..150, 1 => 0..latest];
-        let turn = (0_u16..4, 1_u16..4, pauses, manner, after, copies);
-        let turn = turn.prop_map(|(address, count, pause, manner, after, copies)| Turn {
-            address: address * 10,
-            count,
-            pause,
-            manner,
-            after,
-            copies,
-        });
-        prop::collection::vec(turn, 1..60)
-    }
-
-    /// A unit, the line to it, and who polls it.
-    struct Scene {
-        owed: OwedAnswers,
-        now: Duration,
-        /// When the unit has answered all that it was asked.
-        free_at: Duration,
-        /// Not heard yet, in the order in which it comes.
-        line: Vec<Word>,
-    }
-
-    impl Scene {
-        /// What is asked for `wanted`, and whether that is a sounding.
-        fn ask(&mut self, wanted: &Request, longest: u16) -> Option<(Request, bool)> {
-            match self.owed.ask(UNIT, wanted, longest, self.now) {
-                Ask::Plainly => Some((wanted.clone(), false)),
-                Ask::Longer(longer) => Some((longer, false)),
-                Ask::AfterSounding(sounding) => Some((sounding, true)),
-                Ask::NotNow => None,
-                Ask::In(wait) => {
-                    self.now += wait;
-                    self.ask(wanted, longest)
-                }
-            }
-        }
-
-        /// What waits is looked at before the next question; whether a doubt arises by it.
-        fn overhear(&mut self) -> bool {
-            let late = self.line.partition_point(|word| word.at <= self.now);
-            let mut is_new = false;
-            for word in self.line.drain(..late).filter(|word| !word.is_refusal) {
-                is_new |= self.owed.overheard(word.frame(), self.now);
-            }
-            is_new
-        }
-
-        fn answer(&mut self, turn: &Turn, number: u16, asked: &Request) {
-            let answered_at = self.free_at.max(self.now) + Duration::from_millis(turn.after);
-            if turn.manner == Manner::Never || answered_at >= self.now + LATEST {
-                return;
-            }
-            self.free_at = answered_at;
-            self.line.extend([0].iter().chain(&turn.copies).map(|copy| Word {
-                at: answered_at + Duration::from_millis(*copy),
-                request: asked.clone(),
-                is_refusal: turn.manner == Manner::Refuses,
-                number,
-            }));
-            self.line.sort_by_key(|word| word.at);
-        }
-
-        /// What is heard in place of an answer, and what is passed over.
-        fn hear(&mut self, asked: &Request) -> (Option<Word>, Vec<Word>) {
-            let (until, mut passed) = (self.now + TIMEOUT, Vec::new());
-            while self.line.first().is_some_and(|word| word.at <= until) {
-                let word = self.line.remove(0);
-                self.now = self.now.max(word.at);
-                let wanted = self.owed.wanted(UNIT, asked, self.now);
-                if word.is_refusal || wanted.is_none_or(|wanted| wanted == word.frame().shape) {
-                    return (Some(word), passed);
-                }
-                passed.push(word);
-            }
-            self.now = until;
-            (None, passed)
-        }
-    }
-
-    /// What it does with addresses behind those of its registers.
-    #[derive(Debug, Clone, Copy)]
-    struct Map {
-        longest: u16,
-        manner: Manner,
-    }
-
-    const MANNERS: [Manner; 3] = [Manner::Answers, Manner::Never, Manner::Refuses];
-    /// A refusal has neither length nor bytes of its own: the first one that is said twice may be
-    /// taken for another's.
-    const UNREFUSING: [Manner; 2] = [Manner::Answers, Manner::Never];
-
-    fn maps(manners: &[Manner]) -> impl Strategy<Value = Map> + use<> {
-        let manner = prop::sample::select(manners.to_vec());
-        (3_u16..125, manner).prop_map(|(longest, manner)| Map { longest, manner })
-    }
-
-    /// Polls a unit that does this; how many values there were, each of them what was asked for.
-    fn poll(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<usize, TestCaseError> {
-        let mut scene = Scene { owed: none_owed(), now: NOW, free_at: NOW, line: Vec::new() };
-        if is_doubted {
-            scene.owed.overheard(said(&read(0, 9), 0), NOW);
-        }
-        let (mut values, mut again) = (0, None);
-        for (mut turn, number) in turns.into_iter().zip(0_u16..) {
-            // what is not believed is asked for again at once
-            let is_again = again.is_some();
-            let wanted = again.take().unwrap_or_else(|| read(turn.address, turn.count));
-            scene.now += Duration::from_millis(if is_again { 0 } else { turn.pause });
-            let Some((asked, is_sounding)) = scene.ask(&wanted, map.longest) else { continue };
-            let more = asked.count.saturating_sub(wanted.count);
-            if more > 0 && turn.manner == Manner::Answers {
-                turn.manner = map.manner;
-            }
-            let mut is_doubtful = scene.overhear();
-            scene.answer(&turn, number, &asked);
-            let (heard, passed) = scene.hear(&asked);
-            let Scene { owed, now, .. } = &mut scene;
-            for word in passed {
-                is_doubtful |= owed.overheard(word.frame(), *now);
-            }
-            if more > 0 && !is_sounding {
-                let outcome = match &heard {
-                    Some(word) if word.is_refusal => Longer::Refused,
-                    Some(word) if word.frame().shape == shape(&asked) => Longer::Answered,
-                    Some(_) | None => Longer::Silent,
-                };
-                owed.longer(UNIT, Table::Holding, more, outcome);
-            }
-            match heard {
-                None => {
-                    owed.unanswered(UNIT, &asked, *now);
-                    *now += TIMEOUT;
-                }
-                Some(word) if word.is_refusal => {
-                    let is_unclear = owed.refused(UNIT, &asked, *now);
-                    prop_assert!(is_unclear || !is_doubted || word.number == number);
-                }
-                Some(word) if word.frame().shape == shape(&asked) => {
-                    is_doubtful |= owed.suspects(UNIT, &asked, word.number, *now);
-                    if is_doubtful {
-                        owed.not_believed(UNIT, &asked, *now);
-                        again = Some(wanted);
-                    } else {
-                        owed.answered(UNIT, &asked, Some(word.number), *now);
-                        prop_assert_eq!(&word.request, &asked);
-                        prop_assert_eq!(word.number, number);
-                        values += usize::from(!is_sounding);
-                    }
-                }
-                Some(_) => {
-                    owed.answered_another(UNIT, &asked, *now);
-                    *now += TIMEOUT;
-                }
-            }
-        }
-        Ok(values)
-    }
-
-    proptest! {
-        /// What is believed is the answer to what was asked, however late a unit is.
-        #[test]
-        fn no_late_answer_is_believed(turns in turns(8_000, 0), map in maps(&MANNERS)) {
-            poll(turns, map, false)?;
-        }
-
-        /// Nor is a copy, once a unit was heard to say things twice, whenever it comes within the
-        /// time-out; and no value is lost by it.
-        #[test]
-        fn no_copy_is_believed(turns in turns(150, 3), map in maps(&MANNERS)) {
-            let answers = turns.iter().filter(|turn| turn.manner == Manner::Answers).count();
-            let has_refusals = turns.iter().any(|turn| turn.manner == Manner::Refuses);
-            let is_lossless = !has_refusals && map.longest >= 30 && map.manner == Manner::Answers;
-            let values = poll(turns, map, true)?;
-            prop_assert!(!is_lossless || values * 2 >= answers, "{values} of {answers}");
-        }
-
-        /// Nor is the first copy ever, of answers that differ.
-        #[test]
-        fn no_first_copy_is_believed(turns in turns(150, 3), map in maps(&UNREFUSING)) {
-            let answers = turns.into_iter().filter(|turn| turn.manner == Manner::Answers);
-            poll(answers.collect(), map, false)?;
-        }
-
-        /// Nor is the first copy of a unit that answers late as well.
-        #[test]
-        fn no_first_copy_of_a_late_unit_is_believed(
-            turns in turns(3_000, 2),
-            map in maps(&UNREFUSING),
-        ) {
-            let answers = turns.into_iter().filter(|turn| turn.manner == Manner::Answers);
-            poll(answers.collect(), map, false)?;
-        }
-
-        /// Nor is what comes both late and twice, of who refuses nothing.
-        #[test]
-        fn no_copy_of_a_late_answer_is_believed(turns in turns(8_000, 2), map in maps(&UNREFUSING)) {
-            let answers = turns.into_iter().filter(|turn| turn.manner != Manner::Refuses);
-            poll(answers.collect(), map, true)?;
-        }
-    }
-}
+mod tests;

@@ -26,6 +26,16 @@ impl Table {
         }
     }
 
+    /// The other one whose addresses hold as much.
+    pub const fn counterpart(self) -> Self {
+        match self {
+            Self::Coil => Self::Discrete,
+            Self::Discrete => Self::Coil,
+            Self::Holding => Self::Input,
+            Self::Input => Self::Holding,
+        }
+    }
+
     /// Its word in the settings.
     pub const fn name(self) -> &'static str {
         match self {

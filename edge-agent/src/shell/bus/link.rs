@@ -204,20 +204,21 @@ impl Link {
         let mut after = answers(&said.after);
         // The one that was heard: the answer itself, or what its unit said in place of one.
         let (wanted, is_another) = (shape(request), matches!(answer, Answer::Nonsense(_)));
-        let is_heard = |frame: &Frame| frame.unit == unit && (is_another || frame.shape == wanted);
+        let is_heard =
+            |frame: &Frame| frame.unit == unit && (is_another || wanted.may_be(frame.shape));
         let heard = after.iter().position(is_heard);
         let behind = heard.map(|heard| after.split_off(heard)).unwrap_or_default();
-        let heard = behind.first().copied();
+        let is_told = matches!(answer, Answer::Reply(_) | Answer::Refusal(_));
+        let heard = behind.first().copied().filter(|_| is_told);
         is_doubtful |= self.overhear(&after, unit);
         let now = self.begun_at.elapsed();
         let mut is_unclear = false;
         if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
-            let is_reply = matches!(answer, Answer::Reply(_));
-            let check = heard.filter(|_| is_reply).map(|heard| heard.check);
-            is_doubtful |= check.is_some_and(|check| owed.suspects(unit, request, check, now));
-            if is_reply && is_doubtful {
-                owed.not_believed(unit, request, now);
+            is_doubtful |= heard.is_some_and(|heard| owed.suspects(heard, request, now));
+            if is_told && is_doubtful {
+                owed.not_believed(unit, request, heard, now);
             } else {
+                let check = heard.map(|heard| heard.check);
                 is_unclear = learn(owed, asked, answer, check, now);
             }
             let outcome = match answer {
@@ -225,7 +226,7 @@ impl Link {
                 Answer::Refusal(_) => Longer::Refused,
                 Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => Longer::Silent,
             };
-            if put.more > 0 {
+            if put.more > 0 && !is_doubtful {
                 owed.longer(unit, request.table, put.more, outcome);
             }
         }
@@ -376,7 +377,7 @@ fn learn(
     let Asked { unit, request, .. } = asked;
     match answer {
         Answer::Reply(_) => owed.answered(unit, request, check, now),
-        Answer::Refusal(_) => return owed.refused(unit, request, now),
+        Answer::Refusal(_) => return owed.refused(unit, request, check, now),
         Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
         Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
         Answer::NoLine(_) => {}

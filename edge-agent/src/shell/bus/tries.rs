@@ -71,7 +71,8 @@ impl Tries {
     /// What is left of an answer to what was put; none where it is asked for again.
     pub(super) fn weigh(&mut self, answer: Answer, put: &Put<'_>, noted: &Noted) -> Option<Answer> {
         match answer {
-            Answer::Reply(_) if noted.is_doubtful || put.is_sounding => None,
+            Answer::Reply(_) | Answer::Refusal(_) if noted.is_doubtful => None,
+            Answer::Reply(_) if put.is_sounding => None,
             Answer::Refusal(_) | Answer::Nonsense(_) | Answer::Silence(_) if put.more > 0 => {
                 self.is_exact = true; // it was our way to ask, and costs no attempt
                 None
@@ -80,6 +81,7 @@ impl Tries {
                 self.unclear += 1;
                 (self.unclear >= MOST_UNCLEAR).then_some(Answer::Nonsense(defect))
             }
+            Answer::Refusal(_) if put.is_sounding => None,
             Answer::Reply(_) | Answer::Refusal(_) | Answer::NoLine(_) => Some(answer),
             Answer::Nonsense(_) | Answer::Silence(_) => {
                 self.left = self.left.saturating_sub(1);
