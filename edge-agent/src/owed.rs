@@ -299,15 +299,12 @@ impl OwedAnswers {
         of_unit.pass_until(request.table, now);
         let oldest = of_unit.pass_oldest(now);
         let oldest = oldest.filter(|oldest| oldest.refusals < MOST_REFUSALS);
-        match oldest {
-            Some(Owed { refusals, .. }) => {
-                let shape = shape(request);
-                of_unit.push(Owed { shape, until: now + LATEST, refusals: refusals + 1 });
-            }
-            None => {
-                of_unit.came_of(request.table, request.address, Again::Answered);
-                self.awaits(unit, request, now);
-            }
+        if let Some(Owed { refusals, .. }) = oldest {
+            let (shape, until) = (shape(request), now + LATEST);
+            of_unit.push(Owed { shape, until, refusals: refusals + 1 });
+        } else {
+            of_unit.came_of(request.table, request.address, Again::Answered);
+            self.awaits(unit, request, now);
         }
         oldest.is_some()
     }

@@ -27,6 +27,7 @@ impl Table {
     }
 
     /// The other one whose addresses hold as much.
+    #[must_use]
     pub const fn counterpart(self) -> Self {
         match self {
             Self::Coil => Self::Discrete,

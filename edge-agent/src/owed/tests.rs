@@ -426,6 +426,17 @@ struct Map {
 
 const MANNERS: [Manner; 3] = [Manner::Answers, Manner::Never, Manner::Refuses];
 
+impl Map {
+    /// What it does with what is asked in place of what is wanted, and what it would do with that.
+    fn manner_of(self, manner: Manner, wanted: &Request, asked: &Request) -> Manner {
+        match manner {
+            Manner::Answers if asked.table != wanted.table => self.beside,
+            Manner::Answers if asked.count > wanted.count => self.manner,
+            Manner::Answers | Manner::Refuses | Manner::Never => manner,
+        }
+    }
+}
+
 fn maps() -> impl Strategy<Value = Map> {
     let manner = || prop::sample::select(MANNERS.to_vec());
     let map = (3_u16..125, manner(), manner());
@@ -463,11 +474,7 @@ fn poll(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, TestCase
         scene.now += Duration::from_millis(if is_again { 0 } else { turn.pause });
         let Some((asked, is_sounding)) = scene.ask(&wanted, map.longest) else { continue };
         let more = asked.count.saturating_sub(wanted.count);
-        if turn.manner == Manner::Answers && asked.table != wanted.table {
-            turn.manner = map.beside;
-        } else if turn.manner == Manner::Answers && more > 0 {
-            turn.manner = map.manner;
-        }
+        turn.manner = map.manner_of(turn.manner, &wanted, &asked);
         let mut is_doubtful = scene.overhear();
         scene.answer(&turn, number, &asked);
         let (heard, passed) = scene.hear(&asked);

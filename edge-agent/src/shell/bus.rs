@@ -4,6 +4,7 @@ mod answer;
 mod dial;
 mod link;
 mod metrics;
+mod numbers;
 mod tries;
 mod wire;
 

@@ -7,7 +7,10 @@ use tokio::net::TcpStream;
 use tokio_modbus::client::{Context, rtu, tcp};
 use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt};
 
-use super::wire::{Signs, Wire};
+use super::{
+    numbers::{Numbered, Numbers},
+    wire::{Signs, Wire},
+};
 use crate::config::{Endpoint, Line, Parity, Serial};
 
 /// Why a line could not be opened.
@@ -49,15 +52,18 @@ impl LinkError {
 }
 
 /// Opens a line: the connection, and what is noticed on it.
-pub(super) async fn open(line: &Line) -> Result<(Context, Arc<Signs>), LinkError> {
+pub(super) async fn open(
+    line: &Line,
+    numbers: &Numbers,
+) -> Result<(Context, Arc<Signs>), LinkError> {
     Ok(match line {
         Line::Tcp(endpoint) => {
-            let wire = dial(line, endpoint).await?;
+            let wire = Wire::new(Numbered::new(dial(line, endpoint).await?, numbers), true);
             let signs = wire.signs();
             (tcp::attach(wire), signs)
         }
         Line::RtuOverTcp(endpoint) => {
-            let wire = dial(line, endpoint).await?;
+            let wire = Wire::new(dial(line, endpoint).await?, true);
             let signs = wire.signs();
             (rtu::attach(wire), signs)
         }
@@ -70,11 +76,11 @@ pub(super) async fn open(line: &Line) -> Result<(Context, Arc<Signs>), LinkError
     })
 }
 
-async fn dial(line: &Line, endpoint: &Endpoint) -> Result<Wire<TcpStream>, LinkError> {
+async fn dial(line: &Line, endpoint: &Endpoint) -> Result<TcpStream, LinkError> {
     let fail = |source| LinkError::Connect { line: line.to_string(), source };
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(fail)?;
     stream.set_nodelay(true).map_err(fail)?;
-    Ok(Wire::new(stream, true))
+    Ok(stream)
 }
 
 fn open_port(serial: &Serial) -> tokio_serial::Result<tokio_serial::SerialStream> {

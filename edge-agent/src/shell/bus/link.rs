@@ -31,6 +31,7 @@ use tokio_modbus::{
 use super::{
     answer::{Answer, is_gateways, question, understood},
     dial::{self, LinkError},
+    numbers::Numbers,
     tries::{Asking, Noted, Put, Tries},
     wire::{Said, Signs},
 };
@@ -53,6 +54,7 @@ pub struct Link {
     timeout: Duration,
     gap: Duration,
     connection: Option<Connection>,
+    numbers: Numbers,
     /// Whether the last connection answered something.
     is_known: bool,
     ready_at: Instant,
@@ -131,6 +133,7 @@ impl Link {
             timeout: bus.timeout,
             gap: bus.gap.max(silence),
             connection: None,
+            numbers: Numbers::new(),
             is_known: false,
             ready_at: now,
             quiet: is_serial.then_some(quiet),
@@ -268,7 +271,7 @@ impl Link {
         }
         let until = Instant::now() + self.timeout;
         let opened = loop {
-            let opened = timeout_at(until, dial::open(&self.line)).await;
+            let opened = timeout_at(until, dial::open(&self.line, &self.numbers)).await;
             match opened {
                 // a peer that takes one connection at a time may not have let go of the last one
                 Ok(Err(_)) if self.is_known && Instant::now() + REDIAL < until => {
