@@ -82,7 +82,13 @@ pub(crate) fn demo(asked: &cli::Demo) -> anyhow::Result<Ended> {
     folder.write(REGISTRY, &registry::text())?;
     let settings = folder.write(SETTINGS, &server_settings(http, world.broker))?;
     let opened = Opened::open(&settings, metrics)?;
-    if folder.days().is_none() {
+    if folder.days().is_some() {
+        say(&format!(
+            "goes on with the demonstration in `{}`: what happened while it did not run is missing, and \
+             judged as missing; --fresh begins again",
+            folder.path().display()
+        ))?;
+    } else {
         let days = asked.days.unwrap_or(DAYS);
         say(&format!("preparing {days} days of history …"))?;
         prepare(&folder, opened.store(), days, clock.now())?;

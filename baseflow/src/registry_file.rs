@@ -1,7 +1,7 @@
 //! The registry file: read, checked, compared with what is in force, and imported.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -11,12 +11,12 @@ use model::{
     ids::ChannelId,
     registry::Registry,
     time::Timestamp,
-    tree::{Faults, Origin},
+    tree::{Faults, KeyFault, Origin},
 };
 use sha2::{Digest as _, Sha256};
 use store::{By, Import, ImportRegistry, Journal, Samples};
 
-use crate::{failure::Refused, stored};
+use crate::{failure::Refused, settings::ChannelKind, stored};
 
 /// The largest registry file.
 const MAX_BYTES: u64 = 64 << 20;
@@ -38,7 +38,7 @@ impl RegistryFile {
     /// file.
     pub(crate) fn find(
         path: &Path,
-        channels: Option<&BTreeSet<ChannelId>>,
+        channels: Option<&BTreeMap<ChannelId, ChannelKind>>,
     ) -> Result<Option<Self>, Refused> {
         let length = match std::fs::metadata(path) {
             Ok(found) => found.len(),
@@ -63,9 +63,8 @@ impl RegistryFile {
         })?;
         let origin = Origin::File(path.display().to_string().into());
         let registry = store::registry::parse(&text, &origin).map_err(Refused::faults)?;
-        let unknown =
-            channels.map(|channels| store::registry::unknown_channels(&registry, channels));
-        if let Some(faults) = unknown.filter(|faults| !faults.is_empty()) {
+        let unreachable = channels.map(|channels| unreachable(&registry, channels));
+        if let Some(faults) = unreachable.filter(|faults| !faults.is_empty()) {
             return Err(Refused::faults(Faults(faults)));
         }
         let digest = Sha256::digest(text.as_bytes()).into();
@@ -73,7 +72,10 @@ impl RegistryFile {
     }
 
     /// The file at `path`, which must be there.
-    pub(crate) fn read(path: &Path, channels: &BTreeSet<ChannelId>) -> Result<Self, Refused> {
+    pub(crate) fn read(
+        path: &Path,
+        channels: &BTreeMap<ChannelId, ChannelKind>,
+    ) -> Result<Self, Refused> {
         Self::find(path, Some(channels))?.ok_or_else(|| {
             Refused::one(format!("registry file `{}` does not exist", path.display()))
         })
@@ -109,6 +111,25 @@ impl RegistryFile {
             Import::Refused(faults) => Err(Refused::faults(Faults(faults)).into()),
         }
     }
+}
+
+/// Contacts whom no message can reach: their channel does not exist, or their number is none.
+fn unreachable(registry: &Registry, channels: &BTreeMap<ChannelId, ChannelKind>) -> Vec<KeyFault> {
+    let names: BTreeSet<_> = channels.keys().cloned().collect();
+    let mut faults = store::registry::unknown_channels(registry, &names);
+    for contact in registry.contacts.values() {
+        for (index, reach) in contact.reach.iter().enumerate() {
+            let is_sms = matches!(channels.get(&reach.channel), Some(ChannelKind::Kannel(_)));
+            let is_number = alerting::kannel::number(reach.to.as_str()).is_some();
+            if is_sms && !is_number && !reach.to.is_erased() {
+                let key = format!("contact[{}].reach[{index}].to", contact.id);
+                // the number itself is personal, and this is logged
+                let problem = "is no telephone number; write 3 to 20 digits 0-9, a plus before them where it is needed, and no full-width digits (１３８…)".to_owned();
+                faults.push(KeyFault { key, problem, origin: None });
+            }
+        }
+    }
+    faults
 }
 
 /// What an import changed.

@@ -117,8 +117,8 @@ impl Opened {
     /// in `metrics`.
     pub(crate) fn open(file: &Path, metrics: MetricsRegistry) -> anyhow::Result<Self> {
         let settings = settings(file)?;
-        let channels = settings.config.channel_names();
-        let found = RegistryFile::find(&settings.config.registry.file, Some(&channels))?;
+        let found =
+            RegistryFile::find(&settings.config.registry.file, Some(&settings.config.channels))?;
         let log = telemetry::start(settings.config.log.format, &settings.config.log.level)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         runtime::metrics::register(&metrics, VERSION)?;

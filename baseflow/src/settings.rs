@@ -56,13 +56,6 @@ pub(crate) struct Config {
     pub log: Log,
 }
 
-impl Config {
-    /// The names of all channels.
-    pub(crate) fn channel_names(&self) -> BTreeSet<ChannelId> {
-        self.channels.keys().cloned().collect()
-    }
-}
-
 /// A part of the server that `[roles]` can switch off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {

@@ -96,6 +96,20 @@ pub fn read<T>(root: &Node, reader: impl FnOnce(&Table<'_>) -> Option<T>) -> Res
     }
 }
 
+/// What an input method has left in a line of TOML, outside of what a comment says; a parser calls it
+/// by many names.
+pub fn full_width(line: &str) -> Option<String> {
+    let code = line.split_once(" #").map_or(line, |(code, _comment)| code);
+    let is_misread =
+        |c: &char| matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{3000}' | '“' | '”' | '‘' | '’');
+    let found = code.chars().find(is_misread)?;
+    let column = 1 + code.chars().take_while(|c| *c != found).count();
+    let code_point = u32::from(found);
+    Some(format!(
+        "`{found}` (U+{code_point:04X}) in column {column} is a full-width or curly character; write keys, numbers and quotes in half width"
+    ))
+}
+
 impl Node {
     /// The tree of a parsed TOML document, all of it by `origin`.
     pub fn from_toml(document: toml::Table, origin: &Origin) -> Self {
@@ -159,6 +173,14 @@ impl std::error::Error for Faults {}
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_an_input_method_left_is_named_with_its_column() {
+        let told = full_width("address = １００");
+        assert!(told.is_some_and(|told| told.starts_with("`１` (U+FF11) in column 11 is")));
+        assert!(full_width("type = “f32”").is_some());
+        assert_eq!(full_width("name = 1 # 宽（１）"), None);
+    }
+
     use expect_test::{Expect, expect};
 
     use super::*;

@@ -199,7 +199,8 @@ fn parse(text: &str, origin: &Origin) -> Result<Node, SettingsError> {
     let document = text.parse::<toml::Table>().map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = 1 + before.matches('\n').count();
-        let problem = error.message().to_owned();
+        let hint = text.lines().nth(line - 1).and_then(model::tree::full_width);
+        let problem = hint.unwrap_or_else(|| error.message().to_owned());
         SettingsError::Parse { origin: origin.clone(), line, problem }
     })?;
     Ok(Node::from_toml(document, origin))

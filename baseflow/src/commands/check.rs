@@ -36,7 +36,7 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
         Ok(config) => config,
         Err(refused) => return Err(with_registry(refused, &tree, file).into()),
     };
-    let registry = RegistryFile::find(&config.registry.file, Some(&config.channel_names()))?;
+    let registry = RegistryFile::find(&config.registry.file, Some(&config.channels))?;
     if registry.is_none() && is_written(&tree, "registry.file") {
         let path = config.registry.file.display();
         return Err(Refused::one(format!("registry.file: `{path}` does not exist")).into());
@@ -48,6 +48,7 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
     })?;
     if let Some(found) = &registry {
         warn(&not_watched(&found.registry));
+        warn(&cautions::unwatched(&found.registry));
         warn(&cautions::chatter(&found.registry));
         warn(cautions::links(&config.http, &found.registry).as_slice());
     }
@@ -203,10 +204,11 @@ mod tests {
         std::fs::write(&file, settings).unwrap();
         std::fs::write(folder.path().join("registry.toml"), registry).unwrap();
         let config = crate::settings::settings(&file).unwrap().config;
-        let channels = config.channel_names();
-        let found = RegistryFile::find(&config.registry.file, Some(&channels)).unwrap().unwrap();
+        let found =
+            RegistryFile::find(&config.registry.file, Some(&config.channels)).unwrap().unwrap();
         assert_eq!(not_watched(&found.registry), Vec::<String>::new());
         assert_eq!(cautions::links(&config.http, &found.registry), None);
+        assert_eq!(cautions::unwatched(&found.registry), Vec::<String>::new());
         assert_eq!(cautions::chatter(&found.registry), Vec::<String>::new());
         let shown = summary(&found).replace(&folder.path().display().to_string(), "…");
         expect!["# registry file `…/registry.toml` is sound: 1 station, 1 gauge, 1 rule, 2 alarm rules, 1 contact"].assert_eq(&shown);

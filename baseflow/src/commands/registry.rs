@@ -74,8 +74,7 @@ pub(super) fn diff(config: &Path, file: &Path) -> anyhow::Result<Ended> {
 
 /// The file, checked against the channels that the settings have.
 fn read(config: &Path, file: &Path) -> Result<RegistryFile, Refused> {
-    let channels = settings(config)?.config.channel_names();
-    RegistryFile::read(file, &channels)
+    RegistryFile::read(file, &settings(config)?.config.channels)
 }
 
 /// What a file leaves behind of the registry in force, in words.

@@ -69,8 +69,10 @@ impl Reloader {
             Ok(read) => self.settings_changed(&read),
             Err(refused) => told("settings have faults and stay as they were", &refused),
         }
-        let channels = self.settings.config.channel_names();
-        match RegistryFile::find(&self.settings.config.registry.file, Some(&channels)) {
+        match RegistryFile::find(
+            &self.settings.config.registry.file,
+            Some(&self.settings.config.channels),
+        ) {
             Ok(Some(found)) => self.registry_read(&found),
             Ok(None) => {
                 let path = self.settings.config.registry.file.display();

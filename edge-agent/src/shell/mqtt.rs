@@ -10,7 +10,8 @@ use model::{
 };
 use runtime::{
     mqtt::{
-        Answer, Backoff, Event, Events, Login, Options, Outgoing, Pipe, PipeError, Session, open,
+        Answer, Backoff, Closed, Event, Events, Login, Options, Outgoing, Pipe, PipeError, Session,
+        open,
     },
     settings::read_secret_file,
     tasks::Stage,
@@ -209,8 +210,9 @@ impl Link {
             }
             Event::Closed(reason) => {
                 self.tokens.clear();
+                let told = self.told(&reason);
                 self.wait();
-                Some(Told::Disconnected(reason.to_string()))
+                Some(Told::Disconnected(told))
             }
         }
     }
@@ -222,6 +224,26 @@ impl Link {
         let server = Topic::Server.to_string();
         if let Err(error) = pipe.subscribe(&[&commit, &refused, &server]) {
             warn!(error = %Chain(&error), "cannot subscribe");
+        }
+    }
+
+    /// What was tried and what came of it, with what helps.
+    fn told(&self, reason: &Closed) -> String {
+        let Options { broker, login, .. } = &self.options;
+        let is_short = matches!(&self.state, State::Open { ready_at: Some(ready_at), .. } if ready_at.elapsed() < PROVED);
+        match (reason, login) {
+            (Closed::Refused(_), Some(login)) => format!(
+                "{broker}: {reason}; tried as `{}` with the password of the settings: see mqtt.username, the password, and the broker's accounts",
+                login.username
+            ),
+            (Closed::Refused(_), None) => {
+                format!("{broker}: {reason}; tried without an account: see mqtt.username")
+            }
+            (Closed::Lost(_), _) if is_short => format!(
+                "{broker}: {reason}; if that comes again and again, another gateway uses the name `{}`",
+                self.agent
+            ),
+            _ => format!("{broker}: {reason}"),
         }
     }
 

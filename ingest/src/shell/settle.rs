@@ -53,6 +53,8 @@ pub struct Settler {
     room: Semaphore,
     /// What the store could not do, as it was logged.
     told: Mutex<Repeats<String>>,
+    /// Of whom the log has that values contradict others.
+    contradicting: Mutex<Repeats<AgentId>>,
     /// Who knows that the park is full.
     full: FullPark,
     /// What was refused of each sender lately.
@@ -119,6 +121,7 @@ impl Settler {
             turn: tokio::sync::Mutex::default(),
             room: Semaphore::new(JUDGED_BYTES),
             told: Mutex::default(),
+            contradicting: Mutex::default(),
             full: FullPark::default(),
             shares: Mutex::default(),
             beyond: Mutex::default(),
@@ -167,6 +170,17 @@ impl Settler {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held_back) = told.note(failure.clone(), self.clock.now()) {
             warn!(error = failure, held_back, "store cannot take messages; trying again");
+        }
+    }
+
+    /// A gateway does not contradict itself.
+    fn contradicted(&self, agent: &AgentId, conflicts: u64) {
+        if conflicts == 0 {
+            return;
+        }
+        let mut told = self.contradicting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held_back) = told.note(agent.clone(), self.clock.now()) {
+            warn!(%agent, conflicts, held_back, "values contradict what is stored of the same moments; do two gateways use this name, or was a meter read twice?");
         }
     }
 
@@ -234,7 +248,8 @@ impl Settler {
         let refused = answer::set_aside(&message.payload, &key, &admit.set_aside);
         let notice = answer::batch_id(&message.agent, &key);
         match self.samples.write(admit).await.map_err(of(Some(&key)))? {
-            Admission::Admitted(_) => {
+            Admission::Admitted(admitted) => {
+                self.contradicted(&message.agent, admitted.conflicts);
                 let outcome =
                     if refused.is_empty() { Outcome::Admitted } else { Outcome::SetAside };
                 self.metrics.count(message.kind.word(), outcome);

@@ -237,7 +237,10 @@ impl Drop for Table<'_> {
         let Some(entries) = self.entries.filter(|_| !self.ignores_rest.get()) else { return };
         let asked = self.asked.borrow();
         for (key, node) in entries.iter().filter(|(key, _)| !asked.contains(*key)) {
-            let free = asked.iter().filter(|known| !entries.contains_key(*known));
+            let is_written = |known: &String| {
+                entries.get(known).is_some_and(|node| node.origin != Origin::Default)
+            };
+            let free = asked.iter().filter(|known| !is_written(known));
             let nearest = free.map(|known| (distance(key, known), known)).min();
             let problem = match nearest {
                 Some((edits, known)) if edits <= 1 + key.len() / 3 => {

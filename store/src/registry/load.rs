@@ -30,8 +30,13 @@ pub(super) fn toml(text: &str, origin: &Origin) -> Result<Node, Faults> {
     let mut faults: Vec<_> =
         errors.iter().map(|error| (line_of(text, error), error.message())).collect();
     faults.sort_unstable();
+    faults.dedup();
     let faults = faults.into_iter().take(MAX_SYNTAX_FAULTS);
-    Err(Faults(faults.map(|(line, message)| fault(format!("line {line}: {message}"))).collect()))
+    let told = faults.map(|(line, message)| {
+        let hint = text.lines().nth(line - 1).and_then(model::tree::full_width);
+        fault(format!("line {line}: {}", hint.unwrap_or_else(|| message.to_owned())))
+    });
+    Err(Faults(told.collect()))
 }
 
 /// The line, from 1, on which something is wrong.

@@ -7,7 +7,9 @@ use std::{
 
 use model::{
     alarm_rule::{AlarmRule, Condition},
+    quantity::Quantity,
     registry::Registry,
+    station::{Station, StationKind},
     tree::{Node, Value},
 };
 use runtime::settings::readable_by_others;
@@ -39,6 +41,33 @@ fn is_loopback(url: &str) -> bool {
     );
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Rules that tell nobody, and stations whose water nobody judges or watches.
+pub(super) fn unwatched(registry: &Registry) -> Vec<String> {
+    let untold = registry.alarm_rules.values().filter(|rule| rule.ladder.is_none());
+    let untold = untold.map(|rule| {
+        format!(
+            "alarm_rule[{}]: tells nobody, its alarms are on the pages alone; write ladder = \"…\", the id of a [[ladder]]",
+            rule.id
+        )
+    });
+    let is_unjudged = |station: &&Station| {
+        let has_flow = station.gauges.values().any(|gauge| gauge.quantity == Quantity::Flow);
+        station.kind == StationKind::Hydropower && has_flow && station.mandates.is_empty()
+    };
+    let unjudged = registry.stations.values().filter(is_unjudged);
+    let unjudged = unjudged.map(|station| {
+        format!(
+            "station[{}]: no mandate, so that nothing judges what it releases; write a [[mandate]] for its section",
+            station.id
+        )
+    });
+    let is_silent = registry.alarm_rules.is_empty() && !registry.stations.is_empty();
+    let silent = is_silent.then(|| {
+        "no [[alarm_rule]], so that nothing raises an alarm; write one of kind below_mandate and one of kind no_data".to_owned()
+    });
+    untold.chain(unjudged).chain(silent).collect()
 }
 
 /// Rules that any noise about the limit sets off, again and again.
@@ -139,6 +168,26 @@ mod tests {
         for url in ["http://localhost", "https://[::1]:8443/x", "http://127.9.9.9"] {
             assert!(is_loopback(url), "{url}");
         }
+    }
+
+    #[test]
+    fn who_is_told_of_nothing_is_warned() {
+        let registry = |rest: &str| {
+            let text = format!(
+                "[[station]]\nid = 'S'\ngauge = [{{ id = 'q', quantity = 'flow', unit = 'm3/s', interval = '5s' }}]
+                [[station]]\nid = 'A'\nkind = 'air'\n{rest}"
+            );
+            store::registry::parse(&text, &Origin::Default).unwrap()
+        };
+        expect![[r#"
+            station[S]: no mandate, so that nothing judges what it releases; write a [[mandate]] for its section
+            no [[alarm_rule]], so that nothing raises an alarm; write one of kind below_mandate and one of kind no_data"#]]
+        .assert_eq(&unwatched(&registry("")).join("\n"));
+        let rule = "[[alarm_rule]]\nid = 'silent'\nkind = 'no_data'\nseverity = 'red'";
+        expect![[r#"
+            alarm_rule[silent]: tells nobody, its alarms are on the pages alone; write ladder = "…", the id of a [[ladder]]
+            station[S]: no mandate, so that nothing judges what it releases; write a [[mandate]] for its section"#]]
+        .assert_eq(&unwatched(&registry(rule)).join("\n"));
     }
 
     #[test]

@@ -161,7 +161,10 @@ impl Prober<'_> {
             Err(Closed::Refused(reason)) => {
                 findings.good(&format!("broker: refuses who has no account ({reason})"))
             }
-            Err(other) => findings.bad(&format!("broker: {}", Chain(&other))),
+            Err(other) => {
+                let broker = &self.config.mqtt.broker;
+                findings.bad(&format!("broker {broker}: {}", Chain(&other)))
+            }
         }
     }
 
@@ -172,7 +175,20 @@ impl Prober<'_> {
         options.session = Session::Kept(ingest::shell::service::SESSION);
         let mut line = match self.connect(&options).await {
             Ok(line) => line,
-            Err(why) => return findings.bad(&format!("broker, as the server: {}", Chain(&why))),
+            Err(why) => {
+                let why = Chain(&why);
+                let told = match &asked.login {
+                    Some(login) => format!(
+                        "broker {}, as the server: {why}; tried as `{}`, with the password of the settings",
+                        asked.broker, login.username
+                    ),
+                    None => format!(
+                        "broker {}, as the server: {why}; tried without an account, since mqtt.username is not set",
+                        asked.broker
+                    ),
+                };
+                return findings.bad(&told);
+            }
         };
         findings.good(&format!("broker, as the server: connected to {}", asked.broker))?;
         let limit = line.pipe.max_packet_bytes();
