@@ -23,7 +23,6 @@ import { get } from "./call.ts";
 import { now } from "./clock.ts";
 import { asOf, load, rows, stations } from "./known.ts";
 import { theme } from "./language.ts";
-import { minute } from "./pages.tsx";
 import { refine } from "./place.ts";
 import type { PlotProps } from "./plot.tsx";
 import { useResource } from "./resource.ts";
@@ -61,7 +60,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
   return (
     <div class="station">
       <StationHead
-        row={row} standing={standing} up={up} down={down} asOf={minute(asOf.value)}
+        row={row} standing={standing} up={up} down={down} asOf={asOf.value}
         onSection={(section) => { refine({ ...route, section }); }}
       />
       {standing === null ? null : (
@@ -73,7 +72,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       <div class="columns is-even">
         <section class="card" aria-labelledby="gauges">
           <h2 id="gauges">{t.station.gauges}</h2>
-          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={minute(asOf.value)} />}</Known>
+          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={asOf.value} />}</Known>
         </section>
         <section class="card" aria-labelledby="facts">
           <h2 id="facts">{t.station.facts}</h2>
