@@ -116,7 +116,7 @@ export const en: Texts = {
     stale: "Disconnected",
     staleBand: (at) => `This page stopped updating: data as of ${at}, reconnecting`,
     neverBand: "No live data yet, reconnecting",
-    polled: "Asked for",
+    polled: "Every 15 s",
     polledBand: (why) => `No live connection${why === null ? "" : ` (${why})`}. The page asks about every 15 s instead, and goes on trying to connect.`,
     refused: "the server takes no more of them at the moment",
     asOf: (at) => `Data as of ${at}`,

@@ -104,10 +104,10 @@ function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: numb
     return (
       <li class={`is-alarm is-${alarm.severity ?? "none"}`}>
         <span class="worst-name"><StateWord state={state} /> {station.name}</span>
-        <span class="worst-matter">{matterText(t, alarm)}</span>
         <span class="muted">
           {alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}{t.separator}{lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
         </span>
+        <span class="worst-matter">{matterText(t, alarm)}</span>
       </li>
     );
   }
