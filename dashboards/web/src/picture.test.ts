@@ -8,7 +8,7 @@ import { told } from "./api/event.ts";
 import { loaded, type Failure } from "./failure.ts";
 import { parse } from "./json.ts";
 import { opening, STALE_MS, step, type Live } from "./live.ts";
-import { isPollDue, NOT_POLLED, picture, POLL_MS, polledAfter, serverTime, type Polled } from "./picture.ts";
+import { isPollDue, NOT_POLLED, picture, POLL_MS, polledAfter, saidOnce, serverTime, type Polled } from "./picture.ts";
 
 const AT = "2026-11-22T00:00:00Z";
 const FULL: Failure = { kind: "broken", sort: "unavailable", detail: "as many look live as may; try again later" };
@@ -70,9 +70,19 @@ test("what is asked for after a stream broke is newer, and a stream that comes b
 });
 
 test("a round that fails leaves what was known, and says that it is no longer current", () => {
-  const polled = failed(answered(NOT_POLLED, asked("a"), 1_000), AWAY, 20_000);
-  const shown = picture(opening(0), polled, FULL);
-  assert.deepEqual([shown.link, shown.at, ids(shown.alarms.value), shown.alarms.failure], ["stale", 1_000, "a", AWAY]);
+  const known = answered(NOT_POLLED, asked("a"), 1_000);
+  const shown = picture(opening(0), failed(known, FULL, 20_000), FULL);
+  assert.deepEqual([shown.link, shown.at, ids(shown.alarms.value), shown.alarms.failure], ["stale", 1_000, "a", FULL]);
+  const away = picture(opening(0), failed(known, AWAY, 20_000), null);
+  assert.deepEqual([away.link, ids(away.alarms.value), away.alarms.failure], ["stale", "a", null], "the band says that nobody answers");
+});
+
+test("a list that is there does not say again what the band of a stale page says, and says all else", () => {
+  const list = { value: 1, failure: AWAY, failingSince: 5 };
+  assert.deepEqual(saidOnce(list, "stale"), { value: 1, failure: null, failingSince: null });
+  for (const [of, link] of [[list, "polled"], [{ ...list, value: null }, "stale"], [{ ...list, failure: FULL }, "stale"]] as const) {
+    assert.equal(saidOnce(of, link), of);
+  }
 });
 
 test("rounds are as far apart as they are to be, also over streams that come and break", () => {

@@ -39,7 +39,8 @@ export interface Picture {
 export function picture(live: Live, polled: Polled, why: Failure | null): Picture {
   const { link, at, sections, counts } = live;
   if (link !== "live" && polled.at !== null && (at === null || polled.at >= at)) {
-    return { link: polled.isAnswered ? "polled" : "stale", at: polled.at, sections: null, counts: null, alarms: polled.alarms, why };
+    const shown = polled.isAnswered ? "polled" : "stale";
+    return { link: shown, at: polled.at, sections: null, counts: null, alarms: saidOnce(polled.alarms, shown), why };
   }
   if (at === null) return { link, at, sections: null, counts: null, alarms: polled.alarms, why };
   const known: Loaded<readonly Alarm[]> = { value: open(live.alarms.values()), failure: null, failingSince: null };
@@ -55,6 +56,12 @@ export function isPollDue(live: Live, why: Failure | null, endedMs: number | nul
 /** What time it is at the server, by its own clock as it was heard last; null where it was never heard. */
 export function serverTime(live: Live, nowMs: number): number | null {
   return live.at === null ? null : live.at + Math.floor(Math.max(0, nowMs - live.heardMs));
+}
+
+/** What is known without saying again that nobody answers, which the band of a stale page says. */
+export function saidOnce<T>(of: Loaded<T>, link: Currency): Loaded<T> {
+  const isSaid = link === "stale" && of.value !== null && of.failure?.kind === "unreachable";
+  return isSaid ? { ...of, failure: null, failingSince: null } : of;
 }
 
 /** What is known after a round that ended at `at`: what failed leaves what was known. */

@@ -7,7 +7,7 @@ import { stations as stationsShape, type Station } from "../api/station.ts";
 import { loaded, NOT_LOADED, type Failure, type Loaded, type Result } from "../failure.ts";
 import { opening, step, type Live } from "../live.ts";
 import { rows as rowsOf, type Row } from "../order.ts";
-import { NOT_POLLED, picture, type Polled } from "../picture.ts";
+import { NOT_POLLED, picture, saidOnce, type Polled } from "../picture.ts";
 import { UNKNOWN_SITE, type SiteFacts } from "../view/site.tsx";
 import { get } from "./call.ts";
 import { now, patience, second } from "./clock.ts";
@@ -32,6 +32,9 @@ export const site = signal<SiteFacts>(UNKNOWN_SITE);
 
 /** What the pages show of both. */
 export const shown = computed(() => picture(live.value, polled.value, refusal.value));
+
+/** The list as pages show it. */
+export const listed = computed(() => saidOnce(stations.value, shown.value.link));
 
 let before: ReadonlyMap<string, Row> = new Map();
 
@@ -94,8 +97,8 @@ function mustChange(): boolean {
 
 let asked = 0;
 
-/** Asks for all stations, and says whether they were told; the answer to an earlier question never replaces that to a later one. */
-export async function load(): Promise<boolean> {
+/** Asks for all stations, `isPatient` until they are told, and says whether they were; the answer to an earlier question never replaces that to a later one. */
+export async function load(isPatient = true): Promise<boolean> {
   asked += 1;
   const mine = asked;
   if (mustChange()) return false;
@@ -107,7 +110,7 @@ export async function load(): Promise<boolean> {
   }
   stations.value = loaded(stations.peek(), result, now());
   const isRefused = !result.ok && result.failure.kind === "unauthorized";
-  if ((!result.ok || !facts.ok) && !isRefused) {
+  if (isPatient && (!result.ok || !facts.ok) && !isRefused) {
     setTimeout(() => {
       if (mine === asked) void load();
     }, AGAIN_MS);

@@ -15,7 +15,7 @@ import { Overview } from "../view/overview.tsx";
 import { Loading } from "../view/states.tsx";
 import { Wall } from "../view/wall.tsx";
 import { get, post } from "./call.ts";
-import { asOf, load, rows, shown, stations } from "./known.ts";
+import { asOf, listed, load, rows, shown, stations } from "./known.ts";
 import { pollSoon } from "./poll.ts";
 import { useResource } from "./resource.ts";
 import { who } from "./session.ts";
@@ -30,7 +30,7 @@ export function OverviewPage(): JSX.Element {
   const news = useNews();
   return (
     <>
-      <Overview stations={stations.value} rows={rows.value} counts={shown.value.counts} asOf={asOf.value} again={() => void load()} />
+      <Overview stations={listed.value} rows={rows.value} counts={shown.value.counts} asOf={asOf.value} again={() => void load()} />
       <p class="unseen" aria-live="polite">{news === null ? "" : t.overview.announce(news)}</p>
     </>
   );
@@ -41,7 +41,7 @@ export function WallPage(): JSX.Element {
   const { counts, alarms, link, at, why } = shown.value;
   return (
     <Wall
-      stations={stations.value}
+      stations={listed.value}
       rows={rows.value}
       counts={counts}
       alarms={maySeeAlarms(who.value?.role ?? null) ? alarms.value : null}

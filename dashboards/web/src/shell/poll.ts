@@ -6,7 +6,7 @@
 // | a round | two calls for stations, one after another for each state of an open alarm | the first of these that fails is the last |
 // | alarms of one state | 1,000 | older ones are not shown, as the stream has them |
 
-import { effect } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 
 import { alarms as alarmsShape, type Alarm } from "../api/alarm.ts";
 import { open, OPEN } from "../attention.ts";
@@ -14,8 +14,8 @@ import { loaded, type Result } from "../failure.ts";
 import { isPollDue, NOT_POLLED, polledAfter, POLL_MS, serverTime } from "../picture.ts";
 import { get } from "./call.ts";
 import { now, patience } from "./clock.ts";
-import { live, load, mayAsk, polled, refusal } from "./known.ts";
-import { standing, who } from "./session.ts";
+import { live, load, mayAsk, polled, refusal, stations } from "./known.ts";
+import { who } from "./session.ts";
 
 const LIMIT = 1_000;
 
@@ -31,9 +31,9 @@ export function poll(stop: AbortSignal): void {
     if (stop.aborted) clearInterval(watch);
     else if (isDue()) void round();
   }, 1_000);
+  const isLive = computed(() => live.value.link === "live");
   effect(() => {
-    // what was asked for is older than what the stream tells again
-    if (live.value.link === "live") polled.value = NOT_POLLED;
+    if (isLive.value) resume();
   });
 }
 
@@ -43,20 +43,29 @@ export function pollSoon(): void {
   endedMs = null;
 }
 
+/** The stream tells again: what was asked for is older, and nobody asks anew for a list that failed meanwhile. */
+function resume(): void {
+  polled.value = NOT_POLLED;
+  if (stations.peek().failure !== null) void load();
+}
+
 function isDue(): boolean {
-  if (isUnderWay || document.hidden || standing.peek() !== "in" || !mayAsk()) return false;
+  if (isUnderWay || document.hidden || !mayAsk()) return false;
   return isPollDue(live.peek(), refusal.peek(), endedMs, waitMs, patience());
 }
 
 async function round(): Promise<void> {
   isUnderWay = true;
   isOwed = false;
-  const [isListed, alarms] = await Promise.all([load(), openAlarms()]);
+  const [isListed, alarms] = await Promise.all([load(false), openAlarms()]);
   isUnderWay = false;
   endedMs = isOwed ? null : patience();
   // those who lost their stream in one moment do not ask in one moment for ever
   waitMs = POLL_MS * (0.75 + Math.random() / 2);
-  if (live.peek().link === "live") return;
+  if (live.peek().link === "live") {
+    resume();
+    return;
+  }
   const before = polled.peek();
   const isAnswered = isListed && alarms?.ok !== false;
   const known = alarms === null ? before.alarms : loaded(before.alarms, alarms, now());

@@ -21,7 +21,7 @@ import { Strip } from "../view/strip.tsx";
 import { DayVerdict } from "../view/verdict.tsx";
 import { get } from "./call.ts";
 import { now } from "./clock.ts";
-import { asOf, load, rows, stations } from "./known.ts";
+import { asOf, listed, load, rows } from "./known.ts";
 import { theme } from "./language.ts";
 import { refine } from "./place.ts";
 import type { PlotProps } from "./plot.tsx";
@@ -45,7 +45,7 @@ export function StationPage({ route }: { readonly route: StationRoute }): JSX.El
   const list = rows.value;
   const row = list.find(({ station }) => station.id === route.id) ?? null;
   return (
-    <Known of={stations.value} again={() => void load()} lines={10}>
+    <Known of={listed.value} again={() => void load()} lines={10}>
       {() => (row === null ? <><h1 class="unseen">{t.station.unknown}</h1><Empty title={t.station.unknown}><a href="/">{t.missingPage.back}</a></Empty></> : <Body key={route.id} route={route} row={row} list={list} />)}
     </Known>
   );

@@ -110,14 +110,14 @@ interface BandProps {
 
 /**
  * A page that is not told live says so across its whole width; whoever reads with a screen reader is told at once. What
- * is asked for has its moment in the chip alone: here it would be read aloud with each round.
+ * is asked for has its moment in the chip, and here only where the chip has no room: it would be read aloud each round.
  */
 export function StaleBand({ link, at, why }: BandProps): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
   return (
     <div role="alert">
-      {link === "polled" ? <p class="stale-band is-polled">◐ {t.link.polledBand(whyText(t, why))}</p> : null}
+      {link === "polled" ? <p class="stale-band is-polled">◐ {t.link.polledBand(whyText(t, why))} {at === null ? null : <span class="band-at" aria-hidden="true">{t.link.asOf(secondText(at, zone))}</span>}</p> : null}
       {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : <Dated text={t.link.staleBand} at={secondText(at, zone)} />}</p> : null}
     </div>
   );

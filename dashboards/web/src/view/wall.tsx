@@ -103,7 +103,9 @@ function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: numb
   if (alarm !== null) {
     return (
       <li class={`is-alarm is-${alarm.severity ?? "none"}`}>
-        <span class="worst-name"><StateWord state={state} /> {station.name}</span>
+        <span class="worst-name">
+          <span><Mark state={state ?? "none"} /> <span class="unseen">{state === null ? t.overview.unjudged : t.states[state]}</span> {station.name}</span>
+        </span>
         <span class="muted">
           {alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}{t.separator}{lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
         </span>
