@@ -124,12 +124,13 @@ phrases! {
     Stuck = "stuck", "◆ 读数卡住不变", "◆ Reading stuck";
     /// That it is past, and no more.
     Past = "past", "● 已结束", "● Over";
-    /// That enough is released again, and how much.
-    PastRecovered = "past_recovered", "● {until} 已恢复至 {released} m³/s", "● Back at {released} m³/s since {until}";
+    /// That enough is released again. How much stands below it with the moment of its measurement,
+    /// which is later than when it recovered.
+    PastRecovered = "past_recovered", "● 自 {until} 起已恢复", "● Enough is released again since {until}";
     /// That what the rule asks for is released again, which is less than the mandate.
     PastAboveShare = "past_above_share",
-        "● {until} 升至 {released} m³/s，达到告警规则的要求，仍低于核定",
-        "● Up to {released} m³/s since {until}: what the rule asks for, still below the mandate";
+        "● 自 {until} 起达到告警规则的要求，仍低于核定",
+        "● What the rule asks for is released since {until}, still below the mandate";
     /// That nothing is mandated any longer.
     PastNothingMandated = "past_nothing_mandated",
         "● {until} 结束：现无核定流量，下泄 {released} m³/s",
@@ -170,8 +171,8 @@ phrases! {
     StateSilenced = "state_silenced", "已搁置或抑制", "silenced";
     /// Before what is released.
     ReleasedLabel = "released", "下泄", "Released";
-    /// Before what was released when it ended.
-    ReleasedThenLabel = "released_then", "结束时下泄", "Released when it ended";
+    /// Before what was released about when it ended, which has its own moment.
+    ReleasedThenLabel = "released_then", "当时下泄", "Released then";
     /// Before what is mandated.
     RequiredLabel = "required", "核定", "Required";
     /// Before the moment of a measurement.
@@ -197,11 +198,11 @@ phrases! {
     /// A length of time of less than an hour.
     LastingMinutes = "minutes", "{minutes} 分钟", "{minutes} min";
     /// The button.
-    TakeOn = "take_on", "确认，由我处理", "I take it on";
-    /// What the button does.
+    TakeOn = "take_on", "确认，由我跟进", "I take it on";
+    /// What the button does, whether the alarm stands or is past.
     TakeOnMeans = "take_on_means",
-        "确认后不再通知其他人；告警持续到恢复为止。",
-        "Nobody else is told after that; the alarm stands until it is over.";
+        "确认后不再通知其他人。确认不改变告警的起止：未恢复的，恢复后才结束。",
+        "Nobody else is told after that. It changes nothing of the alarm itself: one that is not over stands until it is.";
     /// That the reader took it on.
     TakenByYou = "taken_by_you", "{at} 已由您确认", "You took it on, {at}";
     /// That another person took it on.

@@ -34,6 +34,27 @@ test("a stopped server makes the page say so within ten seconds, and it comes ba
   });
 });
 
+test("where as many look live as may, alarms and stations are asked for, and the page says so", async () => {
+  const context = await visit(browser);
+  await shown("refused", context, async () => {
+    await context.route("**/api/v1/live", (route) => route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      body: JSON.stringify({ type: "urn:baseflow:problem:unavailable", title: "-", status: 503, detail: "as many look live as may" }),
+    }));
+    const { page } = await open(context, "/alarms", { isLive: false });
+    await page.locator(".alarm.stands-unacknowledged").first().waitFor({ timeout: STALE_LIMIT });
+    await page.locator(".stale-band").filter({ hasText: "服务器暂不接受更多实时连接" }).waitFor();
+    assert.equal(await page.getByText("服务器没有应答").count(), 0);
+    const { page: overview } = await open(context, "/", { isLive: false });
+    await overview.locator(".stations tbody tr").first().waitFor();
+    await overview.locator(".chip.is-polled").waitFor({ timeout: STALE_LIMIT });
+    await context.unroute("**/api/v1/live");
+    for (const tab of [page, overview]) await tab.locator(".chip.is-live").waitFor({ timeout: BACK_LIMIT });
+    assert.equal(await page.locator(".stale-band").count(), 0);
+  });
+});
+
 test("eight tabs have one connection, and when its tab goes another one takes it", async () => {
   const context = await visit(browser);
   await shown("tabs", context, async () => {

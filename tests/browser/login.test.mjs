@@ -71,15 +71,26 @@ test("after five wrong passwords even the right one is not looked at", async () 
   });
 });
 
-test("a viewer sees alarms and is told that another role takes them on", async () => {
+test("a viewer sees alarms, is told that another role takes them on, and is offered nothing that is refused", async () => {
   const context = await visit(browser, { cookie: await logIn("viewer") });
   await shown("viewer", context, async () => {
+    let asked = 0;
+    context.on("request", (request) => {
+      if (new URL(request.url()).pathname === "/api/v1/notifications") asked += 1;
+    });
     const { page } = await open(context, "/alarms");
-    await page.locator(".alarm.stands-unacknowledged .button.is-first").first().click();
-    await page.locator(".said").filter({ hasText: /\S/ }).waitFor();
+    const alarm = page.locator(".alarm.stands-unacknowledged").first();
+    await alarm.getByText("确认需要值班权限").waitFor();
+    assert.equal(await page.locator(".alarm .button.is-first").count(), 0);
+    await alarm.focus();
+    await page.keyboard.press("a");
+    await page.keyboard.press("Enter");
+    await alarm.locator(".timeline li").first().waitFor();
+    assert.equal(await page.locator('a[href^="/outbox"]').count(), 0);
     assert.ok((await page.locator(".alarm.stands-unacknowledged").count()) > 0);
-    const { page: outbox } = await open(context, "/outbox", { isLive: false });
-    await outbox.locator(".failed, .empty").first().waitFor();
+    const { page: outbox, complaints } = await open(context, "/outbox");
+    await outbox.getByText("查看通知需要值班权限").waitFor();
+    assert.deepEqual([asked, complaints], [0, []]);
   });
 });
 

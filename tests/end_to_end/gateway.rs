@@ -91,13 +91,13 @@ fn a_fall_reaches_a_telephone_once_and_the_link_in_its_message_takes_the_alarm_o
     for _ in 0..3 {
         let (status, shown) = page(&world, &path, None);
         assert_eq!(status, 200, "{shown}");
-        assert!(shown.contains("鹿鸣滩") && shown.contains("确认，由我处理"), "{shown}");
+        assert!(shown.contains("鹿鸣滩") && shown.contains("确认，由我跟进"), "{shown}");
     }
     assert_eq!(states(&world.server), ["unacknowledged"]);
     let alarm = &alarms(&world.server)[0];
     let (status, shown) = page(&world, &path, Some(&format!("version={}", alarm["version"])));
     assert_eq!(status, 200, "{shown}");
-    assert!(!shown.contains("确认，由我处理"), "{shown}");
+    assert!(!shown.contains("确认，由我跟进"), "{shown}");
     let alarm = &alarms(&world.server)[0];
     assert_eq!(
         (&alarm["state"], &alarm["acknowledged_by"], &alarm["acknowledged_as"]),

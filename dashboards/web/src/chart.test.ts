@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { series } from "./api/series.ts";
-import { bucketRow, chart } from "./chart.ts";
+import { axisTexts, bucketRow, chart } from "./chart.ts";
 import { text } from "./decimal.ts";
 import { parse } from "./json.ts";
 
@@ -43,6 +43,13 @@ test("what is enough is a line of its own where it is less than what is mandated
   const { enough, doubted, from } = chart(SERIES);
   assert.deepEqual(enough.map((step) => [step.from - from, step.to - from, step.of]), [[3600, 9000, 1.125]]);
   assert.deepEqual(doubted.map((at) => at - from), [5400]);
+});
+
+test("the numbers of an axis have as many decimals as one of them needs", () => {
+  assert.deepEqual(axisTexts([0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175]), ["0.000", "0.025", "0.050", "0.075", "0.100", "0.125", "0.150", "0.175"]);
+  assert.deepEqual(axisTexts([0, 0.1, 0.1 + 0.2]), ["0.0", "0.1", "0.3"]);
+  assert.deepEqual(axisTexts([0, 5, 10]), ["0", "5", "10"]);
+  assert.deepEqual(axisTexts([]), []);
 });
 
 test("a bucket is read out exactly, with why nothing stands and whether it is a bound", () => {

@@ -108,6 +108,16 @@ export function bucketRow(series: Series, place: number): BucketRow | null {
   };
 }
 
+/** More decimals than this no axis has. */
+const AXIS_DECIMALS = 6;
+
+/** The numbers beside an axis, all with as many decimals as the one that needs most. */
+export function axisTexts(splits: readonly number[]): string[] {
+  const needed = splits.map((split) => Number(split.toFixed(AXIS_DECIMALS)).toString().split(".")[1]?.length ?? 0);
+  const decimals = Math.max(0, ...needed);
+  return splits.map((split) => split.toFixed(decimals));
+}
+
 function marks<T extends { readonly from: number; readonly to: number }>(spans: readonly T[]): Mark<T>[] {
   return spans.map((span) => ({ from: seconds(span.from), to: seconds(span.to), of: span }));
 }

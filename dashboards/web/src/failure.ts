@@ -57,7 +57,23 @@ export function isForNow({ kind }: Failure): boolean {
   return kind === "unreachable" || kind === "unreadable" || kind === "broken" || kind === "crowded";
 }
 
-export function failureText(t: Texts, { kind }: Failure): string {
+/** Whether the same question may be answered another time; what a role may not see it may not see then either. */
+export function isWorthAgain({ kind }: Failure): boolean {
+  return kind !== "forbidden" && kind !== "unauthorized";
+}
+
+/** After how long what was answered so is asked for again; null: not by itself. */
+export function againAfter(result: Result<unknown>, everyMs: number | null, retryMs: number): number | null {
+  if (result.ok) return everyMs;
+  const { failure } = result;
+  if (failure.kind === "unreachable" || failure.kind === "broken" || failure.kind === "crowded") return retryMs;
+  return isWorthAgain(failure) ? everyMs : null;
+}
+
+/** By the server's word where there is a text for it, else by what kind of failure it is. */
+export function failureText(t: Texts, { kind, sort }: Failure): string {
+  const said = sort === undefined ? undefined : t.load.sorts[sort];
+  if (said !== undefined) return said;
   switch (kind) {
     case "unreachable": return t.load.unreachable;
     case "unreadable": return t.load.unreadable;

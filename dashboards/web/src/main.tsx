@@ -12,6 +12,7 @@ import "./style/wall.css";
 import { App } from "./shell/app.tsx";
 import { begin } from "./shell/known.ts";
 import { settle } from "./shell/language.ts";
+import { poll } from "./shell/poll.ts";
 import { followLinks } from "./shell/place.ts";
 import { find, openScreen } from "./shell/session.ts";
 
@@ -21,7 +22,9 @@ async function start(page: HTMLElement): Promise<void> {
   render(<App />, page);
   await openScreen();
   void find();
-  begin(new AbortController().signal);
+  const never = new AbortController().signal;
+  begin(never);
+  poll(never);
 }
 
 const page = document.getElementById("page");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { civil, dayBegin, dayText, minuteText, secondText, shortText } from "./time.ts";
+import { civil, dayBegin, dayText, minuteText, secondText, shortText, spanText } from "./time.ts";
 
 const zone = "Asia/Shanghai";
 const at = (text: string) => Date.parse(text);
@@ -20,6 +20,15 @@ test("a moment is as short as its day allows", () => {
   assert.equal(shortText(at("2026-11-21T16:00:00Z"), now, zone), "00:00");
   assert.equal(shortText(at("2026-11-21T15:59:00Z"), now, zone), "11-21 23:59");
   assert.equal(shortText(at("2025-11-21T15:59:00Z"), now, zone), "2025-11-21 23:59");
+});
+
+test("what is shorter than a minute has its seconds, since both ends would read alike", () => {
+  const now = at("2026-11-22T12:00:00Z");
+  const span = (from: string, to: string) => spanText(at(`2026-11-22T${from}Z`), at(`2026-11-22T${to}Z`), now, zone);
+  assert.equal(span("10:13:05", "10:13:40"), "18:13:05 – 18:13:40");
+  assert.equal(span("10:13:50", "10:14:10"), "18:13:50 – 18:14:10");
+  assert.equal(span("10:13:05", "10:14:05"), "18:13 – 18:14");
+  assert.equal(spanText(at("2026-11-20T15:59:50Z"), at("2026-11-20T16:00:10Z"), now, zone), "11-20 23:59:50 – 11-21 00:00:10");
 });
 
 test("a day begins at its midnight, also where clocks change", () => {

@@ -63,6 +63,12 @@ export function shortText(ms: number, now: number, zone: string): string {
   return `${day.slice(0, 4) === today.slice(0, 4) ? day.slice(5) : day} ${clockText(ms, zone)}`;
 }
 
+/** From when to when; with seconds where it is shorter than a minute. */
+export function spanText(from: number, to: number, now: number, zone: string): string {
+  const end = (ms: number) => shortText(ms, now, zone) + (to - from < MINUTE_MS ? `:${two(civil(ms, zone).second)}` : "");
+  return `${end(from)} – ${end(to)}`;
+}
+
 /** When the day of this name begins there. */
 export function dayBegin(day: string, zone: string): number | null {
   const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(day);

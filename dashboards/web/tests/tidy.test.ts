@@ -42,6 +42,13 @@ test("no file is longer than 400 lines, and nothing is left to do, silenced or p
   assert.deepEqual(code.filter((name) => name.startsWith("src/") && left.test(read(name))), []);
 });
 
+test("no moment is rounded before something is taken from it: a length of time would be a minute short", () => {
+  const rounded = /%\s*MINUTE_MS|MINUTE_MS\s*\)?\s*\*\s*MINUTE_MS|\bminute\(/;
+  const lengths = ["src/words.ts"]; // a length is split there, once
+  const faults = files.filter((name) => /^src\/.*\.tsx?$/.test(name) && !name.endsWith(".test.ts") && !lengths.includes(name));
+  assert.deepEqual(faults.filter((name) => rounded.test(read(name).replace(/\/\/.*/g, ""))), []);
+});
+
 test("styles ask nothing of a browser that the oldest one lacks, and markup makes nothing of text", () => {
   const styles = files.filter((name) => name.endsWith(".css"));
   const late = /color-mix\(|:has\(|@container|anchor-name|oklch\(|@scope|text-wrap|^\s+&/m;

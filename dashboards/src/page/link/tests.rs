@@ -190,12 +190,12 @@ fn one_that_is_past_says_when_and_what_it_came_to() {
         (
             AlarmEnd::Recovered,
             flow("0.843", Some("0.800")),
-            "● Back at 0.843 m³/s since 2026-11-26 15:02",
+            "● Enough is released again since 2026-11-26 15:02",
         ),
         (
             AlarmEnd::Recovered,
             flow("0.612", Some("0.800")),
-            "● Up to 0.612 m³/s since 2026-11-26 15:02: what the rule asks for, still below the mandate",
+            "● What the rule asks for is released since 2026-11-26 15:02, still below the mandate",
         ),
         (
             AlarmEnd::Recovered,

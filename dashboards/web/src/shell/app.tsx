@@ -3,7 +3,9 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import { untaken } from "../attention.ts";
 import type { Failure } from "../failure.ts";
+import { maySeeMessages } from "../role.ts";
 import type { ScreenLink } from "../screen_link.ts";
 import type { Route } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
@@ -13,7 +15,7 @@ import { LogIn, ScreenWaits } from "../view/login.tsx";
 import { Site } from "../view/site.tsx";
 import { Empty, Loading } from "../view/states.tsx";
 import { Guard } from "./guard.tsx";
-import { live, site } from "./known.ts";
+import { shown, site } from "./known.ts";
 import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
 import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
 import { place } from "./place.ts";
@@ -43,13 +45,16 @@ function Entrance(): JSX.Element {
 function Pages({ route }: { readonly route: Route }): JSX.Element {
   useTitle(route);
   if (route.page === "wall") return <Guard page="wall"><WallPage /></Guard>;
-  const { link, at, alarms } = live.value;
+  const { link, at, why, counts, alarms } = shown.value;
+  const role = who.value?.role ?? null;
   return (
     <Frame
       route={route}
       link={link}
       at={at}
-      openAlarms={[...alarms.values()].filter(({ state }) => state === "unacknowledged").length}
+      why={why}
+      untaken={untaken(counts, alarms.value) ?? 0}
+      hasMessages={maySeeMessages(role)}
       user={who.value?.name ?? null}
       theme={theme.value}
       onLanguage={otherLanguage}

@@ -4,18 +4,21 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { alarms as alarmsShape, alarmWithTimeline, notifications, type Alarm } from "../api/alarm.ts";
-import { NOT_LOADED, type Loaded } from "../failure.ts";
+import type { Loaded } from "../failure.ts";
+import { maySeeAlarms, maySeeMessages, mayTakeOn } from "../role.ts";
 import type { AlarmTab } from "../route.ts";
-import { MINUTE_MS } from "../time.ts";
 import { matterText, whereText } from "../words.ts";
-import { Alarms, bySoonest, type Taking } from "../view/alarms.tsx";
+import { Alarms, type Taking } from "../view/alarms.tsx";
 import { useTexts } from "../view/language.tsx";
-import { Outbox } from "../view/outbox.tsx";
+import { NotYours, Outbox } from "../view/outbox.tsx";
 import { Overview } from "../view/overview.tsx";
+import { Loading } from "../view/states.tsx";
 import { Wall } from "../view/wall.tsx";
 import { get, post } from "./call.ts";
-import { asOf, live, load, rows, stations } from "./known.ts";
+import { asOf, listed, load, rows, shown, stations } from "./known.ts";
+import { pollSoon } from "./poll.ts";
 import { useResource } from "./resource.ts";
+import { who } from "./session.ts";
 
 /** What a list that has no end shows at first, and how much more each time. */
 const PAGE = 50;
@@ -27,7 +30,7 @@ export function OverviewPage(): JSX.Element {
   const news = useNews();
   return (
     <>
-      <Overview stations={stations.value} rows={rows.value} counts={live.value.counts} asOf={minute(asOf.value)} again={() => void load()} />
+      <Overview stations={listed.value} rows={rows.value} counts={shown.value.counts} asOf={asOf.value} again={() => void load()} />
       <p class="unseen" aria-live="polite">{news === null ? "" : t.overview.announce(news)}</p>
     </>
   );
@@ -35,13 +38,16 @@ export function OverviewPage(): JSX.Element {
 
 export function WallPage(): JSX.Element {
   useAwake();
+  const { counts, alarms, link, at, why } = shown.value;
   return (
     <Wall
-      stations={stations.value}
+      stations={listed.value}
       rows={rows.value}
-      counts={live.value.counts}
-      link={live.value.link}
-      at={live.value.at}
+      counts={counts}
+      alarms={maySeeAlarms(who.value?.role ?? null) ? alarms.value : null}
+      link={link}
+      at={at}
+      why={why}
       asOf={asOf.value}
       again={() => void load()}
     />
@@ -66,7 +72,7 @@ function useNews(): string | null {
   const [news, setNews] = useState<string | null>(null);
   const known = useRef<{ readonly ids: ReadonlySet<string>; readonly saidAt: number } | null>(null);
   const list = rows.value;
-  const isKnown = live.value.at !== null && stations.value.value !== null;
+  const isKnown = shown.value.at !== null && stations.value.value !== null;
   useEffect(() => {
     if (!isKnown) return;
     const breaches = list.filter((row) => row.state === "breach");
@@ -92,8 +98,9 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
     null,
     isHistory ? 15_000 : null,
   );
-  const known: Loaded<readonly Alarm[]> = isHistory ? { ...history, value: history.value?.alarms ?? null } : openAlarms();
-  const version = open === null ? 0 : (live.value.alarms.get(open)?.version ?? 0);
+  const known: Loaded<readonly Alarm[]> = isHistory ? { ...history, value: history.value?.alarms ?? null } : shown.value.alarms;
+  const version = shown.value.alarms.value?.find(({ id }) => id === open)?.version ?? 0;
+  const role = who.value?.role ?? null;
   const timeline = useResource(
     `timeline ${open ?? ""}`,
     open === null ? null : async (signal) => get(alarmWithTimeline, `/alarms/${encodeURIComponent(open)}`, signal),
@@ -104,8 +111,10 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
     <Alarms
       tab={tab}
       alarms={known}
-      asOf={minute(asOf.value)}
+      asOf={asOf.value}
       nameOf={nameOf}
+      mayTake={mayTakeOn(role)}
+      hasMessages={maySeeMessages(role)}
       taking={taking}
       said={said}
       open={open}
@@ -114,18 +123,10 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
       onTake={take}
       onOpen={setOpen}
       onMore={() => { setLimit((before) => before + PAGE); }}
-      again={history.again}
+      again={isHistory ? history.again : pollSoon}
       againTimeline={timeline.again}
     />
   );
-}
-
-/** Alarms that are not over. One that is pending may never be raised, and asks nobody for anything. */
-function openAlarms(): Loaded<readonly Alarm[]> {
-  const { at, link, alarms } = live.value;
-  if (at === null) return link === "stale" ? { ...NOT_LOADED, failure: { kind: "unreachable", detail: null } } : NOT_LOADED;
-  const list = [...alarms.values()].filter((alarm) => alarm.state !== "pending" && alarm.state !== "normal");
-  return { value: list.sort(bySoonest), failure: null, failingSince: null };
 }
 
 /** Taking alarms on: the server decides who was first, and the stream tells everybody. */
@@ -141,6 +142,7 @@ function useTaking(): { readonly taking: ReadonlyMap<string, Taking>; readonly s
     note(alarm.id, "asking");
     const result = await post(alarmWithTimeline, `/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { version: alarm.version });
     busy.current.delete(alarm.id);
+    pollSoon();
     if (result.ok) {
       note(alarm.id, "asked");
       setSaid(t.alarms.done(`${whereText(t, alarm, nameOf(alarm.station))}${t.separator}${matterText(t, alarm)}`));
@@ -172,6 +174,11 @@ function useFocusKept(): void {
 }
 
 export function OutboxPage({ alarm }: { readonly alarm: string | null }): JSX.Element {
+  if (who.value === null) return <Loading />;
+  return maySeeMessages(who.value.role) ? <Messages alarm={alarm} /> : <NotYours />;
+}
+
+function Messages({ alarm }: { readonly alarm: string | null }): JSX.Element {
   const [limit, setLimit] = useState(PAGE);
   const about = alarm === null ? "" : `&alarm=${encodeURIComponent(alarm)}`;
   const messages = useResource(
@@ -184,7 +191,7 @@ export function OutboxPage({ alarm }: { readonly alarm: string | null }): JSX.El
     <Outbox
       messages={{ ...messages, value: messages.value?.notifications ?? null }}
       alarm={alarm}
-      asOf={minute(asOf.value)}
+      asOf={asOf.value}
       hasMore={(messages.value?.next ?? null) !== null}
       onMore={() => { setLimit((before) => before + PAGE); }}
       again={messages.again}
@@ -194,9 +201,4 @@ export function OutboxPage({ alarm }: { readonly alarm: string | null }): JSX.El
 
 export function nameOf(id: string): string {
   return rows.value.find((row) => row.station.id === id)?.station.name ?? id;
-}
-
-/** Lengths are told in minutes, so nothing is drawn again for less. */
-export function minute(ms: number): number {
-  return ms - (ms % MINUTE_MS);
 }

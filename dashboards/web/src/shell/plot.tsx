@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
-import type { Chart, Mark } from "../chart.ts";
+import { axisTexts, type Chart, type Mark } from "../chart.ts";
 
 export interface PlotProps {
   readonly chart: Chart;
@@ -79,7 +79,7 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
     },
     axes: [
       { ...axis, font, size: 34, space: width < NARROW ? 70 : 90, values: moments(chart.to - chart.from, zone) },
-      { ...axis, font, size: 52 },
+      { ...axis, font, size: 58, values: (_made, splits) => axisTexts(splits) },
     ],
     series: [
       {},

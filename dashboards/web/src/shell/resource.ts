@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { loaded, NOT_LOADED, type Loaded, type Result } from "../failure.ts";
+import { againAfter, loaded, NOT_LOADED, type Loaded, type Result } from "../failure.ts";
 import { now } from "./clock.ts";
 import { logins } from "./session.ts";
 
@@ -38,8 +38,7 @@ export function useResource<T>(
       const result = await latest.current?.(stop.signal);
       if (result === undefined || stop.signal.aborted) return;
       setState((before) => ({ key, known: loaded(before.key === key ? before.known : NOT_LOADED, result, now()) }));
-      const isWorthIt = !result.ok && ["unreachable", "broken", "crowded"].includes(result.failure.kind);
-      const next = isWorthIt ? AGAIN_MS : everyMs;
+      const next = againAfter(result, everyMs, AGAIN_MS);
       if (next !== null) timer = setTimeout(() => void ask(), next);
     };
     void ask();

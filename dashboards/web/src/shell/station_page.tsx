@@ -21,9 +21,8 @@ import { Strip } from "../view/strip.tsx";
 import { DayVerdict } from "../view/verdict.tsx";
 import { get } from "./call.ts";
 import { now } from "./clock.ts";
-import { asOf, load, rows, stations } from "./known.ts";
+import { asOf, listed, load, rows } from "./known.ts";
 import { theme } from "./language.ts";
-import { minute } from "./pages.tsx";
 import { refine } from "./place.ts";
 import type { PlotProps } from "./plot.tsx";
 import { useResource } from "./resource.ts";
@@ -46,7 +45,7 @@ export function StationPage({ route }: { readonly route: StationRoute }): JSX.El
   const list = rows.value;
   const row = list.find(({ station }) => station.id === route.id) ?? null;
   return (
-    <Known of={stations.value} again={() => void load()} lines={10}>
+    <Known of={listed.value} again={() => void load()} lines={10}>
       {() => (row === null ? <><h1 class="unseen">{t.station.unknown}</h1><Empty title={t.station.unknown}><a href="/">{t.missingPage.back}</a></Empty></> : <Body key={route.id} route={route} row={row} list={list} />)}
     </Known>
   );
@@ -61,7 +60,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
   return (
     <div class="station">
       <StationHead
-        row={row} standing={standing} up={up} down={down} asOf={minute(asOf.value)}
+        row={row} standing={standing} up={up} down={down} asOf={asOf.value}
         onSection={(section) => { refine({ ...route, section }); }}
       />
       {standing === null ? null : (
@@ -73,7 +72,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       <div class="columns is-even">
         <section class="card" aria-labelledby="gauges">
           <h2 id="gauges">{t.station.gauges}</h2>
-          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={minute(asOf.value)} />}</Known>
+          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={asOf.value} />}</Known>
         </section>
         <section class="card" aria-labelledby="facts">
           <h2 id="facts">{t.station.facts}</h2>

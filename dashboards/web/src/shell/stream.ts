@@ -11,6 +11,7 @@
 // | an event | 16 MiB | the connection is made anew |
 
 import { told as toldShape, type Told } from "../api/event.ts";
+import type { Failure } from "../failure.ts";
 import { parse } from "../json.ts";
 import { STALE_MS, type Live } from "../live.ts";
 import { NOTHING, take } from "../sse.ts";
@@ -31,10 +32,13 @@ export interface Listener {
   readonly told: (name: string, id: string, told: Told) => void;
   /** What another tab knows, and how long ago it heard of it. */
   readonly adopted: (live: Live, ageMs: number) => void;
+  /** What the server said instead of a stream; null where it said nothing. */
+  readonly refused: (why: Failure | null) => void;
 }
 
 type Message =
   | { readonly kind: "told"; readonly name: string; readonly id: string; readonly told: Told }
+  | { readonly kind: "refused"; readonly why: Failure | null }
   | { readonly kind: "ask" }
   | { readonly kind: "state"; readonly live: Live; readonly ageMs: number };
 
@@ -104,6 +108,9 @@ class Tab {
         this.answeredMs = patience();
         this.listener.adopted(message.live, message.ageMs);
         return;
+      case "refused":
+        this.listener.refused(message.why);
+        return;
       case "ask": {
         if (!this.leads) return;
         const live = this.listener.known();
@@ -149,7 +156,7 @@ class Tab {
       if (last !== null) headers["last-event-id"] = last;
       const response = await fetch(`${BASE}/live`, { headers, signal: given.signal, credentials: "same-origin", cache: "no-store" });
       if (!response.ok || response.body === null) {
-        refusal(response.status, await response.text());
+        this.refused(refusal(response.status, await response.text()));
         return;
       }
       await this.read(response.body, () => {
@@ -157,11 +164,16 @@ class Tab {
       });
     } catch {
       // the network, or given up: the next attempt follows
-      return;
+      this.refused(null);
     } finally {
       clearInterval(watch);
       given.abort();
     }
+  }
+
+  private refused(why: Failure | null): void {
+    this.listener.refused(why);
+    this.channel?.postMessage({ kind: "refused", why } satisfies Message);
   }
 
   private async read(body: ReadableStream<Uint8Array>, heard: () => void): Promise<void> {

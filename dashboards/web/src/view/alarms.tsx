@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 
-import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmStep } from "../api/alarm.ts";
+import type { Alarm, AlarmStep } from "../api/alarm.ts";
+import { isToBeTaken } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
 import { minuteText, shortText } from "../time.ts";
@@ -20,6 +21,9 @@ export interface AlarmsProps {
   readonly alarms: Loaded<readonly Alarm[]>;
   readonly asOf: number;
   readonly nameOf: (station: string) => string;
+  /** Whether the role of whoever looks takes alarms on, and sees messages about them. */
+  readonly mayTake: boolean;
+  readonly hasMessages: boolean;
   readonly taking: ReadonlyMap<string, Taking>;
   /** What was said last of a taking, for everybody to see and hear. */
   readonly said: string | null;
@@ -31,18 +35,6 @@ export interface AlarmsProps {
   readonly onMore: () => void;
   readonly again: () => void;
   readonly againTimeline: () => void;
-}
-
-/** The one that needs somebody soonest first. */
-export function bySoonest(a: Alarm, b: Alarm): number {
-  const state = (alarm: Alarm) => (alarm.state === null ? ALARM_STATES.length : ALARM_STATES.indexOf(alarm.state));
-  const severity = (alarm: Alarm) => (alarm.severity === null ? SEVERITIES.length : SEVERITIES.indexOf(alarm.severity));
-  return state(a) - state(b) || severity(a) - severity(b) || a.began_at - b.began_at || (a.id < b.id ? -1 : 1);
-}
-
-/** Whether somebody can take it on. */
-export function isToBeTaken(alarm: Alarm): boolean {
-  return alarm.state === "unacknowledged" || alarm.state === "cleared_unacknowledged";
 }
 
 export function Alarms(props: AlarmsProps): JSX.Element {
@@ -66,7 +58,7 @@ export function Alarms(props: AlarmsProps): JSX.Element {
             <Empty title={tab === "open" ? t.alarms.none : t.alarms.noneHistory}>{tab === "open" ? <p>{t.alarms.noneHelp}</p> : null}</Empty>
           ) : (
             <>
-              {tab === "open" ? <p class="muted keys">{t.alarms.keys}</p> : null}
+              {tab === "open" ? <p class="muted keys">{props.mayTake ? t.alarms.keys : t.alarms.keysToSee}</p> : null}
               <AlarmList {...props} list={known} />
               {hasMore ? <button type="button" class="button" onClick={props.onMore}>{t.alarms.more}</button> : null}
             </>
@@ -78,7 +70,7 @@ export function Alarms(props: AlarmsProps): JSX.Element {
 }
 
 function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JSX.Element {
-  const { list, onTake, onOpen, open } = props;
+  const { list, mayTake, onTake, onOpen, open } = props;
   const box = useRef<HTMLOListElement>(null);
   const key = (event: KeyboardEvent) => {
     const item = event.target instanceof HTMLElement && event.target.matches("[data-alarm]") ? event.target : null;
@@ -88,7 +80,7 @@ function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JS
     const to = event.key === "ArrowDown" ? place + 1 : event.key === "ArrowUp" ? place - 1 : null;
     if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${list[to]?.id ?? ""}"]`)?.focus();
     else if (event.key === "Enter") onOpen(open === alarm.id ? null : alarm.id);
-    else if (event.key.toLowerCase() === "a") { if (isToBeTaken(alarm)) onTake(alarm); }
+    else if (event.key.toLowerCase() === "a") { if (mayTake && isToBeTaken(alarm)) onTake(alarm); }
     else return;
     event.preventDefault();
   };
@@ -139,7 +131,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
   );
 }
 
-function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly alarm: Alarm; readonly what: string }): JSX.Element | null {
+function Act({ alarm, asOf, mayTake, taking, onTake, what }: AlarmsProps & { readonly alarm: Alarm; readonly what: string }): JSX.Element | null {
   const t = useTexts();
   const { zone } = useSite();
   const stands = taking.get(alarm.id);
@@ -148,6 +140,7 @@ function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly ala
     return <span class="muted">{t.alarms.taken(whoText(t, alarm.acknowledged_by, alarm.acknowledged_as), at)}</span>;
   }
   if (!isToBeTaken(alarm)) return null;
+  if (!mayTake) return <span class="muted">{t.alarms.notYours}</span>;
   if (stands === "asked") return <span class="muted">{t.alarms.asked}</span>;
   const isBusy = stands === "asking";
   return (
@@ -163,7 +156,7 @@ function Act({ alarm, asOf, taking, onTake, what }: AlarmsProps & { readonly ala
   );
 }
 
-function Timeline({ alarm, timeline, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
+function Timeline({ alarm, timeline, hasMessages, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
   return (
@@ -183,7 +176,7 @@ function Timeline({ alarm, timeline, againTimeline }: AlarmsProps & { readonly a
           )
         }
       </Known>
-      <a href={href({ page: "outbox", alarm: alarm.id })}>{t.alarms.messages}</a>
+      {hasMessages ? <a href={href({ page: "outbox", alarm: alarm.id })}>{t.alarms.messages}</a> : null}
     </div>
   );
 }

@@ -2,8 +2,10 @@
 
 import type { ComponentChildren, JSX } from "preact";
 
-import type { Link } from "../live.ts";
+import { failureText, type Failure } from "../failure.ts";
+import type { Currency } from "../picture.ts";
 import { href, type Route } from "../route.ts";
+import type { Texts } from "../texts/zh.ts";
 import { secondText } from "../time.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
@@ -11,11 +13,15 @@ import { Dated } from "./states.tsx";
 
 export interface FrameProps {
   readonly route: Route;
-  readonly link: Link;
+  readonly link: Currency;
   /** Up to when everything is told, by the server's clock. */
   readonly at: number | null;
+  /** Why there is no stream, where the server said so. */
+  readonly why: Failure | null;
   /** Alarms that nobody has taken on. */
-  readonly openAlarms: number;
+  readonly untaken: number;
+  /** Whether messages to people are shown to whoever looks. */
+  readonly hasMessages: boolean;
   readonly user: string | null;
   readonly theme: "auto" | "light" | "dark";
   readonly onLanguage: () => void;
@@ -28,7 +34,7 @@ const THEMES = ["auto", "light", "dark"] as const;
 
 export function Frame(props: FrameProps): JSX.Element {
   const t = useTexts();
-  const { route, link, at, openAlarms, user, children } = props;
+  const { route, link, at, why, untaken, hasMessages, user, children } = props;
   return (
     <div class={`frame is-${link}`}>
       <a class="skip" href="#main">{t.nav.skip}</a>
@@ -38,9 +44,9 @@ export function Frame(props: FrameProps): JSX.Element {
           <Tab to={{ page: "overview" }} isHere={route.page === "overview" || route.page === "station"}>{t.nav.overview}</Tab>
           <Tab to={{ page: "alarms", tab: "open" }} isHere={route.page === "alarms"}>
             {t.nav.alarms}
-            {openAlarms > 0 ? <span class="badge">{openAlarms}</span> : null}
+            {untaken > 0 ? <span class="badge">{untaken}</span> : null}
           </Tab>
-          <Tab to={{ page: "outbox", alarm: null }} isHere={route.page === "outbox"}>{t.nav.outbox}</Tab>
+          {hasMessages ? <Tab to={{ page: "outbox", alarm: null }} isHere={route.page === "outbox"}>{t.nav.outbox}</Tab> : null}
           <Tab to={{ page: "wall" }} isHere={false}>{t.nav.wall}</Tab>
         </nav>
         <LinkChip link={link} at={at} />
@@ -55,7 +61,7 @@ export function Frame(props: FrameProps): JSX.Element {
           )}
         </div>
       </header>
-      <StaleBand link={link} at={at} />
+      <StaleBand link={link} at={at} why={why} />
       <main id="main" tabIndex={-1}>{children}</main>
     </div>
   );
@@ -84,10 +90,10 @@ function ThemeChoice({ theme, onTheme }: FrameProps): JSX.Element {
 }
 
 /** Whether what is seen is current, and up to when it is. */
-export function LinkChip({ link, at }: { readonly link: Link; readonly at: number | null }): JSX.Element {
+export function LinkChip({ link, at }: { readonly link: Currency; readonly at: number | null }): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
-  const glyph = link === "live" ? "●" : link === "opening" ? "◐" : "✕";
+  const glyph = link === "live" ? "●" : link === "stale" ? "✕" : "◐";
   return (
     <span class={`chip is-${link}`}>
       <span aria-hidden="true">{glyph}</span> {t.link[link]}
@@ -96,13 +102,29 @@ export function LinkChip({ link, at }: { readonly link: Link; readonly at: numbe
   );
 }
 
-/** A stale page says so across its whole width; whoever reads with a screen reader is told at once. */
-export function StaleBand({ link, at }: { readonly link: Link; readonly at: number | null }): JSX.Element {
+interface BandProps {
+  readonly link: Currency;
+  readonly at: number | null;
+  readonly why: Failure | null;
+}
+
+/**
+ * A page that is not told live says so across its whole width; whoever reads with a screen reader is told at once. What
+ * is asked for has its moment in the chip, and here only where the chip has no room: it would be read aloud each round.
+ */
+export function StaleBand({ link, at, why }: BandProps): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
   return (
     <div role="alert">
+      {link === "polled" ? <p class="stale-band is-polled">◐ {t.link.polledBand(whyText(t, why))} {at === null ? null : <span class="band-at" aria-hidden="true">{t.link.asOf(secondText(at, zone))}</span>}</p> : null}
       {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : <Dated text={t.link.staleBand} at={secondText(at, zone)} />}</p> : null}
     </div>
   );
+}
+
+/** Why there is no stream: one that the server has no room for is refused by the same word as whatever it cannot do. */
+function whyText(t: Texts, why: Failure | null): string | null {
+  if (why === null) return null;
+  return why.sort === "unavailable" || why.kind === "crowded" ? t.link.refused : failureText(t, why);
 }

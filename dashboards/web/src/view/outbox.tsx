@@ -49,6 +49,17 @@ export function Outbox({ messages, alarm, asOf, hasMore, onMore, again }: Outbox
   );
 }
 
+/** What stands there for whoever may not see messages; asking for them would be refused. */
+export function NotYours(): JSX.Element {
+  const { outbox } = useTexts();
+  return (
+    <div class="outbox">
+      <div class="page-head"><h1>{outbox.heading}</h1></div>
+      <Empty title={outbox.notYours}><p>{outbox.notYoursHelp}</p></Empty>
+    </div>
+  );
+}
+
 function Message({ message, asOf }: { readonly message: Notification; readonly asOf: number }): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();

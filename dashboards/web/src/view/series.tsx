@@ -8,7 +8,7 @@ import { bucketRow, type BucketRow } from "../chart.ts";
 import { compare, observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
-import { clockText, minuteText, shortText } from "../time.ts";
+import { clockText, minuteText, spanText } from "../time.ts";
 import { lasting, NOTHING, reasonText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 
@@ -132,7 +132,7 @@ function Legend({ series }: { readonly series: Series }): JSX.Element {
 /** Times below the mandate and times without data, with how much and why. */
 export function Stretches({ series, zone, asOf }: { readonly series: Series; readonly zone: string; readonly asOf: number }): JSX.Element {
   const t = useTexts();
-  const when = (span: { from: number; to: number }) => `${shortText(span.from, asOf, zone)} – ${shortText(span.to, asOf, zone)}`;
+  const when = (span: { from: number; to: number }) => spanText(span.from, span.to, asOf, zone);
   return (
     <div class="stretches">
       <section aria-labelledby="breaches">
@@ -143,8 +143,8 @@ export function Stretches({ series, zone, asOf }: { readonly series: Series; rea
               <li key={breach.from}>
                 <span>{when(breach)}</span>
                 <span class="muted">
-                  {lasting(t, breach.to - breach.from)}{t.separator}{t.station.lowest} {observedText(breach.lowest)}
-                  {breach.deficit_m3 === null ? null : <>{t.separator}{t.station.deficit} {text(breach.deficit_m3)} m³</>}
+                  {lasting(t, breach.to - breach.from)}{t.separator}{t.station.lowest(observedText(breach.lowest))}
+                  {breach.deficit_m3 === null ? null : <>{t.separator}{t.station.notReleased(text(breach.deficit_m3))}</>}
                 </span>
               </li>
             ))}

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 
-import { failureText, type Loaded } from "../failure.ts";
+import { failureText, isWorthAgain, type Loaded } from "../failure.ts";
 import { secondText } from "../time.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
@@ -49,8 +49,8 @@ export function Failed({ of, again }: { readonly of: Loaded<unknown>; readonly a
         {failingSince === null ? null : <span class="muted"> <Dated text={t.load.since} at={secondText(failingSince, zone)} /></span>}
       </p>
       <p>{failureText(t, failure)}</p>
-      {failure.detail === null ? null : <p class="detail" lang="en">{failure.detail}</p>}
-      <button type="button" class="button" onClick={again}>{t.load.again}</button>
+      {failure.detail === null ? null : <p class="detail">{t.load.serverSays}<span lang="en">{failure.detail}</span></p>}
+      {isWorthAgain(failure) ? <button type="button" class="button" onClick={again}>{t.load.again}</button> : null}
     </div>
   );
 }

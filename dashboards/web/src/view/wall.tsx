@@ -2,12 +2,14 @@
 
 import type { JSX } from "preact";
 
+import type { Alarm } from "../api/alarm.ts";
 import type { LiveCounts, Station } from "../api/station.ts";
-import type { Loaded } from "../failure.ts";
-import type { Link } from "../live.ts";
-import { tally, worstFirst, type Row } from "../order.ts";
-import { secondText } from "../time.ts";
-import { percentText, releasedText, requiredOf, sinceText } from "../words.ts";
+import { needing, untaken, type Needing } from "../attention.ts";
+import type { Failure, Loaded } from "../failure.ts";
+import { tally, type Row } from "../order.ts";
+import type { Currency } from "../picture.ts";
+import { secondText, shortText } from "../time.ts";
+import { lasting, matterText, NOTHING, percentText, releasedText, requiredOf, sinceText } from "../words.ts";
 import { LinkChip, StaleBand } from "./frame.tsx";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
@@ -20,8 +22,11 @@ export interface WallProps {
   readonly stations: Loaded<readonly Station[]>;
   readonly rows: readonly Row[];
   readonly counts: LiveCounts | null;
-  readonly link: Link;
+  /** Null where this screen is told of none. */
+  readonly alarms: readonly Alarm[] | null;
+  readonly link: Currency;
   readonly at: number | null;
+  readonly why: Failure | null;
   readonly asOf: number;
   readonly again: () => void;
 }
@@ -32,17 +37,18 @@ const WORST = 8;
 export function Wall(props: WallProps): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
-  const { stations, rows, counts, link, at, asOf, again } = props;
+  const { stations, rows, counts, alarms, link, at, why, asOf, again } = props;
   const states = tally(rows);
+  const waiting = untaken(counts, alarms);
   return (
     <main class={`wall is-${link}`} id="main">
       <header class="wall-head">
         <h1>{t.wall.heading}</h1>
-        <time class="wall-time">{secondText(asOf, zone)}</time>
-        <LinkChip link={link} at={at} />
+        {at === null ? null : <time class="wall-time">{t.link.asOf(secondText(at, zone))}</time>}
+        <LinkChip link={link} at={null} />
         <a class="quiet" href="/">{t.wall.leave}</a>
       </header>
-      <StaleBand link={link} at={at} />
+      <StaleBand link={link} at={at} why={why} />
       <Known of={stations} again={again} lines={12}>
         {(known) => known.length === 0 ? <Empty title={t.overview.empty} /> : (
           <>
@@ -52,12 +58,12 @@ export function Wall(props: WallProps): JSX.Element {
                   <Mark state={state} size={40} /> <span class="wall-count">{states.get(state) ?? 0}</span> {t.states[state]}
                 </p>
               ))}
-              <p class="wall-figure"><span class="wall-count">{counts === null ? t.overview.none : (counts.alarms.get("unacknowledged") ?? 0)}</span> {t.wall.unacknowledged}</p>
+              <p class="wall-figure"><span class="wall-count">{waiting ?? NOTHING}</span> {t.wall.unacknowledged}</p>
               <Rates counts={counts} />
             </div>
             <div class="wall-columns">
               <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} isWall /></section>
-              <Worst rows={rows} asOf={asOf} />
+              <Worst rows={rows} alarms={alarms} asOf={asOf} isCounted={alarms === null && waiting !== null && waiting > 0} />
             </div>
           </>
         )}
@@ -66,27 +72,56 @@ export function Wall(props: WallProps): JSX.Element {
   );
 }
 
-function Worst({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: number }): JSX.Element {
+interface WorstProps {
+  readonly rows: readonly Row[];
+  readonly alarms: readonly Alarm[] | null;
+  readonly asOf: number;
+  /** Whether there are alarms of which this screen is told the number alone. */
+  readonly isCounted: boolean;
+}
+
+function Worst({ rows, alarms, asOf, isCounted }: WorstProps): JSX.Element {
   const t = useTexts();
-  const worst = rows.filter((row) => row.state === "breach" || row.state === "stale").sort(worstFirst);
+  const worst = needing(rows, alarms ?? []);
   return (
     <section aria-labelledby="worst">
       <h2 id="worst">{t.wall.worst}</h2>
       {worst.length === 0 ? <p class="wall-fine">{t.wall.nothing}</p> : (
         <ol class="worst">
-          {worst.slice(0, WORST).map((row) => (
-            <li key={row.station.id} class={`is-${row.state ?? "none"}`}>
-              <span class="worst-name"><StateWord state={row.state} /> {row.station.name}</span>
-              <span class="number">
-                {releasedText(row.gravest?.released ?? null, row.gravest?.required ?? null)} / {requiredOf(row.gravest?.required ?? null)}
-                {" "}<span class="muted">{percentText(t, row.share, 0)}</span>
-              </span>
-              <span class="muted">{sinceText(t, row.gravest, asOf)}</span>
-            </li>
-          ))}
+          {worst.slice(0, WORST).map((item) => <WorstItem key={item.row.station.id} item={item} asOf={asOf} />)}
         </ol>
       )}
       {worst.length > WORST ? <p class="muted">{t.wall.more(worst.length - WORST)}</p> : null}
+      {isCounted ? <p class="muted">{t.wall.atConsole}</p> : null}
     </section>
+  );
+}
+
+function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: number }): JSX.Element {
+  const t = useTexts();
+  const { row: { station, state, gravest, share }, alarm } = item;
+  if (alarm !== null) {
+    return (
+      <li class={`is-alarm is-${alarm.severity ?? "none"}`}>
+        <span class="worst-name">
+          <span><Mark state={state ?? "none"} /> <span class="unseen">{state === null ? t.overview.unjudged : t.states[state]}</span> {station.name}</span>
+        </span>
+        <span class="muted">
+          {alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}{t.separator}{lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
+        </span>
+        <span class="worst-matter">{matterText(t, alarm)}</span>
+      </li>
+    );
+  }
+  const released = gravest?.released ?? null;
+  return (
+    <li class={`is-${state ?? "none"}`}>
+      <span class="worst-name"><StateWord state={state} /> {station.name}</span>
+      <span class="number">
+        {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
+        {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
+      </span>
+      <span class="muted">{sinceText(t, gravest, asOf)}</span>
+    </li>
   );
 }
