@@ -46,6 +46,7 @@ mod months;
 mod pages;
 mod people;
 mod series;
+mod server;
 mod site;
 use crate::{
     access::{Role, Rule},
