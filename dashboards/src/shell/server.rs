@@ -168,9 +168,7 @@ async fn connection(
     (ending, stop): (CancellationToken, CancellationToken),
 ) {
     let _ended = ending.clone().drop_guard();
-    if let Err(failure) = stream.set_nodelay(true) {
-        debug!(error = %Chain(&failure), "cannot switch off delay");
-    }
+    without_delay(&stream);
     let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT));
     let calls = TowerToHyperService::new(router);
     let is_heard = Arc::new(AtomicBool::new(false));
@@ -209,6 +207,12 @@ async fn connection(
         () = async { stop.cancelled().await; sleep(STOP_LIMIT).await } => {
             debug!("connection did not end in time");
         }
+    }
+}
+
+fn without_delay(stream: &TcpStream) {
+    if let Err(failure) = stream.set_nodelay(true) {
+        debug!(error = %Chain(&failure), "cannot switch off delay");
     }
 }
 

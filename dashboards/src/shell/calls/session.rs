@@ -33,8 +33,10 @@ use crate::{
 /// Where the calls stand.
 pub(crate) const PATH: &str = "/api/v1/session";
 /// Where somebody changes their password.
+#[cfg(test)]
 pub(crate) const PASSWORD_PATH: &str = "/api/v1/session/password";
 /// Where a screen on a wall is opened.
+#[cfg(test)]
 pub(crate) const SCREEN_PATH: &str = "/api/v1/session/wall";
 
 /// Logs somebody in. The cookie that is set opens every call for as long as the session lasts; a
