@@ -1,17 +1,24 @@
 //! Wrong passwords: how many are looked at, and who waits after them.
 //!
 //! A name is locked for everybody who comes from a place that its user never came from: so somebody
-//! who guesses locks out himself, and not the one on duty at his desk. A name that nobody has is
-//! counted and locked like one that somebody has, so that nothing tells them apart. A try is charged
+//! who guesses locks out himself, and not the one on duty at his desk, not even from the same address,
+//! such as an office has one of. A name that nobody has is counted and locked like one that somebody
+//! has, so that nothing tells them apart from elsewhere. A try is charged
 //! before the password is looked at and given back where it was right: however many are made at the
 //! same time, no more than the bound are looked at. What is counted outlives the process: of each
 //! change there is something to be kept ([`Kept`]), and a start begins with all of it.
+//!
+//! Whoever guesses in the office itself, from the address of its desks, has five tries for each user
+//! who logs in from there beside the thirty for other names, and with five wrong ones locks that user
+//! there for half an hour, which is journalled; from a telephone that he has logged in with before, or
+//! by the link in a message, the user goes on. Once that address is locked, a name that is still
+//! looked at tells that its user comes from there.
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | wrong passwords for a name, from places that its user never logged in from | 5, until 30 minutes after the last one | 30 minutes no log-in from there |
 //! | the same from one place that its user did log in from | 5 | 30 minutes no log-in from that place |
-//! | wrong passwords from one place, for whatever names | 30 | 30 minutes no log-in from there |
+//! | wrong passwords from one place, for names whose users never logged in from there | 30 | 30 minutes no log-in of such names from there |
 //! | right ones for a name | 30 at once, then one a minute | refused |
 //! | places that a user is known to come from | 8, the latest | the one longest ago is forgotten |
 //! | names that nobody has | 4,096 | the one tried longest ago is forgotten |
@@ -92,9 +99,15 @@ impl Name {
         }
     }
 
-    fn count(&mut self, place: IpAddr) -> &mut Count {
+    /// How tries stand from a place that its user came from; none from others.
+    fn at_desk(&mut self, place: IpAddr) -> Option<&mut Count> {
         let known = self.familiar.iter_mut().find(|(familiar, _)| *familiar == place);
-        known.map_or(&mut self.strangers, |(_, count)| count)
+        known.map(|(_, count)| count)
+    }
+
+    /// Where a try was charged; none where its place has been forgotten meanwhile.
+    fn charged(&mut self, tried: &Try) -> Option<&mut Count> {
+        if tried.is_familiar { self.at_desk(tried.place) } else { Some(&mut self.strangers) }
     }
 
     fn came_from(&mut self, place: IpAddr) {
@@ -104,6 +117,15 @@ impl Name {
         }
         self.familiar.push((place, Count::default()));
     }
+}
+
+/// A try that is charged until it is known what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Try {
+    name: String,
+    place: IpAddr,
+    /// Its user had logged in from there before, so the place was not charged.
+    is_familiar: bool,
 }
 
 /// A try that is not to be looked at for so long.
@@ -152,59 +174,58 @@ pub struct Lockouts {
 }
 
 impl Lockouts {
-    /// Whether a password for `name` from `place` is looked at, which is charged. `now_ms` counts
-    /// from anywhere and never back.
-    pub fn begin(&mut self, name: &str, place: IpAddr, now_ms: u64) -> Result<(), Locked> {
+    /// Whether a password for `name` from `place` is looked at, which is charged: of its user's own
+    /// places there, of all others for name and place. `now_ms` counts from anywhere and never back.
+    pub fn begin(&mut self, name: &str, place: IpAddr, now_ms: u64) -> Result<Try, Locked> {
         let name = name.to_ascii_lowercase();
+        let known = self.names.get_mut(&name);
+        let strangers = known.as_ref().map(|known| known.strangers).unwrap_or_default();
+        let at_desk = known.and_then(|known| known.at_desk(place)).copied();
         let of_place = self.places.get(&place).copied().unwrap_or_default();
-        let of_name =
-            self.names.get_mut(&name).map(|known| *known.count(place)).unwrap_or_default();
-        let waits =
-            [of_place.wait_ms(WRONG_FROM_PLACE, now_ms), of_name.wait_ms(WRONG_FOR_NAME, now_ms)];
-        if let Some(wait_ms) = waits.into_iter().flatten().max() {
+        let wait_ms = match at_desk {
+            Some(count) => count.wait_ms(WRONG_FOR_NAME, now_ms),
+            None => of_place
+                .wait_ms(WRONG_FROM_PLACE, now_ms)
+                .max(strangers.wait_ms(WRONG_FOR_NAME, now_ms)),
+        };
+        if let Some(wait_ms) = wait_ms {
             return Err(Locked { seconds: wait_ms.div_ceil(1_000) });
         }
-        self.charge_place(place, now_ms);
-        let known = self.name(name, now_ms);
+        let tried = Try { name, place, is_familiar: at_desk.is_some() };
+        if !tried.is_familiar {
+            self.charge_place(place, now_ms);
+        }
+        let known = self.name(tried.name.clone(), now_ms);
         known.tried_ms = now_ms;
-        known.count(place).charge(now_ms);
-        Ok(())
+        if let Some(count) = known.charged(&tried) {
+            count.charge(now_ms);
+        }
+        Ok(tried)
     }
 
     /// It was wrong; `is_somebodys` says whether the name is.
-    pub fn wrong(&mut self, name: &str, place: IpAddr, is_somebodys: bool) -> Wrong {
-        let Some(known) = self.names.get_mut(&name.to_ascii_lowercase()) else {
-            return Wrong::Again;
-        };
+    pub fn wrong(&mut self, tried: &Try, is_somebodys: bool) -> Wrong {
+        let Some(known) = self.names.get_mut(&tried.name) else { return Wrong::Again };
         known.is_somebodys = is_somebodys;
-        if known.count(place).count_wrong(WRONG_FOR_NAME) {
-            Wrong::LastForName
-        } else {
-            Wrong::Again
-        }
+        let is_last = known.charged(tried).is_some_and(|count| count.count_wrong(WRONG_FOR_NAME));
+        if is_last { Wrong::LastForName } else { Wrong::Again }
     }
 
     /// It was right; whether its user may log in once more.
-    pub fn right(&mut self, name: &str, place: IpAddr, now_ms: u64) -> bool {
-        if let Some(count) = self.places.get_mut(&place) {
-            count.give_back();
-        }
-        let known = self.name(name.to_ascii_lowercase(), now_ms);
-        known.is_somebodys = true;
+    pub fn right(&mut self, tried: &Try, now_ms: u64) -> bool {
         // of a stranger's own tries none is left, but those of other strangers may be
-        known.count(place).give_back();
-        known.came_from(place);
+        self.undone(tried);
+        let known = self.name(tried.name.clone(), now_ms);
+        known.is_somebodys = true;
+        known.came_from(tried.place);
         known.right.take(now_ms)
     }
 
     /// Nobody could look at it.
-    pub fn undone(&mut self, name: &str, place: IpAddr) {
-        if let Some(count) = self.places.get_mut(&place) {
-            count.give_back();
-        }
-        if let Some(known) = self.names.get_mut(&name.to_ascii_lowercase()) {
-            known.count(place).give_back();
-        }
+    pub fn undone(&mut self, tried: &Try) {
+        let of_place = self.places.get_mut(&tried.place).filter(|_| !tried.is_familiar);
+        let of_name = self.names.get_mut(&tried.name).and_then(|known| known.charged(tried));
+        of_place.into_iter().chain(of_name).for_each(Count::give_back);
     }
 
     /// What is to be kept of a name and a place as they stand now: what was kept of them before is
@@ -237,7 +258,9 @@ impl Lockouts {
                 let known = self.name(name, last_ms);
                 known.is_somebodys |= is_familiar;
                 known.came_from(place);
-                *known.count(place) = count;
+                if let Some(at_desk) = known.at_desk(place) {
+                    *at_desk = count;
+                }
             }
         }
     }
@@ -291,9 +314,9 @@ mod tests {
     /// Tries until one is not looked at; how many were.
     fn guess(lockouts: &mut Lockouts, name: &str, from: IpAddr, now_ms: u64) -> u32 {
         let mut looked_at = 0;
-        while lockouts.begin(name, from, now_ms).is_ok() {
+        while let Ok(tried) = lockouts.begin(name, from, now_ms) {
             looked_at += 1;
-            lockouts.wrong(name, from, true);
+            lockouts.wrong(&tried, true);
             assert!(looked_at < 1_000, "nothing ends it");
         }
         looked_at
@@ -302,8 +325,8 @@ mod tests {
     #[test]
     fn what_is_kept_locks_as_long_as_what_it_was_kept_of() {
         let (mut before, desk, stranger) = (Lockouts::default(), place(1), place(2));
-        before.begin("zhang", desk, 0).unwrap();
-        assert!(before.right("zhang", desk, 0));
+        let tried = before.begin("zhang", desk, 0).unwrap();
+        assert!(before.right(&tried, 0));
         let mut kept = before.kept("zhang", desk, 0);
         assert_eq!(guess(&mut before, "Zhang", stranger, 1_000), 5);
         kept.extend(before.kept("Zhang", stranger, 1_000));
@@ -321,8 +344,8 @@ mod tests {
             let again = lockouts.begin("zhang", place(3), 5_000);
             assert_eq!(again, Err(Locked { seconds: 1_796 }), "from wherever else");
             // whoever sits at the desk is let in all the same
-            lockouts.begin("zhang", desk, 5_000).unwrap();
-            assert_eq!(lockouts.wrong("zhang", desk, true), Wrong::Again);
+            let tried = lockouts.begin("zhang", desk, 5_000).unwrap();
+            assert_eq!(lockouts.wrong(&tried, true), Wrong::Again);
         }
         assert_eq!(before.kept("zhang", desk, 5_000), after.kept("zhang", desk, 5_000));
     }
@@ -332,11 +355,11 @@ mod tests {
         for is_somebodys in [true, false] {
             let (mut lockouts, here) = (Lockouts::default(), place(1));
             for _ in 0..4 {
-                lockouts.begin("zhang", here, 0).unwrap();
-                assert_eq!(lockouts.wrong("zhang", here, is_somebodys), Wrong::Again);
+                let tried = lockouts.begin("zhang", here, 0).unwrap();
+                assert_eq!(lockouts.wrong(&tried, is_somebodys), Wrong::Again);
             }
-            lockouts.begin("Zhang", here, 7).unwrap();
-            assert_eq!(lockouts.wrong("ZHANG", here, is_somebodys), Wrong::LastForName);
+            let tried = lockouts.begin("Zhang", here, 7).unwrap();
+            assert_eq!(lockouts.wrong(&tried, is_somebodys), Wrong::LastForName);
             assert_eq!(lockouts.begin("zhang", here, 7), Err(Locked { seconds: 1_800 }));
             // from wherever else, too, and another name is not
             assert!(lockouts.begin("zhang", place(2), 8).is_err());
@@ -349,14 +372,14 @@ mod tests {
     #[test]
     fn who_guesses_does_not_lock_out_whoever_was_there_before() {
         let (mut lockouts, desk) = (Lockouts::default(), place(1));
-        lockouts.begin("zhang", desk, 0).unwrap();
-        assert!(lockouts.right("zhang", desk, 0));
+        let tried = lockouts.begin("zhang", desk, 0).unwrap();
+        assert!(lockouts.right(&tried, 0));
         for stranger in 2..50 {
             let looked_at = guess(&mut lockouts, "zhang", place(stranger), 5);
             assert_eq!(looked_at, if stranger == 2 { 5 } else { 0 });
         }
-        lockouts.begin("zhang", desk, 6).unwrap();
-        assert!(lockouts.right("zhang", desk, 6));
+        let tried = lockouts.begin("zhang", desk, 6).unwrap();
+        assert!(lockouts.right(&tried, 6));
         // and whoever guesses at that desk locks it alone
         assert_eq!(guess(&mut lockouts, "zhang", desk, 7), 5);
         assert!(lockouts.begin("zhang", desk, 8).is_err());
@@ -366,12 +389,12 @@ mod tests {
     fn a_right_password_takes_back_what_its_own_tries_were_charged() {
         let (mut lockouts, here) = (Lockouts::default(), place(1));
         for now in 0..20 {
-            lockouts.begin("zhang", here, now).unwrap();
-            assert!(lockouts.right("zhang", here, now));
+            let tried = lockouts.begin("zhang", here, now).unwrap();
+            assert!(lockouts.right(&tried, now));
         }
         for _ in 0..100 {
-            lockouts.begin("zhang", here, 20).unwrap();
-            lockouts.undone("zhang", here);
+            let tried = lockouts.begin("zhang", here, 20).unwrap();
+            lockouts.undone(&tried);
         }
         assert_eq!(guess(&mut lockouts, "zhang", here, 21), 5);
     }
@@ -399,8 +422,8 @@ mod tests {
     fn somebody_logs_in_so_often_and_then_once_a_minute() {
         let (mut lockouts, here) = (Lockouts::default(), place(1));
         let mut right = |now: u64| {
-            lockouts.begin("zhang", here, now).unwrap();
-            lockouts.right("zhang", here, now)
+            let tried = lockouts.begin("zhang", here, now).unwrap();
+            lockouts.right(&tried, now)
         };
         assert_eq!((0..100).filter(|_| right(0)).count(), 30);
         assert!(!right(59_999) && right(60_000));
@@ -412,8 +435,8 @@ mod tests {
         assert_eq!(guess(&mut lockouts, "zhang", desk, 0), 5);
         for number in 0..10_000_u32 {
             let from = place(100 + number);
-            assert!(lockouts.begin(&format!("nobody{number}"), from, 1).is_ok());
-            lockouts.wrong(&format!("nobody{number}"), from, false);
+            let tried = lockouts.begin(&format!("nobody{number}"), from, 1).unwrap();
+            lockouts.wrong(&tried, false);
             assert!(lockouts.names.len() <= REMEMBERED + 1);
             assert!(lockouts.places.len() <= REMEMBERED);
         }
@@ -429,8 +452,8 @@ mod tests {
         before.kept("zhang", from, 0).into_iter().for_each(|kept| lockouts.take_up(kept));
         for number in 0..10_000_u32 {
             let from = place(100 + number);
-            assert!(lockouts.begin(&format!("nobody{number}"), from, 1).is_ok());
-            lockouts.wrong(&format!("nobody{number}"), from, false);
+            let tried = lockouts.begin(&format!("nobody{number}"), from, 1).unwrap();
+            lockouts.wrong(&tried, false);
         }
         assert!(lockouts.begin("zhang", place(2), 2).is_err(), "its lock is pushed out");
     }
@@ -458,19 +481,61 @@ mod tests {
         let (mut lockouts, here) = (Lockouts::default(), place(1));
         for half_hour in 0..2 {
             let now_ms = half_hour * LOCK_MS;
-            for _ in 0..5 {
-                lockouts.begin("zhang", here, now_ms).unwrap();
-            }
+            let mut tries: Vec<_> =
+                (0..5).map(|_| lockouts.begin("zhang", here, now_ms).unwrap()).collect();
             // one of them turns out to be looked at by nobody, so that a further one is
-            assert_eq!(lockouts.wrong("zhang", here, true), Wrong::Again);
-            lockouts.undone("zhang", here);
-            lockouts.begin("zhang", here, now_ms).unwrap();
-            let told: Vec<_> = (0..4).map(|_| lockouts.wrong("zhang", here, true)).collect();
+            assert_eq!(lockouts.wrong(&tries.remove(0), true), Wrong::Again);
+            lockouts.undone(&tries.remove(0));
+            tries.push(lockouts.begin("zhang", here, now_ms).unwrap());
+            let told: Vec<_> = tries.iter().map(|tried| lockouts.wrong(tried, true)).collect();
             assert_eq!(told, [Wrong::Again, Wrong::Again, Wrong::Again, Wrong::LastForName]);
         }
     }
 
+    #[test]
+    fn who_logs_in_twice_at_the_same_moment_leaves_no_try_behind() {
+        let (mut lockouts, desk) = (Lockouts::default(), place(1));
+        let both = [(); 2].map(|()| lockouts.begin("zhang", desk, 0).unwrap());
+        assert!(both.iter().all(|tried| lockouts.right(tried, 0)));
+        assert!(lockouts.kept("zhang", desk, 0).iter().all(|kept| kept.tries == 0));
+    }
+
     proptest! {
+        /// From an office of one address: guesses for users who come from there, for others, and for
+        /// names that nobody has, in whatever order, and users who know their passwords meanwhile.
+        #[test]
+        fn guesses_at_an_office_keep_out_nobody_who_comes_from_there_and_are_few(
+            guesses in prop::collection::vec((0_usize..12, 0_u64..60_000), 1..200),
+        ) {
+            let (mut lockouts, office) = (Lockouts::default(), place(1));
+            let names: Vec<_> = (0..12).map(|number| format!("user{number}")).collect();
+            let (at_desk, others) = names.split_at(4);
+            for name in at_desk {
+                let tried = lockouts.begin(name, office, 0).unwrap();
+                lockouts.right(&tried, 0);
+            }
+            let (mut now, mut looked_at) = (0, Vec::new());
+            for (number, wait) in guesses {
+                now += wait;
+                // the first of them is never guessed, and comes whenever others are
+                let tried = lockouts.begin(&at_desk[0], office, now);
+                prop_assert!(tried.is_ok(), "kept out after {looked_at:?}");
+                lockouts.undone(&tried.unwrap());
+                let name = &names[number.max(1)];
+                if let Ok(tried) = lockouts.begin(name, office, now) {
+                    lockouts.wrong(&tried, true);
+                    looked_at.push((name, now));
+                }
+                let of_late = |of: &dyn Fn(&String) -> bool| {
+                    looked_at.iter().filter(|(name, at)| at + LOCK_MS > now && of(name)).count()
+                };
+                prop_assert!(of_late(&|name| others.contains(name)) <= 30, "{looked_at:?}");
+                for name in &names {
+                    prop_assert!(of_late(&|other| other == name) <= 5, "{looked_at:?}");
+                }
+            }
+        }
+
         #[test]
         fn no_more_than_five_are_looked_at_in_any_half_hour(
             waits in prop::collection::vec(0_u64..LOCK_MS / 3, 1..60),
@@ -479,8 +544,8 @@ mod tests {
             let (mut now, mut looked_at) = (0, Vec::new());
             for wait in waits {
                 now += wait;
-                if lockouts.begin("zhang", here, now).is_ok() {
-                    lockouts.wrong("zhang", here, true);
+                if let Ok(tried) = lockouts.begin("zhang", here, now) {
+                    lockouts.wrong(&tried, true);
                     looked_at.push(now);
                 }
                 let of_late = looked_at.iter().filter(|at| **at + LOCK_MS > now).count();

@@ -170,11 +170,7 @@ impl Problem {
             404 => ("not-found", "There is no such thing", NO_CALL),
             405 => ("method-not-allowed", "The call has no such method", "see the header Allow"),
             408 => ("timeout", "The request came too slowly", "send it at once"),
-            413 => (
-                "too-large",
-                "The body is too large",
-                "a body has at most 64 KiB, that of a log-in 4",
-            ),
+            413 => ("too-large", "The body is too large", "a body has at most 4 KiB"),
             414 => ("uri-too-long", "The address is too long", "shorten it"),
             415 => ("media-type", "The body is of another type", "send application/json"),
             429 => ("too-often", "Too many requests", "try again in a minute"),

@@ -24,6 +24,9 @@ use crate::{
     view::station::sections_of,
 };
 
+/// The longest body of a call: a name and a password of 128 characters of four bytes, written as `\u`
+/// escapes.
+pub const MAX_BODY_BYTES: usize = 4 << 10;
 /// The most items that a page may have.
 pub const MAX_LIMIT: usize = 10_000;
 /// How many it has where nobody says.

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod auth;
+mod bodies;
 pub mod calls;
 pub mod hooks;
 pub mod limits;

@@ -8,9 +8,6 @@ use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
-/// The longest body: a name and a password of 128 characters of four bytes, written as `\u` escapes.
-pub const MAX_BYTES: usize = 4 << 10;
-
 /// A name and a password.
 #[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

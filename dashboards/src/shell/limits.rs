@@ -2,17 +2,18 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | calls at work, until their answers are written | 256 of the API, 128 of pages behind links, 256 of files of pages, 64 of hooks | 503 |
+//! | calls at work, until their answers are written | 256 of the API, 128 of pages behind links, 256 of files of pages and the description of the API, 64 of hooks | 503 |
 //! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8 | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
-//! | bytes of a body | 64 KiB | 413 |
 //! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
 //!
 //! A caller that does not read what it asked for costs memory: so an answer's bytes carry the
 //! call's slot and their share of the room, and give both back where they themselves are dropped,
 //! be it after the last of them was written or because the connection ended. An answer without an
-//! end is bounded by whoever gives it, and takes no slot. The API, pages and hooks have places of
-//! their own, so that none of them can keep the others out.
+//! end is bounded by whoever gives it, and takes no slot. Nor does an error keep one: it is short, and
+//! strangers get nothing else of the API, so whoever reads none of them keeps nobody out. The API,
+//! pages and hooks have places of their own, so that none of them can keep the others out; a body is
+//! there before its call takes one (`shell::bodies`).
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -118,7 +119,8 @@ impl Slots {
 
     /// The answer with what it takes, or 503 where too much waits to be written already.
     async fn held(&self, response: Response, slot: OwnedSemaphorePermit) -> Response {
-        if response.extensions().get::<Unending>().is_some() {
+        let is_error = response.status().is_client_error() || response.status().is_server_error();
+        if is_error || response.extensions().get::<Unending>().is_some() {
             return response;
         }
         let (head, body) = response.into_parts();

@@ -6,9 +6,15 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | viewers | 1,024, beside the connections of other calls | 503 |
+//! | those of them who are neither on duty nor admin | 896 | 503 |
+//! | those of one user, token or screen | 64 | 429 |
 //! | rows of the feed in a look | 4,096 | all stations are looked at instead |
 //! | stations whose gauges are read in a look | 256 | the rest are read with the next one |
 //! | alarms that are told | the latest 1,024 that are not over | earlier ones are counted alone |
+//!
+//! A browser has one stream for all its tabs and a user sixteen sessions at most, so 64 are four times
+//! what somebody opens, and no one who looks takes the places of all. The last 128 are for those whom
+//! an alarm concerns: however many look, they are told.
 
 use std::{
     sync::{
@@ -27,10 +33,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{live_source::Source, parts::Parts, stopwatch::Stopwatch};
-use crate::live::{DELTA_MS, Live, Look};
+use super::{
+    live_source::Source,
+    parts::Parts,
+    places::{Place, Places},
+    stopwatch::Stopwatch,
+};
+use crate::{
+    access::{Caller, Role},
+    live::{DELTA_MS, Live, Look},
+};
 
-const VIEWERS: usize = 1_024;
+const ROOM: Room = Room { all: 1_024, kept: 128, of_one: 64 };
 const PERIOD: Duration = Duration::from_millis(DELTA_MS);
 /// After a look that failed.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -55,17 +69,61 @@ struct Shared {
     told: watch::Sender<()>,
     /// Somebody has come.
     came: Notify,
-    places: Arc<Semaphore>,
-    size: usize,
+    room: Room,
+    /// Places that everybody may take.
+    open: Arc<Semaphore>,
+    /// Those that are kept for who is on duty.
+    kept: Arc<Semaphore>,
+    /// By the sort and the name of who looks.
+    of_one: Places<(&'static str, String)>,
+}
+
+/// How many may look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) all: usize,
+    /// Of them, for duty and admin alone.
+    pub(super) kept: usize,
+    /// Of one user, token or screen.
+    pub(super) of_one: usize,
+}
+
+/// A place among the viewers, given back where it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    _of_all: OwnedSemaphorePermit,
+    _of_one: Place<(&'static str, String)>,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crowded {
+    /// Whoever asks has as many as one may have.
+    Own,
+    /// As many look as may.
+    All,
+}
+
+impl Crowded {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 2] = [Self::Own, Self::All];
+
+    /// Its word in metrics.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::All => "all",
+        }
+    }
 }
 
 impl Picture {
     /// Of a server that began at this moment, which tells its life from every other one.
     pub fn new(run: u64) -> Self {
-        Self::of_size(run, VIEWERS)
+        Self::of_size(run, ROOM)
     }
 
-    pub(super) fn of_size(run: u64, size: usize) -> Self {
+    pub(super) fn of_size(run: u64, room: Room) -> Self {
         Self(Arc::new(Shared {
             live: Mutex::new(Live::new(run)),
             since: Stopwatch::start(),
@@ -73,21 +131,31 @@ impl Picture {
             looked: watch::Sender::new(()),
             told: watch::Sender::new(()),
             came: Notify::new(),
-            places: Arc::new(Semaphore::new(size)),
-            size,
+            room,
+            open: Arc::new(Semaphore::new(room.all.saturating_sub(room.kept))),
+            kept: Arc::new(Semaphore::new(room.kept)),
+            of_one: Places::default(),
         }))
     }
 
     /// How many look.
     pub(super) fn viewers(&self) -> usize {
-        self.0.size.saturating_sub(self.0.places.available_permits())
+        let free = self.0.open.available_permits().saturating_add(self.0.kept.available_permits());
+        self.0.room.all.saturating_sub(free)
     }
 
     /// A place among the viewers, if one is left.
-    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+    pub(super) fn seat(&self, caller: &Caller) -> Result<Seat, Crowded> {
+        let by = caller.by();
+        let who = (by.kind.word(), by.name);
+        let of_one = self.0.of_one.take(who, self.0.room.of_one).ok_or(Crowded::Own)?;
+        let mut of_all = Arc::clone(&self.0.open).try_acquire_owned();
+        if of_all.is_err() && caller.role >= Role::Duty {
+            of_all = Arc::clone(&self.0.kept).try_acquire_owned();
+        }
+        let of_all = of_all.map_err(|_none_left| Crowded::All)?;
         self.0.came.notify_one();
-        Some(place)
+        Ok(Seat { _of_all: of_all, _of_one: of_one })
     }
 
     /// Waits until what was seen is fresh; `false` where that takes too long.

@@ -7,7 +7,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use super::{hooks::Outcome, people::LogIn, screens::Opening};
+use super::{hooks::Outcome, live::Crowded, people::LogIn, screens::Opening};
 use crate::live::event::Why;
 
 /// Counts calls; clones share the counters.
@@ -29,7 +29,7 @@ pub(crate) struct LiveMetrics {
     /// How many there are.
     pub(crate) viewers: IntGauge,
     /// How many did not find a place.
-    pub(crate) refused: IntCounter,
+    refused: IntCounterVec,
     /// Looks at the store that failed.
     pub(crate) failures: IntCounter,
     snapshots: IntCounterVec,
@@ -47,12 +47,19 @@ impl LiveMetrics {
         for why in Why::ALL {
             snapshots.with_label_values(&[why.word()]); // there from the start, at nought
         }
+        let refused = IntCounterVec::new(
+            Opts::new(
+                "baseflow_dashboards_live_refused_total",
+                "Live streams that were refused by why: as many of its own as one may have, as many of all",
+            ),
+            &["why"],
+        )?;
+        for why in Crowded::ALL {
+            refused.with_label_values(&[why.word()]);
+        }
         let metrics = Self {
             viewers: IntGauge::new("baseflow_dashboards_live_viewers", "Open live streams")?,
-            refused: IntCounter::new(
-                "baseflow_dashboards_live_refused_total",
-                "Live streams that were refused since there are as many as there may be",
-            )?,
+            refused,
             failures: IntCounter::new(
                 "baseflow_dashboards_live_failures_total",
                 "Looks at the store for the live streams that failed",
@@ -64,6 +71,10 @@ impl LiveMetrics {
         registry.register(Box::new(metrics.failures.clone()))?;
         registry.register(Box::new(metrics.snapshots.clone()))?;
         Ok(metrics)
+    }
+
+    pub(crate) fn note_refused(&self, why: Crowded) {
+        self.refused.with_label_values(&[why.word()]).inc();
     }
 
     pub(crate) fn note_snapshot(&self, why: Why) {

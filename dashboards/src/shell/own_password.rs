@@ -43,7 +43,7 @@ pub(crate) async fn change(
     }
     info!(user = %user.name, address = %from, "user changed their password");
     let user = UserRow { password: hash, must_change: false, ..user };
-    let session = begin_session(parts, &user).await?.ok_or_else(elsewhere)?;
+    let session = begin_session(parts, &user, None).await?.ok_or_else(elsewhere)?;
     Ok((session, user))
 }
 

@@ -9,19 +9,17 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | bytes of a body | 64 | 413 |
-//! | seconds until a body has come | 3 | 408 |
+//! | bytes of a body, which is waited for as one of the API is (`shell::bodies`) | 64 | 413 |
 //! | tokens that are looked up at the same time | 16 | more wait, as many as there are places |
 
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use axum::{
-    body::{Body, Bytes, HttpBody as _, to_bytes},
+    body::{Body, Bytes},
     extract::{FromRequestParts, Path, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts as HeadParts},
     middleware::Next,
@@ -34,22 +32,36 @@ use model::{
     phrase::Phrase,
     port::{Acknowledged, AlertingError, Links},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
-use super::{parts::Parts, places::Places, stopwatch::Stopwatch};
+use super::{
+    bodies::{Bodies, Unread},
+    parts::Parts,
+    stopwatch::Stopwatch,
+};
 use crate::{
     page::{POLICY, link, notice, tag},
-    visitor::{BODIES, Visitors, visitor},
+    visitor::{Visitors, visitor},
 };
 
 /// Where the page stands.
 pub(crate) const PATH: &str = "/i/{token}";
+/// The same as a telephone writes it that begins with a capital.
+pub(crate) const CAPITAL: &str = "/I/{token}";
 /// Where nothing stands, of which the address may hold a token all the same.
-pub(crate) const BELOW: [&str; 3] = ["/i/", "/i/{token}/", "/i/{token}/{*below}"];
+pub(crate) const BELOW: [&str; 8] = [
+    "/i",
+    "/i/",
+    "/i/{token}/",
+    "/i/{token}/{*below}",
+    "/I",
+    "/I/",
+    "/I/{token}/",
+    "/I/{token}/{*below}",
+];
 /// The form is a version.
 const MAX_BODY_BYTES: usize = 64;
-const BODY_LIMIT: Duration = Duration::from_secs(3);
 /// Tokens that are looked up at the same time.
 const LOOKUPS: usize = 16;
 
@@ -58,8 +70,7 @@ const LOOKUPS: usize = 16;
 pub struct Pages {
     links: Option<Arc<dyn Links>>,
     visitors: Mutex<Visitors>,
-    /// Bodies that are waited for.
-    bodies: Places,
+    bodies: Bodies,
     lookups: Semaphore,
     since: Stopwatch,
 }
@@ -68,7 +79,7 @@ impl Pages {
     /// Pages over what `links` knows, `None` in a server without alerting.
     pub fn new(links: Option<Arc<dyn Links>>) -> Self {
         let lookups = Semaphore::new(LOOKUPS);
-        let (visitors, bodies) = (Mutex::default(), Places::default());
+        let (visitors, bodies) = (Mutex::default(), Bodies::default());
         Self { links, visitors, bodies, lookups, since: Stopwatch::start() }
     }
 
@@ -123,7 +134,8 @@ pub(crate) async fn admit(
     let pages = &parts.pages;
     let is_admitted = pages.visitors().take(visitor, pages.since.ms());
     let body = if is_admitted {
-        read(pages, visitor, body).await
+        let read = pages.bodies.read(visitor, body, MAX_BODY_BYTES).await;
+        read.map_err(refusal)
     } else {
         Err((StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften))
     };
@@ -134,17 +146,12 @@ pub(crate) async fn admit(
     guarded(response)
 }
 
-async fn read(pages: &Pages, visitor: IpAddr, body: Body) -> Result<Bytes, (StatusCode, Phrase)> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let place = pages.bodies.take(visitor, BODIES);
-    let _place = place.ok_or((StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften))?;
-    match timeout(BODY_LIMIT, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_too_long)) => Err((StatusCode::PAYLOAD_TOO_LARGE, Phrase::NotUnderstood)),
-        Err(_elapsed) => Err((StatusCode::REQUEST_TIMEOUT, Phrase::NotUnderstood)),
-    }
+fn refusal(unread: Unread) -> (StatusCode, Phrase) {
+    let phrase = match unread {
+        Unread::TooMany => Phrase::TooOften,
+        Unread::TooSlow | Unread::TooLong | Unread::Broken => Phrase::NotUnderstood,
+    };
+    (unread.status(), phrase)
 }
 
 /// A request that is to be answered.

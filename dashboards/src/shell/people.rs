@@ -6,12 +6,6 @@
 //! | log-ins that wait for that, half of the places of the API | 128 | 503 |
 //! | seconds that one waits for its turn | 10 | 503, and the try counts for nothing |
 //! | of one place | 16 | 429 |
-//! | bodies of one place that are waited for | 8 | 429 |
-//! | seconds until a body has come | 3 | 408 |
-//! | bytes of a body | 4 KiB | 413 |
-//!
-//! A body is read before its call takes a place of the API: anybody can begin a log-in and never end
-//! it, and must not keep out those who are logged in.
 //!
 //! What is counted of wrong passwords is in [`crate::lockout`]. It is stored before a password is
 //! looked at: whoever has used up his tries has done so after a restart as well. One is stored after
@@ -30,13 +24,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    body::{Body as HttpBody, to_bytes},
-    extract::{FromRequestParts, Request, State},
-    http::{Method, request::Parts as HeadParts},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::FromRequestParts, http::request::Parts as HeadParts};
 use model::{fault::Chain, hook::HookKey, time::Timestamp};
 use store::{AttemptRow, UserRow};
 use tokio::{
@@ -48,9 +36,7 @@ use tracing::error;
 
 pub(crate) use self::attempt::{Attempt, begin_session, log_in};
 use super::{
-    calls,
     pages::whose,
-    parts::Parts,
     places::{Place, Places},
     screens::Screens,
     stopwatch::Stopwatch,
@@ -59,9 +45,7 @@ use crate::{
     lockout::{Kept, LOCK_MS, Lockouts},
     password,
     problem::Problem,
-    query::session::MAX_BYTES,
     session::Cookie,
-    visitor::BODIES,
 };
 
 const HASHING: usize = 2;
@@ -69,7 +53,6 @@ const WAITING: usize = 128;
 const WAITING_OF_ONE: usize = 16;
 /// So long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-const BODY_LIMIT: Duration = Duration::from_secs(3);
 
 /// What log-ins and sessions need.
 #[derive(Debug)]
@@ -86,8 +69,6 @@ pub struct People {
     waiting: Arc<Semaphore>,
     patience: Duration,
     of_one: Places,
-    /// Bodies that are waited for.
-    bodies: Places,
     since: Stopwatch,
 }
 
@@ -156,7 +137,6 @@ impl People {
             waiting: Arc::new(Semaphore::new(WAITING)),
             patience: PATIENCE,
             of_one: Places::default(),
-            bodies: Places::default(),
             since: Stopwatch::start(),
         }
     }
@@ -224,30 +204,6 @@ impl People {
             is_right
         });
         looked.await.map_err(|_ended| Problem::unavailable("the server is stopping"))
-    }
-}
-
-/// Reads the body of a log-in, and lets every other call through.
-pub(crate) async fn admit(
-    State(parts): State<Arc<Parts>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let has_body = calls::session::WITH_A_BODY.contains(&request.uri().path());
-    if request.method() != Method::POST || !has_body {
-        return next.run(request).await;
-    }
-    let (head, body) = request.into_parts();
-    let place = parts.people.bodies.take(whose(&head), BODIES);
-    let body = match &place {
-        Some(_held) => timeout(BODY_LIMIT, to_bytes(body, MAX_BYTES)).await,
-        None => return Problem::of_status(429, "").into_response(),
-    };
-    drop(place);
-    match body {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(head, HttpBody::from(bytes))).await,
-        Ok(Err(_too_long)) => Problem::of_status(413, "").into_response(),
-        Err(_elapsed) => Problem::of_status(408, "").into_response(),
     }
 }
 

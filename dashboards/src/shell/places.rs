@@ -1,44 +1,53 @@
-//! Places of which one address may hold a few at the same time.
+//! Places of which each who asks may hold a few at the same time.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// How many places each address holds; clones share them. As many addresses are known as hold a
-/// place.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Places {
-    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
+/// How many places each holds, by default each address; clones share them. As many are known as hold
+/// a place.
+#[derive(Debug, Clone)]
+pub(crate) struct Places<K: Eq + Hash = IpAddr> {
+    held: Arc<Mutex<HashMap<K, usize>>>,
 }
 
 /// One place, given back where it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    who: IpAddr,
-    places: Places,
+pub(crate) struct Place<K: Eq + Hash = IpAddr> {
+    who: K,
+    places: Places<K>,
 }
 
-impl Places {
+impl<K: Eq + Hash> Default for Places<K> {
+    fn default() -> Self {
+        Self { held: Arc::default() }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Places<K> {
     /// A place for `who`, unless it holds `at_most` already.
-    pub(crate) fn take(&self, who: IpAddr, at_most: usize) -> Option<Place> {
+    pub(crate) fn take(&self, who: K, at_most: usize) -> Option<Place<K>> {
         let mut held = self.held();
         let count = held.get(&who).copied().unwrap_or(0);
         if count >= at_most {
             return None;
         }
-        held.insert(who, count.saturating_add(1));
+        held.insert(who.clone(), count.saturating_add(1));
         drop(held);
-        Some(Place { who, places: self.clone() })
+        Some(Place { who, places: Self { held: Arc::clone(&self.held) } })
     }
+}
 
-    fn held(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+impl<K: Eq + Hash> Places<K> {
+    fn held(&self) -> MutexGuard<'_, HashMap<K, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut held = self.places.held();
         match held.get_mut(&self.who) {

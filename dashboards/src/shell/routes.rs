@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::StatusCode,
+    body::Bytes,
+    http::{HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -27,7 +27,13 @@ use utoipa_axum::{
     routes,
 };
 
-use super::{answer::Json, auth, calls, hooks, limits, pages, parts::Parts, people, site};
+use super::{
+    auth,
+    bodies::{self, Bodies},
+    calls, hooks, limits, pages,
+    parts::Parts,
+    site,
+};
 use crate::{
     access::{Role, Rule},
     asset::PAGES,
@@ -36,9 +42,6 @@ use crate::{
 
 /// Where the description of the API stands.
 pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
-
-/// The largest body of a request.
-pub const MAX_BODY_BYTES: usize = 64 << 10;
 
 /// One route of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,28 +143,20 @@ pub fn openapi(parts: &Arc<Parts>) -> Description {
 /// The whole API within its bounds: every answer of it, errors too, is JSON; and what is reached by
 /// address alone.
 pub fn router(parts: &Arc<Parts>) -> Router {
-    let (router, openapi) = table(parts).router.split_for_parts();
-    let openapi = Arc::new(openapi);
-    let described = router.route(
-        OPENAPI_PATH,
-        get(move || {
-            let openapi = Arc::clone(&openapi);
-            async move { Json((*openapi).clone()) }
-        }),
-    );
+    let (calls, openapi) = table(parts).router.split_for_parts();
     let slots = limits::Slots::of_api(parts.metrics.clone());
-    described
+    let files = limits::Slots::of_files(parts.metrics.clone());
+    calls
         .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
-        .layer(middleware::from_fn_with_state(Arc::clone(parts), people::admit))
+        .layer(middleware::from_fn_with_state(Bodies::default(), bodies::read_first))
         .merge(hooks_of_gateways(parts))
         .merge(pages_behind_links(parts))
-        .merge(pages_that_browsers_draw(parts))
+        .merge(pages_that_browsers_draw(files.clone()))
+        .merge(what_is_described(&openapi, files))
         .fallback(site::nothing)
         .method_not_allowed_fallback(no_method)
         .with_state(Arc::clone(parts))
-        .layer(DefaultBodyLimit::disable()) // the limit below holds for every body
-        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(middleware::from_fn(limits::in_time))
         .layer(CatchPanicLayer::custom(limits::after_panic))
         .layer(middleware::from_fn_with_state(parts.metrics.clone(), limits::in_our_words))
@@ -180,7 +175,7 @@ fn hooks_of_gateways(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
 fn pages_behind_links(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
     let slots = limits::Slots::of_pages(parts.metrics.clone());
     let page = get(pages::show).post(pages::acknowledge).fallback(pages::no_method);
-    let mut router = Router::new().route(pages::PATH, page);
+    let mut router = Router::new().route(pages::PATH, page.clone()).route(pages::CAPITAL, page);
     for path in pages::BELOW {
         router = router.route(path, any(pages::nothing));
     }
@@ -191,8 +186,7 @@ fn pages_behind_links(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
 
 /// What everybody may load, for it tells nothing of the water: what a page shows it asks the API
 /// for.
-fn pages_that_browsers_draw(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
-    let slots = limits::Slots::of_files(parts.metrics.clone());
+fn pages_that_browsers_draw(slots: limits::Slots) -> Router<Arc<Parts>> {
     let mut router = Router::new().route(site::FILES, get(site::file));
     for path in PAGES {
         router = router.route(path, get(site::page));
@@ -200,6 +194,18 @@ fn pages_that_browsers_draw(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
     router
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .layer(middleware::from_fn(site::guard))
+}
+
+/// The description of the API, which everybody may load, too: so it stands among the files, where it
+/// keeps nobody from the API, and in memory once.
+fn what_is_described(openapi: &Description, slots: limits::Slots) -> Router<Arc<Parts>> {
+    // of strings, numbers and lists alone, so it is never nothing
+    let bytes = Bytes::from(serde_json::to_vec(openapi).unwrap_or_default());
+    let json = HeaderValue::from_static("application/json");
+    let answer = move || std::future::ready(([(header::CONTENT_TYPE, json)], bytes));
+    Router::new()
+        .route(OPENAPI_PATH, get(answer))
+        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
 }
 
 async fn no_method() -> Response {
@@ -214,7 +220,7 @@ fn description() -> Description {
          Times are RFC 3339, taken with any offset and given in UTC. \
          A list has at most `limit` items, fewer where they are long, and `next`, which is the \
          `cursor` of the page after it and null at the end. \
-         Every error is `application/problem+json`; 400 and 503 may answer any call."
+         Every error is `application/problem+json`; 400, 408, 413, 429 and 503 may answer any call."
             .to_owned(),
     );
     info.license = Some(License::new("MIT OR Apache-2.0"));

@@ -2,14 +2,26 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | open connections | 512, and one for each viewer of `/live` | more wait in the kernel's backlog |
+//! | open connections | 512, and one for each viewer of `/live` | another one ends the oldest that has no call in hand |
+//! | beyond that, while those end | 64 | more wait in the kernel's backlog |
 //! | of one address, this machine's own excepted | 128 | another one is closed |
 //! | seconds until a request's head has come | 10 | the connection ends |
-//! | bytes of a head | 32 KiB, 64 headers | 431 |
+//! | bytes of a head | 32 KiB, or twice that if they come at once; 64 headers | 431 |
 //! | seconds in which a caller takes nothing of its answer | 20 | the connection ends |
 //! | seconds of a connection's life | 300 | it ends after the call in hand, at the latest 40 s later |
+//!
+//! A proxy on this machine brings everybody from one address, so there no bound per address tells who
+//! sends half a head and waits. Whoever has a whole request needs milliseconds between connecting and
+//! being heard: so it is the oldest that goes where there is no room, and never the one that has come.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{
@@ -41,7 +53,7 @@ use super::{
 };
 use crate::visitor::of_its_own;
 
-const CONNECTIONS: usize = 512;
+const ROOM: Room = Room { connections: 512, beyond: 64 };
 /// Of one address, viewers of `/live` among them; a proxy on this machine brings those of many.
 const CONNECTIONS_OF_ONE: usize = 128;
 /// Between two looks for a place, where there is none.
@@ -56,14 +68,57 @@ const LAST_CALL_LIMIT: Duration = Duration::from_secs(40);
 /// The same when the process stops.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
+/// How many connections are open.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) connections: usize,
+    /// While others are ending.
+    pub(super) beyond: usize,
+}
+
+/// Open connections, the oldest first. Each token is cancelled where its connection is to end, and
+/// where it has ended.
+#[derive(Debug, Default)]
+struct ByAge(VecDeque<CancellationToken>);
+
+impl ByAge {
+    fn add(&mut self, ending: CancellationToken, open: usize) {
+        // those that have ended are taken out now and then, so that this costs little each time
+        if self.0.len() > open.saturating_mul(2) {
+            self.0.retain(|ending| !ending.is_cancelled());
+        }
+        self.0.push_back(ending);
+    }
+
+    /// Tells the oldest to end. One with a call in hand does so after it, and is asked once.
+    fn end_oldest(&mut self) {
+        while let Some(ending) = self.0.pop_front() {
+            if !ending.is_cancelled() {
+                return ending.cancel();
+            }
+        }
+    }
+}
+
 /// Serves the API on `listener` until `stop`; calls in hand then have 3 s to end.
 pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationToken) {
+    serve_within(ROOM, listener, parts, stop).await;
+}
+
+pub(super) async fn serve_within(
+    room: Room,
+    listener: TcpListener,
+    parts: Arc<Parts>,
+    stop: CancellationToken,
+) {
     let router = routes::router(&parts);
     let mut connections = JoinSet::new();
+    let mut by_age = ByAge::default();
     let addresses = Places::default();
     loop {
         parts.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
-        let places = CONNECTIONS.saturating_add(parts.picture.viewers());
+        let meant = room.connections.saturating_add(parts.picture.viewers());
+        let places = meant.saturating_add(room.beyond);
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -81,8 +136,14 @@ pub async fn serve(listener: TcpListener, parts: Arc<Parts>, stop: CancellationT
                     debug!("address has too many connections");
                     continue;
                 };
-                let taken = connection(stream, Peer(peer), router.clone(), stop.clone());
+                let ending = CancellationToken::new();
+                by_age.add(ending.clone(), connections.len());
+                let stops = (ending, stop.clone());
+                let taken = connection(stream, Peer(peer), router.clone(), stops);
                 connections.spawn(holding(place, taken));
+                if connections.len() > meant {
+                    by_age.end_oldest();
+                }
             }
             Err(failure) => {
                 warn!(error = %Chain(&failure), "cannot accept a connection");
@@ -100,13 +161,20 @@ async fn holding(place: Place, connection: impl Future<Output = ()>) {
     drop(place);
 }
 
-async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
-    if let Err(failure) = stream.set_nodelay(true) {
-        debug!(error = %Chain(&failure), "cannot switch off delay");
-    }
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    (ending, stop): (CancellationToken, CancellationToken),
+) {
+    let _ended = ending.clone().drop_guard();
+    without_delay(&stream);
     let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT));
     let calls = TowerToHyperService::new(router);
+    let is_heard = Arc::new(AtomicBool::new(false));
+    let hears = Arc::clone(&is_heard);
     let calls = service_fn(move |mut request: Request<Incoming>| {
+        hears.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         calls.call(request)
     });
@@ -121,6 +189,12 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: Cancell
         biased;
         ended = connection.as_mut() => return log(ended),
         () = stop.cancelled() => STOP_LIMIT,
+        () = ending.cancelled() => {
+            if !is_heard.load(Ordering::Relaxed) {
+                return debug!("connection made room before it asked for anything");
+            }
+            LAST_CALL_LIMIT
+        }
         () = sleep(CONNECTION_LIMIT) => LAST_CALL_LIMIT,
     };
     connection.as_mut().graceful_shutdown();
@@ -133,6 +207,12 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: Cancell
         () = async { stop.cancelled().await; sleep(STOP_LIMIT).await } => {
             debug!("connection did not end in time");
         }
+    }
+}
+
+fn without_delay(stream: &TcpStream) {
+    if let Err(failure) = stream.set_nodelay(true) {
+        debug!(error = %Chain(&failure), "cannot switch off delay");
     }
 }
 

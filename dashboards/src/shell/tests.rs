@@ -30,7 +30,13 @@ use store::{
 use tower::ServiceExt as _;
 
 use super::{
-    calls, live::Picture, metrics::Metrics, pages::Peer, parts::Parts, people::People, routes,
+    calls,
+    live::{Picture, Room},
+    metrics::Metrics,
+    pages::Peer,
+    parts::Parts,
+    people::People,
+    routes,
     waters::Waters,
 };
 
@@ -40,6 +46,7 @@ mod months;
 mod pages;
 mod people;
 mod series;
+mod server;
 mod site;
 use crate::{
     access::{Role, Rule},
@@ -78,6 +85,10 @@ kind = "air"
 [[rule]]
 id = "hourly"
 statistic = "hourly_mean"
+[[contact]]
+id = "zhang"
+name = "章示例"
+reach = [ { channel = "sms", to = "13800000000" } ]
 "#;
 
 /// Answers as the item's number asks for.
@@ -177,7 +188,7 @@ impl World {
             people: people::of_tests(&store, now),
             site: site::of_tests(),
             waters: Waters::default(),
-            picture: Picture::of_size(1, 3),
+            picture: Picture::of_size(1, Room { all: 4, kept: 1, of_one: 2 }),
             clock: Arc::<ManualClock>::clone(&clock),
             decided: Decided::default(),
             stage: Tasks::new().stage("tests", Duration::from_secs(5)),

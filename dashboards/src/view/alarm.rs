@@ -3,6 +3,7 @@
 use model::{
     alarm::{AlarmState, Subject},
     quantity::Decimal,
+    registry::Registry,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -146,6 +147,9 @@ pub struct NotificationView {
     pub occasion: String,
     /// Whom it tells: a contact of the registry.
     pub recipient: String,
+    /// The name of that contact as the registry has it; null where it is erased, or the contact is
+    /// not in the registry any more.
+    pub recipient_name: Option<String>,
     /// By which channel.
     pub channel: String,
     /// `owed`, `sent`, `delivered`, `failed` or `expired`.
@@ -338,13 +342,16 @@ impl AlarmsView {
 }
 
 impl NotificationView {
-    fn of(facts: &NotificationFacts) -> Self {
+    fn of(facts: &NotificationFacts, registry: &Registry) -> Self {
         let row = &facts.row;
+        let recipient = registry.contacts.get(&row.contact);
+        let name = recipient.map(|contact| &contact.name).filter(|name| !name.is_erased());
         Self {
             id: row.id.to_string(),
             alarm: row.alarm.to_string(),
             occasion: row.occasion.word().to_owned(),
             recipient: row.contact.to_string(),
+            recipient_name: name.map(|name| name.as_str().to_owned()),
             channel: row.channel.to_string(),
             state: row.state.word().to_owned(),
             attempts: row.attempts,
@@ -358,9 +365,10 @@ impl NotificationView {
 }
 
 impl NotificationsView {
-    /// A page as it is shown.
-    pub fn of(page: &NotificationPage) -> Self {
-        let notifications = page.notifications.iter().map(NotificationView::of).collect();
+    /// A page as it is shown to somebody on duty.
+    pub fn of(page: &NotificationPage, registry: &Registry) -> Self {
+        let shown = |facts| NotificationView::of(facts, registry);
+        let notifications = page.notifications.iter().map(shown).collect();
         Self { notifications, next: page.next.map(|next| next.to_string()) }
     }
 }

@@ -38,7 +38,7 @@ fn user(journal: &Journal, name: &str) -> Option<UserRow> {
 
 fn begin_at(journal: &Journal, user: UserRow, ms: i64, over: i64) -> Option<SessionText> {
     let over = Over { begun_before: at(over), seen_before: at(over) };
-    journal.write_blocking(BeginSession { at: at(ms), user, over }).unwrap()
+    journal.write_blocking(BeginSession { at: at(ms), user, before: None, over }).unwrap()
 }
 
 fn begin(journal: &Journal, name: &str) -> SessionText {
@@ -115,6 +115,38 @@ fn a_session_ends_with_the_password_or_the_user_that_it_rests_on() {
     let end = EndSession { at: at(9), session: other.clone() };
     assert!(journal.write_blocking(end.clone()).unwrap());
     assert!(!journal.write_blocking(end).unwrap() && !is_known(journal, &other));
+}
+
+#[test]
+fn a_session_that_a_browser_had_ends_in_the_transaction_of_the_one_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let journal = store.journal();
+    add(journal, "zhang", "duty", "$1");
+    add(journal, "li", "viewer", "$1");
+    let (before, other) = (begin(journal, "zhang"), begin(journal, "zhang"));
+    let over = Over { begun_before: at(0), seen_before: at(0) };
+    let li = user(journal, "li").unwrap();
+    let next = BeginSession { at: at(3), user: li, before: Some(before.clone()), over };
+    // whoever is not let in ends nothing
+    let stale = UserRow { password: "$0".to_owned(), ..next.user.clone() };
+    let refused = BeginSession { user: stale, ..next.clone() };
+    assert_eq!(journal.write_blocking(refused).unwrap(), None);
+    assert!(is_known(journal, &before));
+    let after = journal.write_blocking(next).unwrap().unwrap();
+    assert!(!is_known(journal, &before) && is_known(journal, &other) && is_known(journal, &after));
+    let told = kinds(journal);
+    assert_eq!(told.last_chunk(), Some(&["session_ended".to_owned(), "session_begun".to_owned()]));
+    // whoever looks by the one before is told; the store's own entry is the first
+    let ended = i64::try_from(told.len()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut states = journal.watch();
+        let told = states.wait_for(|state| state.rights == ended);
+        let told = tokio::time::timeout(std::time::Duration::from_secs(20), told).await;
+        told.expect("whoever looks is told").unwrap();
+    });
+    assert_eq!(verify(&store).unwrap().findings, []);
 }
 
 #[test]

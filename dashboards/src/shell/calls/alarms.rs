@@ -119,7 +119,7 @@ pub(crate) async fn notifications(
     let query = parameters.page()?;
     let page = parts.journal.read(move |reader| reader.notifications(&query)).await;
     let page = page.map_err(|failure| store_problem(&failure))?;
-    Ok(Json(NotificationsView::of(&page)))
+    Ok(Json(NotificationsView::of(&page, &parts.registry())))
 }
 
 /// An alarm, and the condition that it stands on while that is watched.

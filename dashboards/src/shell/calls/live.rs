@@ -20,7 +20,7 @@ use axum::{
 use futures_util::stream::unfold;
 use store::JournalState;
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,11 @@ use crate::{
     problem::Problem,
     query::live::LiveParameters,
     shell::{
-        auth::Credential, limits::Unending, live::Picture, metrics::LiveMetrics, parts::Parts,
+        auth::Credential,
+        limits::Unending,
+        live::{Crowded, Picture, Seat},
+        metrics::LiveMetrics,
+        parts::Parts,
     },
     view::live::LiveEventView,
 };
@@ -67,6 +71,7 @@ const RETRY: &str = "retry: 1000\n";
     ),
     responses(
         (status = 200, description = "Events without an end.", body = LiveEventView, content_type = "text/event-stream"),
+        (status = 429, description = "This user, token or screen has as many streams open as one may have."),
         (status = 503, description = "As many look as may, or the store cannot be read."),
     ),
 )]
@@ -84,10 +89,15 @@ pub(crate) async fn watch(
         return Err(Problem::denied(Denied::TooLow(Role::Viewer)));
     }
     let sight = Sight { alarms, gauges_of };
-    let Some(place) = parts.picture.place() else {
-        parts.metrics.live.refused.inc();
-        return Err(Problem::unavailable("as many look live as may; try again later"));
-    };
+    let seat = parts.picture.seat(&caller).map_err(|crowded| {
+        parts.metrics.live.note_refused(crowded);
+        match crowded {
+            Crowded::Own => {
+                Problem::of_status(429, "as many streams are open by this user or token as may be")
+            }
+            Crowded::All => Problem::unavailable("as many look live as may; try again later"),
+        }
+    })?;
     if !parts.picture.fresh().await {
         return Err(Problem::unavailable(
             "the store cannot be read at the moment; try again later",
@@ -97,7 +107,7 @@ pub(crate) async fn watch(
     let last_event = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let told = parts.picture.told();
     let viewer = Viewer::new(sight, last_event, &parts.picture.live());
-    let stream = Stream::new(&parts, credential, (viewer, told), place);
+    let stream = Stream::new(&parts, credential, (viewer, told), seat);
     let events = unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;
         Some((Ok::<_, Infallible>(piece), stream))
@@ -127,7 +137,7 @@ struct Stream {
     ends_at: Instant,
     stop: CancellationToken,
     metrics: LiveMetrics,
-    _place: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Stream {
@@ -135,7 +145,7 @@ impl Stream {
         parts: &Arc<Parts>,
         credential: Credential,
         (viewer, told): (Viewer, watch::Receiver<()>),
-        place: OwnedSemaphorePermit,
+        seat: Seat,
     ) -> Self {
         static STREAMS: AtomicU64 = AtomicU64::new(0);
         let number = STREAMS.fetch_add(1, Ordering::Relaxed);
@@ -154,7 +164,7 @@ impl Stream {
             ends_at: Instant::now() + LIFE + Duration::from_secs(number % SPREAD),
             stop: parts.stage.stopping(),
             metrics,
-            _place: place,
+            _seat: seat,
         }
     }
 

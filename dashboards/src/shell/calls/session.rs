@@ -33,14 +33,15 @@ use crate::{
 /// Where the calls stand.
 pub(crate) const PATH: &str = "/api/v1/session";
 /// Where somebody changes their password.
+#[cfg(test)]
 pub(crate) const PASSWORD_PATH: &str = "/api/v1/session/password";
 /// Where a screen on a wall is opened.
+#[cfg(test)]
 pub(crate) const SCREEN_PATH: &str = "/api/v1/session/wall";
-/// Those whose body is read before they take a place.
-pub(crate) const WITH_A_BODY: [&str; 3] = [PATH, PASSWORD_PATH, SCREEN_PATH];
 
 /// Logs somebody in. The cookie that is set opens every call for as long as the session lasts; a
-/// call that writes shows `csrf` beside it, as the header `x-csrf-token`.
+/// call that writes shows `csrf` beside it, as the header `x-csrf-token`. A session that this browser
+/// had before ends with it.
 #[utoipa::path(
     post,
     path = "/api/v1/session",
@@ -63,7 +64,8 @@ pub(crate) async fn begin(
 ) -> Result<Response, Problem> {
     is_asked_by_us(&parts, &headers).map_err(Problem::denied)?;
     let LogInBody { name, password } = LogInBody::read(media_type(&headers), &body)?;
-    let begun = log_in(&parts, from, name, password).await?;
+    let before = of_cookies(&headers, |cookies| parts.people.cookie.read(cookies));
+    let begun = log_in(&parts, from, (name, password), before).await?;
     begun_answer(&parts, begun)
 }
 

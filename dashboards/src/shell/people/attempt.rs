@@ -12,21 +12,22 @@ use tracing::{debug, info, warn};
 
 use super::{Address, LogIn};
 use crate::{
-    lockout::{Kept, LOCK_MS, Locked, Wrong},
+    lockout::{Kept, LOCK_MS, Locked, Try, Wrong},
     problem::Problem,
     session,
     shell::{answer::store_problem, parts::Parts, places::Place},
 };
 
-/// Begins a session for whoever has this name and password.
+/// Begins a session for whoever has this name and password, in the place of the one that the same
+/// browser had.
 pub(crate) async fn log_in(
     parts: &Arc<Parts>,
     Address(from): Address,
-    name: String,
-    password: String,
+    (name, password): (String, String),
+    before: Option<SessionText>,
 ) -> Result<(SessionText, UserRow), Problem> {
     let attempt = Attempt::begin(parts, from, name).await?;
-    let outcome = attempt.log_in(password).await;
+    let outcome = attempt.log_in(password, before).await;
     match outcome {
         Ok(Some(begun)) => Ok(begun),
         Ok(None) => Err(Problem::wrong_password()),
@@ -44,6 +45,7 @@ pub(crate) struct Attempt<'p> {
     name: String,
     /// What stands for the name.
     who: String,
+    tried: Try,
     _place: (OwnedSemaphorePermit, Place),
 }
 
@@ -58,11 +60,12 @@ impl<'p> Attempt<'p> {
         let refused = |_: &Problem| parts.metrics.note_log_in(LogIn::Refused);
         let place = people.place(from).inspect_err(refused)?;
         let who = people.names.stands_for(&name);
-        people.lockouts().begin(&who, from, people.now_ms()).map_err(|Locked { seconds }| {
+        let tried = people.lockouts().begin(&who, from, people.now_ms());
+        let tried = tried.map_err(|Locked { seconds }| {
             parts.metrics.note_log_in(LogIn::Locked);
             Problem::locked(seconds)
         })?;
-        let attempt = Self { parts, from, name, who, _place: place };
+        let attempt = Self { parts, from, name, who, tried, _place: place };
         let noted = attempt.note().await.map_err(|failure| store_problem(&failure));
         attempt.given_back_where_failed(noted).await.inspect_err(refused)?;
         Ok(attempt)
@@ -84,7 +87,7 @@ impl<'p> Attempt<'p> {
             }
         };
         let people = &parts.people;
-        let may = people.lockouts().right(&self.who, self.from, people.now_ms());
+        let may = people.lockouts().right(&self.tried, people.now_ms());
         self.note().await.map_err(|failure| store_problem(&failure))?;
         if may {
             Ok(Some(user))
@@ -95,10 +98,14 @@ impl<'p> Attempt<'p> {
     }
 
     /// The session that came of it.
-    async fn log_in(&self, password: String) -> Result<Option<(SessionText, UserRow)>, Problem> {
+    async fn log_in(
+        &self,
+        password: String,
+        before: Option<SessionText>,
+    ) -> Result<Option<(SessionText, UserRow)>, Problem> {
         let parts = self.parts;
         let Some(user) = self.looked_at(password).await? else { return Ok(None) };
-        let begun = begin_session(parts, &user).await?;
+        let begun = begin_session(parts, &user, before).await?;
         if begun.is_some() {
             info!(user = %user.name, address = %self.from, "user logged in");
             parts.metrics.note_log_in(LogIn::Right);
@@ -134,7 +141,7 @@ impl<'p> Attempt<'p> {
     }
 
     async fn give_back(&self) {
-        self.parts.people.lockouts().undone(&self.who, self.from);
+        self.parts.people.lockouts().undone(&self.tried);
         if let Err(failure) = self.note().await {
             // the try stays charged after a restart, which costs its user one of five
             debug!(error = %Chain(&failure), "cannot note that a try counts for nothing");
@@ -144,7 +151,7 @@ impl<'p> Attempt<'p> {
     fn wrong(&self, user: Option<UserRow>) {
         let parts = self.parts;
         parts.metrics.note_log_in(LogIn::Wrong);
-        let wrong = parts.people.lockouts().wrong(&self.who, self.from, user.is_some());
+        let wrong = parts.people.lockouts().wrong(&self.tried, user.is_some());
         // what nobody is called is not told: it may be a password in the wrong field
         let known = user.as_ref().map_or("", |user| user.name.as_str());
         info!(user = known, address = %self.from, "wrong name or password");
@@ -163,12 +170,14 @@ impl<'p> Attempt<'p> {
     }
 }
 
-/// A session of somebody whose password was right; none where it is not theirs any more.
+/// A session of somebody whose password was right, in the place of the one `before`; none where the
+/// password is not theirs any more.
 pub(crate) async fn begin_session(
     parts: &Parts,
     user: &UserRow,
+    before: Option<SessionText>,
 ) -> Result<Option<SessionText>, Problem> {
     let at = parts.clock.now();
-    let begin = BeginSession { at, user: user.clone(), over: session::over(at) };
+    let begin = BeginSession { at, user: user.clone(), before, over: session::over(at) };
     parts.journal.write(begin).await.map_err(|failure| store_problem(&failure))
 }

@@ -137,7 +137,7 @@ fn alarms_show_what_is_stored_of_them() {
         let duty = world.token(Role::Duty);
         let path = format!("/api/v1/notifications?alarm={ID}");
         let said = world.ask(&Method::GET, &path, Some(duty), "").await;
-        expect![[r#"{"notifications":[{"id":"00000000000000000000000000000007","alarm":"0000000000000000000000000000002a","occasion":"raised","recipient":"zhang","channel":"sms","state":"owed","attempts":1,"doubted":true,"owed_at":"2026-11-22T00:00:00Z","sent_at":null,"ended_at":null,"text":"鹿鸣滩 http://x/i/*************"}],"next":null}"#]].assert_eq(&said.text);
+        expect![[r#"{"notifications":[{"id":"00000000000000000000000000000007","alarm":"0000000000000000000000000000002a","occasion":"raised","recipient":"zhang","recipient_name":"章示例","channel":"sms","state":"owed","attempts":1,"doubted":true,"owed_at":"2026-11-22T00:00:00Z","sent_at":null,"ended_at":null,"text":"鹿鸣滩 http://x/i/*************"}],"next":null}"#]].assert_eq(&said.text);
         let path = format!("/api/v1/notifications?alarm={}", "0".repeat(32));
         let said = world.ask(&Method::GET, &path, Some(duty), "").await;
         expect![[r#"{"notifications":[],"next":null}"#]].assert_eq(&said.text);

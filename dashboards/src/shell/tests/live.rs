@@ -175,17 +175,25 @@ fn who_comes_back_is_told_what_was_missed() {
 #[test]
 fn as_many_look_as_may_and_a_place_is_free_once_one_has_gone() {
     in_world(|world| async move {
-        let open = || Events::open(&world, "/api/v1/live", None);
-        let first = open().await.unwrap();
-        let (second, third) = (open().await.unwrap(), open().await.unwrap());
-        assert_eq!(open().await.err(), Some(503));
-        assert_eq!(world.parts.picture.viewers(), 3);
-        assert_eq!(world.parts.metrics.live.viewers.get(), 3);
+        let open = |role| Events::open_as(&world, role, "/api/v1/live", None);
+        let first = open(Role::Viewer).await.unwrap();
+        let second = open(Role::Viewer).await.unwrap();
+        assert_eq!(open(Role::Viewer).await.err(), Some(429), "as many of one as may be");
+        let wall = open(Role::Wall).await.unwrap();
+        assert_eq!(open(Role::Wall).await.err(), Some(503), "the last one is for who may act");
+        let duty = open(Role::Duty).await.unwrap();
+        assert_eq!(open(Role::Admin).await.err(), Some(503));
+        assert_eq!(world.parts.picture.viewers(), 4);
+        assert_eq!(world.parts.metrics.live.viewers.get(), 4);
         drop(first);
-        let mut again = open().await.unwrap();
+        let mut again = open(Role::Viewer).await.unwrap();
         assert_eq!(again.told().await.0, "snapshot");
-        assert_eq!(world.parts.metrics.live.refused.get(), 1);
-        drop((second, third, again));
+        assert_eq!(
+            [world.count("live_refused_total", "own"), world.count("live_refused_total", "all")],
+            ["1", "2"]
+        );
+        drop((second, wall, duty, again));
         assert_eq!(world.parts.metrics.live.viewers.get(), 0);
+        assert_eq!(world.parts.picture.viewers(), 0);
     });
 }

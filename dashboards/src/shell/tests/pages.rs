@@ -313,6 +313,10 @@ fn whatever_stands_below_a_link_is_guarded_like_it() {
             (Method::GET, format!("{}/", path(7)), 404),
             (Method::GET, format!("{}/x/y", path(7)), 404),
             (Method::GET, "/i/".to_owned(), 404),
+            (Method::GET, "/i".to_owned(), 404),
+            (Method::GET, path(7).replace("/i/", "/I/"), 200),
+            (Method::GET, "/I/x/y".to_owned(), 404),
+            (Method::GET, "/I".to_owned(), 404),
         ] {
             let page = world.page(&method, &path, "", "198.51.100.3").await;
             assert_eq!(page.status, status, "{method} {path}");

@@ -594,7 +594,7 @@ fn who_guesses_links_of_screens_is_refused_and_counted() {
 
 impl World {
     /// What is counted under a metric's label.
-    fn count(&self, metric: &str, word: &str) -> String {
+    pub(super) fn count(&self, metric: &str, word: &str) -> String {
         let families = self.counted.gather();
         let family = families.iter().find(|family| family.name().ends_with(metric)).unwrap();
         let metric = family.get_metric().iter();
@@ -645,30 +645,142 @@ async fn polled<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
 }
 
+/// A request of which the head has come, and never a body.
+fn half_sent(
+    world: &World,
+    (method, path): (Method, &str),
+    headers: &[(&str, &str)],
+) -> impl Future<Output = u16> + Send + 'static {
+    let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let proxy = Peer(std::net::Ipv4Addr::LOCALHOST.into());
+    let request = request.extension(proxy).body(Body::from_stream(never)).unwrap();
+    let router = world.router.clone();
+    async move { router.oneshot(request).await.unwrap().status().as_u16() }
+}
+
 #[test]
-fn log_ins_that_never_end_keep_nobody_from_the_api() {
+fn bodies_that_never_end_keep_nobody_from_the_api() {
     in_world(|world| async move {
-        let begin = |from: String| {
-            let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
-            let request = Request::builder().method(Method::POST).uri(SESSION);
-            let request = request.header("x-forwarded-for", from).header(JSON.0, JSON.1);
-            let proxy = Peer(std::net::Ipv4Addr::LOCALHOST.into());
-            let request = request.extension(proxy).body(Body::from_stream(never)).unwrap();
-            let router = world.router.clone();
-            async move { router.oneshot(request).await.unwrap().status().as_u16() }
-        };
-        let many = (0..300).map(|n| begin(format!("10.1.{}.{}", n / 200, n % 200)));
+        world.user("zhang", Role::Admin).await;
+        let (cookie, proof) = world.session("zhang").await;
+        let calls = [
+            (Method::POST, SESSION),
+            (Method::DELETE, SESSION),
+            (Method::POST, "/api/v1/quarantine/1/replay"),
+            (Method::POST, "/api/v1/quarantine/1/discard"),
+            (Method::POST, "/api/v1/alarms/0000000000000000000000000000002a/acknowledge"),
+            (Method::GET, "/api/v1/stations"),
+        ];
+        let mut many = Vec::new();
+        for (number, call) in calls.iter().cycle().take(600).enumerate() {
+            let from = format!("10.1.{}.{}", number / 200, number % 200);
+            let headers = [
+                ("x-forwarded-for", from.as_str()),
+                ("cookie", &cookie),
+                ("x-csrf-token", &proof),
+                JSON,
+            ];
+            many.push(half_sent(&world, call.clone(), &headers));
+        }
         let mut many = Box::pin(futures_util::future::join_all(many));
         assert!(polled(&mut many).await.is_pending());
-        let of_one = (0..8).map(|_| begin("10.2.0.1".to_owned()));
-        let mut of_one = Box::pin(futures_util::future::join_all(of_one));
-        assert!(polled(&mut of_one).await.is_pending());
-        assert_eq!(begin("10.2.0.1".to_owned()).await, 429);
         assert!(world.get("/api/v1/stations").await.starts_with("200 "));
-        assert_eq!(of_one.await, [408; 8]);
-        let headers = [JSON, ("x-forwarded-for", "10.2.0.1")];
+        world.session("zhang").await;
+        assert_eq!(many.await, [408; 600]);
+    });
+}
+
+#[test]
+fn bodies_of_one_that_never_end_are_few_and_cost_a_neighbour_nothing() {
+    in_world(|world| async move {
+        let from = [JSON, ("x-forwarded-for", "10.2.0.1")];
+        let mut of_one: Vec<_> = {
+            let half = (0..9).map(|_| half_sent(&world, (Method::POST, SESSION), &from));
+            let whole = world.log_in("zhang", PASSWORD, "10.2.0.1");
+            let (half, whole) = tokio::join!(futures_util::future::join_all(half), whole);
+            assert_eq!(whole.status, 401, "a body that is there waits for no place");
+            half
+        };
+        of_one.sort_unstable();
+        assert_eq!(of_one, [408, 408, 408, 408, 408, 408, 408, 408, 429]);
         let long = "x".repeat(5 << 10);
-        assert_eq!(world.ask_with(&Method::POST, SESSION, &headers, &long).await.status, 413);
+        for path in [SESSION, "/api/v1/quarantine/1/discard"] {
+            assert_eq!(world.ask_with(&Method::POST, path, &from, &long).await.status, 413);
+        }
+    });
+}
+
+#[test]
+fn a_body_that_breaks_off_cannot_be_read_and_is_not_too_large() {
+    in_world(|world| async move {
+        for path in [SESSION, "/api/v1/quarantine/1/discard", "/i/UUUUUUUUUUUUU"] {
+            let broken =
+                [Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("a faulty chunk"))];
+            let request = Request::builder().method(Method::POST).uri(path);
+            let body = Body::from_stream(futures_util::stream::iter(broken));
+            let request = request.header(JSON.0, JSON.1).body(body).unwrap();
+            let response = world.router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), 400, "{path}");
+        }
+    });
+}
+
+#[test]
+fn strangers_who_do_not_read_keep_nobody_from_the_api() {
+    in_world(|world| async move {
+        for path in [routes::OPENAPI_PATH, "/api/v1/stations", SESSION] {
+            let mut unread = Vec::new();
+            for _ in 0..300 {
+                let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+                unread.push(world.router.clone().oneshot(request).await.unwrap());
+            }
+            assert!(world.get("/api/v1/stations").await.starts_with("200 "), "beside {path}");
+        }
+    });
+}
+
+#[test]
+fn who_logs_in_over_a_session_of_the_same_browser_ends_it() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        world.user("li", Role::Admin).await;
+        let (before, _) = world.session("zhang").await;
+        let log_in = async |password: &str| {
+            let body = format!(r#"{{"name":"li","password":"{password}"}}"#);
+            let headers = [JSON, ("cookie", before.as_str()), ("sec-fetch-site", "same-origin")];
+            world.ask_with(&Method::POST, SESSION, &headers, &body).await
+        };
+        let stations = "/api/v1/stations";
+        assert_eq!(log_in("Wrong-123").await.status, 401);
+        assert_eq!(world.by_session("GET", stations, &before, "").await.status, 200);
+        let said = log_in(PASSWORD).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        let after = said.headers[header::SET_COOKIE].to_str().unwrap();
+        let after = after.split(';').next().unwrap();
+        assert_eq!(world.by_session("GET", stations, &before, "").await.status, 401);
+        assert_eq!(world.by_session("GET", stations, after, "").await.status, 200);
+    });
+}
+
+#[test]
+fn an_address_that_is_locked_lets_in_whoever_has_logged_in_from_there() {
+    in_world(|world| async move {
+        world.user("zhang", Role::Duty).await;
+        world.user("li", Role::Duty).await;
+        world.session("zhang").await; // from 10.0.0.1
+        for number in 0..30 {
+            let name = format!("nobody{number}");
+            assert_eq!(world.log_in(&name, "Wrong-123", "10.0.0.1").await.status, 401);
+        }
+        assert_eq!(world.log_in("li", PASSWORD, "10.0.0.1").await.status, 429);
+        assert_eq!(world.log_in("zhang", PASSWORD, "10.0.0.1").await.status, 200);
+        let again = world.restarted();
+        assert_eq!(again.log_in("li", PASSWORD, "10.0.0.1").await.status, 429);
+        assert_eq!(again.log_in("zhang", PASSWORD, "10.0.0.1").await.status, 200);
     });
 }
 

@@ -98,7 +98,7 @@ fn people(connection: Connection) -> Connection {
     let (connection, user) = JournalReader::run(connection, |reader| reader.user("ZHANG"));
     let user = user.unwrap().unwrap();
     let over = Over { begun_before: Timestamp::clamped(0), seen_before: Timestamp::clamped(0) };
-    let session = put(&connection, &BeginSession { at, user, over }).unwrap();
+    let session = put(&connection, &BeginSession { at, user, before: None, over }).unwrap();
     put(&connection, &SeeSession { at, session: session.clone() });
     let look = session.clone();
     let (connection, found) = JournalReader::run(connection, move |reader| reader.session(&look));

@@ -24,6 +24,8 @@ pub struct BeginSession {
     pub at: Timestamp,
     /// Whose, as they were when the password was compared.
     pub user: UserRow,
+    /// The session of the same browser, whoever's it is: it ends with that.
+    pub before: Option<SessionText>,
     /// Sessions that began, or were seen last, before these are over and go.
     pub over: Over,
 }
@@ -56,6 +58,9 @@ impl Write<JournalBook> for BeginSession {
         let sql = "DELETE FROM session WHERE begun_at < ?1 OR seen_at < ?2";
         let over = params![self.over.begun_before.as_ms(), self.over.seen_before.as_ms()];
         run(connection, sql, over).map_err(&attempt)?;
+        if let Some(before) = &self.before {
+            leave(connection, self.at, before)?;
+        }
         self.make_room(connection)?;
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random).map_err(|source| StoreError::Random { source })?;
@@ -95,13 +100,7 @@ impl Write<JournalBook> for EndSession {
     type Answer = bool;
 
     fn apply(&self, _book: &mut JournalBook, connection: &Connection) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM session WHERE digest = ?1
-            RETURNING (SELECT name FROM user WHERE id = session.user)";
-        let name = first_row(connection, sql, [self.session.digest()], |row| row.get(0));
-        let name: Option<Option<String>> = name.map_err(StoreError::sql("end a session"))?;
-        let Some(name) = name else { return Ok(false) };
-        end(connection, self.at, &name.unwrap_or_default())?;
-        Ok(true)
+        leave(connection, self.at, &self.session)
     }
 }
 
@@ -143,6 +142,21 @@ impl JournalReader {
         })
         .map_err(StoreError::sql("look a session up"))
     }
+}
+
+/// Ends a session of a browser that leaves it; whether there was one.
+fn leave(
+    connection: &Connection,
+    at: Timestamp,
+    session: &SessionText,
+) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM session WHERE digest = ?1
+        RETURNING (SELECT name FROM user WHERE id = session.user)";
+    let name = first_row(connection, sql, [session.digest()], |row| row.get(0));
+    let name: Option<Option<String>> = name.map_err(StoreError::sql("end a session"))?;
+    let Some(name) = name else { return Ok(false) };
+    end(connection, at, &name.unwrap_or_default())?;
+    Ok(true)
 }
 
 fn end(connection: &Connection, at: Timestamp, name: &str) -> Result<(), StoreError> {
