@@ -25,7 +25,7 @@ fn check(document: &str, expected: &Expect) {
             config.mqtt.version,
             config.mqtt.login.as_ref().map_or("anonymous", |login| &login.username),
             config.registry.file.display(),
-            config.channels.keys().collect::<Vec<_>>(),
+            config.channels.keys().collect::<BTreeSet<_>>(),
         ),
         Err(refused) => refused.to_string(),
     };
