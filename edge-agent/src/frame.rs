@@ -48,7 +48,7 @@ pub struct Frame {
 const HEAD: usize = 3;
 const CHECK: usize = 2;
 /// Reasons of a gateway that speaks for a unit from which it heard nothing.
-const GATEWAYS: [u8; 2] = [10, 11];
+pub const GATEWAYS: [u8; 2] = [10, 11];
 
 /// The answers in these bytes, in their order; what is between them is passed over.
 pub fn answers(bytes: &[u8]) -> Vec<Frame> {

@@ -48,7 +48,7 @@ pub(super) fn check(file: &Path, depth: &Depth) -> anyhow::Result<Ended> {
     })?;
     if let Some(found) = &registry {
         warn(&not_watched(&found.registry));
-        warn(&cautions::unwatched(&found.registry));
+        warn(&cautions::overlooked(&found.registry));
         warn(&cautions::chatter(&found.registry));
         warn(cautions::links(&config.http, &found.registry).as_slice());
     }
@@ -208,7 +208,7 @@ mod tests {
             RegistryFile::find(&config.registry.file, Some(&config.channels)).unwrap().unwrap();
         assert_eq!(not_watched(&found.registry), Vec::<String>::new());
         assert_eq!(cautions::links(&config.http, &found.registry), None);
-        assert_eq!(cautions::unwatched(&found.registry), Vec::<String>::new());
+        assert_eq!(cautions::overlooked(&found.registry), Vec::<String>::new());
         assert_eq!(cautions::chatter(&found.registry), Vec::<String>::new());
         let shown = summary(&found).replace(&folder.path().display().to_string(), "…");
         expect!["# registry file `…/registry.toml` is sound: 1 station, 1 gauge, 1 rule, 2 alarm rules, 1 contact"].assert_eq(&shown);

@@ -44,7 +44,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// Rules that tell nobody, and stations whose water nobody judges or watches.
-pub(super) fn unwatched(registry: &Registry) -> Vec<String> {
+pub(super) fn overlooked(registry: &Registry) -> Vec<String> {
     let untold = registry.alarm_rules.values().filter(|rule| rule.ladder.is_none());
     let untold = untold.map(|rule| {
         format!(
@@ -182,12 +182,12 @@ mod tests {
         expect![[r#"
             station[S]: no mandate, so that nothing judges what it releases; write a [[mandate]] for its section
             no [[alarm_rule]], so that nothing raises an alarm; write one of kind below_mandate and one of kind no_data"#]]
-        .assert_eq(&unwatched(&registry("")).join("\n"));
+        .assert_eq(&overlooked(&registry("")).join("\n"));
         let rule = "[[alarm_rule]]\nid = 'silent'\nkind = 'no_data'\nseverity = 'red'";
         expect![[r#"
             alarm_rule[silent]: tells nobody, its alarms are on the pages alone; write ladder = "…", the id of a [[ladder]]
             station[S]: no mandate, so that nothing judges what it releases; write a [[mandate]] for its section"#]]
-        .assert_eq(&unwatched(&registry(rule)).join("\n"));
+        .assert_eq(&overlooked(&registry(rule)).join("\n"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use model::quality::Quality;
 use tokio_modbus::{ExceptionCode, ProtocolError, Request as Question, Response};
 
 use super::dial::LinkError;
-use crate::{decode::Reply, plan::Request, register::Table};
+use crate::{decode::Reply, frame::GATEWAYS, plan::Request, register::Table};
 
 /// What became of a question.
 #[derive(Debug)]
@@ -83,5 +83,5 @@ fn refused(exception: ExceptionCode) -> Answer {
 
 /// Whether it is a gateway that says so of a device.
 pub(super) fn is_gateways(quality: Quality) -> bool {
-    quality == Quality::exception(10) || quality == Quality::exception(11)
+    GATEWAYS.map(Quality::exception).contains(&quality)
 }
