@@ -10,7 +10,7 @@
 )]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
@@ -489,6 +489,52 @@ async fn an_answer_that_is_said_twice_never_becomes_another_value_on_a_serial_li
         .await;
 }
 
+/// Two registers of one unit, each counting in a range of its own. An answer comes when nobody waits
+/// for it any more, and once more in place of the next one of its length. It was heard while the
+/// line was quiet, so that already the first copy is told.
+async fn a_late_answer_that_is_said_twice_never_becomes_another_value(mode: Mode) {
+    for delay in [220, 250, 280, 310, 340, 370] {
+        let mut meter = Meter::start(mode);
+        let devices = two_counters(&mut meter, 5_000);
+        let config = config(&format!(
+            "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '200ms'\nretries = 0\n{devices}",
+            meter.url
+        ));
+        let is_value = |name: &str, reading: &Reading| {
+            let Some(value) = reading.point.value() else { return false };
+            let own = if name == "low" { 1_000..5_000 } else { 5_000..9_000 };
+            assert!(own.contains(&value), "{name} became {value} (delay {delay} ms, {mode:?})");
+            true
+        };
+        let mut polled = Polled::start(&config);
+        polled.until("a reading", is_value).await;
+        meter.tell(&format!(
+            r#"{{"fault": {{"unit": 1, "kind": "late_twice", "ms": {delay}, "count": 1}}}}"#
+        ));
+        let mut good = BTreeSet::new();
+        polled
+            .until("readings of both after a copy", |name, reading| {
+                let said = meter.log().matches("\"late_twice\"").count();
+                if is_value(name, reading) && said >= 2 {
+                    good.insert(name.to_owned());
+                }
+                good.len() == 2
+            })
+            .await;
+        polled.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_that_is_said_twice_never_becomes_another_value_by_rtu_over_tcp() {
+    a_late_answer_that_is_said_twice_never_becomes_another_value(Mode::RtuOverTcp).await;
+}
+
+#[tokio::test]
+async fn a_late_answer_that_is_said_twice_never_becomes_another_value_on_a_serial_line() {
+    a_late_answer_that_is_said_twice_never_becomes_another_value(Mode::Serial).await;
+}
+
 /// One that speaks unasked, here in a length that fits no question, is doubted: from then on it is
 /// asked so that no two answers are of one length. An honest unit on a line full of noise is not.
 async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode) {
@@ -698,7 +744,7 @@ async fn all_functions_read() {
     let mut polled = Polled::start(&config);
     for fault in ["exception", "short", "garbage", "wrong_function", "silent", "close"] {
         meter.tell(&format!(r#"{{"fault": {{"unit": 1, "kind": "{fault}", "count": 2}}}}"#));
-        let mut good = std::collections::BTreeSet::new();
+        let mut good = BTreeSet::new();
         polled
             .until("a good reading of each table", |name, reading| {
                 if reading.point.quality.has_value() {

@@ -42,7 +42,7 @@ BITS = ("coil", "discrete")
 OTHER_FUNCTION = {1: 2, 2: 1, 3: 4, 4: 3}
 FAULTS = {
     "silent", "delay", "exception", "short", "truncated", "wrong_unit", "wrong_transaction",
-    "wrong_function", "garbage", "bad_crc", "close", "extra_late",
+    "wrong_function", "garbage", "bad_crc", "close", "extra_late", "late_twice",
 }  # fmt: skip
 STRUCTS = {
     "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "f32": "f", "f64": "d",
@@ -147,6 +147,8 @@ class Station:
         self.faults: dict[int, dict] = {}
         self.requests: dict[int, int] = {}
         self.framing = framing
+        # of a unit and length, what comes once more in place of its next answer, on whatever connection
+        self.copies: dict[tuple[int, int], tuple] = {}
         self.noise = random.Random(212)
         self.lines: set[Line] = set()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -366,6 +368,10 @@ class Line(ServerRequestHandler):
         elif kind == "delay":
             await asyncio.sleep(delay)
             self.give(request, response, kind)
+        elif kind == "late_twice":
+            await asyncio.sleep(delay)
+            self.give(request, response, kind)
+            station.copies[unit, len(self.framer.buildFrame(response))] = (request, response)
         elif kind == "extra_late":
             await asyncio.sleep(fault["rtt"] / 1000)
             self.give(request, response)
@@ -385,6 +391,8 @@ class Line(ServerRequestHandler):
     def give(self, request, response, fault=None):
         """Log what will be given out, then send it."""
         response.transaction_id, response.dev_id = request.transaction_id, request.dev_id
+        if copied := self.station.copies.pop((request.dev_id, len(self.framer.buildFrame(response))), None):
+            self.give(*copied, "late_twice")
         if fault == "wrong_unit":
             response.dev_id = request.dev_id % 247 + 1
         elif fault == "wrong_transaction":

@@ -212,6 +212,16 @@ class OverTcp(unittest.TestCase):
         self.assertEqual(receive(self.line), reply)
         self.assertEqual([e.get("fault") for e in self.meter.log()], [None, None, "extra_late"])
 
+    def test_late_twice(self):
+        self.fault("late_twice", ms=50, count=1)
+        late, reply = tcp_reply(1, 1, 3, b"\x00\x01"), tcp_reply(2, 1, 3, b"\x00\x01")
+        self.assertEqual(self.ask(1, 1, 3, 0, 1), late)
+        both = self.ask(2, 1, 3, 0, 1)
+        while len(both) < len(late + reply):
+            both += receive(self.line)
+        self.assertEqual(both, late + reply)
+        self.assertEqual(self.ask(3, 1, 3, 0, 1), tcp_reply(3, 1, 3, b"\x00\x01"))
+
     def test_bad_commands_are_answered_and_change_nothing(self):
         for command in (
             {"set": {"unit": 1, "table": "inputs", "address": 0, "words": [1]}},

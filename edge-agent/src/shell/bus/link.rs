@@ -3,10 +3,11 @@
 //! Four read functions are all that can be asked: [`question`] is the only place where a Modbus
 //! request is made. After a time-out, a mismatch or an answer that is not one, whatever may still
 //! arrive belongs to the past: a TCP connection is dropped and dialled again; a serial line, also
-//! one behind RTU over TCP, stays quiet for as long as an answer may take, is flushed and opened
-//! again. Since nobody knows how late an answer may be, a serial line's next question is asked so
-//! that none that is owed fits it ([`crate::owed`]). What comes on such a line without having been
-//! asked for is looked through for whole answers: by them its unit is doubted from then on.
+//! one behind RTU over TCP, stays quiet for as long as an answer may take, and open, for what comes
+//! meanwhile tells what may come once more. Since nobody knows how late an answer may be, a serial
+//! line's next question is asked so that none that is owed fits it ([`crate::owed`]). What comes on
+//! such a line without having been asked for is looked through for whole answers: by them its unit
+//! is doubted from then on.
 
 use std::{
     any::Any,
@@ -44,6 +45,9 @@ use crate::{
 
 /// A TCP connection idle for longer is dialled anew, before some router forgets it in silence.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
+/// A serial line on which nothing was heard for so long is opened anew, in case it is the way there
+/// that broke.
+const LONGEST_DEAF: Duration = Duration::from_secs(10);
 /// How long to wait before dialling again a peer that has just been left.
 const REDIAL: Duration = Duration::from_millis(50);
 
@@ -80,6 +84,8 @@ struct Connection {
     context: Context,
     signs: Arc<Signs>,
     used_at: Option<Instant>,
+    /// When it was opened, or last heard.
+    heard_at: Instant,
 }
 
 /// What came of one question.
@@ -88,6 +94,15 @@ struct Exchanged {
     /// Whether the peer had closed before it was asked.
     was_closed: bool,
     said: Said,
+}
+
+impl Connection {
+    /// Whether a serial line's next question may be asked on it after one without an answer: that
+    /// one has left, the peer has not, and the way there was not silent for long.
+    fn is_fit(&self) -> bool {
+        let Self { signs, heard_at, .. } = self;
+        signs.has_asked() && !signs.is_closed() && heard_at.elapsed() <= LONGEST_DEAF
+    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -286,7 +301,8 @@ impl Link {
         };
         self.is_known = false;
         let (context, signs) = opened?;
-        self.connection = Some(Connection { context, signs, used_at: None });
+        let heard_at = Instant::now();
+        self.connection = Some(Connection { context, signs, used_at: None, heard_at });
         Ok(())
     }
 
@@ -303,27 +319,31 @@ impl Link {
         let wanted = owed.map(|owed| (asked.unit, owed.wanted(asked.unit, asked.request, now)));
         connection.signs.want(wanted);
         let call = connection.context.call(question(asked.request));
-        let answer = match timeout(limit, caught(call)).await {
-            Err(_elapsed) => Answer::Silence(unheard(&connection.signs, asked)),
-            Ok(Err(_panic)) => Answer::Nonsense(Quality::MALFORMED),
-            Ok(Ok(result)) => understood(asked.request, result),
+        let (answer, is_sound) = match timeout(limit, caught(call)).await {
+            Err(_elapsed) => (Answer::Silence(unheard(&connection.signs, asked)), true),
+            Ok(Err(_panic)) => (Answer::Nonsense(Quality::MALFORMED), false),
+            Ok(Ok(result)) => (understood(asked.request, result), true),
         };
         let now = Instant::now();
         let was_used = connection.used_at.replace(now).is_some();
         let was_closed = was_used && connection.signs.is_closed();
         let said = connection.signs.take_said();
+        if said != Said::default() {
+            connection.heard_at = now;
+        }
+        let is_fit = is_sound && self.line.is_serial_framed() && connection.is_fit();
         self.ready_at = now + self.gap;
         match &answer {
             Answer::Reply(_) | Answer::Refusal(_) => self.is_known = true,
             Answer::Silence(quality) if is_gateways(*quality) => self.is_known = true,
             Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => {
-                self.connection = None;
+                self.connection.take_if(|_| !is_fit);
                 let until = now + self.timeout;
                 let quiet = Quiet { unit: asked.unit, until, is_expected: asked.is_probe };
                 // Behind RTU over TCP is a serial line too: whoever dials next hears its late answers,
                 // but none to a question that did not leave.
                 if !was_closed {
-                    self.quiet = (!matches!(self.line, Line::Tcp(_))).then_some(quiet);
+                    self.quiet = self.line.is_serial_framed().then_some(quiet);
                 }
             }
         }

@@ -41,6 +41,7 @@ pub(super) struct Wire<S> {
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     is_closed: AtomicBool,
+    has_asked: AtomicBool,
     has_heard: AtomicBool,
     said: Mutex<Said>,
     wanted: Mutex<Option<(u8, Option<Shape>)>>,
@@ -56,9 +57,14 @@ pub(super) struct Said {
 }
 
 impl Signs {
-    /// Whether a question could not be asked since the peer had closed before.
+    /// Whether the peer has closed, or cannot be asked since it talks without end.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last question has left whole.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
     }
 
     /// Whether any byte has come since the last question.
@@ -204,7 +210,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         self.signs.has_heard.store(false, Ordering::Relaxed);
         self.held.clear();
         self.is_taking = false;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let is_whole = matches!(written, Poll::Ready(Ok(count)) if count == bytes.len());
+        self.signs.has_asked.store(is_whole, Ordering::Relaxed);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
