@@ -2,6 +2,7 @@
 
 mod answer;
 mod dial;
+mod doubts;
 mod link;
 mod metrics;
 mod numbers;
@@ -21,9 +22,10 @@ use tracing::{info, warn};
 
 pub use answer::Answer;
 pub use dial::LinkError;
-pub use link::{Asked, Link, Unasked};
+pub use doubts::Unasked;
+pub use link::Link;
 pub use metrics::{BusMetrics, Metrics};
-pub use tries::{Asking, Tries};
+pub use tries::{Asked, Asking, Tries};
 
 use crate::{
     cadence::{Cadence, Effect, Event, Given, Heard, paces},

@@ -11,8 +11,6 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
-    collections::BTreeSet,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -32,15 +30,16 @@ use tokio_modbus::{
 use super::{
     answer::{Answer, is_gateways, question, understood},
     dial::{self, LinkError},
+    doubts::{Doubts, Exchanged, Unasked},
     numbers::Numbers,
-    tries::{Asking, Noted, Put, Tries},
+    tries::{Asked, Asking, Tries},
     wire::{Said, Signs},
 };
 use crate::{
     config::{Bus, Line},
     frame::{Frame, answers},
-    owed::{Ask, Longer, OwedAnswers, shape},
-    plan::{Limits, Request, plan},
+    owed::shape,
+    plan::Request,
 };
 
 /// A TCP connection idle for longer is dialled anew, before some router forgets it in silence.
@@ -63,21 +62,8 @@ pub struct Link {
     is_known: bool,
     ready_at: Instant,
     quiet: Option<Quiet>,
-    /// On a serial line alone: by TCP each answer has the number of its question.
-    owed: Option<OwedAnswers>,
-    /// Those that this bus asks.
-    units: BTreeSet<u8>,
-    unasked: Unasked,
+    doubts: Doubts,
     begun_at: Instant,
-}
-
-/// Whole answers on a serial line to which there was no question.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Unasked {
-    /// How many.
-    pub answers: u64,
-    /// Units that were heard so, and had not been lately.
-    pub doubted: BTreeSet<u8>,
 }
 
 struct Connection {
@@ -86,14 +72,6 @@ struct Connection {
     used_at: Option<Instant>,
     /// When it was opened, or last heard.
     heard_at: Instant,
-}
-
-/// What came of one question.
-struct Exchanged {
-    answer: Answer,
-    /// Whether the peer had closed before it was asked.
-    was_closed: bool,
-    said: Said,
 }
 
 impl Connection {
@@ -120,19 +98,6 @@ struct Quiet {
     is_expected: bool,
 }
 
-/// Whom to ask, and with how much patience.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// The device's address on the line.
-    pub unit: u8,
-    /// What to read.
-    pub request: &'a Request,
-    /// How many addresses the device gives in one answer.
-    pub longest: u16,
-    /// Whether no answer would surprise nobody.
-    pub is_probe: bool,
-}
-
 impl Link {
     /// A line not yet opened.
     pub fn new(bus: &Bus) -> Self {
@@ -152,9 +117,7 @@ impl Link {
             is_known: false,
             ready_at: now,
             quiet: is_serial.then_some(quiet),
-            owed: is_serial.then(|| owed_before(bus)),
-            units: bus.devices.iter().map(|device| device.unit).collect(),
-            unasked: Unasked::default(),
+            doubts: Doubts::new(bus),
             begun_at: now,
         }
     }
@@ -175,13 +138,13 @@ impl Link {
             }
             let was_late = self.quiet.is_some_and(|quiet| Instant::now() < quiet.until);
             let longest = if tries.is_exact { asked.request.count } else { asked.longest };
-            let put = match self.put(Asked { longest, ..asked }) {
+            let put = match self.doubts.put(Asked { longest, ..asked }, self.begun_at.elapsed()) {
                 Ok(put) => put,
                 Err(wait) => return tries.wait(wait),
             };
             let question = Asked { request: &put.request, ..asked };
             let exchanged = self.exchange(question).await;
-            let noted = self.note(question, &put, &exchanged);
+            let noted = self.doubts.note(question, &put, &exchanged, self.begun_at.elapsed());
             let Exchanged { answer, was_closed, .. } = exchanged;
             let is_late_word = was_late && matches!(answer, Answer::Nonsense(_));
             if tries.is_excusable && (was_closed || is_late_word) {
@@ -192,80 +155,9 @@ impl Link {
         }
     }
 
-    /// What can be asked now; else after how long, or never where no answer to it could be told.
-    fn put<'a>(&mut self, asked: Asked<'a>) -> Result<Put<'a>, Option<Duration>> {
-        let Asked { unit, request, longest, .. } = asked;
-        let now = self.begun_at.elapsed();
-        let owed = self.owed.as_mut();
-        let (request, is_sounding) =
-            match owed.map_or(Ask::Plainly, |owed| owed.ask(unit, request, longest, now)) {
-                Ask::Plainly => (Cow::Borrowed(request), false),
-                Ask::Longer(longer) => (Cow::Owned(longer), false),
-                Ask::AfterSounding(sounding) => (Cow::Owned(sounding), true),
-                Ask::NotNow => return Err(None),
-                Ask::In(wait) => return Err(Some(wait)),
-            };
-        let more = if is_sounding { 0 } else { request.count - asked.request.count };
-        Ok(Put { request, is_sounding, more })
-    }
-
     /// What was heard unasked since this was last asked for.
     pub fn take_unasked(&mut self) -> Unasked {
-        std::mem::take(&mut self.unasked)
-    }
-
-    /// Notes what came before a question, as its answer and behind that.
-    fn note(&mut self, asked: Asked<'_>, put: &Put<'_>, exchanged: &Exchanged) -> Noted {
-        let Exchanged { answer, was_closed, said } = exchanged;
-        let Asked { unit, request, .. } = asked;
-        let mut is_doubtful = self.overhear(&answers(&said.before), unit);
-        let mut after = answers(&said.after);
-        // The one that was heard: the answer itself, or what its unit said in place of one.
-        let (wanted, is_another) = (shape(request), matches!(answer, Answer::Nonsense(_)));
-        let is_heard =
-            |frame: &Frame| frame.unit == unit && (is_another || wanted.may_be(frame.shape));
-        let heard = after.iter().position(is_heard);
-        let behind = heard.map(|heard| after.split_off(heard)).unwrap_or_default();
-        let is_told = matches!(answer, Answer::Reply(_) | Answer::Refusal(_));
-        let heard = behind.first().copied().filter(|_| is_told);
-        is_doubtful |= self.overhear(&after, unit);
-        let now = self.begun_at.elapsed();
-        let mut is_unclear = false;
-        if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
-            is_doubtful |= heard.is_some_and(|heard| owed.suspects(heard, request, now));
-            if is_told && is_doubtful {
-                owed.not_believed(unit, request, heard, now);
-            } else {
-                let check = heard.map(|heard| heard.check);
-                is_unclear = learn(owed, asked, answer, check, now);
-            }
-            let outcome = match answer {
-                Answer::Reply(_) => Longer::Answered,
-                Answer::Refusal(_) => Longer::Refused,
-                Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => Longer::Silent,
-            };
-            if put.more > 0 && !is_doubtful {
-                owed.longer(unit, request.table, put.more, outcome);
-            }
-        }
-        self.overhear(behind.get(1..).unwrap_or_default(), unit);
-        Noted { is_doubtful, is_unclear }
-    }
-
-    /// Notes whole answers to which there was no question; whether by them `unit` is doubted that
-    /// was not.
-    fn overhear(&mut self, frames: &[Frame], unit: u8) -> bool {
-        let now = self.begun_at.elapsed();
-        let Some(owed) = &mut self.owed else { return false };
-        let mut is_doubted = false;
-        for frame in frames.iter().filter(|frame| self.units.contains(&frame.unit)) {
-            self.unasked.answers += 1;
-            if owed.overheard(*frame, now) {
-                self.unasked.doubted.insert(frame.unit);
-                is_doubted |= frame.unit == unit;
-            }
-        }
-        is_doubted
+        self.doubts.take_unasked()
     }
 
     /// When `unit` may be asked: after the pause between requests, and after the silence in which
@@ -314,10 +206,7 @@ impl Link {
             return Exchanged { answer, was_closed: false, said: Said::default() };
         };
         connection.context.set_slave(Slave(asked.unit));
-        let now = self.begun_at.elapsed();
-        let owed = self.owed.as_ref();
-        let wanted = owed.map(|owed| (asked.unit, owed.wanted(asked.unit, asked.request, now)));
-        connection.signs.want(wanted);
+        connection.signs.want(self.doubts.wanted(asked, self.begun_at.elapsed()));
         let call = connection.context.call(question(asked.request));
         let (answer, is_sound) = match timeout(limit, caught(call)).await {
             Err(_elapsed) => (Answer::Silence(unheard(&connection.signs, asked)), true),
@@ -377,37 +266,6 @@ fn unheard(signs: &Signs, Asked { unit, request, .. }: Asked<'_>) -> Quality {
     }
 }
 
-/// What whoever asked before us may have gone without: an agent that was stopped, or killed.
-fn owed_before(bus: &Bus) -> OwedAnswers {
-    let mut owed = OwedAnswers::new(bus.timeout);
-    for device in &bus.devices {
-        for request in plan(&device.registers, Limits::of(device)) {
-            owed.begun(device.unit, &request, Duration::ZERO);
-        }
-    }
-    owed
-}
-
-/// Notes what an answer with this check sum says of those that are owed; whether it is a refusal
-/// that may be the answer to an older question.
-fn learn(
-    owed: &mut OwedAnswers,
-    asked: Asked<'_>,
-    answer: &Answer,
-    check: Option<u16>,
-    now: Duration,
-) -> bool {
-    let Asked { unit, request, .. } = asked;
-    match answer {
-        Answer::Reply(_) => owed.answered(unit, request, check, now),
-        Answer::Refusal(_) => return owed.refused(unit, request, check, now),
-        Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
-        Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
-        Answer::NoLine(_) => {}
-    }
-    false
-}
-
 /// The future's output, or the panic that it ended with; a library that trips over what a meter
 /// says must not take the other buses with it.
 async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
@@ -417,24 +275,4 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::register::Table;
-
-    #[test]
-    fn a_gateway_that_gave_up_says_nothing_of_what_its_unit_will_answer() {
-        for code in [10, 11] {
-            let mut owed = OwedAnswers::new(Duration::from_secs(1));
-            let (table, registers) = (Table::Holding, Vec::new());
-            let request = Request { table, address: 0, count: 2, registers };
-            let asked = Asked { unit: 1, request: &request, longest: 125, is_probe: false };
-            let answer = Answer::Silence(Quality::exception(code));
-            assert!(!learn(&mut owed, asked, &answer, None, Duration::ZERO));
-            let sounding = Request { count: 1, ..request.clone() };
-            assert_eq!(owed.ask(1, &request, 125, Duration::ZERO), Ask::AfterSounding(sounding));
-        }
-    }
 }

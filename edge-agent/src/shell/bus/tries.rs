@@ -34,6 +34,19 @@ pub enum Asking {
     In(Duration),
 }
 
+/// Whom to ask, and with how much patience.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The device's address on the line.
+    pub unit: u8,
+    /// What to read.
+    pub request: &'a Request,
+    /// How many addresses the device gives in one answer.
+    pub longest: u16,
+    /// Whether no answer would surprise nobody.
+    pub is_probe: bool,
+}
+
 /// What is put to the line in place of a question.
 pub(super) struct Put<'a> {
     pub request: Cow<'a, Request>,
