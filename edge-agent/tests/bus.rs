@@ -604,7 +604,7 @@ async fn a_fault_is_named_on_its_device_alone(mode: Mode, faults: &[(&str, &str)
         )
     };
     let config = config(&format!(
-        "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '200ms'\nretries = 0\n{}{}",
+        "agent = 'gw'\n[[bus]]\nname = 'b'\nurl = '{}'\ntimeout = '600ms'\nretries = 0\n{}{}",
         meter.url,
         device("ill", 1),
         device("well", 2),
@@ -612,7 +612,7 @@ async fn a_fault_is_named_on_its_device_alone(mode: Mode, faults: &[(&str, &str)
     let mut polled = Polled::start(&config);
     for (fault, defect) in faults {
         meter.tell(&format!(
-            r#"{{"fault": {{"unit": 1, "kind": "{fault}", "ms": 300, "count": 1}}}}"#
+            r#"{{"fault": {{"unit": 1, "kind": "{fault}", "ms": 800, "count": 1}}}}"#
         ));
         let mut phase = 0;
         polled
