@@ -5,6 +5,7 @@ pub mod auth;
 mod bodies;
 pub mod calls;
 pub mod hooks;
+mod in_hand;
 pub mod limits;
 pub mod live;
 mod live_source;

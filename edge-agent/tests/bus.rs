@@ -611,8 +611,9 @@ async fn a_fault_is_named_on_its_device_alone(mode: Mode, faults: &[(&str, &str)
     ));
     let mut polled = Polled::start(&config);
     for (fault, defect) in faults {
+        let (kind, bytes) = fault.split_once(' ').unwrap_or((fault, ""));
         meter.tell(&format!(
-            r#"{{"fault": {{"unit": 1, "kind": "{fault}", "ms": 800, "count": 1}}}}"#
+            r#"{{"fault": {{"unit": 1, "kind": "{kind}", "ms": 800, "count": 1, "bytes": "{bytes}"}}}}"#
         ));
         let mut phase = 0;
         polled
@@ -676,6 +677,15 @@ async fn a_fault_is_named_on_its_device_alone_by_rtu_over_tcp() {
 #[tokio::test]
 async fn a_fault_is_named_on_its_device_alone_on_a_serial_line() {
     a_fault_is_named_on_its_device_alone(Mode::Serial, &RTU_FAULTS).await;
+}
+
+/// So much noise is an error of the library's codec, which hears nothing on that stream from then on.
+#[tokio::test]
+async fn noise_in_place_of_an_answer_costs_no_neighbour_a_reading() {
+    let noise = format!("garbage {}", "ff".repeat(28));
+    for mode in [Mode::RtuOverTcp, Mode::Serial] {
+        a_fault_is_named_on_its_device_alone(mode, &[(&noise, "malformed")]).await;
+    }
 }
 
 /// Passes bytes on and keeps those that the agent sent, one list for each connection.

@@ -96,18 +96,33 @@ pub fn read<T>(root: &Node, reader: impl FnOnce(&Table<'_>) -> Option<T>) -> Res
     }
 }
 
-/// What an input method has left in a line of TOML, outside of what a comment says; a parser calls it
-/// by many names.
-pub fn full_width(line: &str) -> Option<String> {
-    let code = line.split_once(" #").map_or(line, |(code, _comment)| code);
-    let is_misread =
-        |c: &char| matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{3000}' | '“' | '”' | '‘' | '’');
-    let found = code.chars().find(is_misread)?;
-    let column = 1 + code.chars().take_while(|c| *c != found).count();
-    let code_point = u32::from(found);
-    Some(format!(
-        "`{found}` (U+{code_point:04X}) in column {column} is a full-width or curly character; write keys, numbers and quotes in half width"
-    ))
+/// The line, from 1, of a fault of syntax that begins at byte `start`, and what is wrong there: what
+/// the parser says, and what an input method has left, which a parser calls by many names.
+pub fn syntax_fault(text: &str, start: Option<usize>, message: &str) -> (usize, String) {
+    let before = start.and_then(|start| text.get(..start)).unwrap_or_default();
+    let line = 1 + before.matches('\n').count();
+    let hint = text.lines().nth(line - 1).and_then(full_width);
+    (line, hint.map_or_else(|| message.to_owned(), |hint| format!("{message}; {hint}")))
+}
+
+/// A character of an input method in a line of TOML, outside of what quotes enclose and comments say.
+fn full_width(line: &str) -> Option<String> {
+    let mut quote = None;
+    for (column, found) in (1..).zip(line.chars()) {
+        match (quote, found) {
+            (Some(open), _) if open == found => quote = None,
+            (None, '"' | '\'') => quote = Some(found),
+            (None, '#') => return None,
+            (None, '\u{ff01}'..='\u{ff5e}' | '\u{3000}' | '“' | '”' | '‘' | '’') => {
+                let code_point = u32::from(found);
+                return Some(format!(
+                    "`{found}` (U+{code_point:04X}) in column {column} is a full-width or curly character; write keys, numbers and quotes in half width"
+                ));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 impl Node {
@@ -173,17 +188,22 @@ impl std::error::Error for Faults {}
 
 #[cfg(test)]
 mod tests {
-    #[test]
-    fn what_an_input_method_left_is_named_with_its_column() {
-        let told = full_width("address = １００");
-        assert!(told.is_some_and(|told| told.starts_with("`１` (U+FF11) in column 11 is")));
-        assert!(full_width("type = “f32”").is_some());
-        assert_eq!(full_width("name = 1 # 宽（１）"), None);
-    }
-
     use expect_test::{Expect, expect};
 
     use super::*;
+
+    #[test]
+    fn what_an_input_method_left_is_named_with_its_column_beside_what_the_parser_says() {
+        let told = |line: &str| syntax_fault(&format!("# 一（1）\n{line}\n"), Some(12), "no");
+        let (line, problem) = told("address = １００");
+        assert_eq!(line, 2);
+        assert!(problem.starts_with("no; `１` (U+FF11) in column 11 is"), "{problem}");
+        assert!(told("type = “f32”").1.starts_with("no; `“`"));
+        for sound in ["name = 1 # 宽（１）", "name = \"张工（示例）", "name = '（' + \"（\""]
+        {
+            assert_eq!(told(sound), (2, "no".to_owned()), "{sound}");
+        }
+    }
 
     #[derive(Debug, Clone, Copy)]
     enum Kind {

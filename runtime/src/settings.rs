@@ -18,7 +18,7 @@ use std::{
 use config::{Config, ConfigError, Map, Source, ValueKind};
 use model::{
     fault::Fault,
-    tree::{Node, Origin, Value},
+    tree::{Node, Origin, Value, syntax_fault},
 };
 use secrecy::SecretString;
 use tracing::warn;
@@ -197,10 +197,8 @@ fn is_first_told(path: &Path) -> bool {
 
 fn parse(text: &str, origin: &Origin) -> Result<Node, SettingsError> {
     let document = text.parse::<toml::Table>().map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = 1 + before.matches('\n').count();
-        let hint = text.lines().nth(line - 1).and_then(model::tree::full_width);
-        let problem = hint.unwrap_or_else(|| error.message().to_owned());
+        let start = error.span().map(|span| span.start);
+        let (line, problem) = syntax_fault(text, start, error.message());
         SettingsError::Parse { origin: origin.clone(), line, problem }
     })?;
     Ok(Node::from_toml(document, origin))

@@ -235,7 +235,7 @@ class Station:
         self.do_set(unit, table, address, generator.words())
         self.table(unit, table).generators[address] = generator
 
-    def do_fault(self, unit, kind, ms=0, code=4, count=None, rtt=0):
+    def do_fault(self, unit, kind, ms=0, code=4, count=None, rtt=0, bytes=""):
         if kind is None:
             self.faults.pop(unit, None)
             return
@@ -249,7 +249,7 @@ class Station:
             raise CommandError("a serial line cannot be closed by the meter")
         if count is not None and count < 1:
             raise CommandError("count is 1 or more, or null for always")
-        self.faults[unit] = {"kind": kind, "ms": ms, "code": code, "count": count, "rtt": rtt}
+        self.faults[unit] = {"kind": kind, "ms": ms, "code": code, "count": count, "rtt": rtt, "bytes": bytes}
 
     def do_say(self, unit=None, table=None, words=None, bytes=None):
         """Say something that nobody asked for on every connection: an RTU answer, or any bytes."""
@@ -362,7 +362,7 @@ class Line(ServerRequestHandler):
             return
         response = await self.respond(request)
         if kind == "garbage":
-            noise = bytes(station.noise.randrange(256) for _ in range(9))
+            noise = bytes.fromhex(fault["bytes"]) or station.noise.randbytes(9)
             self.note(self.asked(request) | {"fault": kind, "frame": noise.hex()})
             self.write(noise)
         elif kind == "delay":

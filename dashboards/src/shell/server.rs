@@ -45,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
+    in_hand::{Calls, SeenCalls},
     pages::Peer,
     parts::Parts,
     patient::Patient,
@@ -79,23 +80,26 @@ pub(super) struct Room {
 /// Open connections, the oldest first. Each token is cancelled where its connection is to end, and
 /// where it has ended.
 #[derive(Debug, Default)]
-struct ByAge(VecDeque<CancellationToken>);
+struct ByAge(VecDeque<(CancellationToken, SeenCalls)>);
 
 impl ByAge {
-    fn add(&mut self, ending: CancellationToken, open: usize) {
+    fn add(&mut self, ending: CancellationToken, calls: SeenCalls, open: usize) {
         // those that have ended are taken out now and then, so that this costs little each time
         if self.0.len() > open.saturating_mul(2) {
-            self.0.retain(|ending| !ending.is_cancelled());
+            self.0.retain(|(ending, _)| !ending.is_cancelled());
         }
-        self.0.push_back(ending);
+        self.0.push_back((ending, calls));
     }
 
-    /// Tells the oldest to end. One with a call in hand does so after it, and is asked once.
+    /// Tells the oldest without a call in hand to end.
     fn end_oldest(&mut self) {
-        while let Some(ending) = self.0.pop_front() {
-            if !ending.is_cancelled() {
-                return ending.cancel();
-            }
+        let is_idle = |(ending, calls): &(CancellationToken, SeenCalls)| {
+            !ending.is_cancelled() && !calls.is_any()
+        };
+        if let Some(oldest) = self.0.iter().position(is_idle)
+            && let Some((ending, _)) = self.0.remove(oldest)
+        {
+            ending.cancel();
         }
     }
 }
@@ -124,7 +128,10 @@ pub(super) async fn serve_within(
             () = stop.cancelled() => break,
             Some(_ended) = connections.join_next() => continue,
             // a connection that has become a viewer's takes no place any more, and says nothing
-            () = sleep(LOOK_AGAIN), if connections.len() >= places => continue,
+            () = sleep(LOOK_AGAIN), if connections.len() >= places => {
+                by_age.end_oldest();
+                continue;
+            }
             accepted = listener.accept(), if connections.len() < places => accepted,
         };
         match accepted {
@@ -136,10 +143,10 @@ pub(super) async fn serve_within(
                     debug!("address has too many connections");
                     continue;
                 };
-                let ending = CancellationToken::new();
-                by_age.add(ending.clone(), connections.len());
+                let (ending, calls) = (CancellationToken::new(), Calls::none());
+                by_age.add(ending.clone(), calls.seen(), connections.len());
                 let stops = (ending, stop.clone());
-                let taken = connection(stream, Peer(peer), router.clone(), stops);
+                let taken = connection(stream, Peer(peer), (router.clone(), calls), stops);
                 connections.spawn(holding(place, taken));
                 if connections.len() > meant {
                     by_age.end_oldest();
@@ -164,26 +171,28 @@ async fn holding(place: Place, connection: impl Future<Output = ()>) {
 async fn connection(
     stream: TcpStream,
     peer: Peer,
-    router: Router,
+    (router, calls): (Router, Calls),
     (ending, stop): (CancellationToken, CancellationToken),
 ) {
     let _ended = ending.clone().drop_guard();
     without_delay(&stream);
     let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT));
-    let calls = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
     let is_heard = Arc::new(AtomicBool::new(false));
     let hears = Arc::clone(&is_heard);
-    let calls = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         hears.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
-        calls.call(request)
+        let call = calls.begin();
+        let answer = router.call(request);
+        async move { answer.await.map(|answer| call.answered(answer)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(stream, calls);
+        .serve_connection(stream, service);
     pin!(connection);
     let limit = tokio::select! {
         biased;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     contact::Personal,
-    tree::{Faults, KeyFault, Node, Origin, Value},
+    tree::{Faults, KeyFault, Node, Origin, Value, syntax_fault},
 };
 use toml::de::{DeInteger, DeTable, DeValue};
 
@@ -27,22 +27,15 @@ pub(super) fn toml(text: &str, origin: &Origin) -> Result<Node, Faults> {
     if errors.is_empty() {
         return Ok(toml_table(document.get_ref(), origin));
     }
-    let mut faults: Vec<_> =
-        errors.iter().map(|error| (line_of(text, error), error.message())).collect();
+    let told = errors.iter().map(|error| {
+        let start = error.span().map(|span| span.start);
+        syntax_fault(text, start, error.message())
+    });
+    let mut faults: Vec<_> = told.collect();
     faults.sort_unstable();
     faults.dedup();
     let faults = faults.into_iter().take(MAX_SYNTAX_FAULTS);
-    let told = faults.map(|(line, message)| {
-        let hint = text.lines().nth(line - 1).and_then(model::tree::full_width);
-        fault(format!("line {line}: {}", hint.unwrap_or_else(|| message.to_owned())))
-    });
-    Err(Faults(told.collect()))
-}
-
-/// The line, from 1, on which something is wrong.
-fn line_of(text: &str, error: &toml::de::Error) -> usize {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    before.bytes().filter(|byte| *byte == b'\n').count() + 1
+    Err(Faults(faults.map(|(line, problem)| fault(format!("line {line}: {problem}"))).collect()))
 }
 
 fn toml_table(table: &DeTable<'_>, origin: &Origin) -> Node {

@@ -48,8 +48,13 @@ fn who_sends_half_a_head_or_nothing_more_makes_room_for_who_asks() {
         let bearer = format!("Authorization: Bearer {}\r\n", world.token(Role::Viewer));
         let live = format!("GET /api/v1/live HTTP/1.1\r\nHost: x\r\n{bearer}\r\n");
         let ask = format!("GET /api/v1/stations HTTP/1.1\r\nHost: x\r\n{bearer}\r\n");
-        let mut viewer = said(address, &live).await;
-        assert_eq!(status(&mut viewer).await, "200");
+        // more of them than connections that may be open while others end
+        let mut viewers = Vec::new();
+        for _ in 0..6 {
+            let mut viewer = said(address, &live).await;
+            assert_eq!(status(&mut viewer).await, "200");
+            viewers.push(viewer);
+        }
         for begun in ["", "GET /i/7 HTTP/1.1\r\nHost: x\r\n", &ask] {
             let mut held = Vec::new();
             for _ in 0..40 {
@@ -63,13 +68,15 @@ fn who_sends_half_a_head_or_nothing_more_makes_room_for_who_asks() {
         }
         // a call in hand goes on, and one that has no end, too
         let limit = tokio::time::Instant::now() + Duration::from_secs(20);
-        let mut told = String::new();
-        while !told.contains("event: beat") {
-            let mut piece = [0; 4_096];
-            let read = tokio::time::timeout_at(limit, viewer.read(&mut piece)).await;
-            let read = read.unwrap_or_else(|_| panic!("no beat: {told}")).unwrap();
-            assert!(read > 0, "the stream ended: {told}");
-            told += &String::from_utf8_lossy(&piece[..read]);
+        for viewer in &mut viewers {
+            let mut told = String::new();
+            while !told.contains("event: beat") {
+                let mut piece = [0; 4_096];
+                let read = tokio::time::timeout_at(limit, viewer.read(&mut piece)).await;
+                let read = read.unwrap_or_else(|_| panic!("no beat: {told}")).unwrap();
+                assert!(read > 0, "the stream ended: {told}");
+                told += &String::from_utf8_lossy(&piece[..read]);
+            }
         }
         stop.cancel();
     });

@@ -76,10 +76,9 @@ struct Connection {
 
 impl Connection {
     /// Whether a serial line's next question may be asked on it after one without an answer: that
-    /// one has left, the peer has not, and the way there was not silent for long.
+    /// one has left, and the way there was not silent for long.
     fn is_fit(&self) -> bool {
-        let Self { signs, heard_at, .. } = self;
-        signs.has_asked() && !signs.is_closed() && heard_at.elapsed() <= LONGEST_DEAF
+        self.signs.has_asked() && self.heard_at.elapsed() <= LONGEST_DEAF
     }
 }
 
@@ -211,7 +210,11 @@ impl Link {
         let (answer, is_sound) = match timeout(limit, caught(call)).await {
             Err(_elapsed) => (Answer::Silence(unheard(&connection.signs, asked)), true),
             Ok(Err(_panic)) => (Answer::Nonsense(Quality::MALFORMED), false),
-            Ok(Ok(result)) => (understood(asked.request, result), true),
+            Ok(Ok(result)) => {
+                // after an error of the stream, or of its codec, the library reads nothing more
+                let is_sound = !matches!(result, Err(tokio_modbus::Error::Transport(_)));
+                (understood(asked.request, result), is_sound)
+            }
         };
         let now = Instant::now();
         let was_used = connection.used_at.replace(now).is_some();
@@ -251,7 +254,7 @@ impl Link {
 /// What came in place of an answer within the time-out: nothing, other answers that were passed
 /// over, or bytes that never became one.
 fn unheard(signs: &Signs, Asked { unit, request, .. }: Asked<'_>) -> Quality {
-    if !signs.has_heard() {
+    if signs.heard(<[u8]>::is_empty) {
         return Quality::TIMEOUT;
     }
     let (heard, wanted) = (signs.heard(answers), shape(request));

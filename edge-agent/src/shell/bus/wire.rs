@@ -42,7 +42,6 @@ pub(super) struct Wire<S> {
 pub(super) struct Signs {
     is_closed: AtomicBool,
     has_asked: AtomicBool,
-    has_heard: AtomicBool,
     said: Mutex<Said>,
     wanted: Mutex<Option<(u8, Option<Shape>)>>,
 }
@@ -65,11 +64,6 @@ impl Signs {
     /// Whether the last question has left whole.
     pub(super) fn has_asked(&self) -> bool {
         self.has_asked.load(Ordering::Relaxed)
-    }
-
-    /// Whether any byte has come since the last question.
-    pub(super) fn has_heard(&self) -> bool {
-        self.has_heard.load(Ordering::Relaxed)
     }
 
     /// Looks at what has come since the last question, without taking it.
@@ -149,7 +143,6 @@ impl<S: AsyncRead + Unpin> Wire<S> {
         }
         let came = buffer.filled();
         if !came.is_empty() {
-            self.signs.has_heard.store(true, Ordering::Relaxed);
             self.signs.keep(came, |said| &mut said.after);
             self.held.extend(came);
         }
@@ -203,11 +196,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.signs.has_asked.store(false, Ordering::Relaxed);
         if let Err(error) = self.forget(cx) {
             self.signs.is_closed.store(true, Ordering::Relaxed);
             return Poll::Ready(Err(error));
         }
-        self.signs.has_heard.store(false, Ordering::Relaxed);
         self.held.clear();
         self.is_taking = false;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
@@ -238,12 +231,11 @@ mod tests {
         let mut wire = Wire::new(ours, true);
         theirs.write_all(b"late").await.unwrap();
         wire.write_all(b"?").await.unwrap();
-        assert!(!wire.signs().has_heard());
+        assert!(wire.signs().heard(<[u8]>::is_empty));
         theirs.write_all(b"answer").await.unwrap();
         let mut heard = [0; 6];
         wire.read_exact(&mut heard).await.unwrap();
         assert_eq!(&heard, b"answer");
-        assert!(wire.signs().has_heard());
         let said = Said { before: b"late".to_vec(), after: b"answer".to_vec() };
         assert_eq!(wire.signs().take_said(), said);
         assert_eq!(wire.signs().take_said(), Said::default());
