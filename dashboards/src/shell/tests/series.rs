@@ -79,7 +79,7 @@ fn a_gap_is_the_gateways_where_it_is_known_to_have_read_nothing_or_to_be_offline
             let said = world.get(&path).await;
             let said: Value = serde_json::from_str(said.strip_prefix("200 ").unwrap()).unwrap();
             // off for ten minutes, read again, and silent from then on
-            expect![[r#"[{"because":"unread","from":"2026-11-22T00:00:12.500Z","reason":null,"to":"2026-11-22T00:09:50Z"},{"because":"offline","from":"2026-11-22T00:10:12.500Z","reason":null,"to":"2026-11-22T00:15:00Z"}]"#]].assert_eq(&said["gaps"].to_string());
+            expect![[r#"[{"because":"unread","from":"2026-11-22T00:00:12.5Z","reason":null,"to":"2026-11-22T00:09:50Z"},{"because":"offline","from":"2026-11-22T00:10:12.5Z","reason":null,"to":"2026-11-22T00:15:00Z"}]"#]].assert_eq(&said["gaps"].to_string());
         }
     });
 }
