@@ -171,7 +171,7 @@ mod tests {
             facts: facts.snapshot(),
             bytes: String::new(),
         };
-        let alarm = AlarmFacts { number: 1, row, asked: None };
+        let alarm = AlarmFacts { number: 1, row, asked: None, unheard: None };
         let mut machine = BelowMandate::new(Rule::NONE);
         machine.step(Event::Live(point(0, 400)), at(0));
         machine.step(Event::Live(point(60, 10)), at(60));

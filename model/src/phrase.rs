@@ -122,6 +122,14 @@ phrases! {
     Silent = "silent", "✕ 数据中断", "✕ No data";
     /// What the matter is: a gauge says the same again and again.
     Stuck = "stuck", "◆ 读数卡住不变", "◆ Reading stuck";
+    /// That enough is released again, and not for long enough yet to end the alarm.
+    BackAbove = "back_above", "▲ 已回升，确认恢复中", "▲ Back above, confirming";
+    /// That nothing is mandated any longer, and not for long enough yet to end the alarm.
+    BackUnmandated = "back_unmandated", "▲ 现无核定流量，确认恢复中", "▲ Nothing mandated now, confirming";
+    /// What an alarm whose value is back waits for.
+    BackNote = "back_note",
+        "保持到告警规则规定的时间后，告警才结束。",
+        "The alarm ends once this has held for as long as its rule asks.";
     /// That it is past, and no more.
     Past = "past", "● 已结束", "● Over";
     /// That enough is released again. How much stands below it with the moment of its measurement,
@@ -273,6 +281,9 @@ mod tests {
             let chinese = phrase.in_language(Locale::Chinese);
             let english = phrase.in_language(Locale::English);
             assert_eq!(blanks(chinese), blanks(english), "{key}");
+            for other in ["口令", "台账", "报警", "画面", "网页"] {
+                assert!(!chinese.contains(other), "{key}: {other} has another word here");
+            }
         }
     }
 }

@@ -65,6 +65,36 @@ pub struct AlarmFacts {
     pub row: AlarmRow,
     /// The entry of an acknowledgement that alerting has not come to yet.
     pub asked: Option<i64>,
+    /// Of one that stands, has a ladder and that nobody has taken on: that no channel has taken a
+    /// message of it.
+    pub unheard: Option<Unheard>,
+}
+
+/// An alarm of which nobody has been told for so long is a matter for a person.
+pub const UNHEARD_MS: i64 = 300_000;
+
+/// That no channel has taken any message of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unheard {
+    /// Nobody was to be told yet.
+    Untold,
+    /// Somebody is being told.
+    Tried,
+    /// Every message that was owed has come to nothing.
+    InVain,
+}
+
+impl AlarmFacts {
+    /// Whether it has reached nobody: whoever could be told was tried in vain, or nobody has been
+    /// told for [`UNHEARD_MS`].
+    pub fn has_reached_nobody(&self, now: Timestamp) -> bool {
+        let waited_ms = self.row.raised_at.map_or(0, |raised_at| now.ms_since(raised_at));
+        match self.unheard {
+            None => false,
+            Some(Unheard::InVain) => true,
+            Some(Unheard::Untold | Unheard::Tried) => waited_ms > UNHEARD_MS,
+        }
+    }
 }
 
 /// Who is told of an alarm.

@@ -59,6 +59,19 @@ pub struct AgentPage {
     pub next: Option<AgentId>,
 }
 
+/// What the ledger of an agent, and its own word, tell of readings that are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// From where on readings may be on their way: the end of time where everything that was told
+    /// of is here, the beginning of time where nobody knows.
+    pub queued_from: Timestamp,
+    /// Stretches, by when batches came, through which everything that it made has come and was
+    /// admitted: what is missing there was never read.
+    pub whole: Vec<Span>,
+    /// Where its last word is that it is offline: when it sent something last.
+    pub offline_from: Option<Timestamp>,
+}
+
 /// One life of an agent's spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EpochRow {

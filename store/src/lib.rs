@@ -33,6 +33,7 @@ pub use admission::{
 pub use alarms::{
     AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow, LinkRow,
     NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery, OpenAlarms,
+    UNHEARD_MS, Unheard,
 };
 pub use attempt::{ATTEMPTS, AttemptRow, FAMILIAR_PLACES};
 pub use audit::{Finding, Report};
@@ -42,8 +43,8 @@ pub use chain::{
     EscalationNote, Hash, MessageChanged, RECEIPT_TAKEN, VerdictGiven,
 };
 pub use facts::{
-    AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts, Original,
-    PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
+    Absence, AgentPage, AgentRow, AnchorRow, Counters, EpochRow, FeedRow, GapRow, GaugeFacts,
+    Original, PAGE_BYTES, ParkFacts, ParkedBatch, ParkedSlice, QuarantineItem, QuarantinePage,
     QuarantineQuery, QuarantineRow, QuarantineState, SHOWN_EPOCHS, SHOWN_GAUGES, SamplesWeight,
     Since, StoredBatch,
 };

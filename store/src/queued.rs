@@ -3,7 +3,7 @@
 use model::{
     batch::Previous,
     ids::{Epoch, Sequence},
-    time::Timestamp,
+    time::{Span, Timestamp},
     wire::status_v1::{SpoolStatus, Status},
 };
 
@@ -143,6 +143,39 @@ pub(crate) fn queued_from(epochs: &[EpochRow], heard: Option<(&Status, Timestamp
     });
     let of_epochs = told.iter().map(|epoch| epoch.queued_from(heard)).min();
     of_epochs.unwrap_or(Timestamp::MAX).min(earlier_from(epochs, &told, heard))
+}
+
+/// Stretches of time, by when batches came, through which everything that an agent made has come: of
+/// epochs without a hole, and from one to the next one that says where it ended. What lies `aside`
+/// was not admitted, and is left out.
+pub(crate) fn whole(
+    epochs: &[EpochRow],
+    heard: Option<(&Status, Timestamp)>,
+    aside: &[Span],
+) -> Vec<Span> {
+    let mut known = told(epochs, heard);
+    known.retain(|epoch| epoch.batches > 0 && epoch.holes() == 0);
+    known.sort_by_key(|epoch| (epoch.first_at, epoch.epoch.0));
+    let mut spans: Vec<(Epoch, Span)> = Vec::new();
+    for EpochRow { epoch, first_at, last_at, previous, .. } in known {
+        let before = previous.map(|previous| previous.epoch);
+        match spans.last_mut().filter(|(last, _)| Some(*last) == before) {
+            Some((last, span)) => (*last, span.to) = (epoch, last_at.max(span.to)),
+            None => spans.push((epoch, Span { from: first_at, to: last_at })),
+        }
+    }
+    let mut left: Vec<Span> = spans.into_iter().map(|(_, span)| span).collect();
+    for hole in aside {
+        left = left.into_iter().flat_map(|span| without(span, *hole)).collect();
+    }
+    left
+}
+
+/// What of a span is not in another one.
+fn without(span: Span, hole: Span) -> impl Iterator<Item = Span> {
+    let before = Span { from: span.from, to: span.to.min(hole.from) };
+    let after = Span { from: span.from.max(hole.to), to: span.to };
+    [before, after].into_iter().filter(|part| part.from < part.to)
 }
 
 /// The epochs that anything tells of, each to its last sequence that is told: by what came of it,
@@ -411,6 +444,32 @@ mod tests {
         let will = Status::offline("0");
         assert_eq!(queued_from(&[row(7, Some((11, 0)))], Some((&will, at(0)))), Timestamp::MIN);
         assert_eq!(queued_from(&[], None), Timestamp::MAX);
+    }
+
+    #[test]
+    fn what_came_without_a_hole_is_whole_and_goes_on_where_the_next_epoch_says_so() {
+        let span = |from, to| Span { from: at(from), to: at(to) };
+        let of = |epoch, first, last| EpochRow {
+            epoch: Epoch(epoch),
+            first_at: at(first),
+            last_at: at(last),
+            ..row(10, None)
+        };
+        let holey = EpochRow { batches: 9, ..of(1, 0, 100) };
+        let after = |last_sequence| EpochRow {
+            previous: Some(Previous { epoch: Epoch(1), last_sequence }),
+            ..of(2, 200, 300)
+        };
+        assert_eq!(whole(&[of(1, 0, 100)], None, &[]), [span(0, 100)]);
+        assert_eq!(whole(&[holey.clone()], None, &[]), []);
+        assert_eq!(whole(&[of(1, 0, 100), of(2, 200, 300)], None, &[]).len(), 2);
+        assert_eq!(whole(&[of(1, 0, 100), after(10)], None, &[]), [span(0, 300)]);
+        // more was made of the first one than came
+        assert_eq!(whole(&[of(1, 0, 100), after(11)], None, &[]), [span(200, 300)]);
+        assert_eq!(whole(&[holey, after(10)], None, &[]), [span(200, 300)]);
+        // what waits in quarantine was made, and is not there
+        let aside = [span(20, 40), span(90, 500)];
+        assert_eq!(whole(&[of(1, 0, 100)], None, &aside), [span(0, 20), span(40, 90)]);
     }
 
     #[test]

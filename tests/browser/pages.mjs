@@ -62,7 +62,8 @@ export async function visit(browser, { width = 1440, height = 900, language = "z
     onDuty ??= await logIn("duty");
     await context.addCookies([cookie ?? onDuty]);
   }
-  await context.addInitScript((chosen) => localStorage.setItem("baseflow.language", chosen), language);
+  // as a choice that was made before; without one the browser's languages count
+  if (language !== null) await context.addInitScript((chosen) => localStorage.setItem("baseflow.language", chosen), language);
   return context;
 }
 

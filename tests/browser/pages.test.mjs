@@ -139,6 +139,34 @@ test("a day of the strip is chosen with arrows and shows its arithmetic", async 
   });
 });
 
+test("an open alarm stands at the top of its station's page, with the way to where it is taken on", async () => {
+  const context = await visit(browser);
+  await shown("station-alarm", context, async () => {
+    const { page } = await open(context, "/s/BF-alarmed");
+    await page.locator(".station-alarm").first().waitFor();
+    const [alarm, figures] = await Promise.all([".station-alarm", ".figures"].map((what) => page.locator(what).first().boundingBox()));
+    assert.ok(alarm.y < figures.y);
+    await page.locator(".station-alarms a").click();
+    await page.locator(".alarm-list").waitFor();
+  });
+});
+
+test("a browser that knows of no Chinese is spoken to in English until somebody chooses", async () => {
+  for (const [locale, heading, other] of [["en-US", "Log in", "中文"], ["zh-CN", "登录", "English"]]) {
+    const context = await visit(browser, { cookie: null, locale, language: null });
+    await shown(`language-${locale}`, context, async () => {
+      const page = await context.newPage();
+      await page.goto(url);
+      await page.locator(".login h1").filter({ hasText: heading }).waitFor();
+      await page.getByRole("button", { name: other }).click();
+      await page.locator(".login h1").filter({ hasText: heading }).waitFor({ state: "detached" });
+      await page.reload();
+      await page.locator(".login h1").waitFor();
+      assert.notEqual(await page.locator(".login h1").innerText(), heading, "the choice stands");
+    });
+  }
+});
+
 test("the policy of every page allows nothing inline and nothing from elsewhere", async () => {
   const response = await fetch(`${url}/`, { headers: { accept: "text/html" } });
   const policy = response.headers.get("content-security-policy") ?? "";

@@ -45,6 +45,9 @@ pub fn html(view: &LinkView, said: Option<Phrase>, locale: Locale, now: Timestam
         }
         h1 { bdi { (view.station) } (shown.section()) }
         (shown.heading())
+        @if shown.back().is_some() {
+            p { (shown.say(Phrase::BackNote)) }
+        }
         @if view.chatters && !shown.is_past() {
             div.note { (shown.say(Phrase::ChattersNote)) }
         }
@@ -84,11 +87,28 @@ impl Shown<'_> {
         }
     }
 
+    /// That what is released is enough by now, while the alarm stands still: it ends once that has
+    /// held for the rule's delay.
+    fn back(&self) -> Option<Phrase> {
+        let Concern::BelowMandate { released: Some(released), required, .. } = &self.view.concern
+        else {
+            return None;
+        };
+        let phrase = match required {
+            _ if self.is_past() => return None,
+            None => Phrase::BackUnmandated,
+            Some(required) if released.value.compare(*required).is_lt() => return None,
+            Some(_) => Phrase::BackAbove,
+        };
+        Some(phrase)
+    }
+
     fn heading(&self) -> Markup {
         let (words, class) = match (&self.view.concern, self.view.ended) {
-            (Concern::BelowMandate { .. }, None) => {
-                (self.say(Phrase::TooLittle).to_owned(), "alarm")
-            }
+            (Concern::BelowMandate { .. }, None) => match self.back() {
+                Some(back) => (self.say(back).to_owned(), "past"),
+                None => (self.say(Phrase::TooLittle).to_owned(), "alarm"),
+            },
             (Concern::NoData { .. }, None) => (self.say(Phrase::Silent).to_owned(), "silent"),
             (Concern::Flat { .. }, None) => (self.say(Phrase::Stuck).to_owned(), "silent"),
             (_, Some(ended)) => (self.past_words(ended), "past"),

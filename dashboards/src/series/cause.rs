@@ -18,6 +18,10 @@ pub enum Cause {
     Lost(GapReason),
     /// The agent has readings that have not come yet.
     Queued,
+    /// All that the agent made has come, and it made no readings: it was off, or did not ask.
+    Unread,
+    /// The agent is offline, and nothing has come since.
+    Offline,
     /// Nobody knows.
     Unknown,
 }
@@ -29,6 +33,8 @@ impl Cause {
             Self::Defect(word) => ("defect", Some(word.clone())),
             Self::Lost(reason) => ("lost", Some(Cow::Borrowed(reason.word()))),
             Self::Queued => ("queued", None),
+            Self::Unread => ("unread", None),
+            Self::Offline => ("offline", None),
             Self::Unknown => ("unknown", None),
         }
     }
@@ -56,17 +62,37 @@ pub struct Causes {
     hold_ms: i64,
     /// In ascending moments.
     defects: VecDeque<Defect>,
-    lost: Vec<(Span, GapReason)>,
-    queued_from: Timestamp,
+    of_agent: OfAgent,
+}
+
+/// What an agent is known to say of what is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfAgent {
+    /// What it says is lost.
+    pub lost: Vec<(Span, GapReason)>,
+    /// From where on readings may be on their way: the beginning of time where nobody knows.
+    pub queued_from: Timestamp,
+    /// Stretches through which all that it made has come.
+    pub whole: Vec<Span>,
+    /// From where on it is offline.
+    pub offline_from: Timestamp,
+}
+
+impl Default for OfAgent {
+    /// Nothing is lost or on its way, and no more is known.
+    fn default() -> Self {
+        let (queued_from, offline_from) = (Timestamp::MAX, Timestamp::MAX);
+        Self { lost: Vec::new(), queued_from, whole: Vec::new(), offline_from }
+    }
 }
 
 impl Causes {
-    /// Of sources of which the slowest has a sample this often, with what agents say is lost, and
-    /// from where on readings may be on their way: the beginning of time where nobody knows.
-    pub fn new(interval_ms: i64, lost: Vec<(Span, GapReason)>, queued_from: Timestamp) -> Self {
-        let is_known = queued_from > Timestamp::MIN;
-        let queued_from = if is_known { queued_from } else { Timestamp::MAX };
-        Self { hold_ms: hold_ms(interval_ms), defects: VecDeque::new(), lost, queued_from }
+    /// Of sources of which the slowest has a sample this often, with what their agent says.
+    pub fn new(interval_ms: i64, mut of_agent: OfAgent) -> Self {
+        if of_agent.queued_from == Timestamp::MIN {
+            of_agent.queued_from = Timestamp::MAX;
+        }
+        Self { hold_ms: hold_ms(interval_ms), defects: VecDeque::new(), of_agent }
     }
 
     /// One more sample that is not good; those of one source come in order.
@@ -91,9 +117,11 @@ impl Causes {
         let first =
             self.defects.partition_point(|defect| defect.at_ms <= from_ms).saturating_sub(1);
         let defects = self.defects.iter().skip(first).take_while(|defect| defect.at_ms < to_ms);
-        let mut edges = vec![from_ms, to_ms, self.queued_from.as_ms()];
+        let OfAgent { lost, queued_from, whole, offline_from } = &self.of_agent;
+        let mut edges = vec![from_ms, to_ms, queued_from.as_ms(), offline_from.as_ms()];
         edges.extend(defects.flat_map(|defect| [defect.at_ms, defect.at_ms + self.hold_ms]));
-        edges.extend(self.lost.iter().flat_map(|(span, _)| [span.from.as_ms(), span.to.as_ms()]));
+        let spans = lost.iter().map(|(span, _)| span).chain(whole);
+        edges.extend(spans.flat_map(|span| [span.from.as_ms(), span.to.as_ms()]));
         edges.retain(|edge| (from_ms..=to_ms).contains(edge));
         edges.sort_unstable();
         edges.dedup();
@@ -115,9 +143,18 @@ impl Causes {
             return Cause::Defect(last.word.clone());
         }
         let holds = |span: &Span| (span.from.as_ms()..span.to.as_ms()).contains(&at_ms);
-        if let Some((_, reason)) = self.lost.iter().find(|(span, _)| holds(span)) {
+        let OfAgent { lost, queued_from, whole, offline_from } = &self.of_agent;
+        if let Some((_, reason)) = lost.iter().find(|(span, _)| holds(span)) {
             return Cause::Lost(*reason);
         }
-        if at_ms >= self.queued_from.as_ms() { Cause::Queued } else { Cause::Unknown }
+        if at_ms >= queued_from.as_ms() {
+            Cause::Queued
+        } else if whole.iter().any(holds) {
+            Cause::Unread
+        } else if at_ms >= offline_from.as_ms() {
+            Cause::Offline
+        } else {
+            Cause::Unknown
+        }
     }
 }

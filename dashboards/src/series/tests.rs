@@ -4,7 +4,12 @@
 use model::{quality::Quality, quantity::Decimal, sample::QcFlags, time::Zone};
 use proptest::prelude::*;
 
-use super::{cause::Cause, chart::Bucket, demand::Demand, *};
+use super::{
+    cause::{Cause, OfAgent},
+    chart::Bucket,
+    demand::Demand,
+    *,
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::clamped(seconds * 1_000)
@@ -40,7 +45,7 @@ fn grid(from: i64, to: i64, step: i64) -> Grid {
 }
 
 fn nothing_known() -> Causes {
-    Causes::new(10_000, Vec::new(), Timestamp::MAX)
+    Causes::new(10_000, OfAgent::default())
 }
 
 fn required(flow: i64) -> Vec<Demanded> {
@@ -106,7 +111,7 @@ fn a_value_weighs_as_long_as_it_holds_and_then_there_is_a_gap() {
 fn a_gap_says_why_as_far_as_anybody_knows() {
     let samples = samples("0:5 20! 30! 65?99");
     let lost = vec![(span(50, 60), model::batch::GapReason::DiskFull)];
-    let causes = Causes::new(10_000, lost, at(100));
+    let causes = Causes::new(10_000, OfAgent { lost, queued_from: at(100), ..OfAgent::default() });
     let finished = series(Subject::Gauge, &[(source(10), samples)], causes, grid(0, 120, 60));
     expect_test::expect![[r#"
         5/5/5 held 25
@@ -119,6 +124,38 @@ fn a_gap_says_why_as_far_as_anybody_knows() {
         gap 100–120 queued"#]]
     .assert_eq(&shown(&finished));
     assert_eq!(finished.buckets.iter().map(|bucket| bucket.doubted).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn what_an_agent_did_not_read_is_told_from_what_it_could_not_send() {
+    let told = |of_agent: OfAgent| {
+        let samples = samples("0:5 100:5 110! 200:5");
+        let causes = Causes::new(10_000, of_agent);
+        let finished = series(Subject::Gauge, &[(source(10), samples)], causes, grid(0, 300, 300));
+        let lines = shown(&finished);
+        lines.lines().skip(1).collect::<Vec<_>>().join("\n")
+    };
+    // it was off, and is offline since
+    let of_agent =
+        OfAgent { whole: vec![span(50, 200)], offline_from: at(200), ..OfAgent::default() };
+    expect_test::expect![[r#"
+        gap 25–50 unknown
+        gap 50–100 unread
+        gap 125–135 defect timeout
+        gap 135–200 unread
+        gap 225–300 offline"#]]
+    .assert_eq(&told(of_agent));
+    // what may come is no reason to say that it was never read
+    let whole = vec![span(0, 300)];
+    let of_agent =
+        OfAgent { whole, queued_from: at(150), offline_from: at(0), ..OfAgent::default() };
+    expect_test::expect![[r#"
+        gap 25–100 unread
+        gap 125–135 defect timeout
+        gap 135–150 unread
+        gap 150–200 queued
+        gap 225–300 queued"#]]
+    .assert_eq(&told(of_agent));
 }
 
 #[test]
@@ -220,7 +257,9 @@ struct Case {
     sources: Vec<(Source, Vec<Sample>)>,
     grid: Grid,
     lost: Option<Span>,
+    whole: Option<Span>,
     queued_from: Timestamp,
+    offline_from: Timestamp,
     demands: Vec<Demanded>,
 }
 
@@ -231,7 +270,10 @@ impl Case {
 
     fn causes(&self) -> Causes {
         let lost = self.lost.map(|span| (span, model::batch::GapReason::Overwritten));
-        Causes::new(10_000, lost.into_iter().collect(), self.queued_from)
+        let lost = lost.into_iter().collect();
+        let whole = self.whole.into_iter().collect();
+        let (queued_from, offline_from) = (self.queued_from, self.offline_from);
+        Causes::new(10_000, OfAgent { lost, queued_from, whole, offline_from })
     }
 }
 
@@ -240,10 +282,11 @@ fn cases() -> impl Strategy<Value = Case> {
         (2_i64..30, any_samples()).prop_map(|(interval, samples)| (source(interval), samples));
     let sources = proptest::collection::vec(source, 1..4);
     let times = (0_i64..50, 50_i64..400, 1_i64..60);
-    let lost = proptest::option::of((0_i64..300, 1_i64..100));
+    let stretch = || proptest::option::of((0_i64..300, 1_i64..100));
+    let of_agent = (stretch(), stretch(), 0_i64..500, 0_i64..500);
     let demands = proptest::collection::vec((proptest::option::of(0_i64..80), 20_i64..200), 1..4);
-    (any::<bool>(), sources, times, lost, 0_i64..500, demands).prop_map(
-        |(is_gauge, mut sources, (from, to, step), lost, queued, steps)| {
+    (any::<bool>(), sources, times, of_agent, demands).prop_map(
+        |(is_gauge, mut sources, (from, to, step), (lost, whole, queued, offline), steps)| {
             if is_gauge {
                 sources.truncate(1);
             }
@@ -257,9 +300,11 @@ fn cases() -> impl Strategy<Value = Case> {
             if let Some(last) = demands.last_mut() {
                 last.span.to = Timestamp::MAX;
             }
-            let lost = lost.map(|(begin, length)| span(begin, begin + length));
+            let [lost, whole] = [lost, whole]
+                .map(|stretch| stretch.map(|(begin, length)| span(begin, begin + length)));
             let grid = grid(from, to, step);
-            Case { is_gauge, sources, grid, lost, queued_from: at(queued), demands }
+            let (queued_from, offline_from) = (at(queued), at(offline));
+            Case { is_gauge, sources, grid, lost, whole, queued_from, offline_from, demands }
         },
     )
 }

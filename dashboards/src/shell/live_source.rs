@@ -50,7 +50,7 @@ pub(super) struct Source {
     touched: BTreeSet<StationId>,
     gauges: BTreeSet<GaugeId>,
     sections: BTreeMap<SectionKey, Stood>,
-    alarms: BTreeMap<AlarmId, (u32, Option<i64>)>,
+    alarms: BTreeMap<AlarmId, (u32, Option<i64>, bool)>,
     /// Which minute it was.
     minute: i64,
 }
@@ -92,10 +92,10 @@ impl Source {
         let minute = at.as_ms().div_euclid(DATE_MS);
         let is_all = is_other_law || minute != self.minute;
         self.see_sections(standings, &registry, (at, is_all), &mut changes);
-        self.see_alarms(&alarms, &mut changes);
+        self.see_alarms(&alarms, at, &mut changes);
         let view = LiveRegistryView { entry };
         changes.extend(fact(Key::Registry, &view));
-        changes.extend(fact(Key::Counts, &self.counts(&registry, &alarms)));
+        changes.extend(fact(Key::Counts, &self.counts(&registry, &alarms, at)));
         if is_other_law {
             self.forget_gauges(&registry, &mut changes);
         }
@@ -151,7 +151,7 @@ impl Source {
         }
     }
 
-    fn see_alarms(&mut self, alarms: &OpenAlarms, changes: &mut Vec<Change>) {
+    fn see_alarms(&mut self, alarms: &OpenAlarms, now: Timestamp, changes: &mut Vec<Change>) {
         let there: BTreeSet<AlarmId> = alarms.newest.iter().map(|facts| facts.row.id).collect();
         self.alarms.retain(|id, _| {
             let is_there = there.contains(id);
@@ -161,23 +161,27 @@ impl Source {
             is_there
         });
         for facts in &alarms.newest {
-            let (id, seen) = (facts.row.id, (facts.row.version, facts.asked));
+            let id = facts.row.id;
+            let seen = (facts.row.version, facts.asked, facts.has_reached_nobody(now));
             if self.alarms.insert(id, seen) == Some(seen) {
                 continue;
             }
-            match AlarmView::of(facts) {
+            match AlarmView::of(facts, now) {
                 Ok(view) => changes.extend(fact(Key::Alarm(id), &view)),
                 Err(failure) => warn!(error = %Chain(&failure), "cannot read an alarm"),
             }
         }
     }
 
-    fn counts(&self, registry: &Registry, alarms: &OpenAlarms) -> LiveCountsView {
+    fn counts(&self, registry: &Registry, alarms: &OpenAlarms, now: Timestamp) -> LiveCountsView {
         let stood = self.sections.iter().map(|(key, stood)| {
             let today = stood.view.as_ref().and_then(|view| view.today.as_ref());
             (key, stood.row.state, today.and_then(|today| today.verdict.as_deref()))
         });
-        LiveCountsView::of(registry, stood, &alarms.counts)
+        let counts = LiveCountsView::of(registry, stood, &alarms.counts);
+        counts.with_unheard(
+            alarms.newest.iter().filter(|facts| facts.has_reached_nobody(now)).count(),
+        )
     }
 
     fn forget_gauges(&mut self, registry: &Registry, changes: &mut Vec<Change>) {

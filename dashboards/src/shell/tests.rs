@@ -260,7 +260,11 @@ impl World {
 
     /// Stores three points of S-1/flow in l/s, one of them a defect.
     fn measure(&self) {
-        let now: Timestamp = NOW.parse().unwrap();
+        self.measure_at(NOW.parse().unwrap(), 1);
+    }
+
+    /// The same as of a moment, in the batch of this number.
+    fn measure_at(&self, now: Timestamp, sequence: u64) {
         let points = vec![
             Point::good(now.as_ms() - 10_000, 499_860),
             Point::defect(now.as_ms() - 5_000, Quality::TIMEOUT),
@@ -275,7 +279,7 @@ impl World {
             points,
         };
         let agent: model::ids::AgentId = "gw-1".parse().unwrap();
-        let id = BatchId { agent: agent.clone(), epoch: Epoch(1), sequence: 1 };
+        let id = BatchId { agent: agent.clone(), epoch: Epoch(1), sequence };
         let batch = Batch {
             id,
             clock: BatchClock::Utc { uncertainty_ms: 0 },
@@ -285,7 +289,7 @@ impl World {
             anchors: Vec::new(),
         };
         let bytes = batch_v1::encode(&batch);
-        let key = Key::Batch { epoch: Epoch(1), sequence: 1, digest: batch_v1::digest(&bytes) };
+        let key = Key::Batch { epoch: Epoch(1), sequence, digest: batch_v1::digest(&bytes) };
         let admit = Admit {
             kind: Kind::Batch,
             key,
@@ -310,7 +314,13 @@ impl World {
             previous: None,
         };
         self.store.samples().write_blocking(admit).unwrap();
-        let json = Some(r#"{"format":1,"online":true,"version":"0.1.0"}"#.to_owned());
+        self.hear(now, true);
+    }
+
+    /// The agent is online, or is not.
+    fn hear(&self, now: Timestamp, online: bool) {
+        let json = Some(format!(r#"{{"format":1,"online":{online},"version":"0.1.0"}}"#));
+        let agent = "gw-1".parse().unwrap();
         self.store.samples().write_blocking(SetStatus { agent, received_at: now, json }).unwrap();
     }
 }

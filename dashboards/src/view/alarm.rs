@@ -44,6 +44,10 @@ pub struct AlarmView {
     pub active: bool,
     /// Whether somebody took it on.
     pub acknowledged: bool,
+    /// Whether it has reached nobody, though its rule has a ladder: nobody has taken it on, no channel
+    /// has taken a message of it, and all that were owed have come to nothing or five minutes have
+    /// passed.
+    pub reached_nobody: bool,
     /// How often it has changed: what an acknowledgement names.
     pub version: u32,
     /// When its condition began to hold: by the meters, or by the server's receipts of a silence.
@@ -252,8 +256,8 @@ struct Point {
 }
 
 impl AlarmView {
-    /// A stored alarm as it is shown.
-    pub fn of(facts: &AlarmFacts) -> Result<Self, UnreadableAlarm> {
+    /// A stored alarm as it is shown at `now`.
+    pub fn of(facts: &AlarmFacts, now: Timestamp) -> Result<Self, UnreadableAlarm> {
         let row = &facts.row;
         let said: Written<Said> = read(facts, &row.facts)?;
         let Said { flow, end, chatters, is_flat } = said.state;
@@ -275,6 +279,7 @@ impl AlarmView {
             state: row.state.word().to_owned(),
             active: matches!(row.state, AlarmState::Unacknowledged | AlarmState::Acknowledged),
             acknowledged: row.acknowledged_at.is_some(),
+            reached_nobody: facts.has_reached_nobody(now),
             version: row.version,
             began_at: row.began_at,
             raised_at: row.raised_at,
@@ -302,11 +307,12 @@ impl AlarmFlowView {
 }
 
 impl AlarmTimelineView {
-    /// A stored alarm with its timeline, and with the condition that it stands on where that is a
-    /// section's.
+    /// A stored alarm with its timeline at `now`, and with the condition that it stands on where that
+    /// is a section's.
     pub fn of(
         facts: &AlarmFacts,
         condition: Option<&ConditionRow>,
+        now: Timestamp,
     ) -> Result<Self, UnreadableAlarm> {
         let life: Written<Life> = read(facts, &facts.row.bytes)?;
         let of_section = condition.filter(|row| matches!(row.subject, Subject::Section { .. }));
@@ -316,7 +322,7 @@ impl AlarmTimelineView {
         let newest = newest.filter(|_| facts.row.cleared_at.is_none());
         let timeline = life.state.timeline.into_iter().map(TransitionView::of).collect();
         let newest_flow = newest.map(|newest| AlarmFlowView::of(&newest.point));
-        Ok(Self { alarm: AlarmView::of(facts)?, newest_flow, timeline })
+        Ok(Self { alarm: AlarmView::of(facts, now)?, newest_flow, timeline })
     }
 }
 
@@ -334,9 +340,10 @@ fn read<'a, T: Deserialize<'a>>(facts: &AlarmFacts, text: &'a str) -> Result<T, 
 }
 
 impl AlarmsView {
-    /// A page as it is shown.
-    pub fn of(page: &AlarmPage) -> Result<Self, UnreadableAlarm> {
-        let alarms = page.alarms.iter().map(AlarmView::of).collect::<Result<_, _>>()?;
+    /// A page as it is shown at `now`.
+    pub fn of(page: &AlarmPage, now: Timestamp) -> Result<Self, UnreadableAlarm> {
+        let shown = |facts| AlarmView::of(facts, now);
+        let alarms = page.alarms.iter().map(shown).collect::<Result<_, _>>()?;
         Ok(Self { alarms, next: page.next.map(|next| next.to_string()) })
     }
 }

@@ -88,6 +88,8 @@ pub struct LiveCountsView {
     /// Alarms that are not over, by their state.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub alarms: BTreeMap<&'static str, u32>,
+    /// How many of the latest 1,024 of them have reached nobody, as `reached_nobody` of an alarm says.
+    pub reached_nobody: u32,
     /// Of the sections whose day would be met or short, were it over now, those whose would be met.
     pub met_today: LiveRateView,
     /// Of the sections that are in service, those that are not silent.
@@ -183,6 +185,12 @@ impl LiveGaugeView {
 }
 
 impl LiveCountsView {
+    /// The same with so many alarms that have reached nobody.
+    #[must_use]
+    pub fn with_unheard(self, count: usize) -> Self {
+        Self { reached_nobody: u32::try_from(count).unwrap_or(u32::MAX), ..self }
+    }
+
     /// Counts stations and sections that stand so, with what each section's day would be, and
     /// alarms of each state.
     pub fn of<'a>(
@@ -248,7 +256,7 @@ mod tests {
         let counts = LiveCountsView::of(&Registry::default(), standings, &alarms);
         assert_eq!(
             serde_json::to_string(&counts).unwrap(),
-            r#"{"stations":{"breach":1,"ok":1,"out_of_service":1,"stale":1},"sections":{"breach":1,"ok":2,"out_of_service":1,"stale":1},"today":{"indeterminate":1,"met":2,"short":1},"alarms":{"unacknowledged":3},"met_today":{"part":2,"whole":3,"rate":0.6666},"running":{"part":3,"whole":4,"rate":0.75}}"#
+            r#"{"stations":{"breach":1,"ok":1,"out_of_service":1,"stale":1},"sections":{"breach":1,"ok":2,"out_of_service":1,"stale":1},"today":{"indeterminate":1,"met":2,"short":1},"alarms":{"unacknowledged":3},"reached_nobody":0,"met_today":{"part":2,"whole":3,"rate":0.6666},"running":{"part":3,"whole":4,"rate":0.75}}"#
         );
     }
 }

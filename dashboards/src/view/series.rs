@@ -105,7 +105,9 @@ pub struct GapView {
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
     /// `defect`: samples came and are not good; `lost`: the agent says so; `queued`: it has
-    /// readings that have not come yet; `unknown`: nothing is known.
+    /// readings that have not come yet; `unread`: all that it made has come, and it made none here,
+    /// since it was off or did not ask; `offline`: it is, and nothing has come since; `unknown`:
+    /// nothing is known.
     #[schema(value_type = String)]
     pub because: &'static str,
     /// The word of the defect (`timeout`, `range` …) or of the loss (`overwritten`, `disk_full` …).

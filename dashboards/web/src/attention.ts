@@ -30,6 +30,23 @@ export function untaken(counts: LiveCounts | null, alarms: readonly Alarm[] | nu
   return alarms === null ? null : alarms.filter(isToBeTaken).length;
 }
 
+/** How many alarms have reached nobody, known as `untaken` is. */
+export function unheard(counts: LiveCounts | null, alarms: readonly Alarm[] | null): number | null {
+  return counts?.reached_nobody ?? alarms?.filter(({ reached_nobody: isUnheard }) => isUnheard).length ?? null;
+}
+
+/**
+ * Whether what is released is enough again while the alarm of its section stands still: it ends once that has held for
+ * as long as its rule asks.
+ */
+export function isBack(alarm: Alarm, row: Row | null): boolean {
+  if (!alarm.active || alarm.section === null) return false;
+  const standing = row?.standings.find(({ section }) => section === alarm.section);
+  const isEnough = standing?.state === "ok" || standing?.state === "near";
+  // how it stands may be told before the alarm is, or after
+  return isEnough && (standing?.released?.at ?? 0) > (alarm.raised_flow?.at ?? alarm.began_at);
+}
+
 /** Alarms that a console shows: a state that a later server adds is shown rather than left out. */
 export function open(alarms: Iterable<Alarm>): readonly Alarm[] {
   return [...alarms].filter(({ state }) => state === null || OPEN.includes(state)).sort(bySoonest);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { againAfter, failureText, isWorthAgain, kindOfStatus, type Failure } from "./failure.ts";
+import { againAfter, failureText, isWorthAgain, kindOfStatus, noStreamText, type Failure } from "./failure.ts";
 import { en } from "./texts/en.ts";
 import { zh } from "./texts/zh.ts";
 
@@ -34,6 +34,16 @@ test("every word of the server that a page may meet has a text, and no text is f
     assert.ok(words.has(word), word);
     assert.match(failureText(zh, refused(400, word)), /^[^a-z]+$/, word);
     assert.match(failureText(en, refused(400, word)), /^[A-Z]/, word);
+  }
+});
+
+test("where one's own streams are as many as may be, nobody speaks of a crowd", () => {
+  for (const t of [zh, en]) {
+    const own = noStreamText(t, refused(429, "too-often"));
+    const all = noStreamText(t, refused(503, "unavailable"));
+    assert.deepEqual([own, all], [t.link.refusedOwn, t.link.refused]);
+    assert.notEqual(own, all);
+    assert.equal(noStreamText(t, refused(500, "internal")), t.load.sorts["internal"]);
   }
 });
 

@@ -70,6 +70,12 @@ export function againAfter(result: Result<unknown>, everyMs: number | null, retr
   return isWorthAgain(failure) ? everyMs : null;
 }
 
+/** Why there is no live stream: one's own share is used up, or the server has no room for another one. */
+export function noStreamText(t: Texts, why: Failure): string {
+  if (why.kind === "crowded") return t.link.refusedOwn;
+  return why.sort === "unavailable" ? t.link.refused : failureText(t, why);
+}
+
 /** By the server's word where there is a text for it, else by what kind of failure it is. */
 export function failureText(t: Texts, { kind, sort }: Failure): string {
   const said = sort === undefined ? undefined : t.load.sorts[sort];

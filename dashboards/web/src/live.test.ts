@@ -44,7 +44,7 @@ test("a snapshot is all that is, and a delta replaces what it names", () => {
 
 test("what is not changed is the same object, so that nothing is drawn again for it", () => {
   const before = hear(opening(0), "snapshot", "r-5-0", snapshot, 10);
-  const after = hear(before, "delta", "r-6-0", `,"counts":{"stations":{},"sections":{},"today":{},"alarms":{},"met_today":{"part":0,"whole":0,"rate":null},"running":{"part":0,"whole":0,"rate":null}}`, 20);
+  const after = hear(before, "delta", "r-6-0", `,"counts":{"stations":{},"sections":{},"today":{},"alarms":{},"reached_nobody":0,"met_today":{"part":0,"whole":0,"rate":null},"running":{"part":0,"whole":0,"rate":null}}`, 20);
   assert.equal(after.sections, before.sections);
   assert.equal(after.alarms, before.alarms);
   const changed = hear(after, "delta", "r-7-0", `,"sections":[${section("B", "near")}]`, 30);

@@ -16,7 +16,7 @@ const AWAY: Failure = { kind: "unreachable", detail: null };
 
 function text(id: string, state = "unacknowledged"): string {
   return `{"id":"${id}","station":"S","rule":"r","severity":"red","drill":false,"chattering":false,"flat":false,
-    "state":"${state}","active":true,"acknowledged":false,"version":1,"began_at":"${AT}"}`;
+    "state":"${state}","active":true,"acknowledged":false,"reached_nobody":false,"version":1,"began_at":"${AT}"}`;
 }
 
 const asked = (...ids: string[]): readonly Alarm[] => ids.map((id) => alarm(parse(text(id)), ""));

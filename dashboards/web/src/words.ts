@@ -1,7 +1,9 @@
 // Facts in words: lengths of time, flows, sections, and what an alarm is about.
 
 import type { Alarm, AlarmFlow } from "./api/alarm.ts";
+import type { Gap } from "./api/series.ts";
 import type { Released, Required } from "./api/station.ts";
+import type { Verdict } from "./api/verdict.ts";
 import { floored, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
 import type { Standing } from "./order.ts";
 import type { Texts } from "./texts/zh.ts";
@@ -47,7 +49,33 @@ export function sinceText(t: Texts, standing: Standing | null, asOf: number): st
 /** The reason of a gap, or of a sample that is not good. */
 export function reasonText(t: Texts, reason: string): string {
   const exception = /^exception_(\d+)$/.exec(reason);
-  return t.reasons[reason] ?? (exception === null ? reason : `Modbus ${exception[1] ?? ""}`);
+  return t.reasons[reason] ?? (exception === null ? reason : t.station.exception(exception[1] ?? ""));
+}
+
+/** Samples that came with a value: that it cannot be used is not said by its reason. */
+const WITH_VALUE: readonly string[] = ["suspect", "bad", "estimated", "clock", "range"];
+
+/** Why there are no data: that a device does not answer says it all, that a value is doubted does not. */
+export function gapText(t: Texts, { because, reason }: Pick<Gap, "because" | "reason">): string {
+  const cause = t.gapCauses[because] ?? because;
+  if (reason === null) return cause;
+  if (because === "defect" && !WITH_VALUE.includes(reason)) return reasonText(t, reason);
+  return `${cause}${t.separator}${reasonText(t, reason)}`;
+}
+
+/** How much of a period is known: of an hour in minutes, of a day as a share. */
+export function coverageText(t: Texts, { from, to, coverage }: Pick<Verdict, "from" | "to" | "coverage">): string {
+  if (coverage === null || to - from > HOUR_MS) return percentText(t, coverage, 2);
+  const minutes = Math.floor((to - from) / MINUTE_MS);
+  // the share is cut off after four decimals: the most whole minutes that it may be of
+  const known = ((floored(coverage, 4).units + 1n) * BigInt(minutes) - 1n) / 10_000n;
+  return t.station.minutesOf(Math.min(Number(known), minutes), minutes);
+}
+
+/** That a period is short only since its rule counts what is not known so; null where that is not why. */
+export function unknownText(t: Texts, verdict: Verdict): string | null {
+  const isWhy = verdict.verdict === "short" && verdict.because === "too_little_known";
+  return isWhy ? t.station.tooLittle(coverageText(t, verdict)) : null;
 }
 
 /** What an alarm is about, in a sentence. */

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use store::{
     Acknowledge, AlarmChanged, AlarmRow, AlarmsQuery, Asked, Body, By, ByKind, ConditionRow,
     EscalationRow, MessageChanged, NotificationRow, NotificationsQuery, SetAlarms, Store,
-    TakeReceipt,
+    TakeReceipt, UNHEARD_MS, Unheard,
 };
 
 use crate::making::{at, open};
@@ -244,6 +244,35 @@ fn a_receipt_is_noted_once_and_that_a_message_arrived_is_the_last_word() {
     assert!(receipt("sms", MESSAGE, true).is_some());
     assert_eq!(receipt("sms", MESSAGE, true), None);
     assert_eq!(receipt("sms", MESSAGE, false), None);
+}
+
+#[test]
+fn an_alarm_has_reached_nobody_where_all_was_in_vain_or_nothing_was_taken_for_minutes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = raised(folder.path());
+    let told = |id: u128| {
+        let found = store.journal().read_blocking(move |reader| reader.alarm(AlarmId(id)));
+        let facts = found.unwrap().unwrap();
+        let reached = [601, 300_601].map(|ms| facts.has_reached_nobody(at(ms)));
+        (facts.unheard, reached[0], reached[1])
+    };
+    assert_eq!(UNHEARD_MS, 300_000);
+    assert_eq!(told(1), (Some(Unheard::Tried), false, true));
+    let failed = message(NotificationState::Failed, 3, None);
+    set(&store, (6, 2), Vec::new(), vec![failed.clone()], vec![sent(&failed)]);
+    assert_eq!(told(1), (Some(Unheard::InVain), true, true));
+    // a further message is tried, and then taken
+    let mut second = message(NotificationState::Owed, 1, Some(LinkToken(9)));
+    second.id = NotificationId(8);
+    set(&store, (7, 3), Vec::new(), vec![second.clone()], vec![sent(&second)]);
+    assert_eq!(told(1), (Some(Unheard::Tried), false, true));
+    (second.state, second.sent_at, second.is_open) = (NotificationState::Sent, Some(at(700)), true);
+    set(&store, (8, 4), Vec::new(), vec![second.clone()], vec![sent(&second)]);
+    assert_eq!(told(1), (None, false, false));
+    // one without a ladder is to tell nobody
+    let quiet = alarm(2, AlarmState::Unacknowledged, 2);
+    set(&store, (9, 5), vec![quiet.clone()], Vec::new(), vec![changed(&quiet, AlarmEvent::Raised)]);
+    assert_eq!(told(2).0, None);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! What metrics and `/readyz` show of alarms and messages.
 
 use model::time::Timestamp;
+use store::UNHEARD_MS;
 
 use crate::{desk::Desk, metrics::Metrics};
 
 /// A message that has been owed for longer is a matter for a person.
 const STUCK_MS: i64 = 600_000;
-/// So is an alarm of which nobody has been told for so long.
-const UNHEARD_MS: i64 = 300_000;
 
 /// Counts everything, and gives what a person should look after.
 pub(super) fn show(desk: &Desk, metrics: &Metrics, now: Timestamp) -> Option<String> {

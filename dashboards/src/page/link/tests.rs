@@ -215,6 +215,41 @@ fn one_that_is_past_says_when_and_what_it_came_to() {
 }
 
 #[test]
+fn one_whose_value_is_back_does_not_say_that_it_is_below() {
+    let of = |released: &str, required: Option<&str>, ended| {
+        let concern = Concern::BelowMandate {
+            section: None,
+            released: Some(ShownFlow {
+                value: decimal(released),
+                is_at_least: released.starts_with('9'),
+                at: at("15:09"),
+            }),
+            required: required.map(decimal),
+        };
+        let page = shown(&LinkView { concern, ended, ..breach() }, None, Locale::Chinese);
+        let said = [
+            Phrase::TooLittle,
+            Phrase::BackAbove,
+            Phrase::BackUnmandated,
+            Phrase::BackNote,
+            Phrase::PastRecovered,
+        ];
+        said.into_iter()
+            .filter(|phrase| {
+                let words = phrase.in_language(Locale::Chinese);
+                page.contains(words.split('{').next().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let back = [Phrase::BackAbove, Phrase::BackNote];
+    assert_eq!(of("0.799", Some("0.800"), None), [Phrase::TooLittle]);
+    assert_eq!(of("0.800", Some("0.800"), None), back);
+    assert_eq!(of("9.1", Some("0.800"), None), back);
+    assert_eq!(of("0.1", None, None), [Phrase::BackUnmandated, Phrase::BackNote]);
+    assert_eq!(of("0.843", Some("0.800"), Some(recovered())), [Phrase::PastRecovered]);
+}
+
+#[test]
 fn one_that_comes_and_goes_says_so_while_it_stands() {
     let words = Phrase::ChattersNote.in_language(Locale::Chinese);
     let again = LinkView { chatters: true, ..breach() };

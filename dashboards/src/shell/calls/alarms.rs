@@ -40,7 +40,7 @@ pub(crate) async fn list(
     let query = parameters.page()?;
     let page = parts.journal.read(move |reader| reader.alarms(&query)).await;
     let page = page.map_err(|failure| store_problem(&failure))?;
-    AlarmsView::of(&page).map(Json).map_err(|failure| unreadable(&failure))
+    AlarmsView::of(&page, parts.clock.now()).map(Json).map_err(|failure| unreadable(&failure))
 }
 
 /// One alarm, with all that happened to it.
@@ -134,7 +134,7 @@ async fn known(parts: &Parts, id: AlarmId) -> Result<(AlarmFacts, Option<Conditi
 
 async fn shown(parts: &Parts, id: AlarmId) -> Result<Json<AlarmTimelineView>, Problem> {
     let (facts, condition) = known(parts, id).await?;
-    AlarmTimelineView::of(&facts, condition.as_ref())
+    AlarmTimelineView::of(&facts, condition.as_ref(), parts.clock.now())
         .map(Json)
         .map_err(|failure| unreadable(&failure))
 }

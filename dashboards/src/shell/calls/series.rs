@@ -11,15 +11,14 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use model::{
-    batch::GapReason,
-    ids::{GaugeId, SectionKey},
+    ids::{AgentId, GaugeId, SectionKey},
     registry::Registry,
     sample::Sample,
     section::Section,
     station::{Station, StationStatus, ValueRange},
     time::{Span, Timestamp},
 };
-use store::{Cursor, GapRow, Page, SamplesQuery, SamplesReader, StoreError, StoredSample};
+use store::{Absence, Cursor, GapRow, Page, SamplesQuery, SamplesReader, StoreError, StoredSample};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -27,7 +26,7 @@ use crate::{
     query::series::{RELEASED, SeriesParameters, What},
     series::{
         Series, Source, Subject,
-        cause::Causes,
+        cause::{Causes, OfAgent},
         demand::{Demanded, demands},
         grid::Grid,
     },
@@ -45,6 +44,8 @@ pub(crate) const PATH: &str = "/api/v1/stations/{id}/series";
 static PLACES: Semaphore = Semaphore::const_new(2);
 /// Samples of a source that are read together.
 const PAGE: usize = 32_768;
+/// How long before an agent's last batch came its last reading may be, at least.
+const OPEN_MS: i64 = 60_000;
 const MAX_SPANS: u64 = 1_000_000;
 const MAX_POINTS: u64 = 20_000_000;
 /// Decimals of a flow in m³/s, as what is released is counted.
@@ -89,7 +90,7 @@ pub(crate) async fn one(
     let _place = PLACES.acquire().await.ok();
     let known = known(&parts, station, &drawing, grid.span()).await?;
     let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);
-    let causes = Causes::new(interval_ms, known.lost, known.queued_from);
+    let causes = Causes::new(interval_ms, known.of_agent);
     let subject = match drawing.head.section {
         None => Subject::Gauge,
         Some(_) => Subject::Released(drawing.demands.clone()),
@@ -179,8 +180,7 @@ impl Drawing {
 /// What is known beside the samples.
 struct Known {
     position: i64,
-    lost: Vec<(Span, GapReason)>,
-    queued_from: Timestamp,
+    of_agent: OfAgent,
 }
 
 async fn known(
@@ -203,12 +203,9 @@ async fn known(
             (Span { from, to }, row.gap.reason)
         });
         let lost = lost.collect();
-        let queued_from = match &agent {
-            Some(agent) => reader.queued_from(agent)?,
-            None => Timestamp::MAX,
-        };
+        let of_agent = OfAgent { lost, ..of_agent(reader, agent.as_ref(), &gauges)? };
         let position = reader.feed_head()?;
-        Ok((spans, points, Known { position, lost, queued_from }))
+        Ok((spans, points, Known { position, of_agent }))
     });
     let (spans, points, known) = read.await.map_err(|failure| store_problem(&failure))?;
     if spans > MAX_SPANS || points > MAX_POINTS {
@@ -216,6 +213,31 @@ async fn known(
         return Err(refused("from", format!("{much}; ask for less time")));
     }
     Ok(known)
+}
+
+/// What is known of what the agent of these gauges did not send.
+fn of_agent(
+    reader: &SamplesReader,
+    agent: Option<&AgentId>,
+    gauges: &[GaugeId],
+) -> Result<OfAgent, StoreError> {
+    let absence = agent.map(|agent| reader.absence(agent)).transpose()?.flatten();
+    let Some(Absence { queued_from, whole, offline_from }) = absence else {
+        return Ok(OfAgent::default());
+    };
+    let mut newest: Option<(Timestamp, Timestamp)> = None;
+    for gauge in gauges {
+        let at = reader.gauge(gauge)?.and_then(|facts| facts.newest).unwrap_or(Timestamp::MIN);
+        newest = Some(newest.map_or((at, at), |(least, most)| (least.min(at), most.max(at))));
+    }
+    let (least, most) = newest.unwrap_or((Timestamp::MIN, Timestamp::MIN));
+    // batches are made in order: of what is later than the newest one nothing is known
+    let until = |span: Span| Span { to: span.to.min(least), ..span };
+    let whole = whole.into_iter().map(until).filter(|span| span.from < span.to).collect();
+    // what was read after the last batch was closed is in the next one
+    let offline_from =
+        offline_from.map_or(Timestamp::MAX, |last| last.min(most.max(last.plus_ms(-OPEN_MS))));
+    Ok(OfAgent { queued_from, whole, offline_from, ..OfAgent::default() })
 }
 
 /// Reads page by page, each in a snapshot of its own, as the store was at `position`.

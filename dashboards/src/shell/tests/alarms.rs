@@ -6,7 +6,8 @@ use model::{
     ids::{AlarmId, NotificationId},
 };
 use store::{
-    AlarmChanged, AlarmRow, Body as Said, By, ByKind, ConditionRow, NotificationRow, SetAlarms,
+    AlarmChanged, AlarmRow, Body as Said, By, ByKind, ConditionRow, EscalationRow, NotificationRow,
+    SetAlarms,
 };
 
 use super::*;
@@ -112,6 +113,34 @@ async fn raise(world: &World) {
     world.parts.journal.write(set).await.unwrap();
 }
 
+/// An alarm with a ladder, of which this became of its one message.
+pub(super) fn told(state: NotificationState) -> SetAlarms {
+    let mut set = set(0, alarm(AlarmState::Unacknowledged, 2, None), AlarmEvent::Raised);
+    let escalation = EscalationRow { alarm: AlarmId(42), is_open: true, state: "{}".to_owned() };
+    set.escalations = vec![escalation];
+    for message in &mut set.notifications {
+        message.state = state;
+        message.is_open = state == NotificationState::Owed;
+    }
+    set
+}
+
+#[test]
+fn an_alarm_whose_messages_came_to_nothing_has_reached_nobody() {
+    in_world(|world| async move {
+        for (state, expected) in
+            [(NotificationState::Owed, false), (NotificationState::Failed, true)]
+        {
+            world.parts.journal.write(told(state)).await.unwrap();
+            for path in ["/api/v1/alarms", &format!("/api/v1/alarms/{ID}")] {
+                let said = world.get(path).await;
+                let words = format!(r#""reached_nobody":{expected}"#);
+                assert!(said.contains(&words), "{path} {state:?}: {said}");
+            }
+        }
+    });
+}
+
 async fn post(world: &World, role: Role, body: &str) -> (u16, String) {
     let path = format!("/api/v1/alarms/{ID}/acknowledge");
     let said = world.ask(&Method::POST, &path, Some(world.token(role)), body).await;
@@ -122,7 +151,7 @@ async fn post(world: &World, role: Role, body: &str) -> (u16, String) {
 fn alarms_show_what_is_stored_of_them() {
     in_world(|world| async move {
         raise(&world).await;
-        check(&world, "/api/v1/alarms", &expect![[r#"200 {"alarms":[{"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"flat":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"cleared_because":null,"raised_flow":{"at":"2026-11-22T00:00:00Z","released":0.431,"bound":"lower","required":0.5},"cleared_flow":null}],"next":null}"#]]).await;
+        check(&world, "/api/v1/alarms", &expect![[r#"200 {"alarms":[{"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"flat":false,"state":"unacknowledged","active":true,"acknowledged":false,"reached_nobody":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"cleared_because":null,"raised_flow":{"at":"2026-11-22T00:00:00Z","released":0.431,"bound":"lower","required":0.5},"cleared_flow":null}],"next":null}"#]]).await;
         check(
             &world,
             "/api/v1/alarms?state=normal",
@@ -132,7 +161,7 @@ fn alarms_show_what_is_stored_of_them() {
         check(&world, "/api/v1/alarms?station=S-2", &expect![[r#"200 {"alarms":[],"next":null}"#]])
             .await;
         check(&world, "/api/v1/alarms?state=loud&station=%20&cursor=x", &expect![[r#"400 {"type":"urn:baseflow:problem:bad-parameter","title":"A parameter cannot be read","status":400,"detail":"state: `loud` is none of pending, unacknowledged, acknowledged, cleared_unacknowledged, normal, shelved, suppressed, out_of_service; station: ` ` is not a station id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit; cursor: invalid digit found in string","faults":[{"key":"state","problem":"`loud` is none of pending, unacknowledged, acknowledged, cleared_unacknowledged, normal, shelved, suppressed, out_of_service"},{"key":"station","problem":"` ` is not a station id: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or a digit"},{"key":"cursor","problem":"invalid digit found in string"}]}"#]]).await;
-        check(&world, &format!("/api/v1/alarms/{ID}"), &expect![[r#"200 {"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"flat":false,"state":"unacknowledged","active":true,"acknowledged":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"cleared_because":null,"raised_flow":{"at":"2026-11-22T00:00:00Z","released":0.431,"bound":"lower","required":0.5},"cleared_flow":null,"newest_flow":{"at":"2026-11-22T00:05:00Z","released":0.38,"bound":null,"required":0.5},"timeline":[{"version":1,"what":"pending","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null},{"version":2,"what":"raised","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null}]}"#]]).await;
+        check(&world, &format!("/api/v1/alarms/{ID}"), &expect![[r#"200 {"id":"0000000000000000000000000000002a","station":"S-1","section":"dam","gauge":null,"rule":"low","severity":"orange","drill":false,"chattering":false,"flat":false,"state":"unacknowledged","active":true,"acknowledged":false,"reached_nobody":false,"version":2,"began_at":"2026-11-21T23:50:00Z","raised_at":"2026-11-22T00:00:00Z","acknowledged_at":null,"acknowledged_by":null,"acknowledged_as":null,"cleared_at":null,"cleared_because":null,"raised_flow":{"at":"2026-11-22T00:00:00Z","released":0.431,"bound":"lower","required":0.5},"cleared_flow":null,"newest_flow":{"at":"2026-11-22T00:05:00Z","released":0.38,"bound":null,"required":0.5},"timeline":[{"version":1,"what":"pending","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null},{"version":2,"what":"raised","event_at":"2026-11-22T00:00:00Z","detected_at":"2026-11-22T00:00:00Z","by":null,"as":null}]}"#]]).await;
         check(&world, "/api/v1/alarms/42", &expect![[r#"404 {"type":"urn:baseflow:problem:not-found","title":"There is no such thing","status":404,"detail":"`42` is no alarm"}"#]]).await;
         let duty = world.token(Role::Duty);
         let path = format!("/api/v1/notifications?alarm={ID}");

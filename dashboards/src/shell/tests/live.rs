@@ -2,7 +2,7 @@
 
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
-use model::{ids::SectionKey, standing::Standing};
+use model::{alarm::NotificationState, ids::SectionKey, standing::Standing};
 use serde_json::Value;
 use store::{SetVerdicts, StandingRow};
 
@@ -113,7 +113,7 @@ fn a_viewer_gets_all_that_is_and_then_what_is_other() {
         let mut other = Events::open(&world, "/api/v1/live", None).await.unwrap();
         let (name, data) = events.told().await;
         assert_eq!(name, "snapshot");
-        expect![[r#"{"alarms":[],"at":"2026-11-22T00:00:00Z","counts":{"alarms":{},"met_today":{"part":0,"rate":null,"whole":0},"running":{"part":1,"rate":1,"whole":1},"sections":{"near":1},"stations":{"near":1},"today":{}},"gauges":[{"at":"2026-11-22T00:00:00Z","gauge":"S-1/flow","quality":"good","value":0.612}],"position":1,"registry":{"entry":2},"sections":[{"released":{"at":"2026-11-22T00:00:00Z","bound":null,"quality":"good","value":0.76},"required":{"document":"示例文号 1","value":0.75},"section":"dam","share":1.0133,"since":"2026-11-22T00:00:00Z","state":"near","station":"S-1","today":null}]}"#]].assert_eq(&data.to_string());
+        expect![[r#"{"alarms":[],"at":"2026-11-22T00:00:00Z","counts":{"alarms":{},"met_today":{"part":0,"rate":null,"whole":0},"reached_nobody":0,"running":{"part":1,"rate":1,"whole":1},"sections":{"near":1},"stations":{"near":1},"today":{}},"gauges":[{"at":"2026-11-22T00:00:00Z","gauge":"S-1/flow","quality":"good","value":0.612}],"position":1,"registry":{"entry":2},"sections":[{"released":{"at":"2026-11-22T00:00:00Z","bound":null,"quality":"good","value":0.76},"required":{"document":"示例文号 1","value":0.75},"section":"dam","share":1.0133,"since":"2026-11-22T00:00:00Z","state":"near","station":"S-1","today":null}]}"#]].assert_eq(&data.to_string());
         let (name, data) = other.told().await;
         assert_eq!((name.as_str(), &data["gauges"]), ("snapshot", &Value::Null));
         journal.write(stand(Standing::Breach, "0.41")).await.unwrap();
@@ -149,6 +149,24 @@ fn a_wall_is_told_how_stations_stand_and_neither_alarms_nor_gauges() {
             (name.as_str(), &data["alarms"][0]["acknowledged_by"]),
             ("snapshot", &"zhang".into())
         );
+    });
+}
+
+#[test]
+fn an_alarm_that_has_reached_nobody_is_told_and_a_wall_is_told_how_many() {
+    in_world(|world| async move {
+        let journal = world.store.journal().clone();
+        journal.write(alarms::told(NotificationState::Owed)).await.unwrap();
+        let path = "/api/v1/live";
+        let mut viewer = Events::open(&world, path, None).await.unwrap();
+        let mut wall = Events::open_as(&world, Role::Wall, path, None).await.unwrap();
+        let (_, data) = viewer.told().await;
+        assert_eq!(data["alarms"][0]["reached_nobody"], false);
+        assert_eq!(wall.told().await.1["counts"]["reached_nobody"], 0);
+        journal.write(alarms::told(NotificationState::Failed)).await.unwrap();
+        let (_, data) = viewer.told().await;
+        assert_eq!(data["alarms"][0]["reached_nobody"], true, "{data}");
+        assert_eq!(wall.told().await.1["counts"]["reached_nobody"], 1);
     });
 }
 

@@ -62,3 +62,24 @@ fn every_fault_of_a_series_names_its_parameter() {
         }
     });
 }
+
+#[test]
+fn a_gap_is_the_gateways_where_it_is_known_to_have_read_nothing_or_to_be_offline() {
+    let world = Arc::new(World::new());
+    let now: Timestamp = NOW.parse().unwrap();
+    world.measure();
+    world.measure_at(now.plus_ms(600_000), 2);
+    world.hear(now.plus_ms(690_000), false);
+    world.clock.advance(900_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        world.ready().await;
+        let path = "/api/v1/stations/S-1/series?from=2026-11-22T08:00:00%2B08:00&points=1";
+        for path in [path.to_owned(), format!("{path}&gauge=flow")] {
+            let said = world.get(&path).await;
+            let said: Value = serde_json::from_str(said.strip_prefix("200 ").unwrap()).unwrap();
+            // off for ten minutes, read again, and silent from then on
+            expect![[r#"[{"because":"unread","from":"2026-11-22T00:00:12.5Z","reason":null,"to":"2026-11-22T00:09:50Z"},{"because":"offline","from":"2026-11-22T00:10:12.5Z","reason":null,"to":"2026-11-22T00:15:00Z"}]"#]].assert_eq(&said["gaps"].to_string());
+        }
+    });
+}

@@ -36,6 +36,8 @@ const facts = {
   state: oneOf(ALARM_STATES, null),
   active: flag,
   acknowledged: flag,
+  /** Whoever was to be told of it could not be, or has not been for minutes. */
+  reached_nobody: flag,
   version: count,
   began_at: moment,
   raised_at: optional(moment),
@@ -67,6 +69,7 @@ export const notification = members({
   id: words,
   alarm: words,
   recipient: words,
+  recipient_name: optional(words),
   channel: words,
   occasion: words,
   state: oneOf(MESSAGE_STATES, null),

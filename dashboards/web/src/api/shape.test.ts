@@ -35,7 +35,7 @@ test("words and members that are not known are no fault", () => {
 test("what is null, and what is missing, is not known", () => {
   const read = alarm(
     parse(`{"id":"1","station":"S","rule":"r","severity":"red","drill":false,"chattering":false,"flat":false,"state":"pending","active":false,
-      "acknowledged":false,"version":0,"began_at":"2026-01-01T00:00:00Z","section":null}`),
+      "acknowledged":false,"reached_nobody":false,"version":0,"began_at":"2026-01-01T00:00:00Z","section":null}`),
     "",
   );
   assert.equal(read.raised_flow, null);

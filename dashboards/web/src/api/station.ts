@@ -92,5 +92,5 @@ export type LiveSection = Of<typeof liveSection>;
 
 /** A part of a whole; the rate is the server's, truncated, and null of nothing. */
 const rate = members({ part: count, whole: count, rate: optional(decimal) });
-export const liveCounts = members({ stations: counts, sections: counts, today: counts, alarms: counts, met_today: rate, running: rate });
+export const liveCounts = members({ stations: counts, sections: counts, today: counts, alarms: counts, reached_nobody: count, met_today: rate, running: rate });
 export type LiveCounts = Of<typeof liveCounts>;

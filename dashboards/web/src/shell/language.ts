@@ -1,7 +1,8 @@
-// Which language and which colours: what was chosen here, else Chinese and as the system has it.
+// Which language and which colours: what was chosen here, else what the browser is set to.
 
 import { signal } from "@preact/signals";
 
+import { languageOf, type Language } from "../language.ts";
 import { zh, type Texts } from "../texts/zh.ts";
 
 export type Theme = "auto" | "light" | "dark";
@@ -16,10 +17,15 @@ const THEME = "baseflow.theme";
 export async function settle(): Promise<void> {
   const known = kept(THEME);
   chooseTheme(known === "light" || known === "dark" ? known : "auto");
-  await chooseLanguage(kept(LANGUAGE) === "en" ? "en" : "zh");
+  await speak(languageOf(kept(LANGUAGE), navigator.languages));
 }
 
-export async function chooseLanguage(language: "zh" | "en"): Promise<void> {
+export async function chooseLanguage(language: Language): Promise<void> {
+  keep(LANGUAGE, language);
+  await speak(language);
+}
+
+async function speak(language: Language): Promise<void> {
   try {
     texts.value = language === "en" ? (await import("../texts/en.ts")).en : zh;
   } catch {
@@ -28,7 +34,6 @@ export async function chooseLanguage(language: "zh" | "en"): Promise<void> {
   }
   document.documentElement.lang = texts.value.code;
   document.title = texts.value.name;
-  keep(LANGUAGE, language);
 }
 
 export function chooseTheme(chosen: Theme): void {

@@ -4,7 +4,9 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { alarms as alarmsShape, alarmWithTimeline, notifications, type Alarm } from "../api/alarm.ts";
+import { isBack } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
+import type { Row } from "../order.ts";
 import { maySeeAlarms, maySeeMessages, mayTakeOn } from "../role.ts";
 import type { AlarmTab } from "../route.ts";
 import { matterText, whereText } from "../words.ts";
@@ -113,6 +115,7 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
       alarms={known}
       asOf={asOf.value}
       nameOf={nameOf}
+      isBack={(alarm) => isBack(alarm, rowOf(alarm.station))}
       mayTake={mayTakeOn(role)}
       hasMessages={maySeeMessages(role)}
       taking={taking}
@@ -200,5 +203,9 @@ function Messages({ alarm }: { readonly alarm: string | null }): JSX.Element {
 }
 
 export function nameOf(id: string): string {
-  return rows.value.find((row) => row.station.id === id)?.station.name ?? id;
+  return rowOf(id)?.station.name ?? id;
+}
+
+function rowOf(id: string): Row | null {
+  return rows.value.find((row) => row.station.id === id) ?? null;
 }

@@ -16,12 +16,12 @@ import { DAY_MS, HOUR_MS } from "../time.ts";
 import { useTexts } from "../view/language.tsx";
 import { SeriesChart, SeriesTable, SpanChoice, Stretches } from "../view/series.tsx";
 import { Empty, Known } from "../view/states.tsx";
-import { Gauges, StationFacts, StationHead } from "../view/station.tsx";
+import { Gauges, StationAlarms, StationFacts, StationHead } from "../view/station.tsx";
 import { Strip } from "../view/strip.tsx";
 import { DayVerdict } from "../view/verdict.tsx";
 import { get } from "./call.ts";
 import { now } from "./clock.ts";
-import { asOf, listed, load, rows } from "./known.ts";
+import { asOf, listed, load, rows, shown } from "./known.ts";
 import { theme } from "./language.ts";
 import { refine } from "./place.ts";
 import type { PlotProps } from "./plot.tsx";
@@ -62,7 +62,9 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       <StationHead
         row={row} standing={standing} up={up} down={down} asOf={asOf.value}
         onSection={(section) => { refine({ ...route, section }); }}
-      />
+      >
+        <StationAlarms alarms={(shown.value.alarms.value ?? []).filter((alarm) => alarm.station === route.id)} row={row} asOf={asOf.value} />
+      </StationHead>
       {standing === null ? null : (
         <>
           {whyNoSeries(t, station, standing.section) ?? <Flow key={standing.section} route={route} zone={station.zone} section={standing.section} />}
@@ -172,15 +174,15 @@ function Days({ route, zone, standing }: PartProps & { readonly standing: Standi
   const months = useMemo(() => strip(days.value?.verdicts ?? [], asOf.peek(), zone), [days.value, zone]);
   const all = months.flatMap((month) => month.days);
   const chosen = all.find((day) => day.name === route.day) ?? null;
-  const shown = chosen ?? [...(months[0]?.days ?? [])].reverse().find((day) => day.verdicts.length > 0) ?? null;
+  const told = chosen ?? [...(months[0]?.days ?? [])].reverse().find((day) => day.verdicts.length > 0) ?? null;
   return (
     <section class="card" aria-labelledby="strip">
       <h2 id="strip">{t.station.strip} <span class="muted">{t.station.stripHint}</span></h2>
       <Known of={days} again={days.again} lines={13}>
         {() => (
           <div class="strip-and-day">
-            <Strip months={months} chosen={shown?.name ?? null} onChoose={(day) => { refine({ ...route, day }); }} />
-            {shown === null ? <p class="muted">{t.station.dayNone}</p> : <OneDay day={shown} path={path} zone={zone} />}
+            <Strip months={months} chosen={told?.name ?? null} onChoose={(day) => { refine({ ...route, day }); }} />
+            {told === null ? <p class="muted">{t.station.dayNone}</p> : <OneDay day={told} path={path} zone={zone} />}
           </div>
         )}
       </Known>

@@ -21,6 +21,8 @@ export interface AlarmsProps {
   readonly alarms: Loaded<readonly Alarm[]>;
   readonly asOf: number;
   readonly nameOf: (station: string) => string;
+  /** Whether what an alarm is about is enough again while it stands. */
+  readonly isBack: (alarm: Alarm) => boolean;
   /** Whether the role of whoever looks takes alarms on, and sees messages about them. */
   readonly mayTake: boolean;
   readonly hasMessages: boolean;
@@ -94,7 +96,7 @@ function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JS
 function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
-  const { alarm, asOf, nameOf, open, onOpen } = props;
+  const { alarm, asOf, nameOf, isBack, open, onOpen } = props;
   const where = whereText(t, alarm, nameOf(alarm.station));
   const matter = matterText(t, alarm);
   const end = endText(t, alarm);
@@ -114,6 +116,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
           <a href={href(stationRoute(alarm.station))}>{where}</a>
         </span>
         <span>{matter}</span>
+        <AlarmNotes alarm={alarm} isBack={isBack(alarm)} />
         {end === null ? null : <span class="muted">{end}</span>}
       </span>
       <span class="alarm-when">
@@ -128,6 +131,17 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       </span>
       {isOpen ? <Timeline {...props} /> : null}
     </li>
+  );
+}
+
+/** What is to be known of an alarm beside what it is about, each on a line of its own. */
+export function AlarmNotes({ alarm, isBack }: { readonly alarm: Alarm; readonly isBack: boolean }): JSX.Element {
+  const { alarms } = useTexts();
+  return (
+    <>
+      {alarm.reached_nobody ? <span class="alarm-nobody" title={alarms.nobodyHelp}><span aria-hidden="true">✕</span> {alarms.nobody}</span> : null}
+      {isBack ? <span class="alarm-back" title={alarms.backHelp}><span aria-hidden="true">▲</span> {alarms.back}</span> : null}
+    </>
   );
 }
 

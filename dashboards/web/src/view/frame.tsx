@@ -2,10 +2,9 @@
 
 import type { ComponentChildren, JSX } from "preact";
 
-import { failureText, type Failure } from "../failure.ts";
+import { noStreamText, type Failure } from "../failure.ts";
 import type { Currency } from "../picture.ts";
 import { href, type Route } from "../route.ts";
-import type { Texts } from "../texts/zh.ts";
 import { secondText } from "../time.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
@@ -117,14 +116,8 @@ export function StaleBand({ link, at, why }: BandProps): JSX.Element {
   const { zone } = useSite();
   return (
     <div role="alert">
-      {link === "polled" ? <p class="stale-band is-polled">◐ {t.link.polledBand(whyText(t, why))} {at === null ? null : <span class="band-at" aria-hidden="true">{t.link.asOf(secondText(at, zone))}</span>}</p> : null}
+      {link === "polled" ? <p class="stale-band is-polled">◐ {t.link.polledBand(why === null ? null : noStreamText(t, why))} {at === null ? null : <span class="band-at" aria-hidden="true">{t.link.asOf(secondText(at, zone))}</span>}</p> : null}
       {link === "stale" ? <p class="stale-band">✕ {at === null ? t.link.neverBand : <Dated text={t.link.staleBand} at={secondText(at, zone)} />}</p> : null}
     </div>
   );
-}
-
-/** Why there is no stream: one that the server has no room for is refused by the same word as whatever it cannot do. */
-function whyText(t: Texts, why: Failure | null): string | null {
-  if (why === null) return null;
-  return why.sort === "unavailable" || why.kind === "crowded" ? t.link.refused : failureText(t, why);
 }

@@ -72,7 +72,10 @@ function Message({ message, asOf }: { readonly message: Notification; readonly a
         {state === null ? NOTHING : <><span aria-hidden="true">{GLYPHS[state]}</span> {t.messageStates[state]}</>}
         {message.doubted ? <span class="message-doubt muted">{t.outbox.doubted}</span> : null}
       </span>
-      <span class="message-to"><bdi>{message.recipient}</bdi> <span class="muted">{message.channel}</span></span>
+      <span class="message-to">
+        <bdi>{message.recipient_name ?? message.recipient}</bdi>
+        <span class="muted">{message.recipient_name === null ? null : <><bdi>{message.recipient}</bdi>{t.separator}</>}{message.channel}</span>
+      </span>
       <span class="message-text">
         {message.text}
         <span class="muted">{t.occasions[message.occasion] ?? message.occasion}{message.attempts === 0 ? "" : t.separator + t.outbox.attempts(message.attempts)}</span>

@@ -9,7 +9,7 @@ import { compare, observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText, spanText } from "../time.ts";
-import { lasting, NOTHING, reasonText } from "../words.ts";
+import { gapText, lasting, NOTHING } from "../words.ts";
 import { useTexts } from "./language.tsx";
 
 export interface SeriesProps {
@@ -103,11 +103,6 @@ function readout(t: Texts, row: BucketRow, zone: string): string {
 function remarkText(t: Texts, { credited, doubted, enough }: BucketRow): string {
   const counted = credited === null ? [] : [t.station.credited(observedText(credited, enough))];
   return [...counted, ...(doubted > 0 ? [t.station.doubted(doubted)] : [])].join(t.separator);
-}
-
-function gapText(t: Texts, gap: { readonly because: string; readonly reason: string | null }): string {
-  const because = t.gapCauses[gap.because] ?? gap.because;
-  return gap.reason === null ? because : `${because}${t.separator}${reasonText(t, gap.reason)}`;
 }
 
 function Legend({ series }: { readonly series: Series }): JSX.Element {

@@ -2,13 +2,16 @@
 
 import type { ComponentChildren, JSX } from "preact";
 
+import type { Alarm } from "../api/alarm.ts";
 import type { Gauge, Station } from "../api/station.ts";
+import { isBack } from "../attention.ts";
 import { observedText } from "../decimal.ts";
 import type { Row, Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { shortText } from "../time.ts";
-import { NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { lasting, matterText, NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { AlarmNotes } from "./alarms.tsx";
 import { useTexts } from "./language.tsx";
 import { StateWord } from "./mark.tsx";
 import { useSite } from "./site.tsx";
@@ -20,9 +23,11 @@ export interface HeadProps {
   readonly down: Row | null;
   readonly asOf: number;
   readonly onSection: (section: string) => void;
+  /** What stands above the figures. */
+  readonly children: ComponentChildren;
 }
 
-export function StationHead({ row, standing, up, down, asOf, onSection }: HeadProps): JSX.Element {
+export function StationHead({ row, standing, up, down, asOf, onSection, children }: HeadProps): JSX.Element {
   const t = useTexts();
   const { station, standings } = row;
   const since = sinceText(t, standing, asOf);
@@ -50,8 +55,42 @@ export function StationHead({ row, standing, up, down, asOf, onSection }: HeadPr
           ))}
         </div>
       ) : null}
+      {children}
       {standing === null ? null : <Figures standing={standing} station={station} asOf={asOf} />}
     </header>
+  );
+}
+
+/** Every alarm of a station that is not over, the soonest first, with the way to where it is taken on. */
+export function StationAlarms({ alarms, row, asOf }: { readonly alarms: readonly Alarm[]; readonly row: Row; readonly asOf: number }): JSX.Element | null {
+  const t = useTexts();
+  const { station } = row;
+  if (alarms.length === 0) return null;
+  return (
+    <section class="card station-alarms" aria-labelledby="station-alarms">
+      <div class="card-head">
+        <h2 id="station-alarms">{t.station.openAlarms}</h2>
+        <a href={href({ page: "alarms", tab: "open" })}>{t.station.toConsole}</a>
+      </div>
+      <ul>
+        {alarms.map((alarm) => (
+          <li key={alarm.id} class={`station-alarm is-${alarm.severity ?? "none"} stands-${alarm.state ?? "none"}`}>
+            <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>
+            <span class="alarm-what">
+              <span>
+                {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
+                {alarm.section === null || row.standings.length < 2 ? null : `${sectionText(t, alarm.section)}${t.separator}`}{matterText(t, alarm)}
+              </span>
+              <AlarmNotes alarm={alarm} isBack={isBack(alarm, row)} />
+            </span>
+            <span class="alarm-when">
+              <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
+              <span class="muted">{shortText(alarm.began_at, asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -6,13 +6,14 @@ import type { Verdict } from "../api/verdict.ts";
 import { compare, observedText, requiredText, text, type Decimal } from "../decimal.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText } from "../time.ts";
-import { NOTHING, percentText, ruleText } from "../words.ts";
+import { coverageText, NOTHING, percentText, ruleText, unknownText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Mark, markOfVerdict } from "./mark.tsx";
 
 export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict; readonly hours: readonly Verdict[]; readonly zone: string }): JSX.Element {
   const t = useTexts();
   const mark = markOfVerdict(verdict.verdict);
+  const unknown = hours.filter((hour) => unknownText(t, hour) !== null).length;
   return (
     <div class="verdict">
       <p class="verdict-head">
@@ -24,6 +25,7 @@ export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict
       </p>
       <div class="sum">
         {sums(t, verdict).map((line) => <p key={line}>{line}</p>)}
+        {unknown === 0 ? null : <p>{t.station.tooLittleHours(unknown)}</p>}
       </div>
       <dl class="facts">
         <Fact label={t.station.coverage}>{percentText(t, verdict.coverage, 2)}</Fact>
@@ -51,7 +53,7 @@ function Fact({ label, children }: { readonly label: string; readonly children: 
 /** What is to be known of a verdict beside what it says. */
 function notes(t: Texts, verdict: Verdict): string {
   return [
-    t.because[verdict.because] ?? verdict.because,
+    unknownText(t, verdict) ?? t.because[verdict.because] ?? verdict.because,
     verdict.provisional ? t.station.provisional : t.station.version(verdict.version),
     ...(verdict.late ? [t.station.late] : []),
   ].join(t.separator);
@@ -84,12 +86,14 @@ function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly z
     <ol class="hours" aria-label={t.station.hoursOf}>
       {hours.map((hour) => {
         const mark = markOfVerdict(hour.verdict);
+        const unknown = unknownText(t, hour);
         return (
-          <li key={hour.from} class={`hour is-${mark}`}>
+          <li key={hour.from} class={`hour is-${mark}`} {...(unknown === null ? {} : { title: unknown })}>
             <span class="hour-name">{clockText(hour.from, zone)}</span>
             <Mark state={mark} size={12} />
-            <span class="unseen">{hour.verdict === null ? t.station.stripNone : t.verdicts[hour.verdict]}</span>
+            <span class="unseen">{unknown ?? (hour.verdict === null ? t.station.stripNone : t.verdicts[hour.verdict])}</span>
             <span class="hour-flow">{hour.observed === null ? NOTHING : observedText(hour.observed, hour.enough)}</span>
+            {unknown === null ? null : <span class="hour-known" aria-hidden="true">{t.station.dataOf(coverageText(t, hour))}</span>}
           </li>
         );
       })}

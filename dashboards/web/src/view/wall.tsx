@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 
 import type { Alarm } from "../api/alarm.ts";
 import type { LiveCounts, Station } from "../api/station.ts";
-import { needing, untaken, type Needing } from "../attention.ts";
+import { isBack, needing, unheard, untaken, type Needing } from "../attention.ts";
 import type { Failure, Loaded } from "../failure.ts";
 import { tally, type Row } from "../order.ts";
 import type { Currency } from "../picture.ts";
@@ -40,6 +40,7 @@ export function Wall(props: WallProps): JSX.Element {
   const { stations, rows, counts, alarms, link, at, why, asOf, again } = props;
   const states = tally(rows);
   const waiting = untaken(counts, alarms);
+  const nobody = unheard(counts, alarms) ?? 0;
   return (
     <main class={`wall is-${link}`} id="main">
       <header class="wall-head">
@@ -61,6 +62,7 @@ export function Wall(props: WallProps): JSX.Element {
               <p class="wall-figure"><span class="wall-count">{waiting ?? NOTHING}</span> {t.wall.unacknowledged}</p>
               <Rates counts={counts} />
             </div>
+            {nobody === 0 ? null : <p class="wall-nobody"><span aria-hidden="true">✕</span> {t.wall.nobody(nobody)}</p>}
             <div class="wall-columns">
               <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} isWall /></section>
               <Worst rows={rows} alarms={alarms} asOf={asOf} isCounted={alarms === null && waiting !== null && waiting > 0} />
@@ -99,7 +101,8 @@ function Worst({ rows, alarms, asOf, isCounted }: WorstProps): JSX.Element {
 
 function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: number }): JSX.Element {
   const t = useTexts();
-  const { row: { station, state, gravest, share }, alarm } = item;
+  const { row, alarm } = item;
+  const { station, state, gravest, share } = row;
   if (alarm !== null) {
     return (
       <li class={`is-alarm is-${alarm.severity ?? "none"}`}>
@@ -109,7 +112,7 @@ function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: numb
         <span class="muted">
           {alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}{t.separator}{lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
         </span>
-        <span class="worst-matter">{matterText(t, alarm)}</span>
+        <span class="worst-matter">{matterText(t, alarm)}{isBack(alarm, row) ? <span class="alarm-back"> <span aria-hidden="true">▲</span> {t.alarms.back}</span> : null}</span>
       </li>
     );
   }

@@ -6,7 +6,7 @@ use model::{
     ids::{AlarmId, AlarmRuleId, NotificationId, StationId},
     time::Timestamp,
 };
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, Params, Row, params, types::Type};
 
 use super::{
     JournalReader,
@@ -16,7 +16,7 @@ use crate::{
     alarms::{
         AlarmFacts, AlarmPage, AlarmRow, Alarming, AlarmsQuery, ConditionRow, EscalationRow,
         LinkRow, NotificationFacts, NotificationPage, NotificationRow, NotificationsQuery,
-        OpenAlarms, digest,
+        OpenAlarms, Unheard, digest,
     },
     chain::{By, ByKind},
     shell::{error::StoreError, samples::first_row},
@@ -155,9 +155,17 @@ impl JournalReader {
     }
 }
 
-/// The columns of [`alarm_facts`].
+/// The columns of [`alarm_facts`]. The last one is null unless no channel has taken a message of it,
+/// and there is a ladder; else whether messages are tried, have come to nothing, or are none.
 const ALARM: &str = "number, id, rule, subject, severity, is_drill, state, version, began_at,
-    raised_at, acknowledged_at, acknowledged_by, acknowledged_as, cleared_at, facts, bytes, asked";
+    raised_at, acknowledged_at, acknowledged_by, acknowledged_as, cleared_at, facts, bytes, asked,
+    CASE WHEN state = 'unacknowledged' AND asked IS NULL
+        AND EXISTS (SELECT 1 FROM escalation l WHERE l.alarm = alarm.id)
+        AND NOT EXISTS (SELECT 1 FROM notification m WHERE m.alarm = alarm.id
+            AND (m.sent_at IS NOT NULL OR m.state = 'delivered'))
+      THEN (SELECT CASE WHEN count(*) = 0 THEN 'untold' WHEN max(m.is_open) THEN 'tried'
+          ELSE 'in_vain' END FROM notification m WHERE m.alarm = alarm.id)
+      END";
 
 /// The columns of [`notification_facts`].
 const NOTIFICATION: &str = "number, id, alarm, contact, channel, way, occasion, state, attempts,
@@ -224,7 +232,16 @@ fn alarm_facts(row: &Row<'_>) -> rusqlite::Result<AlarmFacts> {
         facts: row.get(14)?,
         bytes: row.get(15)?,
     };
-    Ok(AlarmFacts { number: row.get(0)?, row: kept, asked: row.get(16)? })
+    Ok(AlarmFacts { number: row.get(0)?, row: kept, asked: row.get(16)?, unheard: unheard(row)? })
+}
+
+fn unheard(row: &Row<'_>) -> rusqlite::Result<Option<Unheard>> {
+    let known: &[(&str, Unheard)] =
+        &[("untold", Unheard::Untold), ("tried", Unheard::Tried), ("in_vain", Unheard::InVain)];
+    if row.get_ref(17)?.data_type() == Type::Null {
+        return Ok(None);
+    }
+    word(row, 17, known).map(Some)
 }
 
 /// Who took an alarm on.

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Walks that are allowed: what they walk through is bounded, or they stop at the first row.
-const ALLOWED: [&str; 9] = [
+const ALLOWED: [&str; 10] = [
     // The greatest position, which is the first row from the end.
     "SEARCH batch",
     "SEARCH feed",
@@ -45,6 +45,7 @@ const ALLOWED: [&str; 9] = [
     "SCAN parking USING INDEX parking_waiting",
     // Decided items: `Limits::decided`, and the first of them.
     "SCAN parking USING COVERING INDEX parking_decided",
+    "SCAN parking USING INDEX parking_decided",
     // All gauges are asked for, and the registry bounds them.
     "SCAN t USING COVERING INDEX sqlite_autoindex_station_1",
     // At most `SHOWN_EPOCHS` rows.
@@ -303,6 +304,7 @@ fn questions(world: &mut World) {
     world.read(|reader| reader.anchor(&agent, BootId(7)));
     world.read(|reader| reader.anchors_of(&agent));
     world.read(|reader| reader.queued_from(&agent));
+    assert!(world.read(|reader| reader.absence(&agent)).is_some());
     world.read(|reader| reader.anchors_after(0, 9));
 }
 

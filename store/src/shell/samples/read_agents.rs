@@ -12,9 +12,10 @@ use super::{SamplesReader, counters, first_row, read_samples::damaged};
 use crate::{
     admission::Kind,
     facts::{
-        AgentPage, AgentRow, Counters, EpochRow, FeedRow, GapRow, PAGE_BYTES, SHOWN_EPOCHS, Since,
+        Absence, AgentPage, AgentRow, Counters, EpochRow, FeedRow, GapRow, PAGE_BYTES,
+        SHOWN_EPOCHS, Since,
     },
-    queued::queued_from,
+    queued::{queued_from, whole},
     shell::error::StoreError,
 };
 
@@ -22,6 +23,20 @@ use crate::{
 const MAX_SINCE: i64 = 4_096;
 /// What an epoch counts of a page, and an agent beside its status and its epochs.
 const EPOCH_BYTES: usize = 256;
+
+/// An agent's last word, and what came of it.
+struct Told {
+    id: i64,
+    status: Option<Status>,
+    at: Option<Timestamp>,
+    epochs: Vec<EpochRow>,
+}
+
+impl Told {
+    fn heard(&self) -> Option<(&Status, Timestamp)> {
+        self.status.as_ref().zip(self.at)
+    }
+}
 
 impl SamplesReader {
     /// Agents ever heard of whose names come after this one, by name, with their latest epochs:
@@ -67,17 +82,52 @@ impl SamplesReader {
     /// Holes of an epoch whose next one was first heard of a day before the newest word are left
     /// out: they have been waited for.
     pub fn queued_from(&self, agent: &AgentId) -> Result<Timestamp, StoreError> {
+        let told = self.told(agent)?;
+        told.map_or(Ok(Timestamp::MAX), |told| self.queued(&told))
+    }
+
+    /// What is known of readings of this agent that are missing; `None` where nothing ever came of it.
+    pub fn absence(&self, agent: &AgentId) -> Result<Option<Absence>, StoreError> {
+        let Some(told) = self.told(agent)? else { return Ok(None) };
+        let is_offline = told.status.as_ref().is_some_and(|status| !status.online);
+        let last_at = told.epochs.iter().map(|epoch| epoch.last_at).max();
+        Ok(Some(Absence {
+            queued_from: self.queued(&told)?,
+            whole: whole(&told.epochs, told.heard(), &self.aside(told.id)?),
+            offline_from: last_at.or(told.at).filter(|_| is_offline),
+        }))
+    }
+
+    fn queued(&self, told: &Told) -> Result<Timestamp, StoreError> {
+        let of_ledger = queued_from(&told.epochs, told.heard());
+        Ok(of_ledger.min(self.admitted_by_itself_from(told.id)?))
+    }
+
+    fn told(&self, agent: &AgentId) -> Result<Option<Told>, StoreError> {
         let sql = "SELECT id, status, status_at FROM agent WHERE name = ?1";
         let found = first_row(&self.connection, sql, [agent.as_str()], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, moment(row, 2)?))
         });
         let Some((id, status, at)) = found.map_err(StoreError::sql("look an agent up"))? else {
-            return Ok(Timestamp::MAX);
+            return Ok(None);
         };
         let status = read(status.as_deref());
         let (epochs, _count) = self.epochs(id, status.as_ref())?;
-        let queued = queued_from(&epochs, status.as_ref().zip(at));
-        Ok(queued.min(self.admitted_by_itself_from(id)?))
+        Ok(Some(Told { id, status, at, epochs }))
+    }
+
+    /// From when to when readings of an agent are that were set aside and wait, or were decided about
+    /// lately; moments since boot may be any.
+    fn aside(&self, agent: i64) -> Result<Vec<Span>, StoreError> {
+        let attempt = StoreError::sql("list what was set aside of an agent");
+        let sql = "SELECT coalesce(from_ms, ?2), coalesce(to_ms, ?3) FROM parking
+              WHERE agent = ?1 AND waiting > 0
+            UNION ALL SELECT coalesce(from_ms, ?2), coalesce(to_ms, ?3)
+              FROM parking INDEXED BY parking_decided WHERE waiting = 0 AND agent = ?1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let parameters = params![agent, Timestamp::MIN.as_ms(), Timestamp::MAX.as_ms()];
+        let spans = statement.query_map(parameters, |row| span(row, 0)).map_err(&attempt)?;
+        spans.map(|span| span.map_err(&attempt)).collect()
     }
 
     /// Whether this agent has sent anything since a moment that it numbers, so that it is known what
