@@ -827,7 +827,7 @@ async fn a_probe_shows_every_order_and_judges_none() {
         "BF-1/flow at 100 f32: ac08 3f1c = 0.000000 m3/s",
         "abcd -1.936e-12 (set)",
         "cdab 0.612000\n",
-        "exception_2 (no such address",
+        "exception_2 (illegal data address: no such address",
         "timeout (no answer",
     ] {
         assert!(probed.text.contains(part), "no `{part}` in\n{}", probed.text);

@@ -121,6 +121,21 @@ impl Options {
             backlog_bytes: 4 << 20,
         }
     }
+
+    /// Which broker it was and why it ended, in words; where the broker would not let us in, with
+    /// the account that was tried and what to look at.
+    pub fn told(&self, why: &Closed) -> String {
+        let told = format!("{}: {why}", self.broker);
+        match (&self.login, why) {
+            (Some(Login { username, .. }), Closed::Refused(_)) => format!(
+                "{told}; tried as `{username}` with the password of the settings: see mqtt.username, the password, and the broker's accounts"
+            ),
+            (None, Closed::Refused(_)) => {
+                format!("{told}; tried without an account: see mqtt.username")
+            }
+            (Some(_) | None, _) => told,
+        }
+    }
 }
 
 /// What happens on a connection, in this order at first: `Connected`, then `Subscribed` for each
@@ -208,5 +223,45 @@ impl Closed {
             | Self::Silent(_)
             | Self::Overflow => Fault::Transient,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(username: Option<&str>, why: &Closed, expected: &Expect) {
+        let mut options = Options::new("mqtt://h:1883".parse().unwrap(), "gw".to_owned());
+        let password = || SecretString::from("secret");
+        options.login =
+            username.map(|name| Login { username: name.to_owned(), password: password() });
+        expected.assert_eq(&options.told(why));
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_as_whom_it_was_tried_and_what_to_look_at() {
+        let refused = Closed::Refused("NotAuthorized".to_owned());
+        check(
+            Some("gw-luming"),
+            &refused,
+            &expect![[
+                r#"mqtt://h:1883: broker refuses the connection: NotAuthorized; tried as `gw-luming` with the password of the settings: see mqtt.username, the password, and the broker's accounts"#
+            ]],
+        );
+        check(
+            None,
+            &refused,
+            &expect![[
+                r#"mqtt://h:1883: broker refuses the connection: NotAuthorized; tried without an account: see mqtt.username"#
+            ]],
+        );
+        let unreachable = Closed::Unreachable("connection refused".to_owned());
+        check(
+            Some("gw-luming"),
+            &unreachable,
+            &expect![[r#"mqtt://h:1883: cannot reach the broker: connection refused"#]],
+        );
     }
 }

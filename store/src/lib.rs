@@ -58,7 +58,7 @@ pub use shell::{
     Options, Over, RegistryInForce, Restore, RestoreError, Restored, RevokeToken, Role, Samples,
     SamplesReader, SeeSession, SetAlarms, SetConsumer, SetPassword, SetVerdicts, Store, StoreError,
     TakeReceipt, TokenAdded, Trouble, VerdictsSet, Vitals, back_up, exists, give_up, holder,
-    restore, take_on, verify,
+    restore, take_on, try_folder, verify,
 };
 pub use token::{ScreenKey, TokenRow, TokenText, WALL};
 pub use user::{SessionRow, SessionText, UserRow};

@@ -16,6 +16,7 @@ mod restore;
 mod samples;
 mod schema;
 mod take_on;
+mod trial;
 mod verify;
 mod vitals;
 #[cfg(test)]
@@ -38,5 +39,6 @@ pub use open::{ANCHOR_WINDOW_MS, Limits, Options, Role, Store, exists};
 pub use restore::{Restore, RestoreError, Restored, restore};
 pub use samples::{Samples, SamplesReader};
 pub use take_on::take_on;
+pub use trial::try_folder;
 pub use verify::verify;
 pub use vitals::{Trouble, Vitals};

@@ -229,22 +229,15 @@ impl Link {
 
     /// What was tried and what came of it, with what helps.
     fn told(&self, reason: &Closed) -> String {
-        let Options { broker, login, .. } = &self.options;
         let is_short = matches!(&self.state, State::Open { ready_at: Some(ready_at), .. } if ready_at.elapsed() < PROVED);
-        match (reason, login) {
-            (Closed::Refused(_), Some(login)) => format!(
-                "{broker}: {reason}; tried as `{}` with the password of the settings: see mqtt.username, the password, and the broker's accounts",
-                login.username
-            ),
-            (Closed::Refused(_), None) => {
-                format!("{broker}: {reason}; tried without an account: see mqtt.username")
-            }
-            (Closed::Lost(_), _) if is_short => format!(
-                "{broker}: {reason}; if that comes again and again, another gateway uses the name `{}`",
-                self.agent
-            ),
-            _ => format!("{broker}: {reason}"),
+        let told = self.options.told(reason);
+        if is_short && matches!(reason, Closed::Lost(_)) {
+            let agent = &self.agent;
+            return format!(
+                "{told}; if that comes again and again, another gateway uses the name `{agent}`"
+            );
         }
+        told
     }
 
     fn wait(&mut self) {

@@ -188,7 +188,8 @@ fn float(number: f64) -> String {
     }
 }
 
-/// The word of a defect and what it usually comes from.
+/// The word of a defect and what it usually comes from; of an exception the name that the Modbus
+/// specification has for it.
 fn explained(defect: Quality) -> String {
     let hint = match defect {
         Quality::TIMEOUT => "no answer: wrong unit, speed or wiring, or `timeout` is too short",
@@ -197,10 +198,56 @@ fn explained(defect: Quality) -> String {
         Quality::SHORT => "another number of registers than asked for: lower `max_registers`",
         Quality::UNREACHABLE => "the connection was closed: another client may hold it",
         Quality::NOT_A_NUMBER | Quality::INVALID_BCD => "check `type` and `order`",
-        _ if defect == Quality::exception(1) => "it does not know this function: check `table`",
-        _ if defect == Quality::exception(2) => "no such address: check `address` and `table`",
-        _ if defect == Quality::exception(11) => "the gateway hears nothing from this unit",
-        _ => return defect.word().into_owned(),
+        _ => match EXCEPTIONS.iter().find(|(n, _)| defect == Quality::exception(*n)) {
+            Some((_, hint)) => hint,
+            None => return defect.word().into_owned(),
+        },
     };
     format!("{} ({hint})", defect.word())
+}
+
+/// MODBUS Application Protocol V1.1b3, chapter 7; 7 is of the older PI-MBUS-300.
+const EXCEPTIONS: [(u8, &str); 10] = [
+    (1, "illegal function: it does not know this function: check `table`"),
+    (2, "illegal data address: no such address: check `address` and `table`"),
+    (3, "illegal data value: it does not give so many at once: lower `max_registers`"),
+    (4, "server device failure: it failed while it read: look at the device itself"),
+    (5, "acknowledge: it works on something that takes long: try again later"),
+    (6, "server device busy: it works on something that takes long: try again later"),
+    (7, "negative acknowledge: it cannot do what is asked: check `table`"),
+    (8, "memory parity error: it found its memory damaged: look at the device itself"),
+    (
+        10,
+        "gateway path unavailable: the gateway has no way to it: check the gateway's own settings",
+    ),
+    (
+        11,
+        "gateway target device failed to respond: the gateway hears nothing from this unit: check `unit` and wiring",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn every_exception_of_the_specification_is_told_by_its_name() {
+        let told = (1..=12).map(|n| explained(Quality::exception(n))).collect::<Vec<_>>();
+        expect![[r#"
+            exception_1 (illegal function: it does not know this function: check `table`)
+            exception_2 (illegal data address: no such address: check `address` and `table`)
+            exception_3 (illegal data value: it does not give so many at once: lower `max_registers`)
+            exception_4 (server device failure: it failed while it read: look at the device itself)
+            exception_5 (acknowledge: it works on something that takes long: try again later)
+            exception_6 (server device busy: it works on something that takes long: try again later)
+            exception_7 (negative acknowledge: it cannot do what is asked: check `table`)
+            exception_8 (memory parity error: it found its memory damaged: look at the device itself)
+            exception_9
+            exception_10 (gateway path unavailable: the gateway has no way to it: check the gateway's own settings)
+            exception_11 (gateway target device failed to respond: the gateway hears nothing from this unit: check `unit` and wiring)
+            exception_12"#]]
+        .assert_eq(&told.join("\n"));
+    }
 }

@@ -19,6 +19,8 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 pub const MAX_READINGS: usize = 65_536;
 const MAX_VALUE: usize = 40;
 const MAX_PROBLEM: usize = 200;
+/// What to do about a unit that a third party writes: that no reader looks at it would be worse.
+const OF_UNITS: &str = "; a value stands in its gauge's unit, as the registry has it: convert it to that, and leave `unit` out";
 
 /// A reading that is well formed; the registry has not seen it yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +91,11 @@ struct Raw<'a> {
 pub fn decode(bytes: &[u8]) -> Result<Vec<Result<JsonReading<'_>, ReadingFault>>, DocumentError> {
     // a key that is not known is told, however long it is
     let malformed = |error: serde_json::Error| {
-        DocumentError::Malformed(error.to_string().chars().take(MAX_PROBLEM).collect())
+        let mut told: String = error.to_string().chars().take(MAX_PROBLEM).collect();
+        if told.starts_with("unknown field `unit`") {
+            told += OF_UNITS;
+        }
+        DocumentError::Malformed(told)
     };
     if bytes.len() > MAX_BYTES {
         return Err(DocumentError::TooLarge { what: "bytes", limit: MAX_BYTES });
@@ -210,6 +216,12 @@ mod tests {
             assert!(check(readings).starts_with("refused"), "{readings}");
         }
         assert!(check(unit).contains("unknown field `unit`"), "{}", check(unit));
+        assert!(
+            check(unit).ends_with("convert it to that, and leave `unit` out"),
+            "{}",
+            check(unit)
+        );
+        assert!(!check(misspelt).contains("leave `unit` out"), "{}", check(misspelt));
         let long = check(&unit.replace("unit", &"u".repeat(100_000)));
         assert!(long.len() < 300, "{}", long.len());
         let good = r#"{"gauge":"A/b","at":"2026-11-22T00:00:00Z","value":1}"#;

@@ -355,18 +355,23 @@ pub(super) fn rule_test(test: &RuleTest) -> Fields {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use model::{formula::FormulaKind, quantity::OTHER_QUANTITIES, tree::Origin};
 
     use super::*;
     use crate::registry::parse;
 
     const EXAMPLE: &str = include_str!("../../../tests/fixtures/registry/example.toml");
-    const REFERENCE: &str = include_str!("../../../docs/registry.md");
+    const ENGLISH: &str = include_str!("../../../docs/registry.md");
+    const CHINESE: &str = include_str!("../../../docs/registry.zh-CN.md");
 
     fn check(word: &str) {
         let ways = [format!("`{word}`"), format!(".{word}`"), format!("].{word}`")];
-        let is_told = ways.iter().any(|way| REFERENCE.contains(way));
-        assert!(is_told, "docs/registry.md does not tell of `{word}`");
+        for (name, reference) in [("registry.md", ENGLISH), ("registry.zh-CN.md", CHINESE)] {
+            let is_told = ways.iter().any(|way| reference.contains(way));
+            assert!(is_told, "docs/{name} does not tell of `{word}`");
+        }
     }
 
     fn check_keys(value: &Doc) {
@@ -393,7 +398,9 @@ mod tests {
         for (section, value) in document(&parse(EXAMPLE, &Origin::Default).unwrap()) {
             match &value {
                 Doc::Sections(_) => {
-                    assert!(REFERENCE.contains(&format!("`[[{section}]]`")), "{section}");
+                    for reference in [ENGLISH, CHINESE] {
+                        assert!(reference.contains(&format!("## `[[{section}]]`")), "{section}");
+                    }
                 }
                 Doc::Text(_) | Doc::Personal(_) | Doc::Number(_) | Doc::List(_) | Doc::Table(_) => {
                     check(section);
@@ -406,6 +413,28 @@ mod tests {
         }
         for quantity in OTHER_QUANTITIES {
             check(quantity.name);
+        }
+    }
+
+    /// What a reader pastes, in its order.
+    fn fences(reference: &str) -> Vec<&str> {
+        reference.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    }
+
+    /// The rows of the tables, each as the words that it has in code: sorted, since languages put
+    /// words in another order.
+    fn rows(reference: &str) -> Vec<BTreeSet<&str>> {
+        let rows = reference.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+        rows.map(|row| row.split('`').skip(1).step_by(2).collect()).collect()
+    }
+
+    #[test]
+    fn the_reference_says_the_same_in_both_languages() {
+        assert_eq!(fences(ENGLISH), fences(CHINESE));
+        let (english, chinese) = (rows(ENGLISH), rows(CHINESE));
+        assert_eq!(english.len(), chinese.len());
+        for (english, chinese) in english.iter().zip(&chinese) {
+            assert_eq!(english, chinese);
         }
     }
 

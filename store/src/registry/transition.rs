@@ -79,8 +79,13 @@ pub fn left_behind<'a>(
 }
 
 /// Every way to a contact that names no channel of the server's settings.
-pub fn unknown_channels(registry: &Registry, channels: &BTreeSet<ChannelId>) -> Vec<KeyFault> {
-    let names: Vec<_> = channels.iter().map(ChannelId::as_str).collect();
+#[expect(single_use_lifetimes, reason = "none may be left out within `impl Trait` yet")]
+pub fn unknown_channels<'c>(
+    registry: &Registry,
+    channels: impl IntoIterator<Item = &'c ChannelId>,
+) -> Vec<KeyFault> {
+    let channels: BTreeSet<&ChannelId> = channels.into_iter().collect();
+    let names: Vec<_> = channels.iter().map(|channel| channel.as_str()).collect();
     let there = match names.as_slice() {
         [] => "the settings have none".to_owned(),
         names => format!("the settings have {}", names.join(", ")),
@@ -221,7 +226,7 @@ mod tests {
     #[test]
     fn a_contact_is_reached_by_a_channel_that_exists() {
         let text = "[[contact]]\nid = \"zhang\"\nreach = [{ channel = \"sms\", to = \"1\" }, { channel = \"pigeon\", to = \"1\" }]";
-        let channels = ["sms", "mail"].map(|name| name.parse().unwrap()).into();
+        let channels = ["sms", "mail"].map(|name| name.parse().unwrap());
         let faults = Faults(unknown_channels(&registry(text), &channels));
         expect![[r#"contact[zhang].reach[1].channel: `pigeon` is no channel; the settings have mail, sms; write [[channel]] name = "pigeon" into the settings"#]]
         .assert_eq(&faults.to_string());

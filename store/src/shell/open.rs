@@ -277,15 +277,40 @@ fn join(thread: JoinHandle<Connection>) -> Option<Connection> {
 pub(super) fn prepare(folder: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let mode = fs::metadata(folder).map_err(failed)?.mode();
-    let is_ours_alone = mode & 0o777 == mode & 0o700;
-    if is_ours_alone {
+    if is_ours_alone(folder).map_err(failed)? {
         return Ok(());
     }
-    if !is_ours(folder).map_err(failed)? {
-        return Err(OpenError::Shared { path: folder.to_owned() });
-    }
+    refuse_shared(folder)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)
+}
+
+/// Whether nobody else may do anything in a folder.
+pub(super) fn is_ours_alone(folder: &Path) -> io::Result<bool> {
+    let mode = fs::metadata(folder)?.mode();
+    Ok(mode & 0o777 == mode & 0o700)
+}
+
+/// Whoever else uses a folder is not shut out of it.
+pub(super) fn refuse_shared(folder: &Path) -> Result<(), OpenError> {
+    let path = || folder.to_owned();
+    match is_ours(folder) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::Shared { path: path() }),
+        Err(source) => Err(OpenError::Folder { path: path(), source }),
+    }
+}
+
+/// Of a journal without its samples no store is made.
+pub(super) fn refuse_half(folder: &Path) -> Result<(), OpenError> {
+    let has = |name: &str| {
+        let path = folder.join(name);
+        path.try_exists().map_err(|source| OpenError::File { path, source })
+    };
+    let (missing, present) = (schema::SAMPLES.name, schema::JOURNAL.name);
+    if has(present)? && !has(missing)? {
+        return Err(OpenError::Half { path: folder.to_owned(), present, missing });
+    }
+    Ok(())
 }
 
 /// Whether there is a store in this folder, or half of one that was being restored.
@@ -312,13 +337,7 @@ impl Files {
         refuse_copies(folder)?;
         let (samples_name, journal_name) = (schema::SAMPLES.name, schema::JOURNAL.name);
         let half = |present, missing| OpenError::Half { path: folder.to_owned(), present, missing };
-        let has = |name: &str| {
-            let path = folder.join(name);
-            path.try_exists().map_err(|source| OpenError::File { path, source })
-        };
-        if has(journal_name)? && !has(samples_name)? {
-            return Err(half(journal_name, samples_name));
-        }
+        refuse_half(folder)?;
         let drawn = draw_id()?;
         let samples = DatabaseFile::open(folder, &schema::SAMPLES, |connection| {
             let path = folder.join(samples_name);
