@@ -1,7 +1,7 @@
 //! The registry file: read, checked, compared with what is in force, and imported.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -115,8 +115,7 @@ impl RegistryFile {
 
 /// Contacts whom no message can reach: their channel does not exist, or their number is none.
 fn unreachable(registry: &Registry, channels: &BTreeMap<ChannelId, ChannelKind>) -> Vec<KeyFault> {
-    let names: BTreeSet<_> = channels.keys().cloned().collect();
-    let mut faults = store::registry::unknown_channels(registry, &names);
+    let mut faults = store::registry::unknown_channels(registry, channels.keys());
     for contact in registry.contacts.values() {
         for (index, reach) in contact.reach.iter().enumerate() {
             let is_sms = matches!(channels.get(&reach.channel), Some(ChannelKind::Kannel(_)));

@@ -280,8 +280,10 @@ impl Server<'_> {
             ingest::metrics::Metrics::new(&self.metrics)?,
             Arc::clone(&self.clock),
         );
+        let settler = Arc::new(settler);
+        watch::agents(stage, Arc::clone(&settler), readiness.condition("agents"));
         let parts = IngestParts {
-            settler: Arc::new(settler),
+            settler,
             store_id: self.store.id(),
             mqtt: mqtt_options(&self.settings.config),
             version: VERSION.to_owned(),

@@ -59,11 +59,10 @@ pub fn column(
     let conversion = Unit::named(&column.unit)
         .and_then(|unit| gauge.resolution.conversion_from(unit, column.decimals))
         .ok_or_else(|| {
+            let (sent, own) = (&column.unit, gauge.resolution.unit.name());
             let detail = format!(
-                "`{}` comes in `{}`, which cannot become `{}`; correct the unit at its source, or in the registry",
-                column.gauge,
-                column.unit,
-                gauge.resolution.unit.name()
+                "`{}` comes in `{sent}`, and the registry has it in `{own}`, which `{sent}` cannot become: correct `unit` where it is sent (of an agent: at the register in edge.toml), or the gauge in the registry while it has no samples",
+                column.gauge
             );
             Obstacle::new(Reason::Unit, detail)
         })?;

@@ -3,6 +3,7 @@
 //! | module | has |
 //! |---|---|
 //! | [`intake`] | what becomes of a message: authorised, decoded, judged column by column |
+//! | [`contradictions`] | whose values contradicted what is stored, lately |
 //! | [`placing`] | where moments since boot lie in UTC |
 //! | [`mod@derive`] | a column into the gauge's unit at its stored resolution |
 //! | [`qc`] | the server's doubt about a point |
@@ -17,6 +18,7 @@
 //! | [`shell`] | everything that waits, reads or writes |
 
 pub mod answer;
+pub mod contradictions;
 pub mod derive;
 pub mod gaps;
 pub mod intake;

@@ -96,6 +96,28 @@ fn a_command_that_reads_makes_no_store_of_a_path_that_is_misspelt() {
 }
 
 #[test]
+fn check_probe_makes_the_data_folder_as_a_start_would_and_takes_it_back() {
+    let world = World::new("check-folder");
+    let settings = world.folder().join("folder.toml");
+    let probe = |data: &str| {
+        let text = format!(
+            "data_dir = \"{data}\"\n[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n",
+            world.broker.port()
+        );
+        fs::write(&settings, text).expect("a settings file");
+        let mut command = Command::new(binary("baseflow"));
+        Finished::of(command.args(["check", "--probe", "--config"]).arg(&settings))
+    };
+    let refused = probe("/proc/baseflow");
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let fault = refused.out.lines().find(|line| line.starts_with("FAULT    data_dir: "));
+    assert!(fault.is_some_and(|line| line.contains("`/proc")), "{}", refused.out);
+    let sound = probe("nowhere/yet");
+    assert!(sound.out.contains("ok       data: nothing in `"), "{}", sound.out);
+    assert!(!world.folder().join("nowhere").try_exists().unwrap(), "a folder was left behind");
+}
+
+#[test]
 fn check_prints_what_is_in_force_with_origins_and_without_secrets() {
     let mut world = World::new("check");
     let (_meter, site) = one_gauge(&world, "check");

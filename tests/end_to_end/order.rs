@@ -144,6 +144,11 @@ fn the_first_admitted_stands_and_one_name_with_two_contents_is_a_fork() {
     let whole = Exact::whole;
     let expected = BTreeMap::from([(at, whole(1)), (at + 1_000, whole(2)), (at + 2_000, whole(3))]);
     assert_eq!(samples_of(&world, "a"), expected);
+    // Two gateways may have spools of their own and one name: who asks the server is told.
+    wait::until("the contradiction is told", PATIENCE, || {
+        let ready = world.server.readiness()?;
+        if ready.contains("values of `gw-order` (1 value since ") { Ok(()) } else { Err(ready) }
+    });
     // The name of the first with other contents.
     let fork = batch(1, 1, &[("a", &[(at + 3_000, 4)])]);
     mqtt.publish(TOPIC, batch_v1::encode(&fork));

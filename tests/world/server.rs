@@ -233,6 +233,11 @@ impl Server {
         Api::plain(self.admin, "/metrics")
     }
 
+    /// The text of its `/readyz`, where it is ready.
+    pub fn readiness(&self) -> Result<String, String> {
+        Api::plain(self.admin, "/readyz")
+    }
+
     /// How much memory it has in use, in bytes.
     pub fn resident_bytes(&mut self) -> u64 {
         let id = self.process().id();

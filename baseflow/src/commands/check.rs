@@ -6,7 +6,7 @@ mod probe;
 use std::{io::ErrorKind, path::Path};
 
 use alerting::plan::Plan;
-use model::{registry::Registry, tree::Node};
+use model::{fault::Chain, registry::Registry, tree::Node};
 use runtime::settings::effective;
 use rustix::fs::{Access, access};
 
@@ -107,6 +107,12 @@ fn place<'p>(folder: &'p Path) -> Result<(), String> {
             "data_dir: `{nearest}` is not writable for user {user}, who runs this ({error}); make the folder for the server's user:\n    sudo install -d -m 0700 -o \"$(id -un)\" {shown}"
         )
     })
+}
+
+/// Whether a start could make its store in the data folder, by doing so and taking it back.
+fn tried(folder: &Path) -> Result<(), String> {
+    place(folder)?;
+    store::try_folder(folder).map_err(|error| format!("data_dir: {}", Chain(&error)))
 }
 
 /// What was tried, told line by line.
@@ -233,5 +239,16 @@ mod tests {
         );
         check_place(&at.join("a/b/data"), at, &expect![""]);
         check_place(Path::new("no-such/data"), at, &expect![""]);
+    }
+
+    #[test]
+    fn a_probe_makes_the_data_folder_and_takes_it_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        assert_eq!(tried(&at.join("a/data")), Ok(()));
+        assert_eq!(std::fs::read_dir(at).unwrap().count(), 0);
+        // no rights and no user can make anything there
+        expect!["data_dir: cannot use the folder `/proc/baseflow`: No such file or directory (os error 2)"]
+            .assert_eq(&tried(Path::new("/proc/baseflow")).unwrap_err());
     }
 }

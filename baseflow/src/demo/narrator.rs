@@ -100,20 +100,20 @@ fn tell(zone: &Zone, now: Timestamp, words: &str) {
 
 fn words(story: &Story, begins: bool) -> String {
     let site = river::site(story.site);
-    let (name, english) = site.map_or(("", ""), |site| (site.name, site.english));
+    let name = site.map_or("", |site| site.name);
     let (zh, en) = match (story.plot, begins) {
         (Plot::Falls, true) => ("下泄流量降到核定值以下", "falls below its mandate"),
         (Plot::Falls, false) => ("下泄流量恢复", "recovers"),
         (Plot::LosesLink, true) => {
-            ("与平台的连接中断，数据存在网关上", "loses its link; its gateway keeps the readings")
+            ("与服务器的连接中断，读数存在网关上", "loses its link; its gateway keeps the readings")
         }
         (Plot::LosesLink, false) => {
-            ("连接恢复，补传数据", "has its link again and sends what it kept")
+            ("连接恢复，补传读数", "has its link again and sends what it kept")
         }
-        (Plot::Sticks, true) => ("流量计读数卡住不动", "its meter sticks"),
-        (Plot::Sticks, false) => ("流量计恢复正常", "its meter moves again"),
+        (Plot::Sticks, true) => ("流量计读数卡住不动", "has a meter that sticks"),
+        (Plot::Sticks, false) => ("流量计恢复正常", "has a meter that moves again"),
     };
-    format!("{name}{zh}  {english}: {en}")
+    format!("{name}{zh}  {name} {en}")
 }
 
 /// The file of messages, of which each line is told once.

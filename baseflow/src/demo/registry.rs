@@ -193,8 +193,6 @@ fn number(id: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use model::tree::Origin;
 
     use super::*;
@@ -203,7 +201,7 @@ mod tests {
     fn the_file_has_no_fault_and_every_rule_judges_as_its_tests_say() {
         let registry = store::registry::parse(&text(), &Origin::Default).unwrap();
         assert_eq!(registry.stations.len(), 29);
-        let channels = BTreeSet::from([CHANNEL.parse().unwrap()]);
+        let channels = [CHANNEL.parse().unwrap()];
         assert!(store::registry::unknown_channels(&registry, &channels).is_empty());
         let judged = model::section::Section::judged(&registry).count();
         assert_eq!(judged, 18);

@@ -27,6 +27,9 @@ pub(super) struct Story {
     pub(super) lasts_ms: i64,
     /// From one beginning to the next.
     pub(super) every_ms: i64,
+    /// From a beginning until the alarm of it, about: what the rules of the demonstration's registry
+    /// wait for, and some seconds for a poll.
+    pub(super) told_ms: i64,
 }
 
 /// What happens.
@@ -48,6 +51,7 @@ pub(super) const STORIES: [Story; 3] = [
         first_ms: 40_000,
         lasts_ms: 4 * MINUTE_MS,
         every_ms: 40 * MINUTE_MS,
+        told_ms: 30_000,
     },
     Story {
         site: LOSES_LINK,
@@ -55,6 +59,7 @@ pub(super) const STORIES: [Story; 3] = [
         first_ms: 2 * MINUTE_MS,
         lasts_ms: 7 * MINUTE_MS,
         every_ms: 50 * MINUTE_MS,
+        told_ms: 215_000,
     },
     Story {
         site: STICKS,
@@ -62,6 +67,7 @@ pub(super) const STORIES: [Story; 3] = [
         first_ms: 3 * MINUTE_MS,
         lasts_ms: 9 * MINUTE_MS,
         every_ms: 60 * MINUTE_MS,
+        told_ms: 130_000,
     },
 ];
 
@@ -91,7 +97,29 @@ const FALLS_TO: i64 = 520;
 
 #[cfg(test)]
 mod tests {
+    use model::tree::Origin;
+
     use super::*;
+    use crate::demo::{registry, river};
+
+    #[test]
+    fn an_alarm_comes_when_the_rules_say_and_while_its_story_goes_on() {
+        let registry = store::registry::parse(&registry::text(), &Origin::Default).unwrap();
+        for story in &STORIES {
+            // silence begins after three intervals, two minutes at least
+            let minutes = (3 * river::site(story.site).unwrap().minutes()).max(2);
+            let (kind, silence_ms) = match story.plot {
+                Plot::Falls => ("below_mandate", 0),
+                Plot::LosesLink => ("no_data", minutes * MINUTE_MS),
+                Plot::Sticks => ("flat_line", 0),
+            };
+            let mut rules = registry.alarm_rules.values();
+            let rule = rules.find(|rule| rule.condition.word() == kind).unwrap();
+            let seconds = (story.told_ms - silence_ms - rule.on_delay_ms) / 1_000;
+            assert!((5..=15).contains(&seconds), "{:?}: {seconds}", story.plot);
+            assert!(story.told_ms + MINUTE_MS < story.lasts_ms, "{:?}", story.plot);
+        }
+    }
 
     #[test]
     fn a_story_goes_on_for_its_time_and_comes_again() {

@@ -1,20 +1,30 @@
-//! Watches the store while the server runs: whether it can write, whether a registry is there, and
-//! how full the park is.
+//! Watches what is stored while the server runs: whether it can be written, whether a registry is
+//! there, how full the park is, and whether agents contradict one another.
 
 use std::{sync::Arc, time::Duration};
 
-use model::fault::{Chain, Fault};
+use ingest::{contradictions::Contradicting, shell::settle::Settler};
+use model::{
+    fault::{Chain, Fault},
+    ids::AgentId,
+};
 use runtime::{
-    admin::Readiness,
+    admin::{Condition, Readiness},
     tasks::{Failure, Stage},
 };
 use store::{JournalState, Limits, ParkFacts, SamplesReader, Store, Trouble};
 use tracing::debug;
 
+use crate::output::counted;
+
 /// Between two looks at whether the store can write.
 const STORE_PERIOD: Duration = Duration::from_secs(1);
 /// A write that is not answered by then stands still.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// Between two looks at whether agents contradict what is stored.
+const AGENTS_PERIOD: Duration = Duration::from_secs(5);
+/// So many of them are named.
+const MOST_NAMED: usize = 4;
 /// Between two looks at the park.
 const PARK_PERIOD: Duration = Duration::from_secs(5);
 
@@ -84,6 +94,41 @@ pub(super) fn start(stage: &Stage, store: &Store, readiness: &Readiness) {
     });
 }
 
+/// Watches whether anybody contradicts what is stored; ends with `stage`.
+pub(super) fn agents(stage: &Stage, settler: Arc<Settler>, condition: Condition) {
+    let stop = stage.stopping();
+    stage.spawn("agents watch", async move {
+        loop {
+            match contradicting(&settler.contradicted_lately()) {
+                Some(warning) => condition.warn(warning),
+                None => condition.set(Ok(())),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(AGENTS_PERIOD) => {}
+            }
+        }
+    });
+}
+
+/// What to say of agents whose values contradict others: which of two gateways is right nobody here
+/// knows, so the server is as ready as ever.
+fn contradicting(lately: &[(AgentId, Contradicting)]) -> Option<String> {
+    let named = lately.iter().take(MOST_NAMED).map(|(agent, known)| {
+        let values = counted(known.values, "value");
+        format!("`{agent}` ({values} since {}, the last at {})", known.first_at, known.last_at)
+    });
+    let mut named = named.collect::<Vec<_>>().join(", ");
+    let more = lately.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        named += &format!(" and {more} more");
+    }
+    (!lately.is_empty()).then(|| format!(
+        "values of {named} contradict what is stored of the same moments, which stays: two gateways may use one name, or a meter is read twice. Each gateway needs a name and an account of its own; /api/v1/agents shows the lives of each one's spool"
+    ))
+}
+
 /// What to say of a park of which nine tenths are full, or nine tenths of an agent's share. It
 /// keeps nothing out but what is refused anyway, so the server is as ready as ever.
 fn fullness(facts: &ParkFacts, limits: Limits) -> Option<String> {
@@ -130,6 +175,19 @@ mod tests {
         let lasting = Duration::from_millis(12_700);
         let told = writing(Some(&Trouble::StandsStill { file: "samples", lasting })).unwrap_err();
         assert_eq!(told, "the writer of samples has not answered for 12 s; look at the disk");
+    }
+
+    #[test]
+    fn who_contradicts_what_is_stored_is_named_with_what_to_do() {
+        assert_eq!(contradicting(&[]), None);
+        let at = model::time::Timestamp::clamped;
+        let known = Contradicting { values: 12, first_at: at(0), last_at: at(60_000) };
+        let of = |place: usize| (format!("gw-{place}").parse().unwrap(), known);
+        let told = contradicting(&[of(1)]).unwrap();
+        assert!(told.starts_with("values of `gw-1` (12 values since 1970-01-01T00:00:00Z, the last at 1970-01-01T00:01:00Z) contradict"), "{told}");
+        assert!(told.contains("a name and an account of its own"), "{told}");
+        let many: Vec<_> = (0..6).map(of).collect();
+        assert!(contradicting(&many).unwrap().contains(" and 2 more contradict"));
     }
 
     #[test]

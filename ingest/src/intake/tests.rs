@@ -140,7 +140,7 @@ fn a_batch_is_admitted_column_by_column() {
         &a_batch("gw-1", columns),
         &expect![[r#"
             S1/flow in m3/s@6: 2 from +-10000 to +-5000
-            aside S1/level unit: `S1/level` comes in `m3/h`, which cannot become `m`; correct the unit at its source, or in the registry
+            aside S1/level unit: `S1/level` comes in `m3/h`, and the registry has it in `m`, which `m3/h` cannot become: correct `unit` where it is sent (of an agent: at the register in edge.toml), or the gauge in the registry while it has no samples
             aside S1/other unknown_gauge: gauge `S1/other` is not in the registry
             aside S9/flow unknown_station: station `S9` is not in the registry"#]],
     );

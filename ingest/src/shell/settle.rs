@@ -28,6 +28,7 @@ use tracing::{error, warn};
 use self::beyond_share::Counted;
 use crate::{
     answer::{self, Answer},
+    contradictions::{Contradicting, Contradictions},
     intake::{self, Arrival, Garbage, Judgement, Known},
     metrics::{Metrics, Outcome},
     placing::Anchors,
@@ -55,6 +56,7 @@ pub struct Settler {
     told: Mutex<Repeats<String>>,
     /// Of whom the log has that values contradict others.
     contradicting: Mutex<Repeats<AgentId>>,
+    contradictions: Mutex<Contradictions>,
     /// Who knows that the park is full.
     full: FullPark,
     /// What was refused of each sender lately.
@@ -122,6 +124,7 @@ impl Settler {
             room: Semaphore::new(JUDGED_BYTES),
             told: Mutex::default(),
             contradicting: Mutex::default(),
+            contradictions: Mutex::default(),
             full: FullPark::default(),
             shares: Mutex::default(),
             beyond: Mutex::default(),
@@ -173,11 +176,21 @@ impl Settler {
         }
     }
 
+    /// Whose values contradicted what is stored of the same moments, within the last hour.
+    pub fn contradicted_lately(&self) -> Vec<(AgentId, Contradicting)> {
+        self.contradictions().lately(self.clock.now())
+    }
+
+    fn contradictions(&self) -> MutexGuard<'_, Contradictions> {
+        self.contradictions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A gateway does not contradict itself.
     fn contradicted(&self, agent: &AgentId, conflicts: u64) {
         if conflicts == 0 {
             return;
         }
+        self.contradictions().note(agent, conflicts, self.clock.now());
         let mut told = self.contradicting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held_back) = told.note(agent.clone(), self.clock.now()) {
             warn!(%agent, conflicts, held_back, "values contradict what is stored of the same moments; do two gateways use this name, or was a meter read twice?");

@@ -1,4 +1,4 @@
-//! `check --probe`: tries the data folder and the broker's rules, without changing either.
+//! `check --probe`: tries the data folder and the broker's rules, and leaves both as they were.
 //!
 //! Everything that must be refused is really tried, under the accounts that are given, on the
 //! topics of an agent that nobody is. The server's session is joined as the server itself joins
@@ -120,7 +120,7 @@ fn data_folder(config: &Config, findings: &mut Findings) -> anyhow::Result<Optio
     let holder = store::holder(&config.data_dir)
         .with_context(|| format!("cannot look at the lock of `{folder}`"))?;
     if !store::exists(&config.data_dir).unwrap_or(false) {
-        match super::place(&config.data_dir) {
+        match super::tried(&config.data_dir) {
             Ok(()) => findings.good(&format!("data: nothing in `{folder}` yet; `run` makes it"))?,
             Err(problem) => findings.bad(&problem)?,
         }
@@ -176,18 +176,7 @@ impl Prober<'_> {
         let mut line = match self.connect(&options).await {
             Ok(line) => line,
             Err(why) => {
-                let why = Chain(&why);
-                let told = match &asked.login {
-                    Some(login) => format!(
-                        "broker {}, as the server: {why}; tried as `{}`, with the password of the settings",
-                        asked.broker, login.username
-                    ),
-                    None => format!(
-                        "broker {}, as the server: {why}; tried without an account, since mqtt.username is not set",
-                        asked.broker
-                    ),
-                };
-                return findings.bad(&told);
+                return findings.bad(&format!("broker, as the server: {}", options.told(&why)));
             }
         };
         findings.good(&format!("broker, as the server: connected to {}", asked.broker))?;

@@ -61,15 +61,25 @@ fn held(row: &QuarantineRow, parts: &[Part], commands: &Commands) -> Vec<String>
     lines
 }
 
-/// Gauges with the same thing to do: of a unit, that depends on what was sent.
-type Fault<'a> = (Reason, Option<&'a str>, bool);
+/// Gauges with the same thing to do.
+type Fault<'a> = (Reason, Option<Units<'a>>);
+
+/// Of a unit, what to do depends on what was sent and on what can still be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Units<'a> {
+    /// None where the payload does not say.
+    sent: Option<&'a str>,
+    /// The gauge's own; none where the registry does not have it.
+    own: Option<&'static str>,
+    has_samples: bool,
+}
 
 fn faults(parts: &[Part]) -> BTreeMap<Fault<'_>, Vec<&str>> {
     let mut faults = BTreeMap::<Fault<'_>, Vec<&str>>::new();
-    for Part { gauge, reason, sent, has_samples } in parts {
-        let is_unit = *reason == Reason::Unit;
-        let sent = sent.as_deref().filter(|_| is_unit);
-        faults.entry((*reason, sent, *has_samples && is_unit)).or_default().push(gauge);
+    for Part { gauge, reason, sent, own, has_samples } in parts {
+        let units = Units { sent: sent.as_deref(), own: *own, has_samples: *has_samples };
+        let units = Some(units).filter(|_| *reason == Reason::Unit);
+        faults.entry((*reason, units)).or_default().push(gauge);
     }
     faults
 }
@@ -84,14 +94,14 @@ fn named(gauges: &[&str]) -> String {
 
 /// What to do about gauges that share a fault.
 fn of_gauges(
-    (reason, sent, has_samples): Fault<'_>,
+    (reason, units): Fault<'_>,
     gauges: &[&str],
     row: &QuarantineRow,
     commands: &Commands,
 ) -> String {
     match reason {
         Reason::UnknownStation | Reason::UnknownGauge => unknown(gauges, row, commands),
-        Reason::Unit => unit(sent, has_samples, row, commands),
+        Reason::Unit => unit(units, row, commands),
         Reason::Undecodable
         | Reason::TooLarge
         | Reason::Version
@@ -121,14 +131,20 @@ fn unknown(gauges: &[&str], row: &QuarantineRow, commands: &Commands) -> String 
 
 /// What is parked keeps the unit that it was sent with: only a gauge that can be had from that
 /// unit admits it.
-fn unit(sent: Option<&str>, has_samples: bool, row: &QuarantineRow, commands: &Commands) -> String {
+fn unit(units: Option<Units<'_>>, row: &QuarantineRow, commands: &Commands) -> String {
     let place = place(row, "unit");
-    let from_now = format!(
-        "correct {place}, for what comes from then on; what is here keeps the unit that it was sent with"
-    );
-    let Some(sent) = sent else {
-        return format!("{from_now} and can only be discarded");
+    let known = units.and_then(|units| Some((units, units.sent?)));
+    let Some((Units { own, has_samples, .. }, sent)) = known else {
+        return format!(
+            "correct {place}, for what comes from then on; what is here keeps the unit that it was sent with and can only be discarded"
+        );
     };
+    let to = own.map_or_else(String::new, |own| {
+        format!(" to one that can become `{own}`, the gauge's own")
+    });
+    let from_now = format!(
+        "correct {place}{to}, for what comes from then on; what is here keeps the unit that it was sent with"
+    );
     if Unit::named(sent).is_none() {
         return format!("{from_now}, `{sent}`, which no gauge can have: it can only be discarded");
     }
@@ -159,7 +175,7 @@ fn of_payload(reason: Reason, row: &QuarantineRow, commands: &Commands) -> Strin
     let Commands { import, .. } = commands;
     match reason {
         Reason::UnknownStation | Reason::UnknownGauge => unknown(&[], row, commands),
-        Reason::Unit => unit(None, false, row, commands),
+        Reason::Unit => unit(None, row, commands),
         Reason::ForeignStation => format!(
             "if the station has moved to this gateway, write `agent = \"{agent}\"` at it in the registry file, then {import}, then replay; else find out why {agent} sends it"
         ),
@@ -225,7 +241,8 @@ mod tests {
     }
 
     fn part(gauge: &str, reason: Reason, sent: Option<&str>, has_samples: bool) -> Part {
-        Part { gauge: gauge.to_owned(), reason, sent: sent.map(str::to_owned), has_samples }
+        let (gauge, sent) = (gauge.to_owned(), sent.map(str::to_owned));
+        Part { gauge, reason, sent, own: Some("m3/s"), has_samples }
     }
 
     fn check(parts: &[Part], expected: &Expect) {
@@ -263,19 +280,19 @@ mod tests {
         check(
             &[part("S/q", Reason::Unit, Some("V"), false)],
             &expect![[r#"
-            S/q: if the registry is right, correct `unit` of the register in gw-luming's settings (edge.toml), for what comes from then on; what is here keeps the unit that it was sent with, `V`, and can only be discarded. If the registry is wrong and `V` is what is measured: the gauge has no samples yet, so take it out of the registry file, `baseflow registry import FILE --config b.toml`, write it again with a quantity and a unit that `V` can become, import again, then replay
+            S/q: if the registry is right, correct `unit` of the register in gw-luming's settings (edge.toml) to one that can become `m3/s`, the gauge's own, for what comes from then on; what is here keeps the unit that it was sent with, `V`, and can only be discarded. If the registry is wrong and `V` is what is measured: the gauge has no samples yet, so take it out of the registry file, `baseflow registry import FILE --config b.toml`, write it again with a quantity and a unit that `V` can become, import again, then replay
             `baseflow quarantine replay 7 --config b.toml` judges it again; `baseflow quarantine discard 7 --config b.toml` gives it up for good"#]],
         );
         check(
             &[part("S/q", Reason::Unit, Some("V"), true)],
             &expect![[r#"
-            S/q: correct `unit` of the register in gw-luming's settings (edge.toml), for what comes from then on; what is here keeps the unit that it was sent with, `V`, and the gauge has samples, so that its own unit stays for ever: it can only be discarded
+            S/q: correct `unit` of the register in gw-luming's settings (edge.toml) to one that can become `m3/s`, the gauge's own, for what comes from then on; what is here keeps the unit that it was sent with, `V`, and the gauge has samples, so that its own unit stays for ever: it can only be discarded
             `baseflow quarantine replay 7 --config b.toml` judges it again; `baseflow quarantine discard 7 --config b.toml` gives it up for good"#]],
         );
         check(
             &[part("S/q", Reason::Unit, Some("furlong"), false)],
             &expect![[r#"
-            S/q: correct `unit` of the register in gw-luming's settings (edge.toml), for what comes from then on; what is here keeps the unit that it was sent with, `furlong`, which no gauge can have: it can only be discarded
+            S/q: correct `unit` of the register in gw-luming's settings (edge.toml) to one that can become `m3/s`, the gauge's own, for what comes from then on; what is here keeps the unit that it was sent with, `furlong`, which no gauge can have: it can only be discarded
             `baseflow quarantine replay 7 --config b.toml` judges it again; `baseflow quarantine discard 7 --config b.toml` gives it up for good"#]],
         );
     }
@@ -295,7 +312,7 @@ mod tests {
             ],
             &expect![[r#"
                 S/a, S/b, S/c, S/d and 2 more: they are not in the registry. If a name is wrong, correct `gauge` of the register in gw-luming's settings (edge.toml): what came under a wrong name can only be discarded. If the registry lacks it, add it to the registry file, then `baseflow registry import FILE --config b.toml`, then replay
-                S/q: correct `unit` of the register in gw-luming's settings (edge.toml), for what comes from then on; what is here keeps the unit that it was sent with, `V`, and the gauge has samples, so that its own unit stays for ever: it can only be discarded
+                S/q: correct `unit` of the register in gw-luming's settings (edge.toml) to one that can become `m3/s`, the gauge's own, for what comes from then on; what is here keeps the unit that it was sent with, `V`, and the gauge has samples, so that its own unit stays for ever: it can only be discarded
                 once all of these are dealt with, `baseflow quarantine replay 7 --config b.toml` admits what can be; `baseflow quarantine list --config b.toml` shows what is left, and discarding that gives it up for good; `baseflow quarantine discard 7 --config b.toml` gives up all of it"#]],
         );
     }

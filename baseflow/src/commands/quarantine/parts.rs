@@ -1,10 +1,14 @@
 //! What is wrong with each gauge of a quarantined item.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use model::{
     batch::Column,
+    registry::Registry,
     wire::{batch_v1, refused_v1::Reason},
 };
 use store::{Kind, ParkedBatch, QuarantineRow, SamplesReader, Store};
@@ -20,6 +24,8 @@ pub(super) struct Part {
     pub reason: Reason,
     /// The unit that was sent, where the payload says one.
     pub sent: Option<String>,
+    /// The gauge's own, where the registry knows it.
+    pub own: Option<&'static str>,
     /// Whether the gauge has samples, so that its unit stays for ever.
     pub has_samples: bool,
 }
@@ -38,11 +44,13 @@ pub(super) fn of_item(
     let Some((row, batches)) = found else { return Ok(None) };
     let stored = stored::gauges(store.samples())?;
     let stored = stored.iter().map(|facts| facts.gauge.to_string()).collect();
-    Ok(Some((row, parts(&batches, &stored))))
+    let in_force = stored::in_force(store.journal())?;
+    let registry = in_force.map_or_else(Arc::default, |in_force| in_force.registry);
+    Ok(Some((row, parts(&batches, &stored, &registry))))
 }
 
 /// Each gauge once, of a stored payload's own words; `stored` are those that have samples.
-fn parts(batches: &[ParkedBatch], stored: &BTreeSet<String>) -> Vec<Part> {
+fn parts(batches: &[ParkedBatch], stored: &BTreeSet<String>, registry: &Registry) -> Vec<Part> {
     let mut parts = BTreeMap::new();
     for batch in batches {
         let columns = columns(batch);
@@ -52,6 +60,9 @@ fn parts(batches: &[ParkedBatch], stored: &BTreeSet<String>) -> Vec<Part> {
                 gauge: gauge.clone(),
                 reason: waits.reason,
                 sent: sent.map(|column| column.unit.to_string()),
+                own: gauge.split_once('/').and_then(|(station, name)| {
+                    registry.gauge(station, name).map(|known| known.unit.name())
+                }),
                 has_samples: stored.contains(gauge),
             });
         }
