@@ -119,13 +119,13 @@ fn contradicting(lately: &[(AgentId, Contradicting)]) -> Option<String> {
         let values = counted(known.values, "value");
         format!("`{agent}` ({values} since {}, the last at {})", known.first_at, known.last_at)
     });
-    let mut named = named.collect::<Vec<_>>().join(", ");
-    let more = lately.len().saturating_sub(MOST_NAMED);
-    if more > 0 {
-        named += &format!(" and {more} more");
-    }
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match lately.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     (!lately.is_empty()).then(|| format!(
-        "values of {named} contradict what is stored of the same moments, which stays: two gateways may use one name, or a meter is read twice. Each gateway needs a name and an account of its own; /api/v1/agents shows the lives of each one's spool"
+        "values of {named}{more} contradict what is stored of the same moments, which stays: two gateways may use one name, or a meter is read twice. Each gateway needs a name and an account of its own; /api/v1/agents shows the lives of each one's spool"
     ))
 }
 
