@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_an_input_method_left_is_named_with_its_column_beside_what_the_parser_says() {
-        let told = |line: &str| syntax_fault(&format!("# 一（1）\n{line}\n"), Some(12), "no");
+        let told = |line: &str| syntax_fault(&format!("# 一（1）\n{line}\n"), Some(13), "no");
         let (line, problem) = told("address = １００");
         assert_eq!(line, 2);
         assert!(problem.starts_with("no; `１` (U+FF11) in column 11 is"), "{problem}");

@@ -1,6 +1,6 @@
 //! Somebody sets a password of their own, which nobody else knows.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use model::fault::Chain;
 use store::{SessionText, SetPassword, UserRow};
@@ -9,7 +9,7 @@ use tracing::{error, info};
 use super::{
     answer::store_problem,
     parts::Parts,
-    people::{Address, Attempt, begin_session},
+    people::{Address, Attempt, begin_session, to_its_end},
 };
 use crate::{access::Caller, password, problem::Problem, query::session::ChangeBody};
 
@@ -26,6 +26,16 @@ pub(crate) async fn change(
     if new == password {
         return Err(Problem::same_password());
     }
+    to_its_end(parts, set(Arc::clone(parts), from, caller, (password, new))).await
+}
+
+async fn set(
+    parts: Arc<Parts>,
+    from: IpAddr,
+    caller: Caller,
+    (password, new): (String, String),
+) -> Result<(SessionText, UserRow), Problem> {
+    let parts = &parts;
     let attempt = Attempt::begin(parts, from, caller.name.clone()).await?;
     let user = attempt.looked_at(password).await?.ok_or_else(Problem::wrong_own_password)?;
     let hash = hash(parts, new).await?;

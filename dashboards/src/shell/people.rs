@@ -11,6 +11,8 @@
 //! looked at: whoever has used up his tries has done so after a restart as well. One is stored after
 //! the other, as they stand then, so that no older count ever comes after a newer one.
 //!
+//! A try comes to its end also where whoever asked is gone: what was charged is settled.
+//!
 //! Whoever waits has been charged, and no more than two are hashed at a time: a crowd at the change of
 //! shifts is let in within seconds, and whoever sends a crowd makes the server hash for no longer than
 //! his tries last.
@@ -34,7 +36,7 @@ use tokio::{
 };
 use tracing::error;
 
-pub(crate) use self::attempt::{Attempt, begin_session, log_in};
+pub(crate) use self::attempt::{Attempt, begin_session, log_in, to_its_end};
 use super::{
     pages::whose,
     places::{Place, Places},

@@ -7,7 +7,7 @@ use store::{
     Append, AttemptRow, BeginSession, Body, By, ByKind, NoteAttempts, SessionText, StoreError,
     UserRow,
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{debug, info, warn};
 
 use super::{Address, LogIn};
@@ -26,16 +26,32 @@ pub(crate) async fn log_in(
     (name, password): (String, String),
     before: Option<SessionText>,
 ) -> Result<(SessionText, UserRow), Problem> {
-    let attempt = Attempt::begin(parts, from, name).await?;
-    let outcome = attempt.log_in(password, before).await;
-    match outcome {
-        Ok(Some(begun)) => Ok(begun),
-        Ok(None) => Err(Problem::wrong_password()),
-        Err(problem) => {
-            parts.metrics.note_log_in(LogIn::Refused);
-            Err(problem)
+    let own = Arc::clone(parts);
+    to_its_end(parts, async move {
+        let parts = &own;
+        let attempt = Attempt::begin(parts, from, name).await?;
+        let outcome = attempt.log_in(password, before).await;
+        match outcome {
+            Ok(Some(begun)) => Ok(begun),
+            Ok(None) => Err(Problem::wrong_password()),
+            Err(problem) => {
+                parts.metrics.note_log_in(LogIn::Refused);
+                Err(problem)
+            }
         }
-    }
+    })
+    .await
+}
+
+/// Goes on where whoever asked is gone, so that what was charged is settled: nobody is locked out by
+/// right passwords, and nobody looks at passwords without being counted.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    parts: &Parts,
+    attempt: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let (tells, told) = oneshot::channel();
+    parts.stage.spawn("log-in", async move { drop(tells.send(attempt.await)) });
+    told.await.unwrap_or_else(|_ended| Err(Problem::unavailable("the server is stopping")))
 }
 
 /// Somebody who shows a password, which is charged until it turns out to be right.

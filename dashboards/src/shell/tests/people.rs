@@ -320,6 +320,30 @@ fn a_crowd_that_logs_in_at_the_same_time_is_let_in() {
 }
 
 #[test]
+fn who_breaks_a_log_in_off_is_not_locked_out_by_right_passwords_and_wrong_ones_count() {
+    in_world(|world| async move {
+        for name in ["zhang", "wang"] {
+            world.user(name, Role::Duty).await;
+        }
+        let tries = [("zhang", PASSWORD, "right"), ("wang", "Wrong-123", "wrong")];
+        for (name, password, word) in tries {
+            for number in 1..=5 {
+                let mut asks = Box::pin(world.log_in(name, password, "10.0.0.9"));
+                assert!(futures_util::poll!(asks.as_mut()).is_pending());
+                drop(asks);
+                let limit = tokio::time::Instant::now() + Duration::from_secs(60);
+                while world.count("logins_total", word) != number.to_string() {
+                    assert!(tokio::time::Instant::now() < limit, "{word}: {number}");
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        assert_eq!(world.log_in("zhang", PASSWORD, "10.0.0.8").await.status, 200);
+        assert_eq!(world.log_in("wang", PASSWORD, "10.0.0.8").await.status, 429);
+    });
+}
+
+#[test]
 fn what_is_stored_of_tries_is_never_older_than_what_was_stored_before() {
     in_world(|world| async move {
         for round in 0..200 {

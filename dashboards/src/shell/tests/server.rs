@@ -45,13 +45,15 @@ async fn status(stream: &mut TcpStream) -> String {
 fn who_sends_half_a_head_or_nothing_more_makes_room_for_who_asks() {
     in_world(|world| async move {
         let (address, stop) = served(&world, 8).await;
-        let bearer = format!("Authorization: Bearer {}\r\n", world.token(Role::Viewer));
-        let live = format!("GET /api/v1/live HTTP/1.1\r\nHost: x\r\n{bearer}\r\n");
-        let ask = format!("GET /api/v1/stations HTTP/1.1\r\nHost: x\r\n{bearer}\r\n");
+        let get = |path: &str, role| {
+            let token = world.token(role);
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n")
+        };
+        let ask = get("/api/v1/stations", Role::Viewer);
         // more of them than connections that may be open while others end
         let mut viewers = Vec::new();
-        for _ in 0..6 {
-            let mut viewer = said(address, &live).await;
+        for role in [Role::Viewer, Role::Duty, Role::Admin].repeat(2) {
+            let mut viewer = said(address, &get("/api/v1/live", role)).await;
             assert_eq!(status(&mut viewer).await, "200");
             viewers.push(viewer);
         }
