@@ -28,7 +28,7 @@ pub(super) struct Doubts {
     unasked: Unasked,
 }
 
-/// Whole answers on a serial line to which there was no question.
+/// Whole answers on a serial line that nobody waited for: late ones, copies, what was said unasked.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Unasked {
     /// How many.
