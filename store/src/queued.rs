@@ -461,7 +461,7 @@ mod tests {
             ..of(2, 200, 300)
         };
         assert_eq!(whole(&[of(1, 0, 100)], None, &[]), [span(0, 100)]);
-        assert_eq!(whole(std::slice::from_ref(&holey), None, &[]), []);
+        assert_eq!(whole(slice::from_ref(&holey), None, &[]), []);
         assert_eq!(whole(&[of(1, 0, 100), of(2, 200, 300)], None, &[]).len(), 2);
         assert_eq!(whole(&[of(1, 0, 100), after(10)], None, &[]), [span(0, 300)]);
         // more was made of the first one than came
