@@ -143,14 +143,14 @@ pub(super) async fn serve_within(
                     debug!("address has too many connections");
                     continue;
                 };
+                if connections.len() >= meant {
+                    by_age.end_oldest(); // the one that has come is not among them yet
+                }
                 let (ending, calls) = (CancellationToken::new(), Calls::none());
                 by_age.add(ending.clone(), calls.seen(), connections.len());
                 let stops = (ending, stop.clone());
                 let taken = connection(stream, Peer(peer), (router.clone(), calls), stops);
                 connections.spawn(holding(place, taken));
-                if connections.len() > meant {
-                    by_age.end_oldest();
-                }
             }
             Err(failure) => {
                 warn!(error = %Chain(&failure), "cannot accept a connection");
