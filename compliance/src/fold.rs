@@ -28,7 +28,7 @@ use model::{
 
 use crate::{
     evaluate::{Judged, Tally},
-    hearing::Evidence,
+    hearing::{Evidence, told},
     judgement::Judgement,
 };
 
@@ -257,7 +257,7 @@ impl Course {
     fn told_of(&self, hour: Span) -> Option<Timestamp> {
         match &self.before {
             Some(over) if over.carried.hour == hour => Some(over.told),
-            Some(_) | None => self.is_kept(hour).then(|| told(&self.outlets, hour)),
+            Some(_) | None => self.is_kept(hour).then(|| told_by(&self.outlets, hour)),
         }
     }
 
@@ -315,8 +315,9 @@ impl Course {
         }
         for outlet in &mut self.outlets {
             let needed = self.settled.plus_ms(-outlet.hold_ms());
+            // and the one before them, by which it is known how often it speaks
             let first = outlet.samples.partition_point(|(at, _)| *at < needed);
-            outlet.samples.drain(..first);
+            outlet.samples.drain(..first.saturating_sub(1));
         }
         Ok(())
     }
@@ -336,7 +337,7 @@ impl Course {
             if next.reached().from < to {
                 return Err(GivenUp::Ended);
             }
-            let told = told(&self.outlets, hour);
+            let told = told_by(&self.outlets, hour);
             let carried = std::mem::replace(&mut self.current, next);
             self.before = Some(Over { carried, told });
         }
@@ -383,13 +384,10 @@ impl Carried {
     }
 }
 
-/// How far the readings of an hour speak: the last of each outlet for one interval.
-fn told(outlets: &[Outlet], hour: Span) -> Timestamp {
-    let ends = outlets.iter().filter_map(|outlet| {
-        let after = outlet.samples.partition_point(|(at, _)| *at < hour.to);
-        let (last, _) = outlet.samples.get(after.checked_sub(1)?)?;
-        Some(last.plus_ms(outlet.interval_ms))
-    });
+/// How far the readings of an hour speak.
+fn told_by(outlets: &[Outlet], hour: Span) -> Timestamp {
+    let ends =
+        outlets.iter().filter_map(|outlet| told(&outlet.samples, outlet.interval_ms, hour.to));
     ends.max().unwrap_or(Timestamp::MIN)
 }
 

@@ -46,10 +46,9 @@ pub fn hour_so_far(
     hour: Span,
 ) -> Option<Judgement> {
     let demand = section.demand_in(hour)?;
-    let ends = evidence.iter().filter_map(|outlet| {
-        let last = outlet.samples.iter().rev().map(|(at, _)| *at).find(|at| *at < hour.to)?;
-        Some(last.plus_ms(outlet.source.interval_ms))
-    });
+    let ends = evidence
+        .iter()
+        .filter_map(|outlet| told(&outlet.samples, outlet.source.interval_ms, hour.to));
     let to = ends.max()?.min(hour.to);
     if to <= hour.from {
         return None;
@@ -57,6 +56,21 @@ pub fn hour_so_far(
     let rule = RuleProfile { missing: Missing::Indeterminate, ..demand.rule.clone() };
     let judged = judge(section, evidence, Span { to, ..hour }, &rule);
     Some(Judgement::new(section.key(), (Length::Hour, hour), demand, &judged))
+}
+
+/// Up to where an outlet's readings before `to` speak: the last of them for as long as the one
+/// before it did, as the next one is expected then, and for an interval at most. Whoever measures
+/// more often than an interval would have its last value count for what the river has yet to do, and
+/// the next reading would take it back.
+pub(crate) fn told(
+    readings: &[(Timestamp, Flow)],
+    interval_ms: i64,
+    to: Timestamp,
+) -> Option<Timestamp> {
+    let before = readings.get(..readings.partition_point(|(at, _)| *at < to))?;
+    let ((last, _), before) = before.split_last()?;
+    let pace_ms = before.last().map_or(interval_ms, |(at, _)| last.ms_since(*at));
+    Some(last.plus_ms(pace_ms.min(interval_ms)))
 }
 
 fn judge(

@@ -4,6 +4,7 @@ use model::{
     flow::Flow,
     ids::SectionKey,
     quantity::{Decimal, share_of_time},
+    rule::Statistic,
     section::{Section, Source},
     standing::Standing,
     time::{Span, Timestamp},
@@ -15,6 +16,8 @@ use store::StandingRow;
 
 use crate::{hearing::Evidence, judgement::Hours};
 
+/// How long after it fell silent a section is looked at again: its day so far grows less complete.
+pub const SILENT_PERIOD_MS: i64 = 600_000;
 /// An outlet is silent once nothing has come of it for so long, and for three intervals.
 const SILENT_MS: i64 = 120_000;
 
@@ -159,13 +162,34 @@ fn released(voices: &[Voice], count: usize) -> Option<Released> {
     })
 }
 
-/// The row of a section that is found so, and was as `before` says.
+impl Today {
+    /// A day of which nobody has said anything; `None` where it is not judged.
+    pub fn unsaid(section: &Section<'_>, span: Span) -> Option<Self> {
+        let statistic = section.demand_at(span.from)?.rule.statistic;
+        let hours = (statistic != Statistic::DailyMean).then(Hours::default);
+        Some(Self { span, verdict: None, hours, weight: Weight::default() })
+    }
+
+    /// How much of it was to be known by then.
+    fn length_by(&self, section: &Section<'_>, then: Timestamp) -> i128 {
+        let hours = section.day_of(section.hour_of(self.span.from)).unwrap_or_default();
+        let begun = hours.iter().filter(|hour| hour.from < then);
+        let demanded = begun.filter(|hour| section.demand_in(**hour).is_some());
+        let length = demanded.map(|hour| i128::from(then.min(hour.to).ms_since(hour.from))).sum();
+        // the newest value speaks a little further
+        self.weight.length.max(length)
+    }
+}
+
+/// The row of a section that is found so at `now`, and was as `before` says.
 pub fn row(
     section: &Section<'_>,
-    found: &Found,
+    (found, now): (&Found, Timestamp),
     today: Option<&Today>,
     before: Option<&StandingRow>,
 ) -> StandingRow {
+    // who speaks may not have been heard to the end; of who is silent whatever follows is missing
+    let known_by = if found.until.is_none() { now } else { found.as_of };
     let same = before.filter(|before| before.state == found.state);
     let since = same.map_or(found.as_of, |before| before.since);
     let key = section.key();
@@ -190,8 +214,8 @@ pub fn row(
             to: today.span.to,
             verdict: today.verdict.map(Verdict::word),
             hours: today.hours,
-            completeness: share(today.weight.covered, today.weight.length),
-            online: share(today.weight.partly_covered, today.weight.length),
+            completeness: share(today.weight.covered, today.length_by(section, known_by)),
+            online: share(today.weight.partly_covered, today.length_by(section, known_by)),
         }),
     };
     // every key is a text and every value a number or a text: this cannot fail

@@ -59,6 +59,28 @@ fn an_open_hour_is_judged_as_far_as_it_is_known() {
 }
 
 #[test]
+fn a_reading_of_an_open_hour_speaks_until_the_next_one_is_expected() {
+    let mut registry = registry();
+    for gauge in registry.stations.values_mut().flat_map(|station| station.gauges.values_mut()) {
+        gauge.interval_ms = 300_000;
+    }
+    let section = Section::judged(&registry).next().unwrap();
+    let span = hour_span(0);
+    let so_far = |flows: &[Option<&str>]| {
+        let evidence = evidence(&section, span.from, flows);
+        hour_so_far(&section, &evidence, span).unwrap().weight
+    };
+    // nobody knows yet how often it speaks; then every minute, and more seldom than it should
+    assert_eq!(so_far(&[Some("0")]).length, 300_000);
+    let (short, back) =
+        (so_far(&[Some("0"); 9]), so_far(&[[Some("0"); 9], [Some("1"); 9]].concat()));
+    assert_eq!((short.length, back.length), (9 * 60_000, 18 * 60_000));
+    assert_eq!(short.deficit, back.deficit, "what follows takes nothing back");
+    let seldom = [Some("0"), None, None, None, None, None, None, None, Some("0")];
+    assert_eq!(so_far(&seldom).length, (8 + 5) * 60_000);
+}
+
+#[test]
 fn before_its_mandate_nothing_is_judged() {
     let registry = registry();
     let section = Section::judged(&registry).next().unwrap();

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     hearing::{Evidence, JudgedHour},
     judgement,
-    standing::{Today, find, row, silent_after_ms},
+    standing::{SILENT_PERIOD_MS, Today, find, row, silent_after_ms},
 };
 
 /// Between two looks at a section.
@@ -142,12 +142,13 @@ impl Court {
             None => last_readings(parts, &section).await?,
         };
         let found = find(&section, &evidence, parts.near, now);
-        let today = self.today(parts, &section, now).await?;
-        let until = match today.as_ref().map(|today| today.span.to) {
-            Some(over) => Some(found.until.map_or(over, |until| until.min(over))),
-            None => found.until,
-        };
-        Ok((Some(row(&section, &found, today.as_ref(), before)), until))
+        let is_silent = found.until.is_none();
+        let today = self.today(parts, (&section, is_silent), now).await?;
+        let until = today.as_ref().map_or(found.until, |today| {
+            let until = found.until.unwrap_or_else(|| now.plus_ms(SILENT_PERIOD_MS));
+            Some(until.min(today.span.to))
+        });
+        Ok((Some(row(&section, (&found, now), today.as_ref(), before)), until))
     }
 }
 
@@ -201,15 +202,19 @@ impl Court {
     async fn today(
         &mut self,
         parts: &Parts,
-        section: &Section<'_>,
+        (section, is_silent): (&Section<'_>, bool),
         now: Timestamp,
     ) -> Result<Option<Today>, StoreError> {
         let Some(hours) = section.day_of(section.hour_of(now)) else { return Ok(None) };
         let (Some(first), Some(last)) = (hours.first(), hours.last()) else { return Ok(None) };
         let span = Span { from: first.from, to: last.to };
         let key = section.key();
+        // what lies before a section's first hour is not missing
+        let is_awaited =
+            is_silent && self.docket.first(&key).is_some_and(|first| first <= span.from);
+        let unsaid = || is_awaited.then(|| Today::unsaid(section, span)).flatten();
         if let Some((_, today)) = self.carried.day(&key, span) {
-            return Ok(today.clone());
+            return Ok(today.clone().or_else(unsaid));
         }
         let query = VerdictsQuery {
             section: key.clone(),
@@ -228,6 +233,6 @@ impl Court {
             Today { span, verdict, hours, weight }
         });
         self.carried.keep_day(key, span, today.clone());
-        Ok(today)
+        Ok(today.or_else(unsaid))
     }
 }
