@@ -50,14 +50,24 @@ const CHECK: usize = 2;
 /// Reasons of a gateway that speaks for a unit from which it heard nothing.
 pub const GATEWAYS: [u8; 2] = [10, 11];
 
-/// The answers in these bytes, in their order; what is between them is passed over.
+/// The answers of units in these bytes, in their order; what is between them is passed over.
 pub fn answers(bytes: &[u8]) -> Vec<Frame> {
+    let words = words(bytes).into_iter();
+    words.filter(|word| !word.is_gateways).map(|word| word.frame).collect()
+}
+
+struct Word {
+    frame: Frame,
+    is_gateways: bool,
+}
+
+fn words(bytes: &[u8]) -> Vec<Word> {
     let mut found = Vec::new();
     let mut rest = bytes;
     while let [_, after @ ..] = rest {
-        rest = match answer(rest) {
-            Some((frame, left)) => {
-                found.push(frame);
+        rest = match word(rest) {
+            Some((word, left)) => {
+                found.push(word);
                 left
             }
             None => after,
@@ -99,16 +109,9 @@ pub fn sifted(bytes: &[u8], unit: u8, wanted: Option<Shape>) -> Sifted {
         Some(word) if sound(word).is_some() => Sifted::PassOver(whole),
         Some(_) => Sifted::Take,
         // noise may begin like another's word, and the answer stand behind it
-        None if !is_own && has_word_of(bytes, unit) => Sifted::Take,
+        None if !is_own && words(bytes).iter().any(|word| word.frame.unit == unit) => Sifted::Take,
         None => Sifted::Wait,
     }
-}
-
-fn has_word_of(bytes: &[u8], unit: u8) -> bool {
-    let is_refusal = |word: &[u8]| matches!(*word, [of, function, ..] if of == unit && refused(function).is_some());
-    let mut words = bytes.windows(HEAD + CHECK);
-    answers(bytes).iter().any(|frame| frame.unit == unit)
-        || words.any(|word| is_refusal(word) && sound(word).is_some())
 }
 
 /// The table that a unit refuses to read whose word has this function.
@@ -133,11 +136,10 @@ fn table(function: u8) -> Option<Table> {
     }
 }
 
-/// The answer that begins these bytes, and what comes after it.
-fn answer(bytes: &[u8]) -> Option<(Frame, &[u8])> {
+/// The word that begins these bytes, and what comes after it.
+fn word(bytes: &[u8]) -> Option<(Word, &[u8])> {
     let [unit @ 1..=247, function, length, ..] = *bytes else { return None };
     let shape = match refused(function) {
-        Some(_) if GATEWAYS.contains(&length) => return None,
         Some(table) => Shape::refusal(table),
         None => Shape { table: table(function)?, bytes: length.into() },
     };
@@ -146,7 +148,8 @@ fn answer(bytes: &[u8]) -> Option<(Frame, &[u8])> {
         return None;
     }
     let (word, rest) = bytes.split_at_checked(HEAD + usize::from(shape.bytes) + CHECK)?;
-    Some((Frame { unit, shape, check: sound(word)? }, rest))
+    let is_gateways = shape.is_refusal() && GATEWAYS.contains(&length);
+    Some((Word { frame: Frame { unit, shape, check: sound(word)? }, is_gateways }, rest))
 }
 
 /// CRC-16 as Modbus has it.
@@ -285,7 +288,7 @@ mod tests {
             let mut whole = frame(5, 1, &values);
             let bit = 24 + bit % ((whole.len() - HEAD) * 8);
             whole[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(answer(&whole).is_none());
+            prop_assert!(word(&whole).is_none());
         }
     }
 }

@@ -45,7 +45,7 @@ const LONGER: u16 = 16;
 /// How many answers of a unit are remembered as said; of more, the oldest are the least likely to
 /// come once more.
 const MOST_SAID: usize = 128;
-/// So many longer reads in a row without an answer are not all lost on the way.
+/// So many reads in a row without an answer are not all lost on the way.
 const MOST_SILENCES: u8 = 3;
 /// How long a unit is doubted after it was last heard unasked.
 const DOUBT: Duration = Duration::from_hours(1);
@@ -81,6 +81,8 @@ struct Unit {
     patient_since: Duration,
     /// What it was found to give of addresses behind those of its registers.
     behind: BTreeMap<Table, Behind>,
+    /// How many reads of a table in a row it did not answer.
+    silences: BTreeMap<Table, u8>,
 }
 
 /// Addresses of one table behind those of the registers.
@@ -211,12 +213,17 @@ impl OwedAnswers {
             return Ask::In(wait);
         }
         // The first that can be asked now, else the one that can be asked first. Of many addresses some
-        // may not exist, and the first one does. A refusal of another function is as good as a value.
+        // may not exist, and the first one does. A refusal of another function is as good as a value;
+        // not every meter gives one.
         let beside = table.counterpart();
+        let is_silent =
+            unit.silences.get(&beside).is_some_and(|silences| *silences >= MOST_SILENCES);
         let is_told_apart = !unit.may_owe(Shape::refusal(beside));
+        let sounds = |is_asked: bool| reads(beside, is_asked.then_some(1).into_iter().collect());
         let soundings = reads(table, (1..request.count).collect())
-            .chain(reads(beside, is_told_apart.then_some(1).into_iter().collect()))
-            .chain(reads(table, longer(LONGER).collect()));
+            .chain(sounds(is_told_apart && !is_silent))
+            .chain(reads(table, longer(LONGER).collect()))
+            .chain(sounds(is_told_apart && is_silent));
         match soundings.min_by_key(|(wait, _)| *wait) {
             Some((wait, sounding)) if wait.is_zero() => Ask::AfterSounding(sounding),
             Some((wait, _)) => Ask::In(wait),
@@ -233,6 +240,8 @@ impl OwedAnswers {
     /// `unit` gave no answer, or something that is none.
     pub fn unanswered(&mut self, unit: u8, request: &Request, now: Duration) {
         let unit = self.unit(unit);
+        let silences = unit.silences.entry(request.table).or_default();
+        *silences = silences.saturating_add(1);
         unit.owe_unbelieved(now);
         unit.owe(shape(request), now + LATEST);
     }
@@ -242,6 +251,7 @@ impl OwedAnswers {
     pub fn answered(&mut self, unit: u8, request: &Request, check: Option<u16>, now: Duration) {
         let unit = self.unit(unit);
         unit.unbelieved = None;
+        unit.silences.remove(&request.table);
         unit.came_of(request.table, request.address, Again::Answered);
         for owed in std::mem::take(&mut unit.owed) {
             unit.say(Said::unheard(owed.shape, now));
@@ -293,6 +303,7 @@ impl OwedAnswers {
         now: Duration,
     ) -> bool {
         let of_unit = self.unit(unit);
+        of_unit.silences.remove(&request.table);
         of_unit.owe_unbelieved(now);
         let refusal = Shape::refusal(request.table);
         of_unit.say(Said { shape: refusal, at: now, address: Some(request.address), check });
@@ -396,6 +407,7 @@ impl OwedAnswers {
             patience,
             patient_since: Duration::ZERO,
             behind: BTreeMap::new(),
+            silences: BTreeMap::new(),
         })
     }
 }

@@ -40,6 +40,26 @@ fn a_question_that_an_owed_answer_fits_is_asked_after_one_of_another_length() {
 }
 
 #[test]
+fn a_table_that_never_answers_is_the_last_to_be_sounded() {
+    let mut owed = none_owed();
+    let beside = Request { table: Table::Input, ..read(0, 1) };
+    let mut now = NOW;
+    for _ in 0..MOST_SILENCES {
+        now += LATEST + TICK;
+        owed.unanswered(UNIT, &read(0, 1), now);
+        assert_eq!(owed.ask(UNIT, &read(0, 1), 125, now), Ask::AfterSounding(beside.clone()));
+        owed.unanswered(UNIT, &beside, now);
+        owed.answered(UNIT, &read(0, 2), None, now);
+    }
+    owed.unanswered(UNIT, &read(0, 1), now);
+    assert_eq!(owed.ask(UNIT, &read(0, 1), 125, now), Ask::AfterSounding(read(0, 2)));
+    assert_eq!(owed.ask(UNIT, &read(0, 1), 1, now), Ask::AfterSounding(beside.clone()));
+    owed.refused(UNIT, &beside, None, now);
+    owed.unanswered(UNIT, &read(0, 1), now);
+    assert_eq!(owed.ask(UNIT, &read(0, 1), 125, now), Ask::AfterSounding(beside));
+}
+
+#[test]
 fn coils_come_in_bytes() {
     let mut owed = none_owed();
     owed.unanswered(UNIT, &bits(12), NOW);
@@ -526,6 +546,35 @@ fn poll(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, TestCase
     Ok(Polled { values, is_refused_rightly })
 }
 
+/// Those that an earlier version believed.
+#[test]
+fn two_lines_with_copies_and_not_one_is_believed() {
+    let turn = |count, pause, after, copies: &[u64]| Turn {
+        table: Table::Holding,
+        address: 0,
+        count,
+        pause,
+        manner: Manner::Answers,
+        after,
+        copies: copies.to_vec(),
+    };
+    let one = [turn(1, 0, 0, &[6]), turn(1, 0, 0, &[60]), turn(1, 0, 6, &[])];
+    let another = [
+        turn(2, 0, 0, &[618]),
+        turn(3, 0, 117, &[0]),
+        turn(2, 458, 48, &[996]),
+        turn(2, 0, 1, &[]),
+    ];
+    for (turns, is_doubted) in
+        [(&one[..], false), (&one, true), (&another, false), (&another, true)]
+    {
+        for manner in MANNERS {
+            let map = Map { longest: 3, manner, beside: manner };
+            poll(turns.to_vec(), map, is_doubted).unwrap();
+        }
+    }
+}
+
 proptest! {
     /// What is believed is the answer to what was asked, however late a unit is.
     #[test]
@@ -549,7 +598,7 @@ proptest! {
     #[test]
     fn no_first_copy_is_believed(turns in turns(150, 3), map in maps()) {
         let answers = turns.into_iter().filter(|turn| turn.manner != Manner::Never);
-        poll(answers.collect(), map, false)?;
+        prop_assert!(poll(answers.collect(), map, false)?.is_refused_rightly);
     }
 
     /// Nor is the first copy of a unit that answers late as well.
