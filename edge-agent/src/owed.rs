@@ -336,6 +336,8 @@ impl OwedAnswers {
         let Frame { unit, shape, check } = frame;
         let (timeout, unit) = (self.timeout, self.unit(unit));
         let newest = unit.said.iter().rfind(|said| said.shape == shape).copied();
+        // to a question whose answer was not believed this may be it, however alike an older one
+        let is_awaited = unit.unbelieved.is_some_and(|(unbelieved, _)| unbelieved.may_be(shape));
         let said = Said { check: Some(check), ..Said::unheard(shape, now) };
         if !unit.said.iter().any(|older| older.is_same(&said)) {
             // no copy of what was heard: it is the answer itself
@@ -348,7 +350,7 @@ impl OwedAnswers {
         // copies of one answer come within its patience, however many there are
         let is_copied =
             |older: &Said| older.is_same(&said) && now.saturating_sub(older.at) <= unit.patience;
-        if !unit.said.iter().any(is_copied) {
+        if is_awaited || !unit.said.iter().any(is_copied) {
             unit.say(said);
         }
         let is_new = !unit.was_unasked(now);
