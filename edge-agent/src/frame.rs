@@ -4,7 +4,7 @@
 //! himself. Noise is no such frame: of two bytes that are anything, one pair in 65,536 is a right
 //! check sum.
 
-use crate::register::Table;
+use crate::{decode::Reply, register::Table};
 
 /// What tells an answer from another: its function and how many bytes of values it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,21 @@ const HEAD: usize = 3;
 const CHECK: usize = 2;
 /// Reasons of a gateway that speaks for a unit from which it heard nothing.
 pub const GATEWAYS: [u8; 2] = [10, 11];
+
+/// The check sum that an answer of `unit` has which holds the first `count` of what is in this one.
+pub fn check_of_first(count: u16, unit: u8, table: Table, reply: &Reply) -> u16 {
+    let count = usize::from(count);
+    let byte = |bits: &[bool]| (0..).zip(bits).map(|(place, is)| u8::from(*is) << place).sum();
+    let bytes: Vec<u8> = match reply {
+        Reply::Words(words) => {
+            words.iter().take(count).flat_map(|word| word.to_be_bytes()).collect()
+        }
+        Reply::Bits(bits) => bits.get(..count).unwrap_or(bits).chunks(8).map(byte).collect(),
+    };
+    // a read whose answer is longer than that is never put
+    let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+    check_sum(&[&[unit, function(table), length], &*bytes].concat())
+}
 
 /// The answers of units in these bytes, in their order; what is between them is passed over.
 pub fn answers(bytes: &[u8]) -> Vec<Frame> {
@@ -126,13 +141,17 @@ fn sound(word: &[u8]) -> Option<u16> {
     (*check == sum.to_le_bytes()).then_some(sum)
 }
 
-fn table(function: u8) -> Option<Table> {
-    match function {
-        1 => Some(Table::Coil),
-        2 => Some(Table::Discrete),
-        3 => Some(Table::Holding),
-        4 => Some(Table::Input),
-        _ => None,
+fn table(with: u8) -> Option<Table> {
+    let tables = [Table::Coil, Table::Discrete, Table::Holding, Table::Input];
+    tables.into_iter().find(|table| function(*table) == with)
+}
+
+const fn function(table: Table) -> u8 {
+    match table {
+        Table::Coil => 1,
+        Table::Discrete => 2,
+        Table::Holding => 3,
+        Table::Input => 4,
     }
 }
 
@@ -194,6 +213,26 @@ mod tests {
         // MODBUS over Serial Line 1.02: the check sum travels low byte first
         let known = [0x11, 0x03, 0x06, 0xae, 0x41, 0x56, 0x52, 0x43, 0x40, 0x49, 0xad];
         assert_eq!(shown(&known), "17 holding 6");
+    }
+
+    #[test]
+    fn the_beginning_of_a_longer_answer_is_known_as_the_shorter_one() {
+        let check = |bytes: &[u8]| answers(bytes).first().unwrap().check;
+        let words = Reply::Words(vec![0x0102, 0x0304, 0x0506]);
+        assert_eq!(
+            check_of_first(2, 5, Table::Holding, &words),
+            check(&frame(5, 3, &[1, 2, 3, 4]))
+        );
+        let bits = [0b1010_0101_u8, 0b1111_1111]
+            .map(|byte| (0..8).map(move |place| byte >> place & 1 == 1))
+            .into_iter()
+            .flatten();
+        let bits = Reply::Bits(bits.collect());
+        assert_eq!(check_of_first(3, 5, Table::Coil, &bits), check(&frame(5, 1, &[0b101])));
+        assert_eq!(
+            check_of_first(10, 5, Table::Coil, &bits),
+            check(&frame(5, 1, &[0b1010_0101, 3]))
+        );
     }
 
     #[test]

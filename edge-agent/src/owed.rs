@@ -21,8 +21,8 @@
 //!
 //! The first copy that ever comes may come in an answer's place. It has the bytes of an answer that
 //! was heard within the same patience: such a unit is suspected, and its answer asked for again as
-//! if it were doubted. Two registers of one value look the same, so that a suspicion that nothing
-//! confirms is not had again of those two for a time, nor many times of one unit.
+//! if it were doubted. Two registers of one value look the same, so that a suspicion is not had
+//! again for a time of two whose answer is the same once more, nor many times of one unit.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -100,6 +100,8 @@ struct Alike {
     shape: Shape,
     /// Where they begin, the lower one first.
     addresses: (u16, u16),
+    /// Their check sum.
+    check: u16,
     at: Duration,
     again: Again,
 }
@@ -109,8 +111,10 @@ struct Alike {
 enum Again {
     /// Nothing yet; it begins here.
     Asked(u16),
-    /// An answer: the two are alike.
-    Answered,
+    /// The same answer: the two are alike.
+    Same,
+    /// Another answer: the first one may have been a copy.
+    Another,
     /// None in time: the first one may have been a copy.
     Late,
 }
@@ -252,7 +256,6 @@ impl OwedAnswers {
         let unit = self.unit(unit);
         unit.unbelieved = None;
         unit.silences.remove(&request.table);
-        unit.came_of(request.table, request.address, Again::Answered);
         for owed in std::mem::take(&mut unit.owed) {
             unit.say(Said::unheard(owed.shape, now));
         }
@@ -314,10 +317,17 @@ impl OwedAnswers {
             let (shape, until) = (shape(request), now + LATEST);
             of_unit.push(Owed { shape, until, refusals: refusals + 1 });
         } else {
-            of_unit.came_of(request.table, request.address, Again::Answered);
             self.awaits(unit, request, now);
         }
         oldest.is_some()
+    }
+
+    /// `unit` gave this, where it had been asked again since its answer looked like an older one: to
+    /// the question itself, or to a longer one whose beginning has this check sum.
+    pub fn told_again(&mut self, unit: u8, request: &Request, check: u16) {
+        let (unit, table) = (self.unit(unit), request.table);
+        let again = |of: u16| if of == check { Again::Same } else { Again::Another };
+        unit.came_of(table, request.address, again);
     }
 
     /// `unit` gave an answer of another length than that to `request` has, at `now`: one that it
@@ -381,14 +391,16 @@ impl OwedAnswers {
         let other = copied.address.unwrap_or(address);
         let addresses = (address.min(other), address.max(other));
         let is_known = |alike: &Alike| (alike.shape, alike.addresses) == (shape, addresses);
-        unit.alike.retain(|alike| alike.again == Again::Answered || !is_known(alike));
+        let is_over = |again| matches!(again, Again::Same | Again::Another);
+        unit.alike.retain(|alike| is_over(alike.again) || !is_known(alike));
         let is_refusal = shape.is_refusal();
         let of_kind = unit.alike.iter().filter(|alike| alike.shape.is_refusal() == is_refusal);
-        let is_trusted = of_kind.count() >= MOST_ALIKE || unit.alike.iter().any(is_known);
+        let is_like = |alike: &Alike| alike.again == Again::Same && is_known(alike);
+        let is_trusted = of_kind.count() >= MOST_ALIKE || unit.alike.iter().any(is_like);
         if is_trusted || unit.was_unasked(now) {
             return false;
         }
-        unit.alike.push(Alike { shape, addresses, at: now, again: Again::Asked(address) });
+        unit.alike.push(Alike { shape, addresses, check, at: now, again: Again::Asked(address) });
         true
     }
 
@@ -506,13 +518,14 @@ impl Unit {
     fn owe_unbelieved(&mut self, now: Duration) {
         let Some((shape, address)) = self.unbelieved.take() else { return };
         self.owe(shape, now + LATEST);
-        self.came_of(shape.table, address, Again::Late);
+        self.came_of(shape.table, address, |_check| Again::Late);
     }
 
-    fn came_of(&mut self, table: Table, address: u16, again: Again) {
+    /// What came of a question that was asked again, by the check sum of what was suspected.
+    fn came_of(&mut self, table: Table, address: u16, again: impl Fn(u16) -> Again) {
         for alike in &mut self.alike {
             if alike.shape.table == table && alike.again == Again::Asked(address) {
-                alike.again = again;
+                alike.again = again(alike.check);
             }
         }
     }

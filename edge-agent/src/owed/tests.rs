@@ -121,6 +121,7 @@ fn a_refusal_like_an_older_one_is_asked_for_again_once() {
     assert_eq!(owed.ask(UNIT, &read(9, 2), 125, later), Ask::Longer(read(9, 3)), "or late");
     owed.answered(UNIT, &read(9, 3), Some(5), later);
     owed.refused(UNIT, &read(9, 2), Some(7), later + TIMEOUT);
+    owed.told_again(UNIT, &read(9, 2), 7);
     assert!(!owed.suspects(refusal, &read(0, 2), later + TIMEOUT), "they are alike, it seems");
     assert!(owed.suspects(refusal, &read(20, 2), later + TIMEOUT), "this one is another");
     assert!(owed.overheard(refusal, later + TIMEOUT), "nobody asked for that");
@@ -212,6 +213,7 @@ fn an_answer_that_looks_like_an_older_one_is_asked_for_again_once() {
     assert_eq!(owed.ask(UNIT, &read(9, 2), 2, NOW), Ask::AfterSounding(read(9, 1)));
     owed.answered(UNIT, &read(9, 1), Some(7), NOW);
     assert_eq!(owed.ask(UNIT, &read(9, 2), 2, NOW), Ask::In(2 * TIMEOUT));
+    owed.told_again(UNIT, &read(9, 2), 7);
     let later = NOW + 2 * TIMEOUT + TICK;
     owed.answered(UNIT, &read(0, 2), Some(7), later);
     assert!(!suspects(&mut owed, &read(9, 2), 7, later), "they are alike, it seems");
@@ -222,6 +224,22 @@ fn an_answer_that_looks_like_an_older_one_is_asked_for_again_once() {
 }
 
 #[test]
+fn where_the_second_answer_is_another_the_first_may_have_been_a_copy() {
+    let mut owed = none_owed();
+    let mut now = NOW;
+    for number in (0..).step_by(2).take(MOST_ALIKE) {
+        owed.answered(UNIT, &read(0, 2), Some(number), now);
+        assert!(owed.suspects(said(&read(0, 2), number), &read(0, 2), now), "{number}");
+        owed.not_believed(UNIT, &read(0, 2), None, now);
+        owed.answered(UNIT, &read(0, 3), Some(5), now);
+        owed.told_again(UNIT, &read(0, 3), number + 1);
+        now += 3 * TIMEOUT;
+    }
+    owed.answered(UNIT, &read(0, 2), Some(99), now);
+    assert!(!owed.suspects(said(&read(0, 2), 99), &read(0, 2), now), "it is just so");
+}
+
+#[test]
 fn a_unit_of_many_like_registers_is_suspected_a_few_times_a_day() {
     let mut owed = none_owed();
     let mut suspects = |now: Duration| {
@@ -229,6 +247,7 @@ fn a_unit_of_many_like_registers_is_suspected_a_few_times_a_day() {
         let suspected = reads.filter(|read| {
             let suspected = owed.suspects(said(read, 7), read, now);
             owed.answered(UNIT, read, Some(7), now);
+            owed.told_again(UNIT, read, 7);
             suspected
         });
         suspected.count()
@@ -337,6 +356,15 @@ impl Word {
         let frame = said(&self.request, self.number);
         let refusal = Frame { shape: Shape::refusal(self.request.table), check: 0, ..frame };
         if self.is_refusal { refusal } else { frame }
+    }
+
+    /// What it tells of the question itself, in whose place one with so many more was asked.
+    fn own_check(&self, wanted: &Request, more: u16) -> Option<u16> {
+        match (more, self.is_refusal) {
+            (0, _) => Some(self.frame().check),
+            (_, true) => None,
+            (_, false) => Some(said(wanted, self.number).check),
+        }
     }
 }
 
@@ -473,6 +501,12 @@ fn is_trusted(owed: &OwedAnswers, heard: Frame, now: Duration) -> bool {
     !unit.was_unasked(now) && unit.said.iter().any(is_alike)
 }
 
+fn tell_again(owed: &mut OwedAnswers, asked: &Request, own: Option<u16>) {
+    if let Some(check) = own {
+        owed.told_again(UNIT, asked, check);
+    }
+}
+
 /// How many values there were, and whether each refusal was of the question that it was taken for.
 struct Polled {
     values: usize,
@@ -518,6 +552,7 @@ fn poll(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, TestCase
             };
             owed.longer(UNIT, asked.table, more, outcome);
         }
+        let own = told.filter(|_| !is_sounding).and_then(|(_, word)| word.own_check(&wanted, more));
         match (told, &heard) {
             (Some((frame, _)), _) if is_doubtful => {
                 owed.not_believed(UNIT, &asked, Some(*frame), *now);
@@ -526,9 +561,11 @@ fn poll(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, TestCase
             (Some((frame, word)), _) if word.is_refusal => {
                 let is_unclear = owed.refused(UNIT, &asked, Some(frame.check), *now);
                 is_refused_rightly &= is_unclear || word.number == number;
+                tell_again(owed, &asked, own.filter(|_| !is_unclear));
             }
             (Some((frame, word)), _) => {
                 owed.answered(UNIT, &asked, Some(frame.check), *now);
+                tell_again(owed, &asked, own);
                 prop_assert_eq!(&word.request, &asked);
                 prop_assert_eq!(word.number, number);
                 values += usize::from(!is_sounding);

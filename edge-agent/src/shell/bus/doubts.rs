@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::Bus,
-    frame::{Frame, Shape, answers},
+    frame::{Frame, Shape, answers, check_of_first},
     owed::{Ask, Longer, OwedAnswers, shape},
     plan::{Limits, plan},
 };
@@ -115,6 +115,10 @@ impl Doubts {
             } else {
                 let check = heard.map(|heard| heard.check);
                 is_unclear = learn(owed, asked, answer, check, now);
+                let own = check.filter(|_| is_told && !is_unclear);
+                if let Some(check) = own.and_then(|check| own_check(asked, put, answer, check)) {
+                    owed.told_again(unit, request, check);
+                }
             }
             let outcome = match answer {
                 Answer::Reply(_) => Longer::Answered,
@@ -174,6 +178,20 @@ fn learn(
         Answer::NoLine(_) => {}
     }
     false
+}
+
+/// The check sum that the answer to the question itself has, by what was put in its place; none
+/// where that tells nothing of it.
+fn own_check(asked: Asked<'_>, put: &Put<'_>, answer: &Answer, check: u16) -> Option<u16> {
+    match answer {
+        _ if put.is_sounding => None,
+        _ if put.more == 0 => Some(check),
+        Answer::Reply(reply) => {
+            let Asked { unit, request, .. } = asked;
+            Some(check_of_first(request.count - put.more, unit, request.table, reply))
+        }
+        Answer::Refusal(_) | Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => None,
+    }
 }
 
 #[cfg(test)]
