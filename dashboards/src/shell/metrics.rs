@@ -7,7 +7,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use super::{hooks::Outcome, live::Crowded, people::LogIn, screens::Opening};
+use super::{hooks::Outcome, people::LogIn, places::Crowded, screens::Opening};
 use crate::live::event::Why;
 
 /// Counts calls; clones share the counters.
@@ -20,6 +20,8 @@ pub struct Metrics {
     receipts: IntCounterVec,
     log_ins: IntCounterVec,
     screens: IntCounterVec,
+    refused: IntCounterVec,
+    pub(crate) forgotten_places: IntCounter,
     pub(crate) live: LiveMetrics,
 }
 
@@ -135,12 +137,43 @@ impl Metrics {
             ),
             Opening::ALL.map(Opening::word),
         )?;
+        let refused = IntCounterVec::new(
+            Opts::new(
+                "baseflow_dashboards_calls_refused_total",
+                "Calls and files for which there was no place by why: as many of its own as one may have, as many of all",
+            ),
+            &["why"],
+        )?;
+        for why in Crowded::ALL {
+            refused.with_label_values(&[why.word()]);
+        }
+        registry.register(Box::new(refused.clone()))?;
+        let forgotten_places = IntCounter::new(
+            "baseflow_dashboards_login_places_forgotten_total",
+            "Places whose wrong passwords were forgotten before their time, for want of room",
+        )?;
+        registry.register(Box::new(forgotten_places.clone()))?;
         let live = LiveMetrics::new(registry)?;
-        Ok(Self { requests, seconds, connections, answer_bytes, receipts, log_ins, screens, live })
+        Ok(Self {
+            requests,
+            seconds,
+            connections,
+            answer_bytes,
+            receipts,
+            log_ins,
+            screens,
+            refused,
+            forgotten_places,
+            live,
+        })
     }
 
     pub(crate) fn note_log_in(&self, outcome: LogIn) {
         self.log_ins.with_label_values(&[outcome.word()]).inc();
+    }
+
+    pub(crate) fn note_refused(&self, why: Crowded) {
+        self.refused.with_label_values(&[why.word()]).inc();
     }
 
     pub(crate) fn note_screen(&self, outcome: Opening) {
