@@ -191,15 +191,14 @@ impl Lockouts {
         let known = self.names.get_mut(&name);
         let strangers = known.as_ref().map(|known| known.strangers).unwrap_or_default();
         let at_desk = known.and_then(|known| known.at_desk(place)).copied();
-        let wait_ms = match at_desk {
-            Some(count) => count.wait_ms(WRONG_FOR_NAME, now_ms),
-            None => {
-                let from = around(place, WRONG_FROM);
-                from.filter_map(|(network, bound)| self.counted(network).wait_ms(bound, now_ms))
-                    .chain(strangers.wait_ms(WRONG_FOR_NAME, now_ms))
-                    .max()
-            }
+        let of_strangers = || {
+            let from = around(place, WRONG_FROM);
+            from.filter_map(|(network, bound)| self.counted(network).wait_ms(bound, now_ms))
+                .chain(strangers.wait_ms(WRONG_FOR_NAME, now_ms))
+                .max()
         };
+        let wait_ms =
+            at_desk.map_or_else(of_strangers, |count| count.wait_ms(WRONG_FOR_NAME, now_ms));
         if let Some(wait_ms) = wait_ms {
             return Err(Locked { seconds: wait_ms.div_ceil(1_000) });
         }

@@ -110,7 +110,7 @@ mod tests {
     async fn written(bytes: usize, every_s: u64) -> (Result<(), io::ErrorKind>, u64) {
         let (near, mut far) = duplex(bytes.max(1_024));
         let mut near = Patient::new(near, Duration::from_secs(30), 512);
-        let began = Instant::now();
+        let (answer, began) = (vec![7; 64 << 10], Instant::now());
         let reads = async {
             let mut rhythm = interval(Duration::from_secs(every_s));
             let mut piece = vec![0; bytes];
@@ -120,7 +120,7 @@ mod tests {
             }
         };
         tokio::select! {
-            written = near.write_all(&[7; 64 << 10]) => {
+            written = near.write_all(&answer) => {
                 (written.map_err(|failure| failure.kind()), began.elapsed().as_secs())
             }
             never = reads => never,
