@@ -103,7 +103,21 @@ pub struct Caller {
     pub must_change: bool,
 }
 
+/// By what the places that somebody holds are known: what they are, and their name.
+pub type Name = (&'static str, String);
+
 impl Caller {
+    /// As which they hold places among others.
+    pub fn known_as(&self) -> Name {
+        let By { kind, name } = self.by();
+        (kind.word(), name)
+    }
+
+    /// Whether some places are kept for them, since it is they who act.
+    pub fn goes_first(&self) -> bool {
+        self.role >= Role::Duty
+    }
+
     /// As the journal names them.
     pub fn by(&self) -> By {
         let kind = match self.let_in_by {

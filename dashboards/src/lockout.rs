@@ -18,21 +18,22 @@
 //! |---|---|---|
 //! | wrong passwords for a name, from places that its user never logged in from | 5, until 30 minutes after the last one | 30 minutes no log-in from there |
 //! | the same from one place that its user did log in from | 5 | 30 minutes no log-in from that place |
-//! | wrong passwords from one place, for names whose users never logged in from there | 30 | 30 minutes no log-in of such names from there |
+//! | wrong passwords from one place, from an IPv6 network of 56 bits, from one of 48, for names whose users never logged in from there | 30, 120, 480 | 30 minutes no log-in of such names from there |
 //! | right ones for a name | 30 at once, then one a minute | refused |
 //! | places that a user is known to come from | 8, the latest | the one longest ago is forgotten |
 //! | names that nobody has | 4,096 | the one tried longest ago is forgotten |
 //! | names that somebody has | as many as there are users | |
-//! | places | 4,096, those of the last half hour | a further one is not counted by itself |
+//! | places and networks around them | 4,096 | the one with the fewest wrong passwords of the last half hour is forgotten, and counted |
 
 use std::{collections::HashMap, net::IpAddr};
 
-use crate::visitor::Budget;
+use crate::visitor::{Budget, Network, around};
 
 /// So long a lock lasts, and so long a wrong password is remembered.
 pub const LOCK_MS: u64 = 30 * 60_000;
 const WRONG_FOR_NAME: u32 = 5;
-const WRONG_FROM_PLACE: u32 = 30;
+/// From a place and from the networks around it.
+const WRONG_FROM: [u32; 3] = [30, 120, 480];
 const RIGHT: Budget = Budget::new(30, 60_000);
 const FAMILIAR: usize = 8;
 const REMEMBERED: usize = 4_096;
@@ -149,8 +150,8 @@ pub enum Wrong {
 pub struct Kept {
     /// The name; empty: whatever names were tried from the place.
     pub name: String,
-    /// The place; `None`: wherever the user never came from.
-    pub place: Option<IpAddr>,
+    /// The place, or a network; `None`: wherever the user never came from.
+    pub place: Option<Network>,
     /// Tries of late that were not right.
     pub tries: u32,
     /// Whether the user came from there.
@@ -160,7 +161,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn of(name: &str, place: Option<IpAddr>, count: Count) -> Self {
+    fn of(name: &str, place: Option<Network>, count: Count) -> Self {
         let Count { tries, last_ms, .. } = count;
         Self { name: name.to_owned(), place, tries, is_familiar: false, last_ms }
     }
@@ -170,7 +171,16 @@ impl Kept {
 #[derive(Debug, Default)]
 pub struct Lockouts {
     names: HashMap<String, Name>,
-    places: HashMap<IpAddr, Count>,
+    places: HashMap<Network, Count>,
+    /// Places that were forgotten while they were charged.
+    forgotten: u64,
+}
+
+impl Try {
+    /// Whether its user had logged in from there before.
+    pub const fn is_familiar(&self) -> bool {
+        self.is_familiar
+    }
 }
 
 impl Lockouts {
@@ -181,19 +191,22 @@ impl Lockouts {
         let known = self.names.get_mut(&name);
         let strangers = known.as_ref().map(|known| known.strangers).unwrap_or_default();
         let at_desk = known.and_then(|known| known.at_desk(place)).copied();
-        let of_place = self.places.get(&place).copied().unwrap_or_default();
-        let wait_ms = match at_desk {
-            Some(count) => count.wait_ms(WRONG_FOR_NAME, now_ms),
-            None => of_place
-                .wait_ms(WRONG_FROM_PLACE, now_ms)
-                .max(strangers.wait_ms(WRONG_FOR_NAME, now_ms)),
+        let of_strangers = || {
+            let from = around(place, WRONG_FROM);
+            from.filter_map(|(network, bound)| self.counted(network).wait_ms(bound, now_ms))
+                .chain(strangers.wait_ms(WRONG_FOR_NAME, now_ms))
+                .max()
         };
+        let wait_ms =
+            at_desk.map_or_else(of_strangers, |count| count.wait_ms(WRONG_FOR_NAME, now_ms));
         if let Some(wait_ms) = wait_ms {
             return Err(Locked { seconds: wait_ms.div_ceil(1_000) });
         }
         let tried = Try { name, place, is_familiar: at_desk.is_some() };
         if !tried.is_familiar {
-            self.charge_place(place, now_ms);
+            for (network, _) in around(place, WRONG_FROM) {
+                self.place(network, now_ms).charge(now_ms);
+            }
         }
         let known = self.name(tried.name.clone(), now_ms);
         known.tried_ms = now_ms;
@@ -223,22 +236,27 @@ impl Lockouts {
 
     /// Nobody could look at it.
     pub fn undone(&mut self, tried: &Try) {
-        let of_place = self.places.get_mut(&tried.place).filter(|_| !tried.is_familiar);
+        if !tried.is_familiar {
+            for (network, _) in around(tried.place, WRONG_FROM) {
+                self.places.get_mut(&network).into_iter().for_each(Count::give_back);
+            }
+        }
         let of_name = self.names.get_mut(&tried.name).and_then(|known| known.charged(tried));
-        of_place.into_iter().chain(of_name).for_each(Count::give_back);
+        of_name.into_iter().for_each(Count::give_back);
     }
 
     /// What is to be kept of a name and a place as they stand now: what was kept of them before is
     /// replaced by it.
     pub fn kept(&self, name: &str, place: IpAddr, now_ms: u64) -> Vec<Kept> {
         let name = name.to_ascii_lowercase();
-        let of_place = self.places.get(&place).copied().unwrap_or_default();
-        let mut kept = vec![Kept::of("", Some(place), of_place)];
+        let networks = around(place, WRONG_FROM);
+        let of_network = |(network, _)| Kept::of("", Some(network), self.counted(network));
+        let mut kept: Vec<_> = networks.map(of_network).collect();
         let Some(known) = self.names.get(&name) else { return kept };
         kept.push(Kept::of(&name, None, known.strangers));
         if let Some((_, count)) = known.familiar.iter().find(|(familiar, _)| *familiar == place) {
             let last_ms = if count.tries == 0 { now_ms } else { count.last_ms };
-            let row = Kept::of(&name, Some(place), Count { last_ms, ..*count });
+            let row = Kept::of(&name, Some(Network::own(place)), Count { last_ms, ..*count });
             kept.push(Kept { is_familiar: true, ..row });
         }
         kept
@@ -251,14 +269,14 @@ impl Lockouts {
         // of one whose end was not known yet nobody will ever know more
         let count = Count { tries, wrong: tries, last_ms };
         match (name.is_empty(), place) {
-            (true, Some(place)) => drop(self.places.insert(place, count)),
+            (true, Some(place)) => *self.place(place, last_ms) = count,
             (true, None) => {}
             (false, None) => self.name(name, last_ms).strangers = count,
             (false, Some(place)) => {
                 let known = self.name(name, last_ms);
                 known.is_somebodys |= is_familiar;
-                known.came_from(place);
-                if let Some(at_desk) = known.at_desk(place) {
+                known.came_from(place.address());
+                if let Some(at_desk) = known.at_desk(place.address()) {
                     *at_desk = count;
                 }
             }
@@ -277,14 +295,25 @@ impl Lockouts {
         names.map(|(name, _)| name.clone()).collect()
     }
 
-    fn charge_place(&mut self, place: IpAddr, now_ms: u64) {
-        if !self.places.contains_key(&place) && self.places.len() >= REMEMBERED {
-            self.places.retain(|_, count| count.is_of_late(now_ms));
-            if self.places.len() >= REMEMBERED {
-                return;
+    /// How many charged places were forgotten since this was asked last.
+    pub fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    fn counted(&self, network: Network) -> Count {
+        self.places.get(&network).copied().unwrap_or_default()
+    }
+
+    fn place(&mut self, network: Network, now_ms: u64) -> &mut Count {
+        if !self.places.contains_key(&network) && self.places.len() >= REMEMBERED {
+            let of_late = |count: &Count| if count.is_of_late(now_ms) { count.tries } else { 0 };
+            let least = self.places.iter().min_by_key(|(_, count)| (of_late(count), count.last_ms));
+            if let Some((least, count)) = least.map(|(least, count)| (*least, of_late(count))) {
+                self.places.remove(&least);
+                self.forgotten = self.forgotten.saturating_add(u64::from(count > 0));
             }
         }
-        self.places.entry(place).or_default().charge(now_ms);
+        self.places.entry(network).or_default()
     }
 
     fn name(&mut self, name: String, now_ms: u64) -> &mut Name {
@@ -413,7 +442,7 @@ mod tests {
         for name in 0..100 {
             looked_at += u32::from(lockouts.begin(&format!("user{name}"), here, 0).is_ok());
         }
-        assert_eq!(looked_at, WRONG_FROM_PLACE);
+        assert_eq!(looked_at, 30);
         assert!(lockouts.begin("zhang", place(2), 0).is_ok());
         assert!(lockouts.begin("zhang", here, LOCK_MS).is_ok());
     }
@@ -441,6 +470,50 @@ mod tests {
             assert!(lockouts.places.len() <= REMEMBERED);
         }
         assert!(lockouts.begin("zhang", desk, 2).is_err(), "somebody's lock holds");
+    }
+
+    #[test]
+    fn a_full_table_of_places_forgives_nobody_and_counts_on() {
+        let (mut lockouts, locked) = (Lockouts::default(), place(1));
+        let tries_many = |lockouts: &mut Lockouts, from: IpAddr| {
+            let names = (0..100).map(|number| format!("user{number}"));
+            names.filter(|name| lockouts.begin(name, from, 1).is_ok()).count()
+        };
+        assert_eq!(tries_many(&mut lockouts, locked), 30);
+        // broken off, all of them: what became of them is never known
+        for number in 0..4_700_u32 {
+            let tried = lockouts.begin(&format!("nobody{number}"), place(100 + number), 1);
+            assert!(tried.is_ok());
+        }
+        assert!(lockouts.begin("li", locked, 2).is_err(), "its lock holds");
+        assert_eq!(tries_many(&mut lockouts, place(2)), 30, "and that of one who comes later");
+        assert!(lockouts.places.len() <= REMEMBERED);
+        assert_eq!(lockouts.take_forgotten(), 4_702 - 4_096);
+        assert_eq!(lockouts.take_forgotten(), 0);
+    }
+
+    #[test]
+    fn networks_are_locked_like_places_and_let_in_who_comes_from_there() {
+        let from = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, number, 0, 0, 0, 0]);
+        let (mut lockouts, mut looked_at) = (Lockouts::default(), 0);
+        let tried = lockouts.begin("zhang", from(7), 0).unwrap();
+        assert!(lockouts.right(&tried, 0));
+        let mut many = |networks: std::ops::Range<u16>| {
+            let before = looked_at;
+            for number in networks {
+                looked_at +=
+                    usize::from(lockouts.begin(&format!("n{number}"), from(number), 1).is_ok());
+            }
+            looked_at - before
+        };
+        assert_eq!(many(0..256), 120, "of a network of 56 bits");
+        assert_eq!(many(256..0x1000), 360, "of one of 48");
+        assert!(lockouts.begin("li", from(0x2000), 2).is_err());
+        assert!(lockouts.begin("zhang", from(7), 2).is_ok());
+        assert!(lockouts.begin("li", "2001:db8:2::".parse().unwrap(), 2).is_ok());
+        let mut after = Lockouts::default();
+        lockouts.kept("li", from(0), 2).into_iter().for_each(|kept| after.take_up(kept));
+        assert!(after.begin("li", from(0x2000), 3).is_err(), "after a restart as well");
     }
 
     #[test]

@@ -163,6 +163,12 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
+    /// 429: whoever asks has asked for more than one may; in so many seconds it may be otherwise.
+    pub fn too_often(seconds: u64, detail: impl Into<String>) -> Self {
+        let problem = Self::new(429, "too-often", "Too many requests", detail);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
     /// What stands for an error that a part of the web stack answered in its own words.
     pub fn of_status(status: u16, detail: &str) -> Self {
         let (word, title, otherwise) = match status {
@@ -173,7 +179,7 @@ impl Problem {
             413 => ("too-large", "The body is too large", "a body has at most 4 KiB"),
             414 => ("uri-too-long", "The address is too long", "shorten it"),
             415 => ("media-type", "The body is of another type", "send application/json"),
-            429 => ("too-often", "Too many requests", "try again in a minute"),
+            429 => return Self::too_often(5, if detail.is_empty() { "try again" } else { detail }),
             503 => ("unavailable", "Not possible at the moment", "try again later"),
             500.. => ("internal", "The server failed", "its log has the cause"),
             _ => ("refused", "The request is refused", "it cannot be answered"),

@@ -2,27 +2,32 @@
 //!
 //! The address of a visitor is its connection's; where that comes from this very machine, it is a
 //! proxy's, and the visitor is the last one that it names in `X-Forwarded-For`. An IPv6 network of
-//! 64 bits counts as one visitor. Of telephones many share an address, so the first thirty pages
-//! cost nothing.
+//! 64 bits counts as one visitor, and what is charged to it is charged to the networks of 56 and of 48
+//! bits around it, too, since whoever has one of those has thousands of visitors.
 //!
-//! What is common to many is charged for guesses alone, tokens that nobody knows: so whoever has a
-//! thousand addresses to guess from locks out nobody who holds a link. That is no help to whoever
-//! guesses, since 64 bits are not found at any rate that a server answers.
+//! What somebody knows is charged by itself: a link is answered as often as it may be, wherever it is
+//! asked from. An address and the networks around it are charged for guesses alone, tokens that nobody
+//! knows: so whoever guesses, from a thousand addresses or from an office, locks out nobody who holds
+//! a link. That is no help to whoever guesses, since 64 bits are not found at any rate that a server
+//! answers.
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | pages of a visitor | 30 at once, then one every two seconds | 429 |
-//! | guesses of an IPv6 network of 56 bits | 120 at once, then one a second | the network gets 429 |
-//! | guesses of an IPv6 network of 48 bits | 480 at once, then 4 a second | the network gets 429 |
-//! | guesses of all visitors | 200 at once, then 50 a second | guesses get 429 |
-//! | visitors, and networks, that are remembered | 4,096 each, those of the last minutes | a stranger is not counted by himself |
-//! | bodies of a visitor that are waited for | 8 | 429 |
+//! | pages of a link that somebody has | 30 at once, then one every two seconds | 429 |
+//! | guesses of a visitor | 30 at once, then one every two seconds | guesses get 429 |
+//! | guesses of an IPv6 network of 56 bits | 120 at once, then one a second | the same |
+//! | guesses of an IPv6 network of 48 bits | 480 at once, then 4 a second | the same |
+//! | guesses of all visitors | 200 at once, then 50 a second | the same |
+//! | links, and visitors and networks, that are remembered | 4,096 each | whoever has most of its budget left is forgotten |
+//! | bodies of a visitor, of networks of 56 and of 48 bits that are waited for | 8, 16, 32 | 429 |
 //! | receipts of a channel for its messages | 1,000 at once, then 100 a second | 429 |
 //! | receipts of a channel for ids that nobody knows | 100 at once, then 10 a second | 429 |
 //! | receipts of a channel whose ids are looked up | 4,000 at once, then 1,000 a second | 429 |
 
 use std::{
     collections::HashMap,
+    fmt,
+    hash::Hash,
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
@@ -50,10 +55,6 @@ impl Budget {
         }
         is_left
     }
-
-    const fn is_whole(&self, now_ms: u64) -> bool {
-        self.whole_at_ms <= now_ms
-    }
 }
 
 /// Receipts of a channel for messages that it was given.
@@ -62,93 +63,130 @@ pub const RECEIPTS: Budget = Budget::new(1_000, 10);
 pub const STRAYS: Budget = Budget::new(100, 100);
 /// Receipts of a channel whose ids are looked up, which writes nothing.
 pub const LOOKUPS: Budget = Budget::new(4_000, 1);
-/// Bodies of one visitor that are waited for.
-pub const BODIES: usize = 8;
-const PAGES_OF_ONE: Budget = Budget::new(30, 2_000);
+/// Pages of a link that somebody has.
+const SHOWN: Budget = Budget::new(30, 2_000);
+/// Guesses of a visitor and of the networks around it.
+const GUESSES_OF: [Budget; 3] =
+    [Budget::new(30, 2_000), Budget::new(120, 1_000), Budget::new(480, 250)];
 const GUESSES: Budget = Budget::new(200, 20);
-/// Networks wider than a visitor's own: their bits, and what they may guess.
-const WIDER: [(u32, Budget); 2] = [(56, Budget::new(120, 1_000)), (48, Budget::new(480, 250))];
 const REMEMBERED: usize = 4_096;
+
+/// A visitor, or a network around it: an address, of IPv6 without all but so many bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Bits of an address of its own.
+    const OWN: (u8, u8) = (32, 64);
+
+    fn of(address: IpAddr, bits: u8) -> Self {
+        let address = match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(address) => {
+                let others = 128_u32.saturating_sub(u32::from(bits));
+                let mask = u128::MAX.checked_shl(others).unwrap_or(0);
+                Ipv6Addr::from(u128::from(address) & mask).into()
+            }
+        };
+        Self { address, bits }
+    }
+
+    /// A visitor by itself.
+    pub fn own(visitor: IpAddr) -> Self {
+        let (of_v4, of_v6) = Self::OWN;
+        Self::of(visitor, if visitor.is_ipv4() { of_v4 } else { of_v6 })
+    }
+
+    /// The address, of a network its first one.
+    pub const fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// One as it was written; `None` of what is none.
+    pub fn read(text: &str) -> Option<Self> {
+        match text.split_once('/') {
+            None => Some(Self::own(text.parse().ok()?)),
+            Some((address, bits)) => Some(Self::of(address.parse().ok()?, bits.parse().ok()?)),
+        }
+    }
+}
+
+/// A visitor as its address, a wider network with its bits.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::own(self.address) {
+            self.address.fmt(f)
+        } else {
+            write!(f, "{}/{}", self.address, self.bits)
+        }
+    }
+}
+
+/// A visitor and the networks of 56 and of 48 bits around it, each with its bound; of IPv4 the visitor
+/// alone, since nobody has many of those addresses.
+pub fn around<T>(visitor: IpAddr, bounds: [T; 3]) -> impl Iterator<Item = (Network, T)> {
+    let wider: &[u8] = if visitor.is_ipv4() { &[] } else { &[56, 48] };
+    let wider = wider.iter().map(move |bits| Network::of(visitor, *bits));
+    std::iter::once(Network::own(visitor)).chain(wider).zip(bounds)
+}
 
 /// Budgets of many, each whole until it is charged.
 #[derive(Debug)]
-struct Each {
-    budget: Budget,
-    charged: HashMap<IpAddr, Budget>,
+struct Each<K> {
+    charged: HashMap<K, Budget>,
 }
 
-impl Each {
-    fn of(budget: Budget) -> Self {
-        Self { budget, charged: HashMap::new() }
-    }
-
-    fn has_left(&self, who: IpAddr, now_ms: u64) -> bool {
-        self.charged.get(&who).copied().unwrap_or(self.budget).take(now_ms)
-    }
-
-    /// Whether there was something left. Where too many are remembered already, a stranger is
-    /// given it: a table that somebody fills must not keep others out.
-    fn take(&mut self, who: IpAddr, now_ms: u64) -> bool {
-        if let Some(known) = self.charged.get_mut(&who) {
-            return known.take(now_ms);
+impl<K: Eq + Hash + Clone> Each<K> {
+    /// Whether there was something left of what is this when it is whole.
+    fn take(&mut self, who: K, whole: Budget, now_ms: u64) -> bool {
+        if !self.charged.contains_key(&who) && self.charged.len() >= REMEMBERED {
+            let least = self.charged.iter().min_by_key(|(_, budget)| budget.whole_at_ms);
+            if let Some(least) = least.map(|(who, _)| who.clone()) {
+                self.charged.remove(&least);
+            }
         }
-        if self.charged.len() >= REMEMBERED {
-            self.charged.retain(|_, budget| !budget.is_whole(now_ms));
-        }
-        let mut own = self.budget;
-        let is_left = own.take(now_ms);
-        if self.charged.len() < REMEMBERED {
-            self.charged.insert(who, own);
-        }
-        is_left
+        self.charged.entry(who).or_insert(whole).take(now_ms)
     }
 }
 
-/// The budgets of pages: each visitor's own, and that of guesses.
+impl<K> Default for Each<K> {
+    fn default() -> Self {
+        Self { charged: HashMap::new() }
+    }
+}
+
+/// The budgets of links, of which each is known as a `K`, and those of guesses.
 #[derive(Debug)]
-pub struct Visitors {
-    each: Each,
-    wider: [(u32, Each); 2],
+pub struct Visitors<K> {
+    shown: Each<K>,
+    guessing: Each<Network>,
     guesses: Budget,
 }
 
-impl Default for Visitors {
+impl<K> Default for Visitors<K> {
     fn default() -> Self {
-        let wider = WIDER.map(|(bits, budget)| (bits, Each::of(budget)));
-        Self { each: Each::of(PAGES_OF_ONE), wider, guesses: GUESSES }
+        Self { shown: Each::default(), guessing: Each::default(), guesses: GUESSES }
     }
 }
 
-impl Visitors {
-    /// Whether `visitor` gets another page, asked before anything is done for him.
-    pub fn take(&mut self, visitor: IpAddr, now_ms: u64) -> bool {
-        let is_bearable = self.wider.iter().all(|(bits, each)| {
-            network(visitor, *bits).is_none_or(|network| each.has_left(network, now_ms))
-        });
-        is_bearable && self.each.take(visitor, now_ms)
+impl<K: Eq + Hash + Clone> Visitors<K> {
+    /// Whether whoever has this link is answered once more.
+    pub fn show(&mut self, link: K, now_ms: u64) -> bool {
+        self.shown.take(link, SHOWN, now_ms)
     }
 
-    /// Charges `visitor` and the networks around it for a token that nobody knows; whether guesses
-    /// are answered as such.
+    /// Charges `visitor` and the networks around it for a token that nobody knows; whether the guess
+    /// is answered as such.
     pub fn guess(&mut self, visitor: IpAddr, now_ms: u64) -> bool {
-        for (bits, each) in &mut self.wider {
-            if let Some(network) = network(visitor, *bits) {
-                each.take(network, now_ms);
-            }
+        let mut is_bearable = true;
+        for (network, whole) in around(visitor, GUESSES_OF) {
+            is_bearable &= self.guessing.take(network, whole, now_ms);
         }
-        self.guesses.take(now_ms)
-    }
-}
-
-/// The IPv6 network of so many bits around an address; none of an IPv4 address, of which there are
-/// too few for anybody to have many.
-fn network(address: IpAddr, bits: u32) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits)).unwrap_or(0);
-            Some(Ipv6Addr::from(u128::from(address) & mask).into())
-        }
+        // who has guessed too often takes nothing of what others may
+        is_bearable && self.guesses.take(now_ms)
     }
 }
 
@@ -163,8 +201,7 @@ pub fn visitor(peer: IpAddr, forwarded: Option<&[u8]>) -> IpAddr {
 
 /// An address as one visitor: an IPv6 network of 64 bits is one.
 pub fn of_its_own(address: IpAddr) -> IpAddr {
-    let address = address.to_canonical();
-    network(address, 64).unwrap_or(address)
+    Network::own(address.to_canonical()).address
 }
 
 /// An address as proxies write it: by itself, in brackets, or with a port.
@@ -211,52 +248,60 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_too_often_is_refused_and_others_are_not() {
-        let mut visitors = Visitors::default();
-        let (often, seldom) = (address("203.0.113.7"), address("203.0.113.8"));
-        let answered = (0..1_000).filter(|_| visitors.take(often, 5)).count();
-        assert_eq!(answered, 30);
-        assert!(visitors.take(seldom, 5));
-        assert!(!visitors.take(often, 2_004) && visitors.take(often, 2_005));
+    fn a_network_is_read_as_it_was_written() {
+        let visitor = address("2001:db8:1:2::");
+        let written: Vec<_> = around(visitor, [(); 3]).map(|(network, ())| network).collect();
+        let texts: Vec<_> = written.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["2001:db8:1:2::", "2001:db8:1::/56", "2001:db8:1::/48"]);
+        let read: Vec<_> = texts.iter().filter_map(|text| Network::read(text)).collect();
+        assert_eq!(read, written);
+        let of_v4: Vec<_> = around(address("203.0.113.7"), [(); 3]).collect();
+        assert_eq!(of_v4, [(Network::read("203.0.113.7").unwrap(), ())]);
+        for text in ["", "/48", "2001:db8::/x", "nowhere"] {
+            assert_eq!(Network::read(text), None, "{text}");
+        }
     }
 
     #[test]
-    fn who_guesses_from_a_block_of_addresses_locks_out_nobody_but_that_block() {
+    fn a_link_is_shown_so_often_and_who_guesses_takes_nothing_of_that() {
         let mut visitors = Visitors::default();
+        let office = address("203.0.113.7");
+        let answered = (0..1_000).filter(|_| visitors.guess(office, 5)).count();
+        assert_eq!(answered, 30);
+        assert_eq!((0..1_000).filter(|_| visitors.show("mine", 5)).count(), 30);
+        assert!(visitors.show("yours", 5));
+        assert!(!visitors.show("mine", 2_004) && visitors.show("mine", 2_005));
+    }
+
+    #[test]
+    fn who_guesses_from_a_block_of_addresses_is_answered_no_more_and_others_are() {
+        let mut visitors = Visitors::<u32>::default();
         let block =
             |number: u128| IpAddr::from(Ipv6Addr::from((0x2001_0db8_0001 << 80) | (number << 64)));
-        let mut looked_up = 0_u32;
-        // Ten seconds of a thousand guesses each, every one from another network of 64 bits.
-        for number in 0..10_000_u32 {
-            let (visitor, now) = (block(u128::from(number)), u64::from(number));
-            if visitors.take(visitor, now) {
-                looked_up += 1;
-                visitors.guess(visitor, now);
-            }
-        }
-        assert!((480..=480 + 40).contains(&looked_up), "{looked_up}");
-        let neighbour = address("2001:db8:2::");
-        assert!(visitors.take(neighbour, 10_000) && visitors.take(address("203.0.113.8"), 10_000));
-        // Of those who hold a link, however many they are, nothing common is taken.
-        let holders = (0..10_000_u32)
-            .filter(|number| visitors.take(IpAddr::from(number.to_be_bytes()), 10_001));
-        assert_eq!(holders.count(), 10_000);
+        // Twenty seconds of a thousand guesses each, every one from another network of 64 bits.
+        let guesses = 0..20_000_u64;
+        let answered = guesses.filter(|now| visitors.guess(block(u128::from(*now)), *now)).count();
+        assert!((200..=480 + 80).contains(&answered), "{answered}");
+        assert!(visitors.guess(address("2001:db8:2::"), 20_000));
+        assert!(visitors.guess(address("203.0.113.8"), 20_000));
     }
 
     #[test]
-    fn what_is_remembered_has_a_bound_and_a_full_table_keeps_out_no_stranger() {
+    fn what_is_remembered_has_a_bound_and_forgives_nobody_who_is_charged_most() {
         let mut visitors = Visitors::default();
-        let mut answered = 0;
+        let often = address("203.0.113.7");
+        let mut answered = (0..1_000).filter(|_| visitors.guess(often, 7)).count();
         for number in 0..20_000_u32 {
-            let visitor = IpAddr::from(number.to_be_bytes());
-            assert!(visitors.take(visitor, 7));
-            answered += u32::from(visitors.guess(visitor, 7));
-            assert!(visitors.each.charged.len() <= REMEMBERED);
+            answered += usize::from(visitors.guess(IpAddr::from(number.to_be_bytes()), 7));
+            assert!(visitors.show(number, 7));
+            assert!(visitors.guessing.charged.len() <= REMEMBERED);
+            assert!(visitors.shown.charged.len() <= REMEMBERED);
         }
         assert_eq!(answered, 200);
-        // whoever was there before is counted on
-        let first = IpAddr::from(0_u32.to_be_bytes());
-        assert_eq!((0..1_000).filter(|_| visitors.take(first, 7)).count(), 29);
+        assert!(!visitors.guess(often, 1_000), "he is forgotten");
+        // of others the table keeps count, too, however full it is
+        let late = address("198.51.100.1");
+        assert!((0..1_000).filter(|_| visitors.guess(late, 60_000)).count() <= 30);
     }
 
     proptest! {

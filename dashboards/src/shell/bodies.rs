@@ -8,7 +8,8 @@
 //! |---|---|---|
 //! | bytes of a body of the API | 4 KiB | 413 |
 //! | seconds until a body has come | 3 | 408 |
-//! | bodies of a visitor that are waited for, each from half a second on | 8 | 429 |
+//! | bodies that are waited for, each from half a second on, of a visitor, of IPv6 networks of 56 and of 48 bits around it | 8, 16, 32 | 429 |
+//! | of all of them | as many as there are connections | |
 
 use std::{net::IpAddr, pin::pin, time::Duration};
 
@@ -23,23 +24,36 @@ use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
 use super::{pages::whose, places::Places};
-use crate::{problem::Problem, query::MAX_BODY_BYTES, visitor::BODIES};
+use crate::{
+    problem::Problem,
+    query::MAX_BODY_BYTES,
+    visitor::{Network, around},
+};
 
 /// A body that has come by then was sent with its head.
 const AT_ONCE: Duration = Duration::from_millis(500);
 /// From then on, until it is whole.
 const PATIENCE: Duration = Duration::from_millis(2_500);
 
+/// Of a visitor, and of the networks around it.
+const WAITED_FOR_OF: [usize; 3] = [8, 16, 32];
+
 /// Those that are waited for; clones share them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bodies {
-    waited_for: Places,
+    waited_for: Places<Network>,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self { waited_for: Places::of(usize::MAX) }
+    }
 }
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// Its visitor sends as many as are waited for.
+    /// As many are waited for of its visitor, or of a network around it, as may be.
     TooMany,
     TooSlow,
     TooLong,
@@ -71,7 +85,8 @@ impl Bodies {
         if let Ok(read) = timeout(AT_ONCE, whole.as_mut()).await {
             return read;
         }
-        let _place = self.waited_for.take(visitor, BODIES).ok_or(Unread::TooMany)?;
+        let place = self.waited_for.take(around(visitor, WAITED_FOR_OF), false);
+        let _place = place.map_err(|_crowded| Unread::TooMany)?;
         timeout(PATIENCE, whole).await.map_err(|_elapsed| Unread::TooSlow)?
     }
 }

@@ -2,18 +2,25 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | calls at work, until their answers are written | 256 of the API, 128 of pages behind links, 256 of files of pages and the description of the API, 64 of hooks | 503 |
-//! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8 | more wait, within their seconds |
+//! | calls at work of those who are let in, until their answers are written | 256 of the API, of which the last 32 are for duty and admin | 503 |
+//! | of them those of one user, token or screen | 64, and no more than are left | 429 |
+//! | files of pages, and the description of the API, on their way | 256 | 503 |
+//! | of them those of one visitor, of IPv6 networks of 56 and of 48 bits around it | 64, 96, 128, and no more than are left | 429 |
+//! | receipts of hooks | 64 | 503 |
+//! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8, of which the last 2 are for duty and admin | more wait, within their seconds |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
 //!
 //! A caller that does not read what it asked for costs memory: so an answer's bytes carry the
-//! call's slot and their share of the room, and give both back where they themselves are dropped,
+//! call's place and their share of the room, and give both back where they themselves are dropped,
 //! be it after the last of them was written or because the connection ended. An answer without an
-//! end is bounded by whoever gives it, and takes no slot. Nor does an error keep one: it is short, and
-//! strangers get nothing else of the API, so whoever reads none of them keeps nobody out. The API,
-//! pages and hooks have places of their own, so that none of them can keep the others out; a body is
-//! there before its call takes one (`shell::bodies`).
+//! end is bounded by whoever gives it, and keeps no place. Nor does an error keep one: it is short.
+//!
+//! A place of the API is taken once it is known who calls: of strangers, nobody holds one. What comes
+//! before that is a body (`shell::bodies`) and one look at what the store knows of a token, of as many
+//! as there are connections. Log-ins and links of screens and of messages have bounds of their own
+//! ([`super::people`], [`super::screens`], [`super::pages`]), so that none of them can keep the others
+//! out.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -33,22 +40,31 @@ use tracing::{error, warn};
 use super::{
     calls::{live, series},
     metrics::Metrics,
+    pages::whose_request,
+    places::{Crowded, Place, Places, Room},
 };
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::{
+    access::{Caller, Name},
+    problem::{MEDIA_TYPE, Problem},
+    visitor::{Network, around},
+};
 
 /// How long a call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// How many calls of the API may be at work.
-const CALLS: usize = 256;
-/// How many requests for pages behind links may be.
-const PAGES: usize = 128;
+const CALLS: Room = Room { all: 256, kept: 32 };
+/// Those of one user, token or screen.
+const CALLS_OF_ONE: usize = 64;
 /// How many files of pages may be on their way to browsers; they stand in the binary, and take no
 /// memory meanwhile.
-const FILES: usize = 256;
+const FILES: Room = Room { all: 256, kept: 0 };
+/// Those of a visitor, and of the networks around it.
+const FILES_OF: [usize; 3] = [64, 96, 128];
 /// How many receipts may be on their way to the journal.
-const RECEIPTS: usize = 64;
-/// How many reads may be made into answers.
+const RECEIPTS: Room = Room { all: 64, kept: 0 };
+/// How many reads may be made into answers, and how many of them whoever may not act asked for.
 const READS: usize = 8;
+const READS_OF_VIEWERS: usize = 6;
 /// Calls that wait for a place of their own: those that wait keep nobody else's.
 const OWN_BOUNDS: [&str; 2] = [series::PATH, live::PATH];
 /// How many bytes of answers may wait to be written.
@@ -59,12 +75,23 @@ const SMALL_BYTES: usize = 64 << 10;
 /// How many bytes of a foreign error's text are kept.
 const MAX_TEXT: usize = 4_096;
 
+/// Who holds a place among the calls at work.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Who {
+    Caller(Name),
+    Visitor(Network),
+}
+
+/// By what a request is known, each with as many places as it may hold, and whether it goes first.
+type Asking = (Vec<(Who, usize)>, bool);
+
 /// Room for calls at work and for their answers; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots {
-    calls: Arc<Semaphore>,
-    of_calls: usize,
+    places: Places<Who>,
+    asking: fn(&Request) -> Asking,
     reads: Arc<Semaphore>,
+    reads_of_viewers: Arc<Semaphore>,
     /// Bytes.
     room: Arc<Semaphore>,
     metrics: Metrics,
@@ -78,47 +105,71 @@ pub(crate) struct Unending;
 struct Outgoing {
     bytes: Bytes,
     metrics: Metrics,
-    _slot: OwnedSemaphorePermit,
+    _place: Place<Who>,
     _room: Option<OwnedSemaphorePermit>,
 }
 
-impl Slots {
-    /// Those of the API.
-    pub(crate) fn of_api(metrics: Metrics) -> Self {
-        Self::with(metrics, CALLS, ROOM_BYTES)
-    }
+fn of_caller(request: &Request) -> Asking {
+    let caller = request.extensions().get::<Caller>();
+    let who = caller.map(|caller| (Who::Caller(caller.known_as()), CALLS_OF_ONE));
+    (who.into_iter().collect(), caller.is_some_and(Caller::goes_first))
+}
 
-    /// Those of pages behind links, each of which is small.
-    pub(crate) fn of_pages(metrics: Metrics) -> Self {
-        Self::with(metrics, PAGES, 0)
+fn of_visitor(request: &Request) -> Asking {
+    let networks = around(whose_request(request), FILES_OF);
+    (networks.map(|(network, at_most)| (Who::Visitor(network), at_most)).collect(), false)
+}
+
+/// Gateways have budgets of their own, and who is none is answered at once.
+const fn of_gateway(_request: &Request) -> Asking {
+    (Vec::new(), false)
+}
+
+impl Slots {
+    /// Those of the API, once it is known who calls.
+    pub(crate) fn of_api(metrics: Metrics) -> Self {
+        Self::with(metrics, CALLS, of_caller, ROOM_BYTES)
     }
 
     /// Those of files of pages.
     pub(crate) fn of_files(metrics: Metrics) -> Self {
-        Self::with(metrics, FILES, ROOM_BYTES)
+        Self::with(metrics, FILES, of_visitor, ROOM_BYTES)
     }
 
     /// Those of hooks, whose answers are empty.
     pub(crate) fn of_hooks(metrics: Metrics) -> Self {
-        Self::with(metrics, RECEIPTS, 0)
+        Self::with(metrics, RECEIPTS, of_gateway, 0)
     }
 
-    fn with(metrics: Metrics, calls: usize, room: usize) -> Self {
+    fn with(metrics: Metrics, calls: Room, asking: fn(&Request) -> Asking, room: usize) -> Self {
         Self {
-            calls: Arc::new(Semaphore::new(calls)),
-            of_calls: calls,
+            places: Places::within(calls),
+            asking,
             reads: Arc::new(Semaphore::new(READS)),
+            reads_of_viewers: Arc::new(Semaphore::new(READS_OF_VIEWERS)),
             room: Arc::new(Semaphore::new(room)),
             metrics,
         }
     }
 
-    fn take(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.calls).try_acquire_owned().ok()
+    fn take(&self, request: &Request) -> Result<Place<Who>, Problem> {
+        let (who, goes_first) = (self.asking)(request);
+        self.places.take(who, goes_first).map_err(|crowded| {
+            self.metrics.note_refused(crowded);
+            match crowded {
+                Crowded::Own => Problem::too_often(
+                    5,
+                    "as many calls are at work for whoever asks as one may have; try again",
+                ),
+                Crowded::All => {
+                    Problem::unavailable("as many calls are at work as may be; try again")
+                }
+            }
+        })
     }
 
     /// The answer with what it takes, or 503 where too much waits to be written already.
-    async fn held(&self, response: Response, slot: OwnedSemaphorePermit) -> Response {
+    async fn held(&self, response: Response, place: Place<Who>) -> Response {
         let is_error = response.status().is_client_error() || response.status().is_server_error();
         if is_error || response.extensions().get::<Unending>().is_some() {
             return response;
@@ -143,7 +194,7 @@ impl Slots {
                 }
             }
         };
-        let outgoing = Outgoing::new(bytes, self.metrics.clone(), slot, room);
+        let outgoing = Outgoing::new(bytes, self.metrics.clone(), place, room);
         Response::from_parts(head, Body::from(Bytes::from_owner(outgoing)))
     }
 }
@@ -152,11 +203,11 @@ impl Outgoing {
     fn new(
         bytes: Bytes,
         metrics: Metrics,
-        slot: OwnedSemaphorePermit,
+        place: Place<Who>,
         room: Option<OwnedSemaphorePermit>,
     ) -> Self {
         metrics.answer_bytes.add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-        Self { bytes, metrics, _slot: slot, _room: room }
+        Self { bytes, metrics, _place: place, _room: room }
     }
 }
 
@@ -175,13 +226,12 @@ impl Drop for Outgoing {
 /// Answers 503 where too many calls are at work, so that none waits without an end, or where too
 /// many answers wait to be written.
 pub(crate) async fn in_turn(State(slots): State<Slots>, request: Request, next: Next) -> Response {
-    let Some(slot) = slots.take() else {
-        let calls = slots.of_calls;
-        return Problem::unavailable(format!("{calls} calls are at work already; try again"))
-            .into_response();
+    let place = match slots.take(&request) {
+        Ok(place) => place,
+        Err(problem) => return problem.into_response(),
     };
     let response = next.run(request).await;
-    slots.held(response, slot).await
+    slots.held(response, place).await
 }
 
 /// Lets a few reads at a time be made into answers: what is read, its view and its JSON are in
@@ -194,10 +244,13 @@ pub(crate) async fn few_at_once(
     let matched = request.extensions().get::<MatchedPath>();
     let has_own = matched.is_some_and(|path| OWN_BOUNDS.contains(&path.as_str()));
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && !has_own;
+    let goes_first = request.extensions().get::<Caller>().is_some_and(Caller::goes_first);
     // Never closed, so a read always comes to its place.
+    let waits_twice = is_read && !goes_first;
+    let of_viewers = if waits_twice { slots.reads_of_viewers.acquire().await.ok() } else { None };
     let place = if is_read { slots.reads.acquire().await.ok() } else { None };
     let response = next.run(request).await;
-    drop(place);
+    drop((place, of_viewers));
     response
 }
 
@@ -278,7 +331,8 @@ mod tests {
         /// Two calls at work, and room for one large answer and a half.
         fn new() -> Self {
             let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
-            let slots = Slots::with(metrics.clone(), 2, 3 * SMALL_BYTES);
+            let calls = Room { all: 2, kept: 0 };
+            let slots = Slots::with(metrics.clone(), calls, of_gateway, 3 * SMALL_BYTES);
             let router = Router::new()
                 .route("/small", get(|| async { "small" }))
                 .route("/large", get(|| async { "x".repeat(2 * SMALL_BYTES) }))

@@ -13,8 +13,8 @@
 //! | alarms that are told | the latest 1,024 that are not over | earlier ones are counted alone |
 //!
 //! A browser has one stream for all its tabs and a user sixteen sessions at most, so 64 are four times
-//! what somebody opens, and no one who looks takes the places of all. The last 128 are for those whom
-//! an alarm concerns: however many look, they are told.
+//! what somebody opens, and no one who looks takes the places of all (`shell::places`). The last 128 are
+//! for those whom an alarm concerns: however many look, they are told.
 
 use std::{
     sync::{
@@ -27,7 +27,7 @@ use std::{
 use model::fault::Chain;
 use store::StoreError;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -36,15 +36,16 @@ use tracing::warn;
 use super::{
     live_source::Source,
     parts::Parts,
-    places::{Place, Places},
+    places::{Crowded, Place, Places, Room},
     stopwatch::Stopwatch,
 };
 use crate::{
-    access::{Caller, Role},
+    access::{Caller, Name},
     live::{DELTA_MS, Live, Look},
 };
 
-const ROOM: Room = Room { all: 1_024, kept: 128, of_one: 64 };
+const ROOM: Room = Room { all: 1_024, kept: 128 };
+const OF_ONE: usize = 64;
 const PERIOD: Duration = Duration::from_millis(DELTA_MS);
 /// After a look that failed.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -69,61 +70,20 @@ struct Shared {
     told: watch::Sender<()>,
     /// Somebody has come.
     came: Notify,
-    room: Room,
-    /// Places that everybody may take.
-    open: Arc<Semaphore>,
-    /// Those that are kept for who is on duty.
-    kept: Arc<Semaphore>,
-    /// By the sort and the name of who looks.
-    of_one: Places<(&'static str, String)>,
-}
-
-/// How many may look.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) all: usize,
-    /// Of them, for duty and admin alone.
-    pub(super) kept: usize,
-    /// Of one user, token or screen.
-    pub(super) of_one: usize,
+    seats: Places<Name>,
+    of_one: usize,
 }
 
 /// A place among the viewers, given back where it is dropped.
-#[derive(Debug)]
-pub(super) struct Seat {
-    _of_all: OwnedSemaphorePermit,
-    _of_one: Place<(&'static str, String)>,
-}
-
-/// Why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crowded {
-    /// Whoever asks has as many as one may have.
-    Own,
-    /// As many look as may.
-    All,
-}
-
-impl Crowded {
-    /// Every reason.
-    pub(crate) const ALL: [Self; 2] = [Self::Own, Self::All];
-
-    /// Its word in metrics.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Own => "own",
-            Self::All => "all",
-        }
-    }
-}
+pub(super) type Seat = Place<Name>;
 
 impl Picture {
     /// Of a server that began at this moment, which tells its life from every other one.
     pub fn new(run: u64) -> Self {
-        Self::of_size(run, ROOM)
+        Self::of_size(run, ROOM, OF_ONE)
     }
 
-    pub(super) fn of_size(run: u64, room: Room) -> Self {
+    pub(super) fn of_size(run: u64, room: Room, of_one: usize) -> Self {
         Self(Arc::new(Shared {
             live: Mutex::new(Live::new(run)),
             since: Stopwatch::start(),
@@ -131,31 +91,22 @@ impl Picture {
             looked: watch::Sender::new(()),
             told: watch::Sender::new(()),
             came: Notify::new(),
-            room,
-            open: Arc::new(Semaphore::new(room.all.saturating_sub(room.kept))),
-            kept: Arc::new(Semaphore::new(room.kept)),
-            of_one: Places::default(),
+            seats: Places::within(room),
+            of_one,
         }))
     }
 
     /// How many look.
     pub(super) fn viewers(&self) -> usize {
-        let free = self.0.open.available_permits().saturating_add(self.0.kept.available_permits());
-        self.0.room.all.saturating_sub(free)
+        self.0.seats.taken()
     }
 
     /// A place among the viewers, if one is left.
     pub(super) fn seat(&self, caller: &Caller) -> Result<Seat, Crowded> {
-        let by = caller.by();
-        let who = (by.kind.word(), by.name);
-        let of_one = self.0.of_one.take(who, self.0.room.of_one).ok_or(Crowded::Own)?;
-        let mut of_all = Arc::clone(&self.0.open).try_acquire_owned();
-        if of_all.is_err() && caller.role >= Role::Duty {
-            of_all = Arc::clone(&self.0.kept).try_acquire_owned();
-        }
-        let of_all = of_all.map_err(|_none_left| Crowded::All)?;
+        let who = [(caller.known_as(), self.0.of_one)];
+        let seat = self.0.seats.take(who, caller.goes_first())?;
         self.0.came.notify_one();
-        Ok(Seat { _of_all: of_all, _of_one: of_one })
+        Ok(seat)
     }
 
     /// Waits until what was seen is fresh; `false` where that takes too long.

@@ -7,7 +7,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use super::{hooks::Outcome, live::Crowded, people::LogIn, screens::Opening};
+use super::{hooks::Outcome, people::LogIn, places::Crowded, screens::Opening};
 use crate::live::event::Why;
 
 /// Counts calls; clones share the counters.
@@ -20,6 +20,8 @@ pub struct Metrics {
     receipts: IntCounterVec,
     log_ins: IntCounterVec,
     screens: IntCounterVec,
+    refused: IntCounterVec,
+    pub(crate) forgotten_places: IntCounter,
     pub(crate) live: LiveMetrics,
 }
 
@@ -47,16 +49,13 @@ impl LiveMetrics {
         for why in Why::ALL {
             snapshots.with_label_values(&[why.word()]); // there from the start, at nought
         }
-        let refused = IntCounterVec::new(
-            Opts::new(
+        let refused = refusals(
+            registry,
+            (
                 "baseflow_dashboards_live_refused_total",
                 "Live streams that were refused by why: as many of its own as one may have, as many of all",
             ),
-            &["why"],
         )?;
-        for why in Crowded::ALL {
-            refused.with_label_values(&[why.word()]);
-        }
         let metrics = Self {
             viewers: IntGauge::new("baseflow_dashboards_live_viewers", "Open live streams")?,
             refused,
@@ -67,7 +66,6 @@ impl LiveMetrics {
             snapshots,
         };
         registry.register(Box::new(metrics.viewers.clone()))?;
-        registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.failures.clone()))?;
         registry.register(Box::new(metrics.snapshots.clone()))?;
         Ok(metrics)
@@ -92,25 +90,13 @@ impl Metrics {
             ),
             &["route", "class"],
         )?;
-        let buckets = vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
-        let seconds = HistogramVec::new(
-            HistogramOpts::new(
-                "baseflow_dashboards_request_seconds",
-                "Seconds from a call's head to its answer's head, by route",
-            )
-            .buckets(buckets),
-            &["route"],
-        )?;
-        let connections =
-            IntGauge::new("baseflow_dashboards_connections", "Open connections to the HTTP API")?;
-        let answer_bytes = IntGauge::new(
-            "baseflow_dashboards_answer_bytes",
-            "Bytes of answers that wait to be written",
-        )?;
+        let seconds = seconds()?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        registry.register(Box::new(connections.clone()))?;
-        registry.register(Box::new(answer_bytes.clone()))?;
+        let open = ("baseflow_dashboards_connections", "Open connections to the HTTP API");
+        let waiting =
+            ("baseflow_dashboards_answer_bytes", "Bytes of answers that wait to be written");
+        let (connections, answer_bytes) = (gauge(registry, open)?, gauge(registry, waiting)?);
         let receipts = outcomes(
             registry,
             (
@@ -135,12 +121,41 @@ impl Metrics {
             ),
             Opening::ALL.map(Opening::word),
         )?;
+        let refused = refusals(
+            registry,
+            (
+                "baseflow_dashboards_calls_refused_total",
+                "Calls and files that were refused by why: as many of its own as one may have, as many of all",
+            ),
+        )?;
+        let forgotten_places = counter(
+            registry,
+            (
+                "baseflow_dashboards_login_places_forgotten_total",
+                "Places whose wrong passwords were forgotten before their time, for want of room",
+            ),
+        )?;
         let live = LiveMetrics::new(registry)?;
-        Ok(Self { requests, seconds, connections, answer_bytes, receipts, log_ins, screens, live })
+        Ok(Self {
+            requests,
+            seconds,
+            connections,
+            answer_bytes,
+            receipts,
+            log_ins,
+            screens,
+            refused,
+            forgotten_places,
+            live,
+        })
     }
 
     pub(crate) fn note_log_in(&self, outcome: LogIn) {
         self.log_ins.with_label_values(&[outcome.word()]).inc();
+    }
+
+    pub(crate) fn note_refused(&self, why: Crowded) {
+        self.refused.with_label_values(&[why.word()]).inc();
     }
 
     pub(crate) fn note_screen(&self, outcome: Opening) {
@@ -161,6 +176,41 @@ impl Metrics {
         self.requests.with_label_values(&[route, class]).inc();
         self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
+}
+
+fn seconds() -> Result<HistogramVec, prometheus::Error> {
+    let buckets = vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+    let name = "baseflow_dashboards_request_seconds";
+    let help = "Seconds from a call's head to its answer's head, by route";
+    HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), &["route"])
+}
+
+fn gauge(registry: &Registry, (name, help): (&str, &str)) -> Result<IntGauge, prometheus::Error> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+fn counter(
+    registry: &Registry,
+    (name, help): (&str, &str),
+) -> Result<IntCounter, prometheus::Error> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+/// Counts by why there was no place, each of which is there from the start, at nought.
+fn refusals(
+    registry: &Registry,
+    (name, help): (&str, &str),
+) -> Result<IntCounterVec, prometheus::Error> {
+    let counts = IntCounterVec::new(Opts::new(name, help), &["why"])?;
+    for why in Crowded::ALL {
+        counts.with_label_values(&[why.word()]);
+    }
+    registry.register(Box::new(counts.clone()))?;
+    Ok(counts)
 }
 
 /// Counts by outcome, each of which is there from the start, at nought.

@@ -1,16 +1,14 @@
 //! `/i/{token}`: the page behind the link in a message.
 //!
 //! The token in the address stands for a login. So nothing of it enters a log or a label, the page
-//! sends no referrer, is kept nowhere and asked of nobody else, and how often is answered depends on
-//! who asks and not on what for ([`crate::visitor`]).
-//!
-//! Who asks is bounded by the head of a request, before its body is read and before it takes a
-//! place, since anybody can begin requests and never end them.
+//! sends no referrer, is kept nowhere and asked of nobody else. It is looked up, whoever asks: how often
+//! is answered depends on the token where somebody has it, and on who asks where nobody has
+//! ([`crate::visitor`]). So nobody guesses away what somebody holds, not even from the same address.
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | bytes of a body, which is waited for as one of the API is (`shell::bodies`) | 64 | 413 |
-//! | tokens that are looked up at the same time | 16 | more wait, as many as there are places |
+//! | tokens that are looked up at the same time | 16 | more wait, as many as there are connections |
 
 use std::{
     convert::Infallible,
@@ -21,7 +19,10 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequestParts, Path, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts as HeadParts},
+    http::{
+        Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header,
+        request::Parts as HeadParts,
+    },
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
@@ -30,7 +31,7 @@ use model::{
     contact::Locale,
     fault::Chain,
     phrase::Phrase,
-    port::{Acknowledged, AlertingError, Links},
+    port::{Acknowledged, AlertingError, LinkView, Links},
 };
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -69,7 +70,7 @@ const LOOKUPS: usize = 16;
 #[derive(Debug)]
 pub struct Pages {
     links: Option<Arc<dyn Links>>,
-    visitors: Mutex<Visitors>,
+    visitors: Mutex<Visitors<u64>>,
     bodies: Bodies,
     lookups: Semaphore,
     since: Stopwatch,
@@ -83,7 +84,7 @@ impl Pages {
         Self { links, visitors, bodies, lookups, since: Stopwatch::start() }
     }
 
-    fn visitors(&self) -> MutexGuard<'_, Visitors> {
+    fn visitors(&self) -> MutexGuard<'_, Visitors<u64>> {
         self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,31 +118,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
 
 /// The address that a request comes from.
 pub(super) fn whose(head: &HeadParts) -> IpAddr {
-    let peer = head.extensions.get::<Peer>();
+    named(&head.extensions, &head.headers)
+}
+
+/// The same of a whole one.
+pub(super) fn whose_request(request: &Request) -> IpAddr {
+    named(request.extensions(), request.headers())
+}
+
+fn named(extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+    let peer = extensions.get::<Peer>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| *peer);
-    let forwarded = head.headers.get_all("x-forwarded-for").into_iter().next_back();
+    let forwarded = headers.get_all("x-forwarded-for").into_iter().next_back();
     visitor(peer, forwarded.map(HeaderValue::as_bytes))
 }
 
-/// Whether a request is to be answered at all, by its head; then its body is read.
-pub(crate) async fn admit(
+/// Goes on with a request once its body is there.
+pub(crate) async fn read_first(
     State(parts): State<Arc<Parts>>,
     request: Request,
     next: Next,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let (visitor, language) = (whose(&head), language(head.uri.query()));
-    let pages = &parts.pages;
-    let is_admitted = pages.visitors().take(visitor, pages.since.ms());
-    let body = if is_admitted {
-        let read = pages.bodies.read(visitor, body, MAX_BODY_BYTES).await;
-        read.map_err(refusal)
-    } else {
-        Err((StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften))
-    };
-    let response = match body {
+    let read = parts.pages.bodies.read(whose(&head), body, MAX_BODY_BYTES).await;
+    let response = match read {
         Ok(bytes) => next.run(Request::from_parts(head, Body::from(bytes))).await,
-        Err((status, phrase)) => noticed(status, phrase, language),
+        Err(unread) => {
+            let (status, phrase) = refusal(unread);
+            noticed(status, phrase, language(head.uri.query()))
+        }
     };
     guarded(response)
 }
@@ -166,7 +171,10 @@ struct Asked<'p> {
 /// Shows the alarm.
 pub(crate) async fn show(State(parts): State<Arc<Parts>>, visit: Visit) -> Response {
     match asked(&parts, &visit) {
-        Ok(asked) => asked.shown(StatusCode::OK, None).await,
+        Ok(asked) => match asked.looked_up().await {
+            Ok(view) => asked.page(&view, StatusCode::OK, None),
+            Err(response) => response,
+        },
         Err((status, phrase)) => noticed(status, phrase, visit.language),
     }
 }
@@ -216,26 +224,39 @@ fn guessed(pages: &Pages, visitor: IpAddr) -> (StatusCode, Phrase) {
 }
 
 impl Asked<'_> {
-    async fn shown(&self, status: StatusCode, said: Option<Phrase>) -> Response {
+    /// What whoever has the link sees, which is charged; or how it is answered otherwise.
+    async fn looked_up(&self) -> Result<LinkView, Response> {
+        let view = self.view().await?;
+        let pages = &self.parts.pages;
+        if pages.visitors().show(self.token.0, pages.since.ms()) {
+            Ok(view)
+        } else {
+            Err(noticed(StatusCode::TOO_MANY_REQUESTS, Phrase::TooOften, self.language))
+        }
+    }
+
+    async fn view(&self) -> Result<LinkView, Response> {
         // never closed, so each comes to its turn
         let turn = self.parts.pages.lookups.acquire().await;
         let view = self.links.view(self.token).await;
         drop(turn);
-        match view {
-            Ok(Some(view)) => {
-                let locale = self.language.unwrap_or(view.locale);
-                let html = link::html(&view, said, locale, self.parts.clock.now());
-                in_language(locale, (status, Html(html)).into_response())
-            }
-            Ok(None) => {
-                let (status, phrase) = guessed(&self.parts.pages, self.visitor);
-                noticed(status, phrase, self.language)
-            }
-            Err(failure) => failed(&failure, self.language),
-        }
+        let view = view.map_err(|failure| failed(&failure, self.language))?;
+        view.ok_or_else(|| {
+            let (status, phrase) = guessed(&self.parts.pages, self.visitor);
+            noticed(status, phrase, self.language)
+        })
+    }
+
+    fn page(&self, view: &LinkView, status: StatusCode, said: Option<Phrase>) -> Response {
+        let locale = self.language.unwrap_or(view.locale);
+        let html = link::html(view, said, locale, self.parts.clock.now());
+        in_language(locale, (status, Html(html)).into_response())
     }
 
     async fn acknowledged(&self, seen: u32) -> Response {
+        if let Err(response) = self.looked_up().await {
+            return response;
+        }
         let turn = self.parts.pages.lookups.acquire().await;
         let done = self.links.acknowledge(self.token, seen).await;
         drop(turn);
@@ -252,7 +273,10 @@ impl Asked<'_> {
             Acknowledged::Kept => StatusCode::ACCEPTED,
             Acknowledged::Unknown => StatusCode::NOT_FOUND,
         };
-        self.shown(status, link::said_of(done)).await
+        match self.view().await {
+            Ok(view) => self.page(&view, status, link::said_of(done)),
+            Err(response) => response,
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | passwords that are hashed at the same time, of 32 MiB each | 2 | more wait |
-//! | log-ins that wait for that, half of the places of the API | 128 | 503 |
+//! | of them and of those that wait for it, from places that their users never logged in from | 2 | more wait before that |
+//! | log-ins from such places that wait | 128, of one address 8, of IPv6 networks of 56 and of 48 bits 16 and 32 | 429 where those of one are too many, else 503 |
+//! | log-ins from places that their users did log in from, which wait beside those | 128, of one user 16 | the same |
 //! | seconds that one waits for its turn | 10 | 503, and the try counts for nothing |
-//! | of one place | 16 | 429 |
 //!
 //! What is counted of wrong passwords is in [`crate::lockout`]. It is stored before a password is
 //! looked at: whoever has used up his tries has done so after a restart as well. One is stored after
@@ -15,7 +16,9 @@
 //!
 //! Whoever waits has been charged, and no more than two are hashed at a time: a crowd at the change of
 //! shifts is let in within seconds, and whoever sends a crowd makes the server hash for no longer than
-//! his tries last.
+//! his tries last. Strangers wait among themselves: whoever is familiar with the place he comes from
+//! has never more than two of theirs before him, neither where tries are stored nor where they are
+//! hashed.
 
 mod attempt;
 
@@ -39,7 +42,7 @@ use tracing::error;
 pub(crate) use self::attempt::{Attempt, begin_session, log_in, to_its_end};
 use super::{
     pages::whose,
-    places::{Place, Places},
+    places::{Crowded, Place, Places},
     screens::Screens,
     stopwatch::Stopwatch,
 };
@@ -48,11 +51,17 @@ use crate::{
     password,
     problem::Problem,
     session::Cookie,
+    visitor::{Network, around},
 };
 
 const HASHING: usize = 2;
+/// Of strangers, among those that are hashed and those that wait for it.
+const STRANGERS: usize = 2;
+/// Of strangers, and of those who are familiar with their places.
 const WAITING: usize = 128;
-const WAITING_OF_ONE: usize = 16;
+/// Of a stranger's address, and of the networks around it.
+const WAITING_OF: [usize; 3] = [8, 16, 32];
+const WAITING_OF_USER: usize = 16;
 /// So long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,10 +77,19 @@ pub struct People {
     /// Held by whoever stores how tries stand.
     noting: AsyncMutex<()>,
     hashing: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     patience: Duration,
-    of_one: Places,
+    waiting: Places<Network>,
+    /// By what stands for the name.
+    familiar: Places<String>,
     since: Stopwatch,
+}
+
+/// A place among those who wait, while it is held.
+#[derive(Debug)]
+enum Waiting {
+    Stranger(#[expect(dead_code, reason = "held while it lives")] Place<Network>),
+    Familiar(#[expect(dead_code, reason = "held while it lives")] Place<String>),
 }
 
 /// What became of a log-in, as it is counted.
@@ -136,9 +154,10 @@ impl People {
             lockouts: Mutex::new(lockouts),
             noting: AsyncMutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHING)),
-            waiting: Arc::new(Semaphore::new(WAITING)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
             patience: PATIENCE,
-            of_one: Places::default(),
+            waiting: Places::of(WAITING),
+            familiar: Places::of(WAITING),
             since: Stopwatch::start(),
         }
     }
@@ -158,20 +177,28 @@ impl People {
         self.lockouts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place among those that wait, while it is held.
-    fn place(&self, from: IpAddr) -> Result<(OwnedSemaphorePermit, Place), Problem> {
-        let too_many = || Problem::of_status(429, "too many log-ins from here at once; try again");
-        let of_one = self.of_one.take(from, WAITING_OF_ONE).ok_or_else(too_many)?;
-        let waiting = Arc::clone(&self.waiting).try_acquire_owned();
-        let waiting = waiting
-            .map_err(|_none_left| Problem::unavailable("too many log-ins at once; try again"))?;
-        Ok((waiting, of_one))
+    /// A place among those who wait: who is familiar with where he comes from has one of his own.
+    fn place(&self, who: &str, from: IpAddr, is_familiar: bool) -> Result<Waiting, Problem> {
+        let place = if is_familiar {
+            let of_user = [(who.to_owned(), WAITING_OF_USER)];
+            self.familiar.take(of_user, false).map(Waiting::Familiar)
+        } else {
+            self.waiting.take(around(from, WAITING_OF), false).map(Waiting::Stranger)
+        };
+        place.map_err(|crowded| match crowded {
+            Crowded::Own => Problem::too_often(5, "too many log-ins from here at once; try again"),
+            Crowded::All => too_many(),
+        })
     }
 
-    /// A place among those that are hashed, within the time that one waits for it.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let too_many = || Problem::unavailable("too many log-ins at once; try again");
-        match timeout(self.patience, Arc::clone(&self.hashing).acquire_owned()).await {
+    /// One of those that are looked at or come next, within the time that one waits for it. Nobody
+    /// waits for it who is familiar with where he comes from.
+    async fn come_up(&self, is_familiar: bool) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if is_familiar { Ok(None) } else { self.turn(&self.strangers).await.map(Some) }
+    }
+
+    async fn turn(&self, of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+        match timeout(self.patience, Arc::clone(of).acquire_owned()).await {
             Ok(turn) => turn.map_err(|_never_closed| too_many()),
             Err(_elapsed) => Err(too_many()),
         }
@@ -183,7 +210,7 @@ impl People {
         password: String,
         salt: [u8; password::SALT_BYTES],
     ) -> Result<String, Problem> {
-        let turn = self.turn().await?;
+        let turn = self.turn(&self.hashing).await?;
         let hashed = spawn_blocking(move || {
             let hashed = password::hash(&password, salt);
             drop(turn);
@@ -198,7 +225,7 @@ impl People {
 
     /// Whether the password is `user`'s. It takes as long where there is no user.
     async fn is_right(&self, password: String, user: Option<&UserRow>) -> Result<bool, Problem> {
-        let turn = self.turn().await?;
+        let turn = self.turn(&self.hashing).await?;
         let hashed = user.map(|user| user.password.clone());
         let looked = spawn_blocking(move || {
             let is_right = password::is_right(&password, hashed.as_deref());
@@ -209,10 +236,14 @@ impl People {
     }
 }
 
+fn too_many() -> Problem {
+    Problem::unavailable("too many log-ins at once; try again")
+}
+
 /// A try as it was kept. One that the clock has not come to is as one of this moment.
 fn read(row: AttemptRow, now: Timestamp) -> Kept {
     let AttemptRow { name, place, tries, is_familiar, tried_at } = row;
     let age_ms = u64::try_from(now.ms_since(tried_at)).unwrap_or(0);
     let last_ms = LOCK_MS.saturating_sub(age_ms);
-    Kept { name, place: place.parse().ok(), tries, is_familiar, last_ms }
+    Kept { name, place: Network::read(&place), tries, is_familiar, last_ms }
 }

@@ -59,6 +59,7 @@ struct Table {
     router: OpenApiRouter<Arc<Parts>>,
     rows: Vec<RouteRow>,
     parts: Arc<Parts>,
+    slots: limits::Slots,
 }
 
 impl Table {
@@ -76,15 +77,26 @@ impl Table {
                 self.rows.push(RouteRow { method, path: path.clone(), rule });
             }
         }
-        let guard = auth::Guard { rule, parts: Arc::clone(&self.parts) };
-        let guarded = method.route_layer(middleware::from_fn_with_state(guard, auth::guard));
+        let guarded = match rule {
+            // whoever asks is bounded by the call itself
+            Rule::Public => method,
+            Rule::AtLeast(_) | Rule::Unchanged(_) => {
+                let guard = auth::Guard { rule, parts: Arc::clone(&self.parts) };
+                let slots = || self.slots.clone();
+                method
+                    .route_layer(middleware::from_fn_with_state(slots(), limits::few_at_once))
+                    .route_layer(middleware::from_fn_with_state(slots(), limits::in_turn))
+                    .route_layer(middleware::from_fn_with_state(guard, auth::guard))
+            }
+        };
         Self { router: self.router.routes((schemas, paths, guarded)), ..self }
     }
 }
 
 fn table(parts: &Arc<Parts>) -> Table {
     let empty = OpenApiRouter::with_openapi(description());
-    let table = Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts) };
+    let slots = limits::Slots::of_api(parts.metrics.clone());
+    let table = Table { router: empty, rows: Vec::new(), parts: Arc::clone(parts), slots };
     of_alarms(of_water(of_people(table)))
 }
 
@@ -144,11 +156,8 @@ pub fn openapi(parts: &Arc<Parts>) -> Description {
 /// address alone.
 pub fn router(parts: &Arc<Parts>) -> Router {
     let (calls, openapi) = table(parts).router.split_for_parts();
-    let slots = limits::Slots::of_api(parts.metrics.clone());
     let files = limits::Slots::of_files(parts.metrics.clone());
     calls
-        .layer(middleware::from_fn_with_state(slots.clone(), limits::few_at_once))
-        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
         .layer(middleware::from_fn_with_state(Bodies::default(), bodies::read_first))
         .merge(hooks_of_gateways(parts))
         .merge(pages_behind_links(parts))
@@ -171,17 +180,14 @@ fn hooks_of_gateways(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
         .layer(middleware::from_fn_with_state(slots, limits::in_turn))
 }
 
-/// The same for people. A body is read before a place is taken: see [`pages::admit`].
+/// The same for people, who hold no place: what they ask for is charged once it is looked up.
 fn pages_behind_links(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
-    let slots = limits::Slots::of_pages(parts.metrics.clone());
     let page = get(pages::show).post(pages::acknowledge).fallback(pages::no_method);
     let mut router = Router::new().route(pages::PATH, page.clone()).route(pages::CAPITAL, page);
     for path in pages::BELOW {
         router = router.route(path, any(pages::nothing));
     }
-    router
-        .layer(middleware::from_fn_with_state(slots, limits::in_turn))
-        .layer(middleware::from_fn_with_state(Arc::clone(parts), pages::admit))
+    router.layer(middleware::from_fn_with_state(Arc::clone(parts), pages::read_first))
 }
 
 /// What everybody may load, for it tells nothing of the water: what a page shows it asks the API
@@ -256,7 +262,11 @@ fn describe(operation: &mut Operation, rule: Rule) {
             "403",
             "The role is too low, x-csrf-token is missing beside a session, or the password has to be changed first.",
         ),
-        ("503", "The store is busy; try again later."),
+        (
+            "429",
+            "As many calls of this user, token or screen are at work as one may have; Retry-After says when to try again.",
+        ),
+        ("503", "The store is busy, or as many calls are at work as may be; try again later."),
     ] {
         let response = ResponseBuilder::new().description(words);
         let responses = &mut operation.responses.responses;

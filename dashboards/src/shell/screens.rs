@@ -5,8 +5,8 @@
 //! that screen: nothing is written, and nobody else can.
 //!
 //! A link is looked up before it is written that it was opened, so that whoever guesses never comes
-//! to the writer. What one visitor, a network and all of them may ask is as for the pages behind
-//! links ([`crate::visitor`]).
+//! to the writer. How often a link is answered, and how many guesses of a visitor, a network and all of
+//! them are, is as for the pages behind links ([`crate::visitor`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +22,8 @@ const AGAIN_MS: i64 = 24 * 60 * 60_000;
 /// Who asked of late.
 #[derive(Debug)]
 pub(crate) struct Screens {
-    visitors: Mutex<Visitors>,
+    /// By the screens' names.
+    visitors: Mutex<Visitors<String>>,
     since: Stopwatch,
 }
 
@@ -33,7 +34,7 @@ impl Default for Screens {
 }
 
 impl Screens {
-    fn visitors(&self) -> MutexGuard<'_, Visitors> {
+    fn visitors(&self) -> MutexGuard<'_, Visitors<String>> {
         self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,13 +78,13 @@ pub(crate) async fn open(
         parts.metrics.note_screen(Opening::Refused);
         Err(problem)
     };
-    if !screens.visitors().take(from, screens.since.ms()) {
-        return refused(Problem::of_status(
-            429,
-            "too many links of screens; try again in a minute",
-        ));
-    }
     match opened(parts, link, key).await {
+        Ok(Some((_, name, _))) if !screens.visitors().show(name.clone(), screens.since.ms()) => {
+            refused(Problem::too_often(
+                60,
+                "the link was asked for too often; try again in a minute",
+            ))
+        }
         Ok(Some((opening, name, screen))) => {
             info!(token = %name, address = %from, outcome = opening.word(), "screen opened");
             parts.metrics.note_screen(opening);
@@ -93,10 +94,9 @@ pub(crate) async fn open(
             parts.metrics.note_screen(Opening::Unknown);
             Err(Problem::not_found("no such link, or a screen has opened it already"))
         }
-        Ok(None) => refused(Problem::of_status(
-            429,
-            "too many links that nobody has; try again in a minute",
-        )),
+        Ok(None) => {
+            refused(Problem::too_often(60, "too many links that nobody has; try again in a minute"))
+        }
         Err(problem) => refused(problem),
     }
 }

@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | open connections | 512, and one for each viewer of `/live` | another one ends the oldest that has no call in hand |
 //! | beyond that, while those end | 64 | more wait in the kernel's backlog |
-//! | of one address, this machine's own excepted | 128 | another one is closed |
+//! | of one address, of IPv6 networks of 56 and of 48 bits, this machine's own address excepted | 128, 192, 256 | another one is closed |
 //! | seconds until a request's head has come | 10 | the connection ends |
 //! | bytes of a head | 32 KiB, or twice that if they come at once; 64 headers | 431 |
-//! | seconds in which a caller takes nothing of its answer | 20 | the connection ends |
+//! | seconds in which a caller takes nothing of its answer, of which 512 bytes that it does take buy one back | 30 | the connection ends |
+//! | bytes of an answer that the kernel holds for a caller, so that we see what it takes | 32 KiB | |
 //! | seconds of a connection's life | 300 | it ends after the call in hand, at the latest 40 s later |
 //!
 //! A proxy on this machine brings everybody from one address, so there no bound per address tells who
@@ -35,6 +36,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use model::fault::Chain;
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     pin,
@@ -52,15 +54,21 @@ use super::{
     places::{Place, Places},
     routes,
 };
-use crate::visitor::of_its_own;
+use crate::visitor::{Network, around, of_its_own};
 
 const ROOM: Room = Room { connections: 512, beyond: 64 };
 /// Of one address, viewers of `/live` among them; a proxy on this machine brings those of many.
-const CONNECTIONS_OF_ONE: usize = 128;
+/// The same of the IPv6 networks around it.
+const CONNECTIONS_OF: [usize; 3] = [128, 192, 256];
 /// Between two looks for a place, where there is none.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-const WRITE_LIMIT: Duration = Duration::from_secs(20);
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// What whoever reads slowly takes a second at least: half of what an old telephone does.
+const LEAST_BYTES: u32 = 512;
+/// More of an answer that nobody reads would be in the kernel, and look as if it were taken; less would
+/// make an answer slow to whoever is far away.
+const KERNEL_BYTES: usize = 32 << 10;
 const MAX_HEAD_BYTES: usize = 32 << 10;
 const MAX_HEADERS: usize = 64;
 const CONNECTION_LIMIT: Duration = Duration::from_mins(5);
@@ -118,7 +126,7 @@ pub(super) async fn serve_within(
     let router = routes::router(&parts);
     let mut connections = JoinSet::new();
     let mut by_age = ByAge::default();
-    let addresses = Places::default();
+    let addresses = Places::of(usize::MAX);
     loop {
         parts.metrics.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
         let meant = room.connections.saturating_add(parts.picture.viewers());
@@ -138,8 +146,8 @@ pub(super) async fn serve_within(
             Ok((stream, peer)) => {
                 let peer = peer.ip();
                 let is_here = peer.to_canonical().is_loopback();
-                let at_most = if is_here { places } else { CONNECTIONS_OF_ONE };
-                let Some(place) = addresses.take(of_its_own(peer), at_most) else {
+                let at_most = if is_here { [places; 3] } else { CONNECTIONS_OF };
+                let Ok(place) = addresses.take(around(of_its_own(peer), at_most), false) else {
                     debug!("address has too many connections");
                     continue;
                 };
@@ -163,7 +171,7 @@ pub(super) async fn serve_within(
     parts.metrics.connections.set(0);
 }
 
-async fn holding(place: Place, connection: impl Future<Output = ()>) {
+async fn holding(place: Place<Network>, connection: impl Future<Output = ()>) {
     connection.await;
     drop(place);
 }
@@ -175,8 +183,8 @@ async fn connection(
     (ending, stop): (CancellationToken, CancellationToken),
 ) {
     let _ended = ending.clone().drop_guard();
-    without_delay(&stream);
-    let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT));
+    prepare(&stream);
+    let stream = TokioIo::new(Patient::new(stream, WRITE_LIMIT, LEAST_BYTES));
     let router = TowerToHyperService::new(router);
     let is_heard = Arc::new(AtomicBool::new(false));
     let hears = Arc::clone(&is_heard);
@@ -219,9 +227,12 @@ async fn connection(
     }
 }
 
-fn without_delay(stream: &TcpStream) {
+fn prepare(stream: &TcpStream) {
     if let Err(failure) = stream.set_nodelay(true) {
         debug!(error = %Chain(&failure), "cannot switch off delay");
+    }
+    if let Err(failure) = SockRef::from(stream).set_send_buffer_size(KERNEL_BYTES) {
+        debug!(error = %Chain(&failure), "cannot bound what the kernel holds");
     }
 }
 

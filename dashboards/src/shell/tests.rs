@@ -30,16 +30,11 @@ use store::{
 use tower::ServiceExt as _;
 
 use super::{
-    calls,
-    live::{Picture, Room},
-    metrics::Metrics,
-    pages::Peer,
-    parts::Parts,
-    people::People,
-    routes,
-    waters::Waters,
+    calls, live::Picture, metrics::Metrics, pages::Peer, parts::Parts, people::People,
+    places::Room, routes, waters::Waters,
 };
 
+mod crowds;
 mod hooks;
 mod live;
 mod months;
@@ -188,7 +183,7 @@ impl World {
             people: people::of_tests(&store, now),
             site: site::of_tests(),
             waters: Waters::default(),
-            picture: Picture::of_size(1, Room { all: 4, kept: 1, of_one: 2 }),
+            picture: Picture::of_size(1, Room { all: 5, kept: 1 }, 2),
             clock: Arc::<ManualClock>::clone(&clock),
             decided: Decided::default(),
             stage: Tasks::new().stage("tests", Duration::from_secs(5)),

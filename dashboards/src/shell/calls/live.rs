@@ -36,9 +36,10 @@ use crate::{
     shell::{
         auth::Credential,
         limits::Unending,
-        live::{Crowded, Picture, Seat},
+        live::{Picture, Seat},
         metrics::LiveMetrics,
         parts::Parts,
+        places::Crowded,
     },
     view::live::LiveEventView,
 };
@@ -93,7 +94,7 @@ pub(crate) async fn watch(
         parts.metrics.live.note_refused(crowded);
         match crowded {
             Crowded::Own => {
-                Problem::of_status(429, "as many streams are open by this user or token as may be")
+                Problem::too_often(5, "as many streams are open by this user or token as may be")
             }
             Crowded::All => Problem::unavailable("as many look live as may; try again later"),
         }

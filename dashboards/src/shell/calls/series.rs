@@ -3,13 +3,17 @@
 //! | bound | value | at the bound |
 //! |---|---|---|
 //! | series at work | 2 | more wait, within their seconds |
+//! | of them and of those that come next, of whoever may not act | 2 | more wait before that |
 //! | stored columns that are looked for in one | 1,000,000 | 400 |
 //! | samples in them | 20,000,000 | 400 |
 //! | samples of one source in memory | 32,768 | they are made into buckets, and forgotten |
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+};
 use model::{
     ids::{AgentId, GaugeId, SectionKey},
     registry::Registry,
@@ -22,6 +26,7 @@ use store::{Absence, Cursor, GapRow, Page, SamplesQuery, SamplesReader, StoreErr
 use tokio::sync::Semaphore;
 
 use crate::{
+    access::Caller,
     problem::{Fault, Problem},
     query::series::{RELEASED, SeriesParameters, What},
     series::{
@@ -42,6 +47,8 @@ use crate::{
 pub(crate) const PATH: &str = "/api/v1/stations/{id}/series";
 /// Series that are made at the same time: each keeps a reader of the store busy.
 static PLACES: Semaphore = Semaphore::const_new(2);
+/// Those of viewers among them and next to them, so that duty and admin wait for no crowd.
+static OF_VIEWERS: Semaphore = Semaphore::const_new(2);
 /// Samples of a source that are read together.
 const PAGE: usize = 32_768;
 /// How long before an agent's last batch came its last reading may be, at least.
@@ -69,6 +76,7 @@ const FLOW_DECIMALS: u8 = 6;
 )]
 pub(crate) async fn one(
     State(parts): State<Arc<Parts>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(parameters): Query<SeriesParameters>,
 ) -> Result<Json<SeriesView>, Problem> {
@@ -87,6 +95,7 @@ pub(crate) async fn one(
         }
     };
     // never closed, so a series always comes to its place
+    let _of_viewers = if caller.goes_first() { None } else { OF_VIEWERS.acquire().await.ok() };
     let _place = PLACES.acquire().await.ok();
     let known = known(&parts, station, &drawing, grid.span()).await?;
     let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);

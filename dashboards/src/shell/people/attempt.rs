@@ -10,12 +10,12 @@ use store::{
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{debug, info, warn};
 
-use super::{Address, LogIn};
+use super::{Address, LogIn, Waiting};
 use crate::{
     lockout::{Kept, LOCK_MS, Locked, Try, Wrong},
     problem::Problem,
     session,
-    shell::{answer::store_problem, parts::Parts, places::Place},
+    shell::{answer::store_problem, parts::Parts},
 };
 
 /// Begins a session for whoever has this name and password, in the place of the one that the same
@@ -62,27 +62,31 @@ pub(crate) struct Attempt<'p> {
     /// What stands for the name.
     who: String,
     tried: Try,
-    _place: (OwnedSemaphorePermit, Place),
+    _place: Waiting,
+    /// Of a stranger, that he has come up.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl<'p> Attempt<'p> {
-    /// Charges a try, also for whoever comes after a restart.
+    /// Charges a try, also for whoever comes after a restart, once it comes up.
     pub(crate) async fn begin(
         parts: &'p Arc<Parts>,
         from: IpAddr,
         name: String,
     ) -> Result<Self, Problem> {
-        let people = &parts.people;
-        let refused = |_: &Problem| parts.metrics.note_log_in(LogIn::Refused);
-        let place = people.place(from).inspect_err(refused)?;
-        let who = people.names.stands_for(&name);
-        let tried = people.lockouts().begin(&who, from, people.now_ms());
-        let tried = tried.map_err(|Locked { seconds }| {
-            parts.metrics.note_log_in(LogIn::Locked);
-            Problem::locked(seconds)
-        })?;
-        let attempt = Self { parts, from, name, who, tried, _place: place };
+        let who = parts.people.names.stands_for(&name);
+        let tried = charge(parts, &who, from)?;
+        let attempt = match come_up(parts, &who, &tried, from).await {
+            Ok((place, turn)) => Self { parts, from, name, who, tried, _place: place, _turn: turn },
+            Err(problem) => {
+                // nothing of it is stored yet
+                parts.people.lockouts().undone(&tried);
+                parts.metrics.note_log_in(LogIn::Refused);
+                return Err(problem);
+            }
+        };
         let noted = attempt.note().await.map_err(|failure| store_problem(&failure));
+        let refused = |_: &Problem| parts.metrics.note_log_in(LogIn::Refused);
         attempt.given_back_where_failed(noted).await.inspect_err(refused)?;
         Ok(attempt)
     }
@@ -109,7 +113,7 @@ impl<'p> Attempt<'p> {
             Ok(Some(user))
         } else {
             let often = "this user logs in too often; try again in a minute";
-            Err(Problem::of_status(429, often))
+            Err(Problem::too_often(60, often))
         }
     }
 
@@ -184,6 +188,30 @@ impl<'p> Attempt<'p> {
             }
         });
     }
+}
+
+/// A try that is charged here, and not stored yet.
+fn charge(parts: &Parts, who: &str, from: IpAddr) -> Result<Try, Problem> {
+    let people = &parts.people;
+    let mut lockouts = people.lockouts();
+    let tried = lockouts.begin(who, from, people.now_ms());
+    parts.metrics.forgotten_places.inc_by(lockouts.take_forgotten());
+    drop(lockouts);
+    tried.map_err(|Locked { seconds }| {
+        parts.metrics.note_log_in(LogIn::Locked);
+        Problem::locked(seconds)
+    })
+}
+
+async fn come_up(
+    parts: &Parts,
+    who: &str,
+    tried: &Try,
+    from: IpAddr,
+) -> Result<(Waiting, Option<OwnedSemaphorePermit>), Problem> {
+    let people = &parts.people;
+    let place = people.place(who, from, tried.is_familiar())?;
+    Ok((place, people.come_up(tried.is_familiar()).await?))
 }
 
 /// A session of somebody whose password was right, in the place of the one `before`; none where the

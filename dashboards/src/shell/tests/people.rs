@@ -16,7 +16,7 @@ use crate::{password, session, shell::people::Attempt};
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 const SESSION: &str = "/api/v1/session";
 const JSON: (&str, &str) = ("content-type", "application/json");
-const PASSWORD: &str = "Kj7mqzwp";
+pub(super) const PASSWORD: &str = "Kj7mqzwp";
 
 fn by() -> By {
     By { kind: ByKind::Command, name: "tests".to_owned() }
@@ -35,7 +35,7 @@ fn hash(text: &str) -> String {
 }
 
 impl World {
-    async fn user(&self, name: &str, role: Role) {
+    pub(super) async fn user(&self, name: &str, role: Role) {
         self.user_with(name, role, false).await;
     }
 
@@ -64,14 +64,14 @@ impl World {
         user.unwrap().unwrap()
     }
 
-    async fn log_in(&self, name: &str, password: &str, from: &str) -> Said {
+    pub(super) async fn log_in(&self, name: &str, password: &str, from: &str) -> Said {
         let body = format!(r#"{{"name":"{name}","password":"{password}"}}"#);
         let headers = [JSON, ("x-forwarded-for", from), ("sec-fetch-site", "same-origin")];
         self.ask_with(&Method::POST, SESSION, &headers, &body).await
     }
 
     /// The cookie and the proof of a session of this user.
-    async fn session(&self, name: &str) -> (String, String) {
+    pub(super) async fn session(&self, name: &str) -> (String, String) {
         let said = self.log_in(name, PASSWORD, "10.0.0.1").await;
         assert_eq!(said.status, 200, "{}", said.text);
         let set = said.headers[header::SET_COOKIE].to_str().unwrap();
@@ -626,7 +626,7 @@ impl World {
         metric.map(|metric| metric.get_counter().get_value()).sum::<f64>().to_string()
     }
 
-    async fn open_from(&self, link: &str, from: &str) -> Said {
+    pub(super) async fn open_from(&self, link: &str, from: &str) -> Said {
         let body = format!(r#"{{"token":"{link}"}}"#);
         let headers = [JSON, ("x-forwarded-for", from), ("sec-fetch-site", "same-origin")];
         self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
@@ -638,7 +638,7 @@ impl World {
         self.ask_with(&Method::POST, calls::session::SCREEN_PATH, &headers, &body).await
     }
 
-    async fn link(&self, name: &str) -> String {
+    pub(super) async fn link(&self, name: &str) -> String {
         let (name, role) = (name.to_owned(), Role::Wall.word().to_owned());
         let add = AddToken { at: NOW.parse().unwrap(), by: by(), name, role };
         match self.store.journal().write(add).await.unwrap() {
