@@ -53,6 +53,17 @@ export function tally(list: readonly Row[]): ReadonlyMap<State, number> {
   return counts;
 }
 
+/** Whether what a section says of itself is of a time that is over: nothing has come since. */
+export function isOld({ state }: Standing): boolean {
+  return state === "stale";
+}
+
+/** How many sections are short right now whose day is met so far, as their rules count it. */
+export function shortNow(list: readonly Row[]): number {
+  const all = list.flatMap(({ standings }) => standings);
+  return all.filter(({ state, today }) => state === "breach" && today?.verdict === "met").length;
+}
+
 /** What a day would be, were it over now: of the gravest section that has one. */
 export function todayWord(row: Row): VerdictWord | null {
   return row.gravest?.today?.verdict ?? null;

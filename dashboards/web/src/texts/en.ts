@@ -85,9 +85,10 @@ export const en: Texts = {
 
   overview: {
     heading: "Live overview",
-    metRate: "Met today",
-    metRateOf: (met, assessed) => `${String(met)} of ${of(assessed, "section", "sections")}`,
-    metRateMeans: "Share of the sections with an outcome whose day would be met, were it over now; truncated",
+    metRate: "Met today (by day)",
+    metRateOf: (met, assessed) => `${String(met)} of ${of(assessed, "section", "sections")} so far`,
+    metRateShortNow: (count) => `${String(count)} of them ${count === 1 ? "is" : "are"} short right now, with a day that is met so far`,
+    metRateMeans: "A rule judges a day by its hours: the share of the sections with an outcome whose day would be met, were it over now; truncated",
     runningRate: "In operation",
     runningRateOf: (running, all) => `${String(running)} of ${of(all, "section", "sections")} in service with data`,
     runningRateMeans: "Share of the sections in service whose data have not stopped; truncated",

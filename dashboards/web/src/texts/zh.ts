@@ -108,9 +108,10 @@ export const zh = {
 
   overview: {
     heading: "实时总览",
-    metRate: "今日达标率",
-    metRateOf: (met: number, assessed: number) => `${String(assessed)} 个断面中 ${String(met)} 个达标`,
-    metRateMeans: "按当前时刻计，今日达标断面占已有结论断面的比例，只舍不入",
+    metRate: "今日达标率（按日判定）",
+    metRateOf: (met: number, assessed: number) => `至此 ${String(assessed)} 个断面中 ${String(met)} 个达标`,
+    metRateShortNow: (count: number) => `其中 ${String(count)} 个此刻未达标，当日至此仍达标`,
+    metRateMeans: "各断面的当日按评价规则由已有各小时判定；今日至此达标的断面占已有结论断面的比例，只舍不入",
     runningRate: "设施运行率",
     runningRateOf: (running: number, all: number) => `${String(all)} 个在役断面中 ${String(running)} 个数据正常`,
     runningRateMeans: "在役断面中数据未中断的比例，只舍不入",

@@ -5,7 +5,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 
 import { STATES, type LiveCounts, type State, type Station } from "../api/station.ts";
 import type { Loaded } from "../failure.ts";
-import { filtered, tally, worstFirst, type Row } from "../order.ts";
+import { filtered, shortNow, tally, worstFirst, type Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { dayText, shortText } from "../time.ts";
@@ -37,7 +37,7 @@ export function Overview({ stations, rows, counts, asOf, again }: OverviewProps)
           ) : (
             <>
               <div class="summary">
-                <Rates counts={counts} />
+                <Rates counts={counts} rows={rows} />
                 <Tiles rows={rows} chosen={state} onChoose={setState} />
               </div>
               <div class="columns">
@@ -56,9 +56,10 @@ export function Overview({ stations, rows, counts, asOf, again }: OverviewProps)
 }
 
 /** How many sections would meet their day, beside how many speak at all: the one is worth nothing without the other. */
-export function Rates({ counts }: { readonly counts: LiveCounts | null }): JSX.Element {
+export function Rates({ counts, rows }: { readonly counts: LiveCounts | null; readonly rows: readonly Row[] }): JSX.Element {
   const t = useTexts();
   const of = (map: ReadonlyMap<string, number> | undefined, word: string) => map?.get(word) ?? 0;
+  const short = shortNow(rows);
   const undetermined = of(counts?.today, "indeterminate") + of(counts?.today, "exempt");
   return (
     <dl class="rates">
@@ -67,6 +68,7 @@ export function Rates({ counts }: { readonly counts: LiveCounts | null }): JSX.E
         <dd class="rate">{percentText(t, counts?.met_today.rate ?? null, 1)}</dd>
         <dd class="muted">
           {counts === null ? NOTHING : t.overview.metRateOf(counts.met_today.part, counts.met_today.whole)}
+          {short > 0 && counts !== null ? <><br />{t.overview.metRateShortNow(short)}</> : null}
           {undetermined > 0 ? <><br />{t.overview.undetermined(undetermined)}</> : null}
         </dd>
       </div>

@@ -6,7 +6,7 @@ import type { Alarm } from "../api/alarm.ts";
 import type { Gauge, Station } from "../api/station.ts";
 import { isBack } from "../attention.ts";
 import { observedText } from "../decimal.ts";
-import type { Row, Standing } from "../order.ts";
+import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { shortText } from "../time.ts";
@@ -106,20 +106,22 @@ function Beside({ label, row }: { readonly label: string; readonly row: Row | nu
 function Figures({ standing, station, asOf }: { readonly standing: Standing; readonly station: Station; readonly asOf: number }): JSX.Element {
   const t = useTexts();
   const { released, required, share, today } = standing;
+  const old = isOld(standing);
+  const unknown = released === null && standing.state !== null ? t.station.noData : NOTHING;
   return (
     <dl class={`figures is-${standing.state ?? "none"}`}>
-      <Figure label={t.station.released} unit="m³/s" value={releasedText(released, required)}>
-        {released === null ? t.station.noData : `${t.station.measured} ${shortText(released.at, asOf, station.zone)}${released.quality === "good" ? "" : `${t.separator}${t.qualities[released.quality] ?? released.quality}`}`}
+      <Figure label={t.station.released} unit="m³/s" value={released === null ? null : releasedText(released, required)} unknown={t.station.noData} isOld={old}>
+        {released === null ? null : `${t.station.measured} ${shortText(released.at, asOf, station.zone)}${released.quality === "good" ? "" : `${t.separator}${t.qualities[released.quality] ?? released.quality}`}`}
       </Figure>
-      <Figure label={t.station.required} unit="m³/s" value={requiredOf(required)}>
+      <Figure label={t.station.required} unit="m³/s" value={required === null ? null : requiredOf(required)}>
         {required === null ? t.station.noMandate : required.document}
       </Figure>
-      <Figure label={t.station.share} value={percentText(t, share, 1)}>{null}</Figure>
-      <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : NOTHING}>
+      <Figure label={t.station.share} value={share === null ? null : percentText(t, share, 1)} unknown={required === null ? NOTHING : unknown} isOld={old}>{null}</Figure>
+      <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : null} unknown={unknown} isOld={old}>
         {today?.hours ? hoursText(t, today.hours) : null}
       </Figure>
-      <Figure label={t.station.completeness} value={percentText(t, today?.completeness ?? null, 1)}>
-        {today?.online ? `${t.station.online} ${percentText(t, today.online, 1)}` : null}
+      <Figure label={t.station.completeness} value={today?.completeness ? percentText(t, today.completeness, 1) : null} unknown={today === null ? unknown : t.station.noData} isOld={old}>
+        {today === null ? null : `${t.station.online} ${today.online === null ? t.station.noData : percentText(t, today.online, 1)}`}
       </Figure>
     </dl>
   );
@@ -131,13 +133,25 @@ function hoursText(t: Texts, hours: NonNullable<NonNullable<Standing["today"]>["
   return counts.map((word) => t.station.hoursAre(hours[word], t.verdicts[word])).join(t.separator);
 }
 
-function Figure(props: { readonly label: string; readonly value: string; readonly unit?: string; readonly children: ComponentChildren }): JSX.Element {
+interface FigureProps {
+  readonly label: string;
+  /** Null where it is not known, which `unknown` says. */
+  readonly value: string | null;
+  readonly unknown?: string;
+  readonly unit?: string;
+  /** Whether it is of a time that is over. */
+  readonly isOld?: boolean;
+  readonly children: ComponentChildren;
+}
+
+function Figure(props: FigureProps): JSX.Element {
+  const { value, unit, unknown = NOTHING, isOld: old = false } = props;
   return (
-    <div>
+    <div {...(old ? { class: "is-old" } : {})}>
       <dt>{props.label}</dt>
       <dd class="figure">
-        {props.value}
-        {props.unit === undefined || props.value === NOTHING ? null : <span class="unit"> {props.unit}</span>}
+        {value ?? unknown}
+        {unit === undefined || value === null ? null : <span class="unit"> {unit}</span>}
       </dd>
       {props.children === null ? null : <dd class="muted">{props.children}</dd>}
     </div>

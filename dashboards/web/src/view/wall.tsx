@@ -60,7 +60,7 @@ export function Wall(props: WallProps): JSX.Element {
                 </p>
               ))}
               <p class="wall-figure"><span class="wall-count">{waiting ?? NOTHING}</span> {t.wall.unacknowledged}</p>
-              <Rates counts={counts} />
+              <Rates counts={counts} rows={rows} />
             </div>
             {nobody === 0 ? null : <p class="wall-nobody"><span aria-hidden="true">✕</span> {t.wall.nobody(nobody)}</p>}
             <div class="wall-columns">
