@@ -6,6 +6,7 @@ import { useRef } from "preact/hooks";
 import type { Alarm, AlarmStep } from "../api/alarm.ts";
 import { isToBeTaken } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
+import { stepped } from "../focus.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
 import { minuteText, shortText } from "../time.ts";
 import { endText, lasting, matterText, whereText, whoText } from "../words.ts";
@@ -75,12 +76,13 @@ function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JS
   const { list, mayTake, onTake, onOpen, open } = props;
   const box = useRef<HTMLOListElement>(null);
   const key = (event: KeyboardEvent) => {
-    const item = event.target instanceof HTMLElement && event.target.matches("[data-alarm]") ? event.target : null;
-    const place = list.findIndex((alarm) => alarm.id === item?.dataset["alarm"]);
-    const alarm = list[place];
+    const item = event.target instanceof HTMLElement ? event.target.closest<HTMLElement>("[data-alarm]") : null;
+    const alarm = list.find(({ id }) => id === item?.dataset["alarm"]);
     if (alarm === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    const to = event.key === "ArrowDown" ? place + 1 : event.key === "ArrowUp" ? place - 1 : null;
-    if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${list[to]?.id ?? ""}"]`)?.focus();
+    const to = stepped(list, alarm.id, event.key);
+    if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${to}"]`)?.focus();
+    // a link or a button within it has keys of its own
+    else if (event.target !== item) return;
     else if (event.key === "Enter") onOpen(open === alarm.id ? null : alarm.id);
     else if (event.key.toLowerCase() === "a") { if (mayTake && isToBeTaken(alarm)) onTake(alarm); }
     else return;
