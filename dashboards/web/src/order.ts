@@ -58,6 +58,14 @@ export function isOld({ state }: Standing): boolean {
   return state === "stale";
 }
 
+/**
+ * Since when a section stands as it does: where nothing comes of it any more since its last reading, from which
+ * everybody counts one loss. How long its outlets may be silent before that is said is no part of it.
+ */
+export function sinceOf({ state, since, released }: Standing): number | null {
+  return state === "stale" && since !== null && released !== null ? Math.min(released.at, since) : since;
+}
+
 /** How many sections are short right now whose day is met so far, as their rules count it. */
 export function shortNow(list: readonly Row[]): number {
   const all = list.flatMap(({ standings }) => standings);

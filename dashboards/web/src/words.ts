@@ -4,8 +4,9 @@ import type { Alarm, AlarmFlow } from "./api/alarm.ts";
 import type { Gap } from "./api/series.ts";
 import type { Released, Required } from "./api/station.ts";
 import type { Verdict } from "./api/verdict.ts";
+import { gaugeName } from "./attention.ts";
 import { floored, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
-import type { Standing } from "./order.ts";
+import { sinceOf, type Standing } from "./order.ts";
 import type { Texts } from "./texts/zh.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
 
@@ -43,7 +44,8 @@ export function ruleText(t: Texts, rule: string): string {
 
 /** How long a section has stood as it does; null where nobody knows. */
 export function sinceText(t: Texts, standing: Standing | null, asOf: number): string | null {
-  return standing === null || standing.since === null ? null : lasting(t, asOf - standing.since);
+  const since = standing === null ? null : sinceOf(standing);
+  return since === null ? null : lasting(t, asOf - since);
 }
 
 /** The reason of a gap, or of a sample that is not good. */
@@ -81,7 +83,7 @@ export function unknownText(t: Texts, verdict: Verdict): string | null {
 /** What an alarm is about, in a sentence. */
 export function matterText(t: Texts, alarm: Alarm): string {
   if (alarm.gauge !== null) {
-    const gauge = alarm.gauge.split("/").at(-1) ?? alarm.gauge;
+    const gauge = gaugeName(alarm);
     return alarm.flat ? t.alarms.flat(gauge) : t.alarms.silent(gauge);
   }
   const { raised_flow: flow } = alarm;

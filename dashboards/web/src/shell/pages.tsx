@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { alarms as alarmsShape, alarmWithTimeline, notifications, type Alarm } from "../api/alarm.ts";
-import { isBack } from "../attention.ts";
+import { beganAt, isBack } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
 import { heir, stepped } from "../focus.ts";
 import type { Row } from "../order.ts";
@@ -117,6 +117,7 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
       asOf={asOf.value}
       nameOf={nameOf}
       isBack={(alarm) => isBack(alarm, rowOf(alarm.station))}
+      beganAt={(alarm) => beganAt(alarm, rowOf(alarm.station))}
       mayTake={mayTakeOn(role)}
       hasMessages={maySeeMessages(role)}
       taking={taking}

@@ -56,6 +56,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
   const { station, standings } = row;
   const standing = standings.find(({ section }) => section === route.section) ?? standings[0] ?? null;
   const { up, down } = neighbours(list, route.id);
+  const alarms = (shown.value.alarms.value ?? []).filter((alarm) => alarm.station === route.id);
   const detail = useResource(`station ${route.id}`, async (signal) => get(stationShape, `/stations/${encodeURIComponent(route.id)}`, signal), null, 30_000);
   return (
     <div class="station">
@@ -63,7 +64,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
         row={row} standing={standing} up={up} down={down} asOf={asOf.value}
         onSection={(section) => { refine({ ...route, section }); }}
       >
-        <StationAlarms alarms={(shown.value.alarms.value ?? []).filter((alarm) => alarm.station === route.id)} row={row} asOf={asOf.value} />
+        <StationAlarms alarms={alarms} row={row} gauges={detail.value?.gauges ?? null} asOf={asOf.value} />
       </StationHead>
       {standing === null ? null : (
         <>
@@ -74,7 +75,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       <div class="columns is-even">
         <section class="card" aria-labelledby="gauges">
           <h2 id="gauges">{t.station.gauges}</h2>
-          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={asOf.value} />}</Known>
+          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} alarms={alarms} zone={station.zone} asOf={asOf.value} />}</Known>
         </section>
         <section class="card" aria-labelledby="facts">
           <h2 id="facts">{t.station.facts}</h2>

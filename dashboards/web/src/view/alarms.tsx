@@ -22,8 +22,9 @@ export interface AlarmsProps {
   readonly alarms: Loaded<readonly Alarm[]>;
   readonly asOf: number;
   readonly nameOf: (station: string) => string;
-  /** Whether what an alarm is about is enough again while it stands. */
+  /** Whether what an alarm is about is well again while it stands, and since when it is so. */
   readonly isBack: (alarm: Alarm) => boolean;
+  readonly beganAt: (alarm: Alarm) => number;
   /** Whether the role of whoever looks takes alarms on, and sees messages about them. */
   readonly mayTake: boolean;
   readonly hasMessages: boolean;
@@ -99,6 +100,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
   const t = useTexts();
   const { zone } = useSite();
   const { alarm, asOf, nameOf, isBack, open, onOpen } = props;
+  const began = props.beganAt(alarm);
   const where = whereText(t, alarm, nameOf(alarm.station));
   const matter = matterText(t, alarm);
   const end = endText(t, alarm);
@@ -124,7 +126,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="alarm-when">
         <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
         <span class="muted">
-          {shortText(alarm.began_at, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
+          {shortText(began, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - began)}
         </span>
       </span>
       <span class="alarm-act">
@@ -142,9 +144,16 @@ export function AlarmNotes({ alarm, isBack }: { readonly alarm: Alarm; readonly 
   return (
     <>
       {alarm.reached_nobody ? <span class="alarm-nobody" title={alarms.nobodyHelp}><span aria-hidden="true">✕</span> {alarms.nobody}</span> : null}
-      {isBack ? <span class="alarm-back" title={alarms.backHelp}><span aria-hidden="true">▲</span> {alarms.back}</span> : null}
+      {isBack ? <Back alarm={alarm} /> : null}
     </>
   );
+}
+
+/** That what an alarm is about is well again, and not for long enough yet to end it. */
+export function Back({ alarm }: { readonly alarm: Alarm }): JSX.Element {
+  const { alarms } = useTexts();
+  const [text, help] = alarm.gauge === null ? [alarms.back, alarms.backHelp] : [alarms.backData, alarms.backDataHelp];
+  return <span class="alarm-back" title={help}><span aria-hidden="true">▲</span> {text}</span>;
 }
 
 function Act({ alarm, asOf, mayTake, taking, onTake, what }: AlarmsProps & { readonly alarm: Alarm; readonly what: string }): JSX.Element | null {

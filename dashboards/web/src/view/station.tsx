@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 
 import type { Alarm } from "../api/alarm.ts";
 import type { Gauge, Station } from "../api/station.ts";
-import { isBack } from "../attention.ts";
+import { alarmOfGauge, beganAt, isBack } from "../attention.ts";
 import { observedText } from "../decimal.ts";
 import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
@@ -62,8 +62,15 @@ export function StationHead({ row, standing, up, down, asOf, onSection, children
 }
 
 /** Every alarm of a station that is not over, the soonest first, with the way to where it is taken on. */
-export function StationAlarms({ alarms, row, asOf }: { readonly alarms: readonly Alarm[]; readonly row: Row; readonly asOf: number }): JSX.Element | null {
+export function StationAlarms(props: {
+  readonly alarms: readonly Alarm[];
+  readonly row: Row;
+  /** With their newest samples; null before they are known. */
+  readonly gauges: readonly Gauge[] | null;
+  readonly asOf: number;
+}): JSX.Element | null {
   const t = useTexts();
+  const { alarms, row, gauges, asOf } = props;
   const { station } = row;
   if (alarms.length === 0) return null;
   return (
@@ -81,11 +88,11 @@ export function StationAlarms({ alarms, row, asOf }: { readonly alarms: readonly
                 {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
                 {alarm.section === null || row.standings.length < 2 ? null : `${sectionText(t, alarm.section)}${t.separator}`}{matterText(t, alarm)}
               </span>
-              <AlarmNotes alarm={alarm} isBack={isBack(alarm, row)} />
+              <AlarmNotes alarm={alarm} isBack={isBack(alarm, row, gauges)} />
             </span>
             <span class="alarm-when">
               <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
-              <span class="muted">{shortText(alarm.began_at, asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}</span>
+              <span class="muted">{shortText(beganAt(alarm, row), asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
             </span>
           </li>
         ))}
@@ -187,8 +194,15 @@ export function StationFacts({ station }: { readonly station: Station }): JSX.El
 }
 
 /** The roles are those of a table, which it stays for screen readers where a telephone stacks its cells. */
-export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge[]; readonly zone: string; readonly asOf: number }): JSX.Element {
+export function Gauges(props: {
+  readonly gauges: readonly Gauge[];
+  /** Of its station, those that are not over. */
+  readonly alarms: readonly Alarm[];
+  readonly zone: string;
+  readonly asOf: number;
+}): JSX.Element {
   const t = useTexts();
+  const { gauges, alarms, zone, asOf } = props;
   const { gauge: columns } = t.station;
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
   return (
@@ -211,7 +225,10 @@ export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge
               <td role="cell" class="number">
                 {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
               </td>
-              <td role="cell">{gauge.latest === null ? NOTHING : quality(t, gauge.latest)}</td>
+              <td role="cell">
+                <GaugeAlarm alarm={alarmOfGauge(alarms, gauge.id)} />
+                {gauge.latest === null ? NOTHING : quality(t, gauge.latest)}
+              </td>
               <td role="cell">{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
           ))}
@@ -219,6 +236,13 @@ export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge
       </table>
     </div>
   );
+}
+
+/** What an alarm says of a gauge, before the quality of its newest sample: that is good as well where a meter is stuck. */
+function GaugeAlarm({ alarm }: { readonly alarm: Alarm | null }): JSX.Element | null {
+  const t = useTexts();
+  if (alarm === null) return null;
+  return <><strong class={`gauge-alarm is-${alarm.severity ?? "none"}`}>{alarm.flat ? t.alarms.stuck : t.states.stale}</strong>{t.separator}</>;
 }
 
 function quality(t: ReturnType<typeof useTexts>, sample: { readonly quality: string; readonly reason: string | null }): string {

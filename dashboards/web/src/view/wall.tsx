@@ -4,12 +4,13 @@ import type { JSX } from "preact";
 
 import type { Alarm } from "../api/alarm.ts";
 import type { LiveCounts, Station } from "../api/station.ts";
-import { isBack, needing, unheard, untaken, type Needing } from "../attention.ts";
+import { beganAt, isBack, needing, unheard, untaken, type Needing } from "../attention.ts";
 import type { Failure, Loaded } from "../failure.ts";
 import { tally, type Row } from "../order.ts";
 import type { Currency } from "../picture.ts";
 import { secondText, shortText } from "../time.ts";
 import { lasting, matterText, NOTHING, percentText, releasedText, requiredOf, sinceText } from "../words.ts";
+import { Back } from "./alarms.tsx";
 import { LinkChip, StaleBand } from "./frame.tsx";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
@@ -99,32 +100,37 @@ function Worst({ rows, alarms, asOf, isCounted }: WorstProps): JSX.Element {
   );
 }
 
-function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: number }): JSX.Element {
+/** A station with what is the matter and who has it: severity is a word, since colour alone tells too few people. */
+function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: Needing; readonly asOf: number }): JSX.Element {
   const t = useTexts();
-  const { row, alarm } = item;
   const { station, state, gravest, share } = row;
-  if (alarm !== null) {
-    return (
-      <li class={`is-alarm is-${alarm.severity ?? "none"}`}>
-        <span class="worst-name">
-          <span><Mark state={state ?? "none"} /> <span class="unseen">{state === null ? t.overview.unjudged : t.states[state]}</span> {station.name}</span>
-        </span>
-        <span class="muted">
-          {alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}{t.separator}{lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
-        </span>
-        <span class="worst-matter">{matterText(t, alarm)}{isBack(alarm, row) ? <span class="alarm-back"> <span aria-hidden="true">▲</span> {t.alarms.back}</span> : null}</span>
-      </li>
-    );
-  }
   const released = gravest?.released ?? null;
+  const back = alarm !== null && isBack(alarm, row) ? <> <Back alarm={alarm} /></> : null;
   return (
-    <li class={`is-${state ?? "none"}`}>
+    <li class={isByAlarm ? `is-${alarm?.severity ?? "none"}` : `is-${state ?? "none"}`}>
       <span class="worst-name"><StateWord state={state} /> {station.name}</span>
-      <span class="number">
-        {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
-        {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
-      </span>
-      <span class="muted">{sinceText(t, gravest, asOf)}</span>
+      <span class="worst-since">{isByAlarm && alarm !== null ? lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row)) : sinceText(t, gravest, asOf)}</span>
+      {isByAlarm && alarm !== null ? <span class="worst-matter">{matterText(t, alarm)}{back}</span> : (
+        <span class="worst-matter number">
+          {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
+          {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
+          {back}
+        </span>
+      )}
+      {alarm === null ? null : <AlarmStands alarm={alarm} asOf={asOf} zone={station.zone} />}
     </li>
+  );
+}
+
+/** How grave an alarm is, whether somebody has it, and since when. */
+function AlarmStands({ alarm, asOf, zone }: { readonly alarm: Alarm; readonly asOf: number; readonly zone: string }): JSX.Element {
+  const t = useTexts();
+  const at = alarm.acknowledged_at ?? alarm.raised_at;
+  return (
+    <span class={`worst-alarm is-${alarm.severity ?? "none"}`}>
+      <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
+      <span>{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
+      {at === null ? null : <span class="muted"> {t.wall.from(shortText(at, asOf, zone))}</span>}
+    </span>
   );
 }
