@@ -108,6 +108,20 @@ export function bucketRow(series: Series, place: number): BucketRow | null {
   };
 }
 
+/**
+ * The gaps as people tell of them: a loss that goes on has begun with the last reading, as everywhere else, and not when
+ * that reading had held for as long as one may.
+ */
+export function told(gaps: readonly Gap[], to: number, readAt: number | null): readonly Gap[] {
+  let first = gaps.length;
+  let begin = to;
+  while (first > 0 && gaps[first - 1]?.to === begin) {
+    first -= 1;
+    begin = gaps[first]?.from ?? begin;
+  }
+  return gaps.map((gap, place) => (place === first && readAt !== null && readAt < gap.from ? { ...gap, from: readAt } : gap));
+}
+
 /** More decimals than this no axis has. */
 const AXIS_DECIMALS = 6;
 

@@ -33,7 +33,7 @@ export function OverviewPage(): JSX.Element {
   const news = useNews();
   return (
     <>
-      <Overview stations={listed.value} rows={rows.value} counts={shown.value.counts} asOf={asOf.value} again={() => void load()} />
+      <Overview stations={listed.value} rows={rows.value} counts={shown.value.counts} alarms={shown.value.alarms.value} asOf={asOf.value} again={() => void load()} />
       <p class="unseen" aria-live="polite">{news === null ? "" : t.overview.announce(news)}</p>
     </>
   );

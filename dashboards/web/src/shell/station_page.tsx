@@ -8,7 +8,7 @@ import { station as stationShape, type Station } from "../api/station.ts";
 import { verdicts as verdictsShape } from "../api/verdict.ts";
 import { chart } from "../chart.ts";
 import { neighbours } from "../river.ts";
-import type { Row, Standing } from "../order.ts";
+import { isOld, sinceOf, type Row, type Standing } from "../order.ts";
 import type { Route, SpanWord } from "../route.ts";
 import { strip, stripBegin, type StripDay } from "../strip.ts";
 import type { Texts } from "../texts/zh.ts";
@@ -68,7 +68,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
       </StationHead>
       {standing === null ? null : (
         <>
-          {whyNoSeries(t, station, standing.section) ?? <Flow key={standing.section} route={route} zone={station.zone} section={standing.section} />}
+          {whyNoSeries(t, station, standing.section) ?? <Flow key={standing.section} route={route} zone={station.zone} standing={standing} />}
           <Days key={`days ${standing.section}`} route={route} zone={station.zone} standing={standing} />
         </>
       )}
@@ -99,8 +99,10 @@ interface PartProps {
   readonly zone: string;
 }
 
-function Flow({ route, zone, section }: PartProps & { readonly section: string }): JSX.Element {
+function Flow({ route, zone, standing }: PartProps & { readonly standing: Standing }): JSX.Element {
   const t = useTexts();
+  const { section } = standing;
+  const readAt = isOld(standing) ? sinceOf(standing) : null;
   const [zoom, setZoom] = useState<{ readonly from: number; readonly to: number } | null>(null);
   const [place, setPlace] = useState<number | null>(null);
   const Plot = usePlot();
@@ -137,7 +139,7 @@ function Flow({ route, zone, section }: PartProps & { readonly section: string }
             <SeriesChart series={known} zone={zone} place={place} onPlace={setPlace}>
               {Plot === null ? <div class="plot" /> : <Plot chart={drawn} zone={zone} place={place} onPlace={setPlace} onZoom={look} theme={theme.value} />}
             </SeriesChart>
-            <Stretches series={known} zone={zone} asOf={asOf.value} />
+            <Stretches series={known} readAt={readAt} zone={zone} asOf={asOf.value} />
             <SeriesTable series={known} zone={zone} />
           </>
         )}

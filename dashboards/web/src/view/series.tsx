@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import type { Series } from "../api/series.ts";
-import { bucketRow, type BucketRow } from "../chart.ts";
+import { bucketRow, told, type BucketRow } from "../chart.ts";
 import { compare, observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
@@ -125,8 +125,16 @@ function Legend({ series }: { readonly series: Series }): JSX.Element {
 }
 
 /** Times below the mandate and times without data, with how much and why. */
-export function Stretches({ series, zone, asOf }: { readonly series: Series; readonly zone: string; readonly asOf: number }): JSX.Element {
+export function Stretches(props: {
+  readonly series: Series;
+  /** When the last reading was, where nothing comes any more. */
+  readonly readAt: number | null;
+  readonly zone: string;
+  readonly asOf: number;
+}): JSX.Element {
   const t = useTexts();
+  const { series, readAt, zone, asOf } = props;
+  const gaps = told(series.gaps, series.to, readAt);
   const when = (span: { from: number; to: number }) => spanText(span.from, span.to, asOf, zone);
   return (
     <div class="stretches">
@@ -151,7 +159,7 @@ export function Stretches({ series, zone, asOf }: { readonly series: Series; rea
         <h3 id="gaps">{t.station.gaps}</h3>
         {series.gaps.length === 0 ? <p class="muted">{t.station.noGaps}</p> : (
           <ol class="spans">
-            {[...series.gaps].reverse().slice(0, STRETCHES).map((gap) => (
+            {[...gaps].reverse().slice(0, STRETCHES).map((gap) => (
               <li key={gap.from}>
                 <span>{when(gap)}</span>
                 <span class="muted">{lasting(t, gap.to - gap.from)}{t.separator}{gapText(t, gap)}</span>

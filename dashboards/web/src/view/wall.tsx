@@ -65,7 +65,7 @@ export function Wall(props: WallProps): JSX.Element {
             </div>
             {nobody === 0 ? null : <p class="wall-nobody"><span aria-hidden="true">✕</span> {t.wall.nobody(nobody)}</p>}
             <div class="wall-columns">
-              <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} isWall /></section>
+              <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} asOf={asOf} isWall /></section>
               <Worst rows={rows} alarms={alarms} asOf={asOf} isCounted={alarms === null && waiting !== null && waiting > 0} />
             </div>
           </>
