@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { alarm, type Alarm } from "./api/alarm.ts";
 import { liveCounts, liveSection, station } from "./api/station.ts";
-import { alarmOfGauge, beganAt, isBack, isToBeTaken, needing, open, unheard, untaken } from "./attention.ts";
+import { alarmOfGauge, beganAt, momentsOf, isBack, isToBeTaken, needing, open, unheard, untaken } from "./attention.ts";
 import { parse } from "./json.ts";
 import { rows, sinceOf, type Row } from "./order.ts";
 
@@ -138,4 +138,19 @@ test("what an alarm says of a gauge is found by the gauge, while it is so", () =
   assert.equal(alarmOfGauge([raised("0", "S", "unacknowledged", `,"section":"dam"`), stuck], "meter"), stuck);
   assert.equal(alarmOfGauge([stuck], "other"), null);
   assert.equal(alarmOfGauge([{ ...stuck, active: false }], "meter"), null);
+});
+
+test("a timeline says when the server acted, and of a silence when the last reading came", () => {
+  const minute = (number: number) => Date.parse(AT) + number * 60_000;
+  const step = (what: string, event: number, detected: number) => ({ what, event_at: minute(event), detected_at: minute(detected), by: null, as: null, version: 1 });
+  const line = (alarm: Alarm, what: string, event: number, detected: number) => {
+    const { at, foundAt, isLastReading } = momentsOf(step(what, event, detected), alarm, minute(0));
+    return `${String((at - minute(0)) / 60_000)}${foundAt === null ? "" : ` found ${String((foundAt - minute(0)) / 60_000)}`}${isLastReading ? " last" : ""}`;
+  };
+  const flow = { ...raised("1", "S", "unacknowledged", `,"section":"dam"`), flat: false };
+  assert.equal(line(silent(), "pending", 0.1, 3), "0 last");
+  assert.equal(line(silent(), "raised", 0.1, 4), "4", "as long as the condition had held it was no alarm");
+  assert.equal(line(silent(), "cleared", 9, 10.5), "9 found 10.5");
+  assert.equal(line(flow, "pending", 2, 5), "2 found 5");
+  assert.equal(line(flow, "acknowledged", 6, 6), "6");
 });

@@ -1,6 +1,6 @@
 // What needs somebody: which alarms nobody has taken on, and which stations a wall calls people to.
 
-import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmState } from "./api/alarm.ts";
+import { ALARM_STATES, SEVERITIES, type Alarm, type AlarmState, type AlarmStep } from "./api/alarm.ts";
 import type { Gauge, LiveCounts } from "./api/station.ts";
 import { isOld, sinceOf, worstFirst, type Row, type Standing } from "./order.ts";
 
@@ -71,6 +71,28 @@ export function beganAt(alarm: Alarm, row: Row | null): number {
   const since = sinceOf(standing) ?? alarm.began_at;
   return Math.abs(since - alarm.began_at) <= ONE_LOSS_MS ? since : alarm.began_at;
 }
+
+/** What a line of an alarm's timeline says of when. */
+export interface Moments {
+  readonly at: number;
+  /** When the server found it, where that is another minute. */
+  readonly foundAt: number | null;
+  /** Whether the line tells of the last reading before a silence. */
+  readonly isLastReading: boolean;
+}
+
+/**
+ * A condition began, and recovered, by the meters, and may be found later; an alarm is raised when the server does so,
+ * however long the condition had held. A silence has begun with the last reading, wherever it is told of.
+ */
+export function momentsOf({ what, event_at: event, detected_at: detected }: AlarmStep, alarm: Alarm, began: number): Moments {
+  const isLastReading = what === "pending" && alarm.gauge !== null && !alarm.flat;
+  if (isLastReading) return { at: began, foundAt: null, isLastReading };
+  if (what === "raised") return { at: detected, foundAt: null, isLastReading };
+  return { at: event, foundAt: detected - event > FOUND_LATE_MS ? detected : null, isLastReading };
+}
+
+const FOUND_LATE_MS = 60_000;
 
 /** A reading is under way for so long at most; what is further apart is not the same loss. */
 const ONE_LOSS_MS = 120_000;

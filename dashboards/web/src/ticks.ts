@@ -23,12 +23,17 @@ export function ticks(from: number, to: number, zone: string, most: number): rea
   const whole = to - from;
   const room = Math.max(1, most);
   // a time that comes on two days needs its day beside it, and twice the room
-  const clock = CLOCK_STEPS.find((step) => whole / step <= (whole > DAY_MS ? room / 2 : room));
+  const clock = CLOCK_STEPS.find((step) => whole / step <= (isLong(whole) ? room / 2 : room));
   if (clock !== undefined) return once(clockTicks(from, to, zone, clock));
   const days = DAY_STEPS.find((step) => whole / (step * DAY_MS) <= room);
   if (days !== undefined) return once(dayTicks(from, to, zone, days));
   const months = MONTH_STEPS.find((step) => whole / (step * MONTH_DAYS * DAY_MS) <= room) ?? 12;
   return once(monthTicks(from, to, zone, months));
+}
+
+/** Whether a time of day comes twice; a chart of a day is a little longer, for it ends with a whole bucket. */
+function isLong(whole: number): boolean {
+  return whole > DAY_MS + HOUR_MS / 2;
 }
 
 /** A midnight is named by its day. */
@@ -41,7 +46,7 @@ function clockTicks(from: number, to: number, zone: string, step: number): reado
       // where clocks change within the day, its later steps are an hour off the clock
       const isOnStep = ((hour * 60 + minute) * MINUTE_MS) % step === 0;
       const day = dayText(at, zone).slice(5);
-      const time = to - from > DAY_MS ? `${day} ${clockText(at, zone)}` : clockText(at, zone);
+      const time = isLong(to - from) ? `${day} ${clockText(at, zone)}` : clockText(at, zone);
       const text = hour === 0 && minute === 0 ? day : time;
       if (at >= from && isOnStep) found.push({ at, text });
     }

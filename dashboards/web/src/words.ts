@@ -2,20 +2,21 @@
 
 import type { Alarm, AlarmFlow } from "./api/alarm.ts";
 import type { Gap } from "./api/series.ts";
-import type { Released, Required } from "./api/station.ts";
+import type { Hours, Released, Required, VerdictWord } from "./api/station.ts";
 import type { Verdict } from "./api/verdict.ts";
 import { gaugeName } from "./attention.ts";
 import { floored, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
 import { sinceOf, type Standing } from "./order.ts";
 import type { Texts } from "./texts/zh.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
+import { clockText, DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
 
 /** Nothing is known, which is not zero. */
 export const NOTHING = "—";
 
 export function lasting(t: Texts, ms: number): string {
   const past = Math.max(0, ms);
-  return t.lasting(Math.floor(past / DAY_MS), Math.floor((past % DAY_MS) / HOUR_MS), Math.floor((past % HOUR_MS) / MINUTE_MS));
+  const [days, hours, minutes] = [past / DAY_MS, (past % DAY_MS) / HOUR_MS, (past % HOUR_MS) / MINUTE_MS].map(Math.floor);
+  return t.lasting(days ?? 0, hours ?? 0, minutes ?? 0, Math.floor((past % MINUTE_MS) / 1000));
 }
 
 /** What is released, with `≥` where an outlet is missing. */
@@ -78,6 +79,38 @@ export function coverageText(t: Texts, { from, to, coverage }: Pick<Verdict, "fr
 export function unknownText(t: Texts, verdict: Verdict): string | null {
   const isWhy = verdict.verdict === "short" && verdict.because === "too_little_known";
   return isWhy ? t.station.tooLittle(coverageText(t, verdict)) : null;
+}
+
+/** How many hours are what, of all of them, by those words that some hour is. */
+export function hoursText(t: Texts, hours: Hours): string {
+  const counts = (["met", "short", "exempt", "indeterminate"] as const).filter((word) => hours[word] > 0);
+  const all = counts.reduce((sum, word) => sum + hours[word], 0);
+  return t.station.hoursAll(all, counts.length === 0 ? NOTHING : counts.map((word) => t.station.hoursAre(hours[word], t.verdicts[word])).join(t.separator));
+}
+
+/** Runs of hours that are named; the others are counted by the sentence. */
+const RUNS = 6;
+
+/** Which hours made a day short, or left it unknown; nothing where no hour decided it so. */
+export function decidedText(t: Texts, day: Verdict, hours: readonly Verdict[], zone: string): readonly string[] {
+  if (day.hours === null || hours.length === 0) return [];
+  const named = (word: VerdictWord) => runsText(hours.filter(({ verdict }) => verdict === word), zone);
+  const { met, short } = day.hours;
+  if (day.verdict === "short" && short > 0 && day.because === "below") return [t.station.shortHours(named("short"), met, met + short)];
+  const isUnknown = day.because === "too_little_known" && day.hours.indeterminate > 0;
+  return isUnknown ? [t.station.unknownHours(named("indeterminate"))] : [];
+}
+
+/** Hours by their clocks, those that adjoin as one. */
+function runsText(hours: readonly Verdict[], zone: string): string {
+  const runs: { from: number; to: number }[] = [];
+  for (const { from, to } of hours) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.to === from) last.to = to;
+    else runs.push({ from, to });
+  }
+  const texts = runs.slice(0, RUNS).map(({ from, to }) => `${clockText(from, zone)}–${clockText(to, zone)}`);
+  return [...texts, ...(runs.length > RUNS ? ["…"] : [])].join(" ");
 }
 
 /** What an alarm is about, in a sentence. */

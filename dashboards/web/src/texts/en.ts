@@ -1,6 +1,6 @@
 // What pages say, in English; whatever Chinese has and this has not does not compile.
 
-import { sections, qualities, quantities, occasions, steps, gapCauses, reasons, because, statistics } from "./en_words.ts";
+import { sections, qualities, quantities, occasions, steps, gapCauses, reasons, because, statistics, channels } from "./en_words.ts";
 import type { Texts } from "./zh.ts";
 
 const of = (count: number, one: string, many: string) => `${String(count)} ${count === 1 ? one : many}`;
@@ -11,7 +11,7 @@ export const en: Texts = {
   name: "Baseflow",
   title: "Ecological base flow of hydropower stations",
   states: {
-    breach: "Below",
+    breach: "Short",
     stale: "No data",
     near: "Near limit",
     exempt: "Exempt",
@@ -41,6 +41,7 @@ export const en: Texts = {
   reasons,
   because,
   statistics,
+  channels,
 
   nav: { label: "Main", skip: "Skip to content", overview: "Overview", alarms: "Alarms", outbox: "Messages", wall: "Wall", logOut: "Log out" },
   theme: { label: "Appearance", auto: "Auto", light: "Light", dark: "Dark" },
@@ -109,7 +110,7 @@ export const en: Texts = {
     nothingFound: "No station matches",
     clear: "Clear filters",
     more: (count) => `Show more, ${of(count, "station is", "stations are")} left`,
-    announce: (name) => `${name} is now below its mandate`,
+    announce: (name) => `${name} is now short of its mandate`,
     columns: { state: "State", station: "Station", river: "River", released: "Released", required: "Required", share: "Share", at: "Measured" },
     unit: "m³/s",
     unjudged: "Not judged",
@@ -125,6 +126,7 @@ export const en: Texts = {
     required: "Required",
     share: "Of the mandate",
     todaySoFar: "Today so far",
+    todayUntil: (at) => `Today until ${at}`,
     completeness: "Completeness",
     online: "Online",
     measured: "Measured",
@@ -135,9 +137,11 @@ export const en: Texts = {
     span: "Time span",
     chartOf: (from, to) => `Released flow from ${from} to ${to}`,
     chartHelp: "Left and right arrows move the readout, drag to zoom, double-click to go back",
-    legend: { mean: "Mean as measured", band: "Least to most", required: "Required", enough: "Enough", breach: "Below what is enough", gap: "No data", exempt: "Exempt", doubted: "Doubted readings, not counted" },
+    touchHelp: "Tap the chart to read a value",
+    bars: { mandate: "the mandate", enough: "what is enough" },
+    legend: { mean: "Mean as measured", band: "Least to most", required: "Required", enough: "Enough", breach: (bar) => `Below ${bar}`, gap: "Missing", exempt: "Exempt", doubted: "Doubted readings, not counted" },
     readout: { mean: "mean", range: "range", required: "required" },
-    credited: (mean) => `${mean} counts (a value older than its interval fills up to what is enough)`,
+    credited: (mean, bar) => `${mean} counts (a value older than its interval fills up to ${bar} at most)`,
     doubted: (count) => `${of(count, "doubted reading", "doubted readings")} not counted`,
     table: "Data table",
     tableFrom: "From",
@@ -147,13 +151,15 @@ export const en: Texts = {
     tableRequired: "Required",
     tableRemark: "Remark",
     tableCut: (shown, all) => `The latest ${String(shown)} of ${String(all)} rows; a shorter span shows all`,
-    breaches: "Times below what is enough",
-    gaps: "Times without data",
+    breaches: (bar) => `Times below ${bar}`,
+    gaps: "Times with data missing",
     lowest: (flow) => `lowest ${flow}`,
     deficit: "Shortfall",
     notReleased: (volume) => `${volume} m³ not released`,
-    noBreaches: "Never below what is enough in this time",
+    noBreaches: (bar) => `Never below ${bar} in this time`,
     noGaps: "No data missing in this time",
+    goesOn: (from) => `${from} until now`,
+    recordsBegin: (at) => `Records begin ${at}; before that nothing is missing`,
     leftOff: (count) => `${String(count)} shorter ones are not listed`,
     noSeries: "No flow series of this section",
     noSeriesExited: "The station is out of service; its flow is not derived any more",
@@ -174,6 +180,8 @@ export const en: Texts = {
     exception: (code) => `Modbus exception ${code} from the device`,
     minutesOf: (known, all) => `${String(known)}/${String(all)} min`,
     tooLittle: (known) => `too little data; counts as not met by the rule (${known})`,
+    shortHours: (hours, met, judged) => `Short hours: ${hours}; ${String(met)} of ${String(judged)} hours with an outcome met, less than the rule asks for`,
+    unknownHours: (hours) => `Hours with too little data: ${hours}`,
     tooLittleHours: (hours) => `${of(hours, "hour is", "hours are")} short for want of data: the rule counts too little data as not met`,
     dataOf: (known) => `data ${known}`,
     openAlarms: "Open alarms",
@@ -186,10 +194,9 @@ export const en: Texts = {
     enoughIs: (required, factor) => ` (required ${required} × factor ${factor})`,
     coverage: "Coverage",
     hoursOf: "Hours",
-    hoursAre: (hours: number, verdict: string) => `${verdict} ${String(hours)} h`.toLowerCase(),
+    hoursAll: (hours, parts) => `of ${String(hours)} h: ${parts}`,
+    hoursAre: (hours, verdict) => `${String(hours)} ${verdict}`.toLowerCase(),
     exampleRule: (rule: string) => `${rule} (example)`,
-    hourCounts: (met, short, exempt, unknown) =>
-      `${String(met)} met, ${String(short)} short, ${String(exempt)} exempt, ${String(unknown)} with too little data`,
     rule: "Rule",
     statistic: "Statistic",
     entry: "Journal entry",
@@ -243,7 +250,7 @@ export const en: Texts = {
     backDataHelp: "The gauge speaks again; the alarm ends once that has held for as long as its rule asks",
     nobody: "Reached nobody",
     nobodyHelp: "Nobody has taken it on, and no channel has taken a message of it",
-    silent: (gauge) => `Gauge ${gauge} is silent`,
+    silent: (gauge) => `No data from gauge ${gauge}`,
     flat: (gauge) => `Gauge ${gauge} is stuck`,
     stuck: "Stuck",
     drill: "Drill",
@@ -252,6 +259,7 @@ export const en: Texts = {
     chatteringHelp: "The third time within an hour: nobody is told each time, and it ends once all has been well for an hour",
     details: "Details",
     noTimeline: "Nothing recorded",
+    lastRead: "Last reading came",
     detected: (at) => `found ${at}`,
     messages: "Messages",
     more: "Earlier alarms",
@@ -276,7 +284,7 @@ export const en: Texts = {
   wall: {
     heading: "Ecological base flow",
     worst: "Needs somebody",
-    nothing: "Nothing below its mandate, no data missing",
+    nothing: "No station is short, and none without data",
     more: (count) => `${of(count, "more station", "more stations")}`,
     unacknowledged: "Alarms not taken on",
     nobody: (count) => `${of(count, "alarm has", "alarms have")} reached nobody`,
@@ -334,7 +342,7 @@ export const en: Texts = {
 
   missingPage: { heading: "There is no such page", back: "To the overview" },
 
-  lasting: (days, hours, minutes) => (days > 0 ? `${String(days)} d ${String(hours)} h` : hours > 0 ? `${String(hours)} h ${String(minutes)} min` : minutes > 0 ? `${String(minutes)} min` : "under 1 min"),
+  lasting: (days, hours, minutes, seconds) => (days > 0 ? `${String(days)} d ${String(hours)} h` : hours > 0 ? `${String(hours)} h ${String(minutes)} min` : minutes > 0 ? `${String(minutes)} min` : `${String(seconds)} s`),
   percent: (value) => `${value}%`,
   separator: ", ",
 };

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 
 import type { Alarm, AlarmStep } from "../api/alarm.ts";
-import { isToBeTaken } from "../attention.ts";
+import { isToBeTaken, momentsOf } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
 import { stepped } from "../focus.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
@@ -181,22 +181,26 @@ function Act({ alarm, asOf, mayTake, taking, onTake, what }: AlarmsProps & { rea
   );
 }
 
-function Timeline({ alarm, timeline, hasMessages, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
+function Timeline({ alarm, beganAt, timeline, hasMessages, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
+  const began = beganAt(alarm);
   return (
     <div class="timeline">
       <Known of={timeline} again={againTimeline} lines={2}>
         {(steps) =>
           steps.length === 0 ? <p class="muted">{t.alarms.noTimeline}</p> : (
             <ol>
-              {steps.map((step) => (
-                <li key={`${String(step.version)} ${step.what}`}>
-                  <span class="number">{minuteText(step.event_at, zone)}</span> <strong>{t.steps[step.what] ?? step.what}</strong>
-                  {step.by === null ? null : <> {whoText(t, step.by, step.as)}</>}
-                  {step.detected_at - step.event_at > 60_000 ? <span class="muted">{t.separator}{t.alarms.detected(minuteText(step.detected_at, zone))}</span> : null}
-                </li>
-              ))}
+              {steps.map((step) => {
+                const { at, foundAt, isLastReading } = momentsOf(step, alarm, began);
+                return (
+                  <li key={`${String(step.version)} ${step.what}`}>
+                    <span class="number">{minuteText(at, zone)}</span> <strong>{isLastReading ? t.alarms.lastRead : (t.steps[step.what] ?? step.what)}</strong>
+                    {step.by === null ? null : <> {whoText(t, step.by, step.as)}</>}
+                    {foundAt === null ? null : <span class="muted">{t.separator}{t.alarms.detected(minuteText(foundAt, zone))}</span>}
+                  </li>
+                );
+              })}
             </ol>
           )
         }

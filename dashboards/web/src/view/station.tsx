@@ -8,9 +8,8 @@ import { alarmOfGauge, beganAt, isBack } from "../attention.ts";
 import { observedText } from "../decimal.ts";
 import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
-import type { Texts } from "../texts/zh.ts";
 import { shortText } from "../time.ts";
-import { lasting, matterText, NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { hoursText, lasting, matterText, NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
 import { AlarmNotes } from "./alarms.tsx";
 import { useTexts } from "./language.tsx";
 import { StateWord } from "./mark.tsx";
@@ -124,7 +123,7 @@ function Figures({ standing, station, asOf }: { readonly standing: Standing; rea
         {required === null ? t.station.noMandate : required.document}
       </Figure>
       <Figure label={t.station.share} value={share === null ? null : percentText(t, share, 1)} unknown={required === null ? NOTHING : unknown} isOld={old}>{null}</Figure>
-      <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : null} unknown={unknown} isOld={old}>
+      <Figure label={old && released !== null ? t.station.todayUntil(shortText(released.at, asOf, station.zone)) : t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : null} unknown={unknown} isOld={old}>
         {today?.hours ? hoursText(t, today.hours) : null}
       </Figure>
       <Figure label={t.station.completeness} value={today?.completeness ? percentText(t, today.completeness, 1) : null} unknown={today === null ? unknown : t.station.noData} isOld={old}>
@@ -132,12 +131,6 @@ function Figures({ standing, station, asOf }: { readonly standing: Standing; rea
       </Figure>
     </dl>
   );
-}
-
-/** How many hours are what, of those words that some hour is. */
-function hoursText(t: Texts, hours: NonNullable<NonNullable<Standing["today"]>["hours"]>): string {
-  const counts = (["met", "short", "exempt", "indeterminate"] as const).filter((word) => hours[word] > 0);
-  return counts.map((word) => t.station.hoursAre(hours[word], t.verdicts[word])).join(t.separator);
 }
 
 interface FigureProps {
@@ -226,8 +219,7 @@ export function Gauges(props: {
                 {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
               </td>
               <td role="cell">
-                <GaugeAlarm alarm={alarmOfGauge(alarms, gauge.id)} />
-                {gauge.latest === null ? NOTHING : quality(t, gauge.latest)}
+                <GaugeStands gauge={gauge} alarm={alarmOfGauge(alarms, gauge.id)} />
               </td>
               <td role="cell">{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
@@ -238,11 +230,12 @@ export function Gauges(props: {
   );
 }
 
-/** What an alarm says of a gauge, before the quality of its newest sample: that is good as well where a meter is stuck. */
-function GaugeAlarm({ alarm }: { readonly alarm: Alarm | null }): JSX.Element | null {
+/** What an alarm says of a gauge in the place of a good sample, which a meter that is stuck has as well; else the sample's quality. */
+function GaugeStands({ gauge: { latest }, alarm }: { readonly gauge: Gauge; readonly alarm: Alarm | null }): JSX.Element {
   const t = useTexts();
-  if (alarm === null) return null;
-  return <><strong class={`gauge-alarm is-${alarm.severity ?? "none"}`}>{alarm.flat ? t.alarms.stuck : t.states.stale}</strong>{t.separator}</>;
+  if (alarm === null) return <>{latest === null ? NOTHING : quality(t, latest)}</>;
+  const isGood = latest === null || latest.quality === "good";
+  return <strong class={`gauge-alarm is-${alarm.severity ?? "none"}`}>{alarm.flat ? t.alarms.stuck : t.states.stale}{isGood ? "" : `${t.separator}${quality(t, latest)}`}</strong>;
 }
 
 function quality(t: ReturnType<typeof useTexts>, sample: { readonly quality: string; readonly reason: string | null }): string {

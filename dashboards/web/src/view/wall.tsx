@@ -111,26 +111,25 @@ function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: N
       <span class="worst-name"><StateWord state={state} /> {station.name}</span>
       <span class="worst-since">{isByAlarm && alarm !== null ? lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row)) : sinceText(t, gravest, asOf)}</span>
       {isByAlarm && alarm !== null ? <span class="worst-matter">{matterText(t, alarm)}{back}</span> : (
-        <span class="worst-matter number">
+        <span class="worst-matter">
           {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
           {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
           {back}
         </span>
       )}
-      {alarm === null ? null : <AlarmStands alarm={alarm} asOf={asOf} zone={station.zone} />}
+      {alarm === null ? null : <AlarmStands alarm={alarm} at={alarm.acknowledged_at ?? alarm.cleared_at ?? beganAt(alarm, row)} asOf={asOf} zone={station.zone} />}
     </li>
   );
 }
 
 /** How grave an alarm is, whether somebody has it, and since when. */
-function AlarmStands({ alarm, asOf, zone }: { readonly alarm: Alarm; readonly asOf: number; readonly zone: string }): JSX.Element {
+function AlarmStands({ alarm, at, asOf, zone }: { readonly alarm: Alarm; readonly at: number; readonly asOf: number; readonly zone: string }): JSX.Element {
   const t = useTexts();
-  const at = alarm.acknowledged_at ?? alarm.raised_at;
   return (
     <span class={`worst-alarm is-${alarm.severity ?? "none"}`}>
       <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
       <span>{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
-      {at === null ? null : <span class="muted"> {t.wall.from(shortText(at, asOf, zone))}</span>}
+      <span class="muted"> {t.wall.from(shortText(at, asOf, zone))}</span>
     </span>
   );
 }
