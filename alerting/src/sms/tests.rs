@@ -127,7 +127,7 @@ fn the_other_messages() {
     check(
         Message { saying: Saying::NoData { since }, ..base },
         &expect![[r#"
-        鹿鸣滩无数据，10:32起。
+        鹿鸣滩数据中断，10:32起。
         Ucs2, 14 in 1"#]],
     );
     check(

@@ -111,7 +111,11 @@ fn a_value_weighs_as_long_as_it_holds_and_then_there_is_a_gap() {
 fn a_gap_says_why_as_far_as_anybody_knows() {
     let samples = samples("0:5 20! 30! 65?99");
     let lost = vec![(span(50, 60), model::batch::GapReason::DiskFull)];
-    let causes = Causes::new(10_000, Timestamp::MIN, OfAgent { lost, queued_from: at(100), ..OfAgent::default() });
+    let causes = Causes::new(
+        10_000,
+        Timestamp::MIN,
+        OfAgent { lost, queued_from: at(100), ..OfAgent::default() },
+    );
     let finished = series(Subject::Gauge, &[(source(10), samples)], causes, grid(0, 120, 60));
     expect_test::expect![[r#"
         5/5/5 held 25
@@ -139,13 +143,19 @@ fn what_lies_before_the_first_sample_is_not_missing() {
     // its agent was there already and read nothing of it
     assert_eq!(told(at(100), whole), "gap 0–100 before\ngap 125–200 unread");
     // there is an earlier one, of another source or before the grid
-    assert_eq!(told(at(40), OfAgent::default()), "gap 0–40 before\ngap 40–100 unknown\ngap 125–200 unknown");
+    assert_eq!(
+        told(at(40), OfAgent::default()),
+        "gap 0–40 before\ngap 40–100 unknown\ngap 125–200 unknown"
+    );
     // nothing ever came: what the agent says of it is said
     let offline = OfAgent { offline_from: at(150), queued_from: at(180), ..OfAgent::default() };
     let causes = Causes::new(10_000, Timestamp::MAX, offline);
     let finished = series(Subject::Gauge, &[(source(10), Vec::new())], causes, grid(0, 200, 200));
     let lines = shown(&finished);
-    assert!(lines.ends_with("gap 0–150 before\ngap 150–180 offline\ngap 180–200 queued"), "{lines}");
+    assert!(
+        lines.ends_with("gap 0–150 before\ngap 150–180 offline\ngap 180–200 queued"),
+        "{lines}"
+    );
 }
 
 #[test]

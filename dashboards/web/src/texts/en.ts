@@ -244,7 +244,7 @@ export const en: Texts = {
     },
     belowAtLeast: (released, required) => `at least ${released} released, ${required} m³/s required when raised`,
     belowUnknown: "Less is released than required",
-    back: "Back above, confirming",
+    back: "Enough is released again, confirming",
     backHelp: "Enough is released again; the alarm ends once that has held for as long as its rule asks",
     backData: "Data are back, confirming",
     backDataHelp: "The gauge speaks again; the alarm ends once that has held for as long as its rule asks",

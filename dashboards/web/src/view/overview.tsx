@@ -72,11 +72,12 @@ function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[];
           const row = rows.find(({ station }) => station.id === alarm.station) ?? null;
           return (
             <li key={alarm.id} class={`is-${alarm.severity ?? "none"} stands-${alarm.state ?? "none"}`}>
-              <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
-              <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>{" "}
-              <span>{matterText(t, alarm)}</span>{" "}
-              <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>{" "}
-              <span class="muted">{lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
+              <p>
+                <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
+                <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>{" "}
+                <span class="muted">{lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
+              </p>
+              <p>{matterText(t, alarm)}{t.separator}<span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span></p>
             </li>
           );
         })}

@@ -56,7 +56,7 @@ export function Wall(props: WallProps): JSX.Element {
           <>
             <div class="wall-figures">
               {(["breach", "stale"] as const).map((state) => (
-                <p key={state} class={`wall-figure ${(states.get(state) ?? 0) > 0 ? `is-${state}` : "is-none"}`}>
+                <p key={state} class={`wall-figure is-state ${(states.get(state) ?? 0) > 0 ? `is-${state}` : "is-none"}`}>
                   <Mark state={state} size={40} /> <span class="wall-count">{states.get(state) ?? 0}</span> {t.states[state]}
                 </p>
               ))}
