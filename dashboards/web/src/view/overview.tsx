@@ -74,10 +74,13 @@ function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[];
             <li key={alarm.id} class={`is-${alarm.severity ?? "none"} stands-${alarm.state ?? "none"}`}>
               <p>
                 <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
-                <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>{" "}
+                <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>
+              </p>
+              <p>{matterText(t, alarm)}</p>
+              <p>
+                <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>{" "}
                 <span class="muted">{lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
               </p>
-              <p>{matterText(t, alarm)}{t.separator}<span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span></p>
             </li>
           );
         })}
