@@ -23,6 +23,7 @@ test("where there is less room fewer days are named, the latest always", () => {
 
 test("a day has times, and its midnight the day; a year has months", () => {
   assert.equal(texts("2026-11-27T06:35:00Z", DAY_MS, 9), "15:00 18:00 21:00 11-27 03:00 06:00 09:00 12:00");
+  assert.equal(texts("2026-11-27T06:35:00Z", DAY_MS + 3 * MINUTE_MS, 4), "18:00 11-27 06:00 12:00", "a chart is as long as its buckets");
   assert.equal(texts("2026-11-27T06:35:00Z", 2 * DAY_MS, 9), "11-26 11-26 12:00 11-27 11-27 12:00");
   assert.equal(texts("2026-11-27T06:35:00Z", 20 * MINUTE_MS, 9), "14:15 14:20 14:25 14:30 14:35");
   assert.equal(texts("2026-11-27T06:35:00Z", 366 * DAY_MS, 8), "2026-01 2026-03 2026-05 2026-07 2026-09 2026-11");

@@ -12,6 +12,8 @@ export interface Tick {
 const CLOCK_STEPS: readonly number[] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720].map((minutes) => minutes * MINUTE_MS);
 const DAY_STEPS: readonly number[] = [1, 2, 3, 5, 7, 14];
 const MONTH_STEPS: readonly number[] = [1, 2, 3, 6, 12];
+/** A chart is a little longer than it is called, for it begins and ends with whole buckets. */
+const SLACK = 0.1;
 /** A month has so many days at most. */
 const MONTH_DAYS = 31;
 
@@ -23,15 +25,15 @@ export function ticks(from: number, to: number, zone: string, most: number): rea
   const whole = to - from;
   const room = Math.max(1, most);
   // a time that comes on two days needs its day beside it, and twice the room
-  const clock = CLOCK_STEPS.find((step) => whole / step <= (isLong(whole) ? room / 2 : room));
+  const clock = CLOCK_STEPS.find((step) => whole / step <= (isLong(whole) ? room / 2 : room) + SLACK);
   if (clock !== undefined) return once(clockTicks(from, to, zone, clock));
-  const days = DAY_STEPS.find((step) => whole / (step * DAY_MS) <= room);
+  const days = DAY_STEPS.find((step) => whole / (step * DAY_MS) <= room + SLACK);
   if (days !== undefined) return once(dayTicks(from, to, zone, days));
   const months = MONTH_STEPS.find((step) => whole / (step * MONTH_DAYS * DAY_MS) <= room) ?? 12;
   return once(monthTicks(from, to, zone, months));
 }
 
-/** Whether a time of day comes twice; a chart of a day is a little longer, for it ends with a whole bucket. */
+/** Whether a time of day comes twice. */
 function isLong(whole: number): boolean {
   return whole > DAY_MS + HOUR_MS / 2;
 }
