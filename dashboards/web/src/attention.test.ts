@@ -135,9 +135,12 @@ test("a station of which only an alarm tells needs somebody, too", () => {
 
 test("what an alarm says of a gauge is found by the gauge, while it is so", () => {
   const stuck = raised("1", "S", "unacknowledged", `,"gauge":"S/meter"`);
-  assert.equal(alarmOfGauge([raised("0", "S", "unacknowledged", `,"section":"dam"`), stuck], "meter"), stuck);
-  assert.equal(alarmOfGauge([stuck], "other"), null);
-  assert.equal(alarmOfGauge([{ ...stuck, active: false }], "meter"), null);
+  assert.equal(alarmOfGauge([raised("0", "S", "unacknowledged", `,"section":"dam"`), stuck], "meter", []), stuck);
+  assert.equal(alarmOfGauge([stuck], "other", []), null);
+  assert.equal(alarmOfGauge([{ ...stuck, active: false }], "meter", []), null);
+  const newest = (at: number) => [{ id: "meter", latest: { at, value: { units: 1n, decimals: 0 }, quality: "good", reason: null } }];
+  assert.equal(alarmOfGauge([silent()], "meter", newest(Date.parse(AT)))?.id, "1");
+  assert.equal(alarmOfGauge([silent()], "meter", newest(Date.parse(AT) + 1)), null, "it speaks again");
 });
 
 test("a timeline says when the server acted, and of a silence when the last reading came", () => {

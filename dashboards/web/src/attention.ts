@@ -104,9 +104,9 @@ function outletOf(alarm: Alarm, { station, standings }: Row): Standing | null {
   return standings.find((standing) => standing.section === section?.id) ?? null;
 }
 
-/** The alarm that says what a gauge of its station is like right now. */
-export function alarmOfGauge(alarms: readonly Alarm[], gauge: string): Alarm | null {
-  return alarms.find((alarm) => alarm.active && alarm.gauge !== null && gaugeName(alarm) === gauge) ?? null;
+/** The alarm that says what a gauge of its station is like right now: not one that waits for data that are back to last. */
+export function alarmOfGauge(alarms: readonly Alarm[], gauge: string, samples: Samples): Alarm | null {
+  return alarms.find((alarm) => alarm.active && alarm.gauge !== null && gaugeName(alarm) === gauge && !isBack(alarm, null, samples)) ?? null;
 }
 
 /** What its gauge is called within its station. */

@@ -219,7 +219,7 @@ export function Gauges(props: {
                 {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
               </td>
               <td role="cell">
-                <GaugeStands gauge={gauge} alarm={alarmOfGauge(alarms, gauge.id)} />
+                <GaugeStands gauge={gauge} alarm={alarmOfGauge(alarms, gauge.id, gauges)} />
               </td>
               <td role="cell">{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
