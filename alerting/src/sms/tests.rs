@@ -128,7 +128,7 @@ fn the_other_messages() {
         Message { saying: Saying::NoData { since }, ..base },
         &expect![[r#"
         鹿鸣滩数据中断，10:32起。
-        Ucs2, 14 in 1"#]],
+        Ucs2, 15 in 1"#]],
     );
     check(
         Message { saying: Saying::DataAgain { since, until }, ..base },
