@@ -275,8 +275,7 @@ fn one_that_comes_and_goes_says_so_while_it_stands() {
 fn a_length_is_hours_and_minutes() {
     let view = breach();
     let shown = Shown { view: &view, locale: Locale::English, now: at("15:10") };
-    for (minutes, words) in
-        [(-5, "0 min"), (59, "59 min"), (60, "1 h 0 min"), (1_501, "25 h 1 min")]
+    for (minutes, words) in [(-5, "0 s"), (59, "59 min"), (60, "1 h 0 min"), (1_501, "25 h 1 min")]
     {
         assert_eq!(shown.length(minutes * 60_000 + 59_000 * i64::from(minutes > 0)), words);
     }
