@@ -24,7 +24,7 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Days of history.
 const DAYS: i64 = 40;
 
-/// Stations as a bureau has them: three that fall short just now, one with a history, one that is
+/// Stations as a bureau has them: four that fall short just now, one with a history, one that is
 /// near its mandate, one that is silent, one that has gone, and one whose name is a script.
 const REGISTRY: &str = r#"
 [[station]]
@@ -51,6 +51,15 @@ name = "石峡口(示例)"
 river = "黑河干流"
 river_order = 25
 county = "620722"
+agent = "gw-third"
+LIVE
+
+[[station]]
+id = "BF-fourth"
+name = "白杨渡(示例)"
+river = "梨园河"
+river_order = 20
+county = "620721"
 agent = "gw-third"
 LIVE
 
@@ -97,7 +106,7 @@ statistic = "hourly_mean"
 [[alarm_rule]]
 id = "low"
 kind = "below_mandate"
-stations = ["BF-alarmed", "BF-second", "BF-third"]
+stations = ["BF-alarmed", "BF-second", "BF-third", "BF-fourth"]
 severity = "orange"
 on_delay = "2s"
 off_delay = "2s"
@@ -164,7 +173,7 @@ fn history(now_ms: i64) -> String {
     text
 }
 
-/// Tells four times a second that three stations let too little out, until it is dropped.
+/// Tells four times a second that four stations let too little out, until it is dropped.
 struct TooLittle {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -178,7 +187,8 @@ impl TooLittle {
         let thread = std::thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 let at = Timestamp::clamped(wait::now_ms());
-                let readings = ["BF-alarmed", "BF-second", "BF-third"].map(|station| {
+                let stations = ["BF-alarmed", "BF-second", "BF-third", "BF-fourth"];
+                let readings = stations.map(|station| {
                     format!(r#"{{"gauge":"{station}/release","at":"{at}","value":0.4}}"#)
                 });
                 let text = format!(r#"{{"readings":[{}]}}"#, readings.join(","));

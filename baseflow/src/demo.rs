@@ -84,13 +84,14 @@ pub(crate) fn demo(asked: &cli::Demo) -> anyhow::Result<Ended> {
     let opened = Opened::open(&settings, metrics)?;
     if folder.days().is_some() {
         say(&format!(
-            "goes on with the demonstration in `{}`: what happened while it did not run is missing, and \
-             judged as missing; --fresh begins again",
-            folder.path().display()
+            "继续 `{folder}` 中的演示：未运行期间的数据缺测，按缺测评价；--fresh 重新开始\n\
+             goes on with the demonstration in `{folder}`: what happened while it did not run is \
+             missing, and judged as missing; --fresh begins again",
+            folder = folder.path().display()
         ))?;
     } else {
         let days = asked.days.unwrap_or(DAYS);
-        say(&format!("preparing {days} days of history …"))?;
+        say(&format!("正在准备 {days} 天的历史数据 …  preparing {days} days of history …"))?;
         prepare(&folder, opened.store(), days, clock.now())?;
     }
     let log_ins = let_in(opened.store(), clock.now())?;

@@ -41,6 +41,20 @@ pub const fn tag(locale: Locale) -> &'static str {
     locale.word()
 }
 
+/// What is spoken to a browser that says which languages it knows, as in `Accept-Language`: Chinese,
+/// unless it knows English and no Chinese. The pages choose theirs in the same way.
+pub fn spoken(known: &str) -> Locale {
+    let knows = |language: &str| {
+        known.split(',').any(|known| {
+            let (tag, weight) = known.split_once(';').unwrap_or((known, ""));
+            let primary = tag.trim().split('-').next().unwrap_or_default();
+            let is_refused = matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+            primary.eq_ignore_ascii_case(language) && !is_refused
+        })
+    };
+    if knows("en") && !knows("zh") { Locale::English } else { Locale::Chinese }
+}
+
 /// The other language.
 const fn other(locale: Locale) -> Locale {
     match locale {
@@ -78,4 +92,17 @@ fn page(locale: Locale, body: &Markup) -> String {
         }
     };
     page.into_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_that_knows_english_and_no_chinese_is_spoken_to_in_english() {
+        let english = ["en", "EN-gb, de;q=0.5", "de, en;q=0.8", "en-US,en;q=0.9,zh;q=0"];
+        assert!(english.iter().all(|known| spoken(known) == Locale::English), "{english:?}");
+        let chinese = ["", "*", "fr", "en-US,zh-CN;q=0.1", "zh-Hant-TW", "en;q=0", "english"];
+        assert!(chinese.iter().all(|known| spoken(known) == Locale::Chinese), "{chinese:?}");
+    }
 }

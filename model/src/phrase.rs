@@ -68,7 +68,7 @@ phrases! {
         "{station}: alarm over, flow {released} m3/s, since {since}.";
     /// A gauge is silent.
     NoData = "no_data",
-        "{station}无数据，{since}起。",
+        "{station}数据中断，{since}起。",
         "{station}: no data since {since}.";
     /// A gauge speaks again.
     DataAgain = "data_again",
@@ -117,13 +117,13 @@ phrases! {
     /// The name of the page behind a link. It names no station, since previews are made elsewhere.
     AlarmPage = "alarm_page", "基流告警", "Baseflow alarm";
     /// What the matter is: too little is released.
-    TooLittle = "too_little", "▼ 未达标：下泄流量低于核定", "▼ Below mandate: too little is released";
+    TooLittle = "too_little", "▼ 未达标：下泄流量低于核定", "▼ Short: less is released than the mandate asks for";
     /// What the matter is: a gauge is silent.
     Silent = "silent", "✕ 数据中断", "✕ No data";
     /// What the matter is: a gauge says the same again and again.
     Stuck = "stuck", "◆ 读数卡住不变", "◆ Reading stuck";
     /// That enough is released again, and not for long enough yet to end the alarm.
-    BackAbove = "back_above", "▲ 已回升，确认恢复中", "▲ Back above, confirming";
+    BackAbove = "back_above", "▲ 已回升，确认恢复中", "▲ Enough is released again, confirming";
     /// That nothing is mandated any longer, and not for long enough yet to end the alarm.
     BackUnmandated = "back_unmandated", "▲ 现无核定流量，确认恢复中", "▲ Nothing mandated now, confirming";
     /// What an alarm whose value is back waits for.
@@ -134,23 +134,23 @@ phrases! {
     Past = "past", "● 已结束", "● Over";
     /// That enough is released again. How much stands below it with the moment of its measurement,
     /// which is later than when it recovered.
-    PastRecovered = "past_recovered", "● 自 {until} 起已恢复", "● Enough is released again since {until}";
+    PastRecovered = "past_recovered", "● 自 {until} 起已恢复", "● Enough has been released again since {until}";
     /// That what the rule asks for is released again, which is less than the mandate.
     PastAboveShare = "past_above_share",
         "● 自 {until} 起达到告警规则的要求，仍低于核定",
-        "● What the rule asks for is released since {until}, still below the mandate";
+        "● What the rule asks for has been released since {until}, which is still below the mandate";
     /// That nothing is mandated any longer.
     PastNothingMandated = "past_nothing_mandated",
         "● {until} 结束：现无核定流量，下泄 {released} m³/s",
-        "● Over since {until}: nothing mandated now, {released} m³/s released";
+        "● Over since {until}: nothing is mandated now, {released} m³/s is released";
     /// That a gauge speaks again.
-    PastDataAgain = "past_data_again", "● {until} 数据已恢复", "● Data are back since {until}";
+    PastDataAgain = "past_data_again", "● {until} 数据已恢复", "● Data have been back since {until}";
     /// That a gauge moves again.
-    PastMoves = "past_moves", "● {until} 读数恢复变化", "● Moves again since {until}";
+    PastMoves = "past_moves", "● {until} 读数恢复变化", "● The reading has moved again since {until}";
     /// That the rule is gone.
     PastRuleWithdrawn = "past_rule_withdrawn", "● {until} 结束：告警规则已撤销", "● Over since {until}: the alarm rule was withdrawn";
     /// That it is watched no longer.
-    PastNotWatched = "past_not_watched", "● {until} 起不再监测：{why}", "● No longer watched since {until}: {why}";
+    PastNotWatched = "past_not_watched", "● {until} 起不再监测：{why}", "● Not watched since {until}: {why}";
     /// That an alarm comes and goes, and what that means.
     ChattersNote = "chatters_note",
         "反复告警：一小时内第三次触发；不再逐次通知，恢复满一小时后才结束。",
@@ -172,7 +172,7 @@ phrases! {
     /// The state: it stands, and somebody has it.
     StateTaken = "state_taken", "进行中，已确认", "standing, taken on";
     /// The state: it is past, and nobody had it.
-    StatePast = "state_past", "已恢复，无人确认", "past, nobody has taken it on";
+    StatePast = "state_past", "已恢复，无人确认", "over, nobody has taken it on";
     /// The state: it is closed.
     StateClosed = "state_closed", "已结束", "closed";
     /// The state: it is silenced for a while, or by a rule.
@@ -188,29 +188,31 @@ phrases! {
     /// Before the name of a gauge.
     GaugeLabel = "gauge", "测点", "Gauge";
     /// Before the id of a station.
-    StationLabel = "station_id", "电站编号", "Station";
+    StationLabel = "station_id", "电站编号", "Station id";
     /// Before when it began.
     SinceLabel = "since", "开始", "Since";
     /// Before when it ended.
     UntilLabel = "until", "结束", "Until";
     /// Before how long it has lasted.
-    LastingLabel = "lasting", "持续", "For";
+    LastingLabel = "lasting", "持续", "Duration";
     /// Before when people were first told.
     ToldLabel = "told", "通知", "First told";
     /// Before the beginning of the alarm's id.
-    AlarmLabel = "alarm_id", "告警编号", "Alarm";
+    AlarmLabel = "alarm_id", "告警编号", "Alarm id";
     /// Before the moment for which a page speaks.
     AsOfLabel = "as_of", "页面时间", "As of";
     /// A length of time.
     Lasting = "hours_minutes", "{hours} 小时 {minutes} 分", "{hours} h {minutes} min";
     /// A length of time of less than an hour.
     LastingMinutes = "minutes", "{minutes} 分钟", "{minutes} min";
+    /// A length of time of less than a minute.
+    LastingSeconds = "seconds", "{seconds} 秒", "{seconds} s";
     /// The button.
     TakeOn = "take_on", "确认，由我跟进", "I take it on";
     /// What the button does, whether the alarm stands or is past.
     TakeOnMeans = "take_on_means",
         "确认后不再通知其他人。确认不改变告警的起止：未恢复的，恢复后才结束。",
-        "Nobody else is told after that. It changes nothing of the alarm itself: one that is not over stands until it is.";
+        "Nobody else is told after that. The alarm itself stays as it is: one that is not over stands until it is.";
     /// That the reader took it on.
     TakenByYou = "taken_by_you", "{at} 已由您确认", "You took it on, {at}";
     /// That another person took it on.
@@ -220,7 +222,7 @@ phrases! {
     /// That the link is too old for the button.
     LinkTooOld = "link_too_old",
         "此链接发出已超过 24 小时，只能查看，不能确认。",
-        "This link is more than 24 hours old: it shows the alarm, and no longer takes it on.";
+        "This link is more than 24 hours old: it still shows the alarm, but cannot take it on.";
     /// That the alarm is closed.
     ClosedNote = "closed_note", "本次告警已结束，无需处理。", "This alarm is closed; nothing is left to be done.";
     /// After a click: another acted first.
@@ -232,11 +234,11 @@ phrases! {
     /// After a click: it will count.
     ClickKept = "click_kept",
         "已收到，正在登记；请稍后刷新本页。",
-        "Received, not yet through; load this page again in a moment.";
+        "Received, and not yet recorded; load this page again in a moment.";
     /// That a link leads nowhere.
     LinkUnknown = "link_unknown",
         "链接无效或已失效。请核对短信中的链接。",
-        "This link is not valid, or no longer. Compare it with the message.";
+        "This link is not valid, or is no longer valid. Compare it with the one in the message.";
     /// That somebody asks too often.
     TooOften = "too_often", "访问过于频繁，请一分钟后再试。", "Too many requests; try again in a minute.";
     /// That a form was not the page's own.
@@ -246,7 +248,7 @@ phrases! {
     /// That the server cannot show the alarm at the moment.
     NotNow = "not_now",
         "暂时无法显示，请稍后再试；以短信内容为准，必要时电话联系值班人员。",
-        "Not possible at the moment; try again soon. What the message says holds; telephone whoever is on duty if need be.";
+        "This cannot be shown at the moment; try again soon. Go by what the message says, and telephone whoever is on duty if need be.";
 }
 
 impl Phrase {

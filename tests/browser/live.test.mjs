@@ -117,6 +117,28 @@ test("an alarm is taken on with the keyboard alone, and every tab hears of it", 
   });
 });
 
+test("arrows find the alarms without a tab key, and a click on a button keeps the keys at its alarm", async () => {
+  const context = await visit(browser);
+  await shown("arrows", context, async () => {
+    const { page } = await open(context, "/alarms");
+    await page.locator(".alarm").nth(1).waitFor();
+    const at = () => page.evaluate(() => document.activeElement?.closest("[data-alarm]")?.getAttribute("data-alarm"));
+    const ids = await page.locator(".alarm").evaluateAll((all) => all.map((one) => one.dataset.alarm));
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await at(), ids[0]);
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await at(), ids[1]);
+    const id = await page.locator(".alarm.stands-unacknowledged").first().getAttribute("data-alarm");
+    await page.locator(`[data-alarm="${id}"] .button.is-first`).click();
+    await page.locator(`[data-alarm="${id}"].stands-acknowledged`).waitFor();
+    assert.equal(await at(), id);
+    // from a button that has gone to the alarm beside it, with no other key before
+    const isFirst = (await page.locator(".alarm").first().getAttribute("data-alarm")) === id;
+    await page.keyboard.press(isFirst ? "ArrowDown" : "ArrowUp");
+    assert.ok((await at()) !== id && ids.includes(await at()), "it goes on from there");
+  });
+});
+
 /** Presses Tab until something has the focus. */
 async function reach(page, selector) {
   for (let step = 0; step < 80; step += 1) {

@@ -151,6 +151,54 @@ test("an open alarm stands at the top of its station's page, with the way to whe
   });
 });
 
+test("of a station from which nothing comes every figure that is not current is dimmed, and says of when it is", async () => {
+  const context = await visit(browser);
+  await shown("old", context, async () => {
+    const { page } = await open(context, "/s/BF-silent");
+    await page.locator(".figures").waitFor();
+    const figures = await page.locator(".figures > div").evaluateAll((all) => all.map((one) => [one.querySelector("dt").textContent, one.className]));
+    assert.deepEqual(figures.filter(([, name]) => name !== "is-old").map(([label]) => label), ["核定流量"]);
+    assert.match(figures.map(([label]) => label).join(" "), /今日至 (\d\d-\d\d )?\d\d:\d\d/);
+    const { page: other } = await open(context, "/s/BF-alarmed");
+    await other.locator(".figures").waitFor();
+    assert.equal(await other.locator(".figures > .is-old").count(), 0);
+  });
+});
+
+test("on a telephone what needs somebody comes first, and an old value says when it was read", async () => {
+  const context = await visit(browser, { width: 360, height: 740 });
+  await shown("first", context, async () => {
+    const { page } = await open(context, "/");
+    await page.locator(".area-alarms li").first().waitFor();
+    const tops = [];
+    for (const area of [".area-alarms", ".tiles", ".list", ".rates", ".area-rivers"]) tops.push((await page.locator(area).boundingBox()).y);
+    assert.deepEqual(tops, [...tops].sort((a, b) => a - b));
+    const old = page.locator('.stations tr.is-stale:has([href$="BF-silent"])');
+    assert.match(await old.locator(".number").first().innerText(), /0\.620\s+测于 (\d\d-\d\d )?\d\d:\d\d/);
+  });
+});
+
+for (const [width, height, language] of [[1920, 1080, "zh"], [1920, 1080, "en"], [3840, 2160, "zh"], [3840, 2160, "en"]]) {
+  test(`the figures of the wall stand in one line, and none covers another: ${width} ${language}`, async () => {
+    const context = await visit(browser, { width, height, language });
+    await shown(`wall ${width} ${language}`, context, async () => {
+      const { page } = await open(context, "/wall");
+      await page.locator(".worst-alarm").first().waitFor();
+      const boxes = await page.locator(".wall-figure, .wall .rates > div").evaluateAll((all) => all.map((one) => {
+        const { left, right, top } = one.getBoundingClientRect();
+        // what is in it may be wider than it is
+        return { left, right: Math.max(right, left + one.scrollWidth), top };
+      }));
+      assert.equal(boxes.length, 5);
+      for (const [place, { left, right, top }] of boxes.entries()) {
+        assert.ok(top === boxes[0].top && right <= width && left >= (boxes[place - 1]?.right ?? 0), JSON.stringify(boxes));
+      }
+      const severities = { zh: /^(红|橙|黄|蓝)色/, en: /^(Red|Orange|Yellow|Blue)/ };
+      assert.match(await page.locator(".worst-alarm").first().innerText(), severities[language], "severity is a word");
+    });
+  });
+}
+
 test("a browser that knows of no Chinese is spoken to in English until somebody chooses", async () => {
   for (const [locale, heading, other] of [["en-US", "Log in", "中文"], ["zh-CN", "登录", "English"]]) {
     const context = await visit(browser, { cookie: null, locale, language: null });

@@ -127,8 +127,8 @@ fn the_other_messages() {
     check(
         Message { saying: Saying::NoData { since }, ..base },
         &expect![[r#"
-        鹿鸣滩无数据，10:32起。
-        Ucs2, 14 in 1"#]],
+        鹿鸣滩数据中断，10:32起。
+        Ucs2, 15 in 1"#]],
     );
     check(
         Message { saying: Saying::DataAgain { since, until }, ..base },

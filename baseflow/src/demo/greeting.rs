@@ -40,7 +40,10 @@ impl fmt::Display for Greeting<'_> {
         let Self { pages, messages, log_ins, start, zone, folder } = self;
         let line = "─".repeat(88);
         writeln!(f, "\n{line}")?;
-        writeln!(f, "基流演示  Baseflow, a demonstration: 29 stations, all of them made up")?;
+        writeln!(
+            f,
+            "基流演示：29 座站点，均为虚构\nBaseflow, a demonstration: 29 stations, all of them made up"
+        )?;
         writeln!(f)?;
         for (place, address) in pages.iter().enumerate() {
             let label = if place == 0 { "网址 pages   " } else { "             " };
@@ -116,7 +119,7 @@ const fn chinese(plot: Plot) -> Words {
         },
         Plot::LosesLink => Words {
             what: "网关断线，读数存在网关上",
-            seen: "「实时总览」显示「数据中断」，「告警台」出现黄色告警「无数据」，发出短信（「通知」页）",
+            seen: "「实时总览」显示「数据中断」，「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）",
             after: "连接恢复，网关补传，电站页「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信",
         },
         Plot::Sticks => Words {
@@ -131,12 +134,12 @@ const fn english(plot: Plot) -> Words {
     match plot {
         Plot::Falls => Words {
             what: "releases less than its mandate",
-            seen: "first on «Live overview», as «Below»; an orange alarm on «Alarms»; an SMS on «Messages»",
+            seen: "first on «Live overview», as «Short»; an orange alarm on «Alarms»; an SMS on «Messages»",
             after: "it recovers; about a minute later the alarm is over, and an SMS says so",
         },
         Plot::LosesLink => Words {
             what: "its gateway loses the link and keeps the readings",
-            seen: "«No data» on «Live overview»; a yellow alarm, gauge silent, on «Alarms»; an SMS on «Messages»",
+            seen: "«No data» on «Live overview»; a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»",
             after: "what was kept comes, and the gap in «Flow» on the station's page closes; about a minute later\n      the alarm is over, and an SMS says so",
         },
         Plot::Sticks => Words {
@@ -173,7 +176,8 @@ mod tests {
         expect![[r#"
 
             ────────────────────────────────────────────────────────────────────────────────────────
-            基流演示  Baseflow, a demonstration: 29 stations, all of them made up
+            基流演示：29 座站点，均为虚构
+            Baseflow, a demonstration: 29 stations, all of them made up
 
               网址 pages    http://127.0.0.1:8080/
               登录 log in   duty     secret
@@ -183,7 +187,7 @@ mod tests {
                 约 14:06:10 起：「实时总览」显示「未达标」并排到最前，「告警台」出现橙色告警，发出短信（「通知」页）
                 14:09:40 起：流量回升，约 1 分钟后告警结束，再发短信
               14:07:00–14:14:00  双树坪（示例）：网关断线，读数存在网关上，每 50 分钟一次
-                约 14:10:35 起：「实时总览」显示「数据中断」，「告警台」出现黄色告警「无数据」，发出短信（「通知」页）
+                约 14:10:35 起：「实时总览」显示「数据中断」，「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）
                 14:14:00 起：连接恢复，网关补传，电站页「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信
               14:08:00–14:17:00  鹿鸣滩（示例）：流量计卡住，读数不再变化，每 60 分钟一次
                 约 14:10:10 起：「告警台」出现蓝色告警「读数卡住不变」，发出短信（「通知」页）；「实时总览」仍按此读数显示「达标」
@@ -191,10 +195,10 @@ mod tests {
 
               what to watch (Beijing time; names as the pages show them)
               14:05:40–14:09:40  雪线沟（示例）: releases less than its mandate, every 40 min
-                from about 14:06:10: first on «Live overview», as «Below»; an orange alarm on «Alarms»; an SMS on «Messages»
+                from about 14:06:10: first on «Live overview», as «Short»; an orange alarm on «Alarms»; an SMS on «Messages»
                 from 14:09:40: it recovers; about a minute later the alarm is over, and an SMS says so
               14:07:00–14:14:00  双树坪（示例）: its gateway loses the link and keeps the readings, every 50 min
-                from about 14:10:35: «No data» on «Live overview»; a yellow alarm, gauge silent, on «Alarms»; an SMS on «Messages»
+                from about 14:10:35: «No data» on «Live overview»; a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»
                 from 14:14:00: what was kept comes, and the gap in «Flow» on the station's page closes; about a minute later
                   the alarm is over, and an SMS says so
               14:08:00–14:17:00  鹿鸣滩（示例）: its meter sticks and says the same again and again, every 60 min

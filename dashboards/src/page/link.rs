@@ -256,11 +256,16 @@ impl Shown<'_> {
     }
 
     fn length(&self, ms: i64) -> String {
-        let minutes = ms.max(0) / 60_000;
-        let (hours, rest) = (minutes / 60, minutes % 60);
-        let phrase = if hours == 0 { Phrase::LastingMinutes } else { Phrase::Lasting };
-        let (hours, rest) = (hours.to_string(), rest.to_string());
-        filled(self.say(phrase), &[("hours", &hours), ("minutes", &rest)])
+        let seconds = ms.max(0) / 1_000;
+        let phrase = match seconds {
+            0..60 => Phrase::LastingSeconds,
+            60..3_600 => Phrase::LastingMinutes,
+            _ => Phrase::Lasting,
+        };
+        let [hours, minutes, seconds] =
+            [seconds / 3_600, seconds / 60 % 60, seconds % 60].map(|count| count.to_string());
+        let values = [("hours", &*hours), ("minutes", &minutes), ("seconds", &seconds)];
+        filled(self.say(phrase), &values)
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Cause {
     Unread,
     /// The agent is offline, and nothing has come since.
     Offline,
+    /// Nothing had ever come: nothing is missing.
+    Before,
     /// Nobody knows.
     Unknown,
 }
@@ -35,6 +37,7 @@ impl Cause {
             Self::Queued => ("queued", None),
             Self::Unread => ("unread", None),
             Self::Offline => ("offline", None),
+            Self::Before => ("before", None),
             Self::Unknown => ("unknown", None),
         }
     }
@@ -60,6 +63,8 @@ impl Defect {
 pub struct Causes {
     /// How long a sample that is not good tells of: as long as a good one would stand.
     hold_ms: i64,
+    /// When records begin: with the first sample of any source, whatever it is worth.
+    begun: Timestamp,
     /// In ascending moments.
     defects: VecDeque<Defect>,
     of_agent: OfAgent,
@@ -87,12 +92,13 @@ impl Default for OfAgent {
 }
 
 impl Causes {
-    /// Of sources of which the slowest has a sample this often, with what their agent says.
-    pub fn new(interval_ms: i64, mut of_agent: OfAgent) -> Self {
+    /// Of sources of which the slowest has a sample this often, and which had their first one at
+    /// `begun`, with what their agent says.
+    pub fn new(interval_ms: i64, begun: Timestamp, mut of_agent: OfAgent) -> Self {
         if of_agent.queued_from == Timestamp::MIN {
             of_agent.queued_from = Timestamp::MAX;
         }
-        Self { hold_ms: hold_ms(interval_ms), defects: VecDeque::new(), of_agent }
+        Self { hold_ms: hold_ms(interval_ms), begun, defects: VecDeque::new(), of_agent }
     }
 
     /// One more sample that is not good; those of one source come in order.
@@ -118,7 +124,9 @@ impl Causes {
             self.defects.partition_point(|defect| defect.at_ms <= from_ms).saturating_sub(1);
         let defects = self.defects.iter().skip(first).take_while(|defect| defect.at_ms < to_ms);
         let OfAgent { lost, queued_from, whole, offline_from } = &self.of_agent;
-        let mut edges = vec![from_ms, to_ms, queued_from.as_ms(), offline_from.as_ms()];
+        let known = [queued_from, offline_from, &self.begun].map(|at| at.as_ms());
+        let mut edges = vec![from_ms, to_ms];
+        edges.extend(known);
         edges.extend(defects.flat_map(|defect| [defect.at_ms, defect.at_ms + self.hold_ms]));
         let spans = lost.iter().map(|(span, _)| span).chain(whole);
         edges.extend(spans.flat_map(|span| [span.from.as_ms(), span.to.as_ms()]));
@@ -149,10 +157,12 @@ impl Causes {
         }
         if at_ms >= queued_from.as_ms() {
             Cause::Queued
-        } else if whole.iter().any(holds) {
+        } else if at_ms >= self.begun.as_ms() && whole.iter().any(holds) {
             Cause::Unread
         } else if at_ms >= offline_from.as_ms() {
             Cause::Offline
+        } else if at_ms < self.begun.as_ms() {
+            Cause::Before
         } else {
             Cause::Unknown
         }

@@ -45,7 +45,7 @@ fn grid(from: i64, to: i64, step: i64) -> Grid {
 }
 
 fn nothing_known() -> Causes {
-    Causes::new(10_000, OfAgent::default())
+    Causes::new(10_000, Timestamp::MIN, OfAgent::default())
 }
 
 fn required(flow: i64) -> Vec<Demanded> {
@@ -111,7 +111,11 @@ fn a_value_weighs_as_long_as_it_holds_and_then_there_is_a_gap() {
 fn a_gap_says_why_as_far_as_anybody_knows() {
     let samples = samples("0:5 20! 30! 65?99");
     let lost = vec![(span(50, 60), model::batch::GapReason::DiskFull)];
-    let causes = Causes::new(10_000, OfAgent { lost, queued_from: at(100), ..OfAgent::default() });
+    let causes = Causes::new(
+        10_000,
+        Timestamp::MIN,
+        OfAgent { lost, queued_from: at(100), ..OfAgent::default() },
+    );
     let finished = series(Subject::Gauge, &[(source(10), samples)], causes, grid(0, 120, 60));
     expect_test::expect![[r#"
         5/5/5 held 25
@@ -127,10 +131,38 @@ fn a_gap_says_why_as_far_as_anybody_knows() {
 }
 
 #[test]
+fn what_lies_before_the_first_sample_is_not_missing() {
+    let told = |begun, of_agent| {
+        let causes = Causes::new(10_000, begun, of_agent);
+        let sources = [(source(10), samples("100:5"))];
+        let finished = series(Subject::Gauge, &sources, causes, grid(0, 200, 200));
+        shown(&finished).lines().skip(1).collect::<Vec<_>>().join("\n")
+    };
+    let whole = OfAgent { whole: vec![span(0, 200)], ..OfAgent::default() };
+    assert_eq!(told(at(100), OfAgent::default()), "gap 0–100 before\ngap 125–200 unknown");
+    // its agent was there already and read nothing of it
+    assert_eq!(told(at(100), whole), "gap 0–100 before\ngap 125–200 unread");
+    // there is an earlier one, of another source or before the grid
+    assert_eq!(
+        told(at(40), OfAgent::default()),
+        "gap 0–40 before\ngap 40–100 unknown\ngap 125–200 unknown"
+    );
+    // nothing ever came: what the agent says of it is said
+    let offline = OfAgent { offline_from: at(150), queued_from: at(180), ..OfAgent::default() };
+    let causes = Causes::new(10_000, Timestamp::MAX, offline);
+    let finished = series(Subject::Gauge, &[(source(10), Vec::new())], causes, grid(0, 200, 200));
+    let lines = shown(&finished);
+    assert!(
+        lines.ends_with("gap 0–150 before\ngap 150–180 offline\ngap 180–200 queued"),
+        "{lines}"
+    );
+}
+
+#[test]
 fn what_an_agent_did_not_read_is_told_from_what_it_could_not_send() {
     let told = |of_agent: OfAgent| {
         let samples = samples("0:5 100:5 110! 200:5");
-        let causes = Causes::new(10_000, of_agent);
+        let causes = Causes::new(10_000, Timestamp::MIN, of_agent);
         let finished = series(Subject::Gauge, &[(source(10), samples)], causes, grid(0, 300, 300));
         let lines = shown(&finished);
         lines.lines().skip(1).collect::<Vec<_>>().join("\n")
@@ -273,7 +305,7 @@ impl Case {
         let lost = lost.into_iter().collect();
         let whole = self.whole.into_iter().collect();
         let (queued_from, offline_from) = (self.queued_from, self.offline_from);
-        Causes::new(10_000, OfAgent { lost, queued_from, whole, offline_from })
+        Causes::new(10_000, Timestamp::MIN, OfAgent { lost, queued_from, whole, offline_from })
     }
 }
 

@@ -42,7 +42,7 @@ use super::{
     stopwatch::Stopwatch,
 };
 use crate::{
-    page::{POLICY, link, notice, tag},
+    page::{POLICY, link, notice, spoken, tag},
     visitor::{Visitors, visitor},
 };
 
@@ -99,8 +99,24 @@ pub(crate) struct Visit {
     visitor: IpAddr,
     /// As it was written.
     token: String,
+    language: Language,
+}
+
+/// In which language a request is to be answered.
+#[derive(Debug, Clone, Copy)]
+struct Language {
     /// None where none is asked for.
-    language: Option<Locale>,
+    asked: Option<Locale>,
+    /// What is spoken where nobody is known who has one.
+    spoken: Locale,
+}
+
+impl Language {
+    fn of(head: &HeadParts) -> Self {
+        let known = head.headers.get(header::ACCEPT_LANGUAGE);
+        let known = known.and_then(|header| header.to_str().ok());
+        Self { asked: language(head.uri.query()), spoken: spoken(known.unwrap_or_default()) }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visit {
@@ -108,7 +124,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
 
     async fn from_request_parts(parts: &mut HeadParts, state: &S) -> Result<Self, Infallible> {
         let visitor = whose(parts);
-        let language = language(parts.uri.query());
+        let language = Language::of(parts);
         // What is no text is no token.
         let token = Path::<String>::from_request_parts(parts, state).await;
         let token = token.map_or_else(|_refused| String::new(), |Path(token)| token);
@@ -140,12 +156,13 @@ pub(crate) async fn read_first(
     next: Next,
 ) -> Response {
     let (head, body) = request.into_parts();
+    let language = Language::of(&head);
     let read = parts.pages.bodies.read(whose(&head), body, MAX_BODY_BYTES).await;
     let response = match read {
         Ok(bytes) => next.run(Request::from_parts(head, Body::from(bytes))).await,
         Err(unread) => {
             let (status, phrase) = refusal(unread);
-            noticed(status, phrase, language(head.uri.query()))
+            noticed(status, phrase, language)
         }
     };
     guarded(response)
@@ -165,7 +182,7 @@ struct Asked<'p> {
     links: &'p dyn Links,
     visitor: IpAddr,
     token: LinkToken,
-    language: Option<Locale>,
+    language: Language,
 }
 
 /// Shows the alarm.
@@ -248,7 +265,7 @@ impl Asked<'_> {
     }
 
     fn page(&self, view: &LinkView, status: StatusCode, said: Option<Phrase>) -> Response {
-        let locale = self.language.unwrap_or(view.locale);
+        let locale = self.language.asked.unwrap_or(view.locale);
         let html = link::html(view, said, locale, self.parts.clock.now());
         in_language(locale, (status, Html(html)).into_response())
     }
@@ -281,8 +298,9 @@ impl Asked<'_> {
 }
 
 /// To the page; the address is relative, since a proxy may have put it below another one.
-fn back(token: LinkToken, language: Option<Locale>) -> Response {
-    let language = language.map_or_else(String::new, |locale| format!("?lang={}", tag(locale)));
+fn back(token: LinkToken, language: Language) -> Response {
+    let language =
+        language.asked.map_or_else(String::new, |locale| format!("?lang={}", tag(locale)));
     let address = HeaderValue::from_str(&format!("{token}{language}"));
     match address {
         Ok(address) => (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response(),
@@ -290,13 +308,13 @@ fn back(token: LinkToken, language: Option<Locale>) -> Response {
     }
 }
 
-fn failed(failure: &AlertingError, language: Option<Locale>) -> Response {
+fn failed(failure: &AlertingError, language: Language) -> Response {
     warn!(error = %Chain(failure), "page behind a link cannot be shown");
     noticed(StatusCode::SERVICE_UNAVAILABLE, Phrase::NotNow, language)
 }
 
-fn noticed(status: StatusCode, phrase: Phrase, language: Option<Locale>) -> Response {
-    let locale = language.unwrap_or(Locale::Chinese);
+fn noticed(status: StatusCode, phrase: Phrase, language: Language) -> Response {
+    let locale = language.asked.unwrap_or(language.spoken);
     in_language(locale, (status, Html(notice::html(phrase, locale))).into_response())
 }
 

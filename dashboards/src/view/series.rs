@@ -106,8 +106,8 @@ pub struct GapView {
     pub to: Timestamp,
     /// `defect`: samples came and are not good; `lost`: the agent says so; `queued`: it has
     /// readings that have not come yet; `unread`: all that it made has come, and it made none here,
-    /// since it was off or did not ask; `offline`: it is, and nothing has come since; `unknown`:
-    /// nothing is known.
+    /// since it was off or did not ask; `offline`: it is, and nothing has come since; `before`:
+    /// nothing had ever come, so nothing is missing; `unknown`: nothing is known.
     #[schema(value_type = String)]
     pub because: &'static str,
     /// The word of the defect (`timeout`, `range` …) or of the loss (`overwritten`, `disk_full` …).

@@ -5,9 +5,9 @@ import { test } from "node:test";
 
 import { alarm, type Alarm } from "./api/alarm.ts";
 import { liveCounts, liveSection, station } from "./api/station.ts";
-import { isBack, isToBeTaken, needing, open, unheard, untaken } from "./attention.ts";
+import { alarmOfGauge, beganAt, momentsOf, isBack, isToBeTaken, needing, open, unheard, untaken } from "./attention.ts";
 import { parse } from "./json.ts";
-import { rows } from "./order.ts";
+import { rows, sinceOf, type Row } from "./order.ts";
 
 const AT = "2026-11-22T00:00:00Z";
 
@@ -56,7 +56,62 @@ test("an alarm whose section releases enough again says so while it stands", () 
   assert.equal(isBack(low, of("ok", "2026-11-22T00:10:00Z")), false, "from before it was raised");
   assert.equal(isBack(low, null), false);
   assert.equal(isBack({ ...low, active: false }, of("ok", later)), false, "it is over");
-  assert.equal(isBack({ ...low, section: null, gauge: "meter" }, of("ok", later)), false, "a gauge releases nothing");
+});
+
+/** A station with two meters at its dam and a gauge of its level, as its section stands. */
+function measured(state: string, readAt: string, since: string, bound: string | null = null): Row {
+  const facts = `{"id":"S","name":"S","kind":"hydropower","status":"retained","zone":"Asia/Shanghai",
+    "sections":[{"id":"tail","outlets":[]},{"id":"dam","outlets":[{"id":"a","gauges":["meter"]},{"id":"b","gauges":["other"]}]}]}`;
+  const stands = `{"station":"S","section":"dam","state":"${state}","since":"2026-11-22T${since}Z",
+    "released":{"value":0.9,"at":"2026-11-22T${readAt}Z","quality":"good","bound":${bound === null ? "null" : `"${bound}"`}}}`;
+  const [row] = rows([station(parse(facts), "")], new Map([["S/dam", liveSection(parse(stands), "")]]));
+  assert.ok(row);
+  return row;
+}
+
+const silent = (more = "") => ({ ...raised("1", "S", "unacknowledged", `,"gauge":"S/meter"${more}`), flat: false });
+
+test("a silent gauge that speaks again says so while its alarm stands", () => {
+  const at = "00:10:00";
+  assert.equal(isBack(silent(), measured("stale", "00:00:00", "00:02:00")), false, "it is silent still");
+  assert.deepEqual(["ok", "near", "breach"].map((state) => isBack(silent(), measured(state, at, at))), [true, true, true]);
+  assert.equal(isBack(silent(), measured("ok", at, at, "lower")), false, "one of its section's gauges is silent, which one nobody says");
+  assert.equal(isBack(silent(), measured("ok", "00:00:00", at)), false, "from before it was silent");
+  assert.equal(isBack({ ...silent(), flat: true }, measured("ok", at, at)), false, "one that is stuck has spoken all the time");
+  assert.equal(isBack({ ...silent(), active: false }, measured("ok", at, at)), false, "it is over");
+  assert.equal(isBack({ ...silent(), gauge: "S/level" }, measured("ok", at, at)), false, "its section says nothing of it");
+});
+
+test("a gauge whose newest sample is known is judged by that", () => {
+  const sample = (value: string, at: string) =>
+    [{ id: "level", latest: { at: Date.parse(`2026-11-22T${at}Z`), value: value === "" ? null : { units: BigInt(value), decimals: 0 }, quality: "good", reason: null } }];
+  const level = { ...silent(), gauge: "S/level" };
+  const row = measured("stale", "00:00:00", "00:02:00");
+  assert.equal(isBack(level, row, sample("3", "00:10:00")), true);
+  assert.equal(isBack(level, row, sample("", "00:10:00")), false, "a time-out is no reading");
+  assert.equal(isBack(level, row, sample("3", "00:00:00")), false);
+});
+
+test("one loss has begun at one moment, whoever tells of it: with the last reading", () => {
+  const row = measured("stale", "00:00:00", "00:02:00");
+  const received = { ...silent(), began_at: Date.parse("2026-11-22T00:00:07Z") };
+  const dam = row.standings.find(({ section }) => section === "dam");
+  assert.ok(dam);
+  assert.equal(sinceOf(dam), Date.parse(AT));
+  assert.equal(beganAt(received, row), Date.parse(AT));
+  // of something else it says nothing
+  assert.equal(beganAt({ ...received, flat: true }, row), received.began_at);
+  assert.equal(beganAt({ ...received, active: false }, row), received.began_at);
+  assert.equal(beganAt({ ...received, gauge: "S/level" }, row), received.began_at);
+  assert.equal(beganAt(received, measured("ok", "00:10:00", "00:10:00")), received.began_at);
+  const earlier = { ...received, began_at: received.began_at - 3_600_000 };
+  assert.equal(beganAt(earlier, row), earlier.began_at, "another loss");
+});
+
+test("where one outlet of a section speaks and another is silent, it stands so since it was judged so", () => {
+  const dam = measured("stale", "00:30:00", "00:02:00", "lower").standings.find(({ section }) => section === "dam");
+  assert.ok(dam);
+  assert.equal(sinceOf(dam), Date.parse("2026-11-22T00:02:00Z"));
 });
 
 test("a station of which only an alarm tells needs somebody, too", () => {
@@ -73,7 +128,32 @@ test("a station of which only an alarm tells needs somebody, too", () => {
     raised("6", "F", "acknowledged"),
     raised("7", "gone", "unacknowledged"),
   ];
-  const found = needing(list, alarms).map(({ row, alarm }) => `${row.station.id}:${alarm?.id ?? "-"}`);
-  assert.deepEqual(found, ["C:-", "B:-", "D:3", "A:1", "F:6"]);
+  const found = needing(list, alarms).map(({ row, alarm, isByAlarm }) => `${row.station.id}:${alarm?.id ?? "-"}${isByAlarm ? "!" : ""}`);
+  assert.deepEqual(found, ["C:-", "B:2", "D:3!", "A:1!", "F:6!"]);
   assert.deepEqual(needing(list, []).map(({ row }) => row.station.id), ["C", "B"]);
+});
+
+test("what an alarm says of a gauge is found by the gauge, while it is so", () => {
+  const stuck = raised("1", "S", "unacknowledged", `,"gauge":"S/meter"`);
+  assert.equal(alarmOfGauge([raised("0", "S", "unacknowledged", `,"section":"dam"`), stuck], "meter", []), stuck);
+  assert.equal(alarmOfGauge([stuck], "other", []), null);
+  assert.equal(alarmOfGauge([{ ...stuck, active: false }], "meter", []), null);
+  const newest = (at: number) => [{ id: "meter", latest: { at, value: { units: 1n, decimals: 0 }, quality: "good", reason: null } }];
+  assert.equal(alarmOfGauge([silent()], "meter", newest(Date.parse(AT)))?.id, "1");
+  assert.equal(alarmOfGauge([silent()], "meter", newest(Date.parse(AT) + 1)), null, "it speaks again");
+});
+
+test("a timeline says when the server acted, and of a silence when the last reading came", () => {
+  const minute = (number: number) => Date.parse(AT) + number * 60_000;
+  const step = (what: string, event: number, detected: number) => ({ what, event_at: minute(event), detected_at: minute(detected), by: null, as: null, version: 1 });
+  const line = (alarm: Alarm, what: string, event: number, detected: number) => {
+    const { at, foundAt, isLastReading } = momentsOf(step(what, event, detected), alarm, minute(0));
+    return `${String((at - minute(0)) / 60_000)}${foundAt === null ? "" : ` found ${String((foundAt - minute(0)) / 60_000)}`}${isLastReading ? " last" : ""}`;
+  };
+  const flow = { ...raised("1", "S", "unacknowledged", `,"section":"dam"`), flat: false };
+  assert.equal(line(silent(), "pending", 0.1, 3), "0 last");
+  assert.equal(line(silent(), "raised", 0.1, 4), "4", "as long as the condition had held it was no alarm");
+  assert.equal(line(silent(), "cleared", 9, 10.5), "9 found 10.5");
+  assert.equal(line(flow, "pending", 2, 5), "2 found 5");
+  assert.equal(line(flow, "acknowledged", 6, 6), "6");
 });

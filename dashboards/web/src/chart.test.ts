@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { series } from "./api/series.ts";
-import { axisTexts, bucketRow, chart } from "./chart.ts";
+import { axisTexts, barOf, bucketRow, chart, missing, recordsBegin, told } from "./chart.ts";
 import { text } from "./decimal.ts";
 import { parse } from "./json.ts";
 
@@ -62,4 +62,30 @@ test("a bucket is read out exactly, with why nothing stands and whether it is a 
   assert.equal(bucketRow(SERIES, 1)?.gap?.reason, "timeout");
   assert.equal(bucketRow(SERIES, 2)?.to, SERIES.to);
   assert.equal(bucketRow(SERIES, 3), null);
+});
+
+test("a loss that goes on has begun with the last reading; one that is over is as long as nothing stood", () => {
+  const gap = (from: number, to: number) => ({ from, to, because: "offline", reason: null });
+  const begins = (gaps: readonly { from: number; to: number }[], readAt: number | null) =>
+    told(gaps.map(({ from, to }) => gap(from, to)), 100, readAt).map(({ from, to, goesOn }) => `${String(from)}-${goesOn ? "" : String(to)}`).join(" ");
+  assert.equal(begins([gap(10, 20), gap(60, 80), gap(80, 100)], 55), "10-20 55-80 80-");
+  assert.equal(begins([gap(10, 20), gap(60, 100)], null), "10-20 60-100", "data come");
+  assert.equal(begins([gap(10, 20), gap(60, 90)], 55), "10-20 60-90");
+  assert.equal(begins([], 55), "");
+});
+
+test("before records begin nothing is missing", () => {
+  const gap = (from: number, to: number, because: string) => ({ from, to, because, reason: null });
+  const gaps = [gap(0, 40, "before"), gap(60, 80, "offline")];
+  assert.deepEqual(missing(gaps), [gaps[1]]);
+  assert.equal(recordsBegin(gaps), 40);
+  assert.equal(recordsBegin([gap(60, 80, "offline")]), null);
+  const drawn = chart({ ...SERIES, gaps: [gap(SERIES.from, SERIES.from + 1, "before")] });
+  assert.deepEqual(drawn.gaps, []);
+});
+
+test("less than the mandate is short, unless a rule has less of it for enough", () => {
+  assert.equal(barOf(SERIES), "enough");
+  assert.equal(barOf({ required: SERIES.required.slice(0, 1) }), "mandate");
+  assert.equal(barOf({ required: [] }), "mandate");
 });

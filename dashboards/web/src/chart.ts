@@ -60,7 +60,7 @@ export function chart(series: Series): Chart {
     required,
     enough,
     breaches: marks(series.breaches),
-    gaps: marks(series.gaps),
+    gaps: marks(missing(series.gaps)),
     exemptions: marks(series.exemptions.flatMap(({ from: begin, to: end }) => (begin === null || end === null ? [] : [{ from: begin, to: end }]))),
     doubted: columns.times.filter((_, place) => (buckets.doubted[place] ?? 0) > 0),
   };
@@ -106,6 +106,47 @@ export function bucketRow(series: Series, place: number): BucketRow | null {
     isLower: (buckets.whole_ms[place] ?? 0) < (buckets.held_ms[place] ?? 0),
     doubted: buckets.doubted[place] ?? 0,
   };
+}
+
+/** What less than is short, wherever the series tells of it: what is mandated, unless a rule has less for enough. */
+export function barOf({ required }: Pick<Series, "required">): "mandate" | "enough" {
+  return required.some((step) => compare(step.enough, step.value) < 0) ? "enough" : "mandate";
+}
+
+/** The gaps in which something is missing: before records begin nothing is. */
+export function missing(gaps: readonly Gap[]): readonly Gap[] {
+  return gaps.filter(({ because }) => because !== BEFORE);
+}
+
+/** When records begin, where that is within the series. */
+export function recordsBegin(gaps: readonly Gap[]): number | null {
+  return gaps.filter(({ because }) => because === BEFORE).at(-1)?.to ?? null;
+}
+
+const BEFORE = "before";
+
+/** A gap that may go on: then it is as long as until now. */
+export interface ToldGap extends Gap {
+  readonly goesOn: boolean;
+}
+
+/**
+ * The gaps as people tell of them: a loss that goes on has begun with the last reading, as everywhere else, and not when
+ * that reading had held for as long as one may. Of those that adjoin it each has its own reason.
+ */
+export function told(gaps: readonly Gap[], to: number, readAt: number | null): readonly ToldGap[] {
+  let first = gaps.length;
+  let begin = to;
+  while (first > 0 && gaps[first - 1]?.to === begin) {
+    first -= 1;
+    begin = gaps[first]?.from ?? begin;
+  }
+  const isLoss = readAt !== null;
+  return gaps.map((gap, place) => ({
+    ...gap,
+    from: isLoss && place === first && readAt < gap.from ? readAt : gap.from,
+    goesOn: isLoss && gap.to === to,
+  }));
 }
 
 /** More decimals than this no axis has. */

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { liveSection, station, type LiveSection, type Station } from "./api/station.ts";
 import { parse } from "./json.ts";
-import { filtered, rows, tally, worstFirst, type Row } from "./order.ts";
+import { filtered, isOld, rows, shortNow, tally, worstFirst, type Row } from "./order.ts";
 
 const AT = "2026-11-22T00:00:00Z";
 
@@ -15,9 +15,10 @@ function known(id: string, status = "retained"): Station {
   return station(parse(text), "");
 }
 
-function stands(id: string, section: string, state: string, share: string, since = AT): [string, LiveSection] {
+function stands(id: string, section: string, state: string, share: string, since = AT, today: string | null = null): [string, LiveSection] {
   const text = `{"station":"${id}","section":"${section}","state":"${state}","since":"${since}",
-    "released":{"value":0.5,"at":"${AT}","quality":"good"},"required":{"value":0.8,"document":"D"},"share":${share}}`;
+    "released":{"value":0.5,"at":"${AT}","quality":"good"},"required":{"value":0.8,"document":"D"},"share":${share},
+    "today":${today === null ? "null" : `{"from":"${AT}","to":"${AT}","verdict":"${today}"}`}}`;
   return [`${id}/${section}`, liveSection(parse(text), "")];
 }
 
@@ -72,4 +73,21 @@ test("what is looked for is in a name, a river, a county or an id", () => {
   assert.equal(found(null, "肃南"), "AB");
   assert.equal(found("breach", ""), "A");
   assert.equal(tally(list).get("breach"), 1);
+});
+
+test("a section that is short right now and whose day is met so far is counted, for a rate of days does not say it", () => {
+  const live = new Map([
+    stands("A", "dam", "breach", "0.5", AT, "met"),
+    stands("A", "tail", "breach", "0.5", AT, "short"),
+    stands("B", "dam", "breach", "0.5", AT, "indeterminate"),
+    stands("B", "tail", "ok", "0.9", AT, "met"),
+    stands("C", "dam", "breach", "0.5"),
+    stands("C", "tail", "breach", "0.5", AT, "met"),
+  ]);
+  assert.equal(shortNow(rows([..."ABC"].map((id) => known(id)), live)), 2);
+});
+
+test("only what nothing has come of since is of a time that is over", () => {
+  const [row] = rows([known("A")], new Map([stands("A", "dam", "stale", "0.9"), stands("A", "tail", "breach", "0.9")]));
+  assert.deepEqual(row?.standings.map(isOld), [true, false]);
 });

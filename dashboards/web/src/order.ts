@@ -53,6 +53,25 @@ export function tally(list: readonly Row[]): ReadonlyMap<State, number> {
   return counts;
 }
 
+/** Whether what a section says of itself is of a time that is over: nothing has come since. */
+export function isOld({ state }: Standing): boolean {
+  return state === "stale";
+}
+
+/**
+ * Since when a section stands as it does: where nothing comes of it any more since its last reading, from which
+ * everybody counts one loss. How long its outlets may be silent before that is said is no part of it.
+ */
+export function sinceOf({ state, since, released }: Standing): number | null {
+  return state === "stale" && since !== null && released !== null ? Math.min(released.at, since) : since;
+}
+
+/** How many sections are short right now whose day is met so far, as their rules count it. */
+export function shortNow(list: readonly Row[]): number {
+  const all = list.flatMap(({ standings }) => standings);
+  return all.filter(({ state, today }) => state === "breach" && today?.verdict === "met").length;
+}
+
 /** What a day would be, were it over now: of the gravest section that has one. */
 export function todayWord(row: Row): VerdictWord | null {
   return row.gravest?.today?.verdict ?? null;

@@ -8,7 +8,7 @@ import { verdict } from "./api/verdict.ts";
 import { parse } from "./json.ts";
 import { en } from "./texts/en.ts";
 import { zh } from "./texts/zh.ts";
-import { coverageText, gapText, lasting, sinceText, unknownText } from "./words.ts";
+import { coverageText, decidedText, gapText, hoursText, lasting, sinceText, unknownText } from "./words.ts";
 
 const at = (text: string) => Date.parse(`2026-11-22T${text}Z`);
 const standing = (since: number) => ({ section: "dam", state: "breach" as const, since, released: null, required: null, share: null, today: null });
@@ -16,16 +16,21 @@ const standing = (since: number) => ({ section: "dam", state: "breach" as const,
 test("what began at 10:00:50 has lasted three minutes at 10:03:55", () => {
   assert.equal(sinceText(zh, standing(at("10:00:50")), at("10:03:55")), "3 分钟");
   assert.equal(sinceText(zh, standing(at("10:00:50")), at("10:03:49")), "2 分钟");
-  assert.equal(sinceText(en, standing(at("10:00:50")), at("10:01:49")), "under 1 min");
+  assert.equal(sinceText(en, standing(at("10:00:50")), at("10:01:49.900")), "59 s");
+  assert.equal(sinceText(zh, standing(at("10:00:50")), at("10:00:50")), "0 秒");
   assert.equal(lasting(zh, at("12:00:00") - at("10:00:00.001")), "1 小时 59 分");
 });
 
 test("English has no capital in the middle of a line", () => {
   const { station, separator } = en;
-  const line = [en.lasting(0, 0, 0), station.lowest("4.985"), station.notReleased("0.074")].join(separator);
-  assert.equal(line, "under 1 min, lowest 4.985, 0.074 m³ not released");
-  const hours = [station.hoursAre(3, en.verdicts.met), station.hoursAre(1, en.verdicts.indeterminate)].join(separator);
-  assert.equal(hours, "met 3 h, too little data 1 h");
+  const line = [en.lasting(0, 0, 0, 35), station.lowest("4.985"), station.notReleased("0.074")].join(separator);
+  assert.equal(line, "35 s, lowest 4.985, 0.074 m³ not released");
+  assert.equal(hoursText(en, { met: 3, short: 0, exempt: 0, indeterminate: 1, doubted: null }), "of 4 h: 3 met, 1 too little data");
+});
+
+test("of how many hours so many are what is said, and of what none is nothing", () => {
+  const of = (met: number, short: number) => hoursText(zh, { met, short, exempt: 0, indeterminate: 0, doubted: null });
+  assert.deepEqual([of(1, 0), of(2, 1), of(0, 0)], ["共 1 小时：达标 1", "共 3 小时：达标 2，未达标 1", "共 0 小时：—"]);
 });
 
 const judged = (word: string, because: string, coverage: string, hours = 1) =>
@@ -45,9 +50,36 @@ test("minutes that are known are whole, and never more than they are", () => {
   assert.deepEqual(shown.map((text) => text.split("/")[0]), ["0", "1", "30", "44", "45", "59", "60"]);
 });
 
+/** A day of hours, one letter each: m met, s short, i not known. */
+function day(letters: string, word: string, because: string) {
+  const words: Readonly<Record<string, string>> = { m: "met", s: "short", i: "indeterminate" };
+  const hours = [...letters].map((letter, place) => {
+    const [from, to] = [place, place + 1].map((hour) => new Date(Date.UTC(2026, 10, 21, 16 + hour)).toISOString());
+    return { ...judged(words[letter] ?? "", "below", "1"), from: Date.parse(from ?? ""), to: Date.parse(to ?? "") };
+  });
+  const count = (letter: string) => [...letters].filter((one) => one === letter).length;
+  const all = { ...judged(word, because, "1", 24), hours: { met: count("m"), short: count("s"), exempt: 0, indeterminate: count("i"), doubted: null } };
+  return [zh, en].map((t) => decidedText(t, all, hours, "Asia/Shanghai").join("; "));
+}
+
+test("a day that is short says which hours made it so", () => {
+  assert.deepEqual(day("mmssms", "short", "below"), [
+    "未达标的小时：02:00–04:00 05:00–06:00；有结论的 6 小时中达标 3，低于规则要求的比例",
+    "Short hours: 02:00–04:00 05:00–06:00; 3 of 6 hours with an outcome met, less than the rule asks for",
+  ]);
+  assert.deepEqual(day("msmsmsmsmsmsms", "short", "below")[0]?.split("；")[0], "未达标的小时：01:00–02:00 03:00–04:00 05:00–06:00 07:00–08:00 09:00–10:00 11:00–12:00 …");
+  assert.deepEqual(day("mi", "indeterminate", "too_little_known"), ["数据不足的小时：01:00–02:00", "Hours with too little data: 01:00–02:00"]);
+});
+
+test("of a day that is met, or whose hours are not known yet, no hours are named", () => {
+  assert.deepEqual(day("mmms", "met", "enough"), ["", ""]);
+  assert.deepEqual(day("", "short", "below"), ["", ""]);
+});
+
 test("a gap says why there are no data as far as that is known", () => {
   const said = (because: string, reason: string | null = null) => [zh, en].map((t) => gapText(t, { because, reason }));
   assert.deepEqual(said("offline"), ["网关离线", "gateway offline"]);
+  assert.deepEqual(said("before"), ["尚无记录", "before records begin"]);
   assert.deepEqual(said("unread"), ["网关停机或未采集", "gateway off, or not reading"]);
   assert.deepEqual(said("lost", "overwritten"), ["数据丢失，网关缓存已满，旧数据被覆盖", "data lost, overwritten, spool full"]);
   assert.deepEqual(said("defect", "timeout"), ["设备无应答", "no answer from the device"]);

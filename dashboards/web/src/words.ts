@@ -2,19 +2,21 @@
 
 import type { Alarm, AlarmFlow } from "./api/alarm.ts";
 import type { Gap } from "./api/series.ts";
-import type { Released, Required } from "./api/station.ts";
+import type { Hours, Released, Required, VerdictWord } from "./api/station.ts";
 import type { Verdict } from "./api/verdict.ts";
+import { gaugeName } from "./attention.ts";
 import { floored, observedText, percent, requiredText, text, type Decimal } from "./decimal.ts";
-import type { Standing } from "./order.ts";
+import { sinceOf, type Standing } from "./order.ts";
 import type { Texts } from "./texts/zh.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
+import { clockText, DAY_MS, HOUR_MS, MINUTE_MS } from "./time.ts";
 
 /** Nothing is known, which is not zero. */
 export const NOTHING = "—";
 
 export function lasting(t: Texts, ms: number): string {
   const past = Math.max(0, ms);
-  return t.lasting(Math.floor(past / DAY_MS), Math.floor((past % DAY_MS) / HOUR_MS), Math.floor((past % HOUR_MS) / MINUTE_MS));
+  const [days, hours, minutes] = [past / DAY_MS, (past % DAY_MS) / HOUR_MS, (past % HOUR_MS) / MINUTE_MS].map(Math.floor);
+  return t.lasting(days ?? 0, hours ?? 0, minutes ?? 0, Math.floor((past % MINUTE_MS) / 1000));
 }
 
 /** What is released, with `≥` where an outlet is missing. */
@@ -43,7 +45,8 @@ export function ruleText(t: Texts, rule: string): string {
 
 /** How long a section has stood as it does; null where nobody knows. */
 export function sinceText(t: Texts, standing: Standing | null, asOf: number): string | null {
-  return standing === null || standing.since === null ? null : lasting(t, asOf - standing.since);
+  const since = standing === null ? null : sinceOf(standing);
+  return since === null ? null : lasting(t, asOf - since);
 }
 
 /** The reason of a gap, or of a sample that is not good. */
@@ -78,10 +81,42 @@ export function unknownText(t: Texts, verdict: Verdict): string | null {
   return isWhy ? t.station.tooLittle(coverageText(t, verdict)) : null;
 }
 
+/** How many hours are what, of all of them, by those words that some hour is. */
+export function hoursText(t: Texts, hours: Hours): string {
+  const counts = (["met", "short", "exempt", "indeterminate"] as const).filter((word) => hours[word] > 0);
+  const all = counts.reduce((sum, word) => sum + hours[word], 0);
+  return t.station.hoursAll(all, counts.length === 0 ? NOTHING : counts.map((word) => t.station.hoursAre(hours[word], t.verdicts[word])).join(t.separator));
+}
+
+/** Runs of hours that are named; the others are counted by the sentence. */
+const RUNS = 6;
+
+/** Which hours made a day short, or left it unknown; nothing where no hour decided it so. */
+export function decidedText(t: Texts, day: Verdict, hours: readonly Verdict[], zone: string): readonly string[] {
+  if (day.hours === null || hours.length === 0) return [];
+  const named = (word: VerdictWord) => runsText(hours.filter(({ verdict }) => verdict === word), zone);
+  const { met, short } = day.hours;
+  if (day.verdict === "short" && short > 0 && day.because === "below") return [t.station.shortHours(named("short"), met, met + short)];
+  const isUnknown = day.because === "too_little_known" && day.hours.indeterminate > 0;
+  return isUnknown ? [t.station.unknownHours(named("indeterminate"))] : [];
+}
+
+/** Hours by their clocks, those that adjoin as one. */
+function runsText(hours: readonly Verdict[], zone: string): string {
+  const runs: { from: number; to: number }[] = [];
+  for (const { from, to } of hours) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.to === from) last.to = to;
+    else runs.push({ from, to });
+  }
+  const texts = runs.slice(0, RUNS).map(({ from, to }) => `${clockText(from, zone)}–${clockText(to, zone)}`);
+  return [...texts, ...(runs.length > RUNS ? ["…"] : [])].join(" ");
+}
+
 /** What an alarm is about, in a sentence. */
 export function matterText(t: Texts, alarm: Alarm): string {
   if (alarm.gauge !== null) {
-    const gauge = alarm.gauge.split("/").at(-1) ?? alarm.gauge;
+    const gauge = gaugeName(alarm);
     return alarm.flat ? t.alarms.flat(gauge) : t.alarms.silent(gauge);
   }
   const { raised_flow: flow } = alarm;

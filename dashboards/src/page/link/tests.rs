@@ -190,28 +190,40 @@ fn one_that_is_past_says_when_and_what_it_came_to() {
         (
             AlarmEnd::Recovered,
             flow("0.843", Some("0.800")),
-            "● Enough is released again since 2026-11-26 15:02",
+            "● Enough has been released again since 2026-11-26 15:02",
         ),
         (
             AlarmEnd::Recovered,
             flow("0.612", Some("0.800")),
-            "● What the rule asks for is released since 2026-11-26 15:02, still below the mandate",
+            "● What the rule asks for has been released since 2026-11-26 15:02, which is still below the mandate",
         ),
         (
             AlarmEnd::Recovered,
             flow("0.1", None),
-            "● Over since 2026-11-26 15:02: nothing mandated now, 0.1 m³/s released",
+            "● Over since 2026-11-26 15:02: nothing is mandated now, 0.1 m³/s is released",
         ),
-        (AlarmEnd::Recovered, silent.clone(), "● Data are back since 2026-11-26 15:02"),
+        (AlarmEnd::Recovered, silent.clone(), "● Data have been back since 2026-11-26 15:02"),
         (
             AlarmEnd::RuleWithdrawn,
             silent.clone(),
             "● Over since 2026-11-26 15:02: the alarm rule was withdrawn",
         ),
-        (AlarmEnd::StationLeft, silent, "● No longer watched since 2026-11-26 15:02: station left"),
+        (AlarmEnd::StationLeft, silent, "● Not watched since 2026-11-26 15:02: station left"),
     ] {
         assert_eq!(heading(because, concern), words);
     }
+}
+
+#[test]
+fn less_than_a_minute_is_told_in_seconds() {
+    let lasted = |ms, locale| {
+        let view = breach();
+        Shown { view: &view, locale, now: view.began_at }.length(ms)
+    };
+    let lengths = [0, 59_999, 60_000, 3_599_999, 3_600_000];
+    let chinese = lengths.map(|ms| lasted(ms, Locale::Chinese));
+    assert_eq!(chinese, ["0 秒", "59 秒", "1 分钟", "59 分钟", "1 小时 0 分"]);
+    assert_eq!(lasted(35_000, Locale::English), "35 s");
 }
 
 #[test]
@@ -263,8 +275,7 @@ fn one_that_comes_and_goes_says_so_while_it_stands() {
 fn a_length_is_hours_and_minutes() {
     let view = breach();
     let shown = Shown { view: &view, locale: Locale::English, now: at("15:10") };
-    for (minutes, words) in
-        [(-5, "0 min"), (59, "59 min"), (60, "1 h 0 min"), (1_501, "25 h 1 min")]
+    for (minutes, words) in [(-5, "0 s"), (59, "59 min"), (60, "1 h 0 min"), (1_501, "25 h 1 min")]
     {
         assert_eq!(shown.length(minutes * 60_000 + 59_000 * i64::from(minutes > 0)), words);
     }

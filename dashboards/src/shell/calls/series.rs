@@ -99,7 +99,7 @@ pub(crate) async fn one(
     let _place = PLACES.acquire().await.ok();
     let known = known(&parts, station, &drawing, grid.span()).await?;
     let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);
-    let causes = Causes::new(interval_ms, known.of_agent);
+    let causes = Causes::new(interval_ms, known.begun, known.of_agent);
     let subject = match drawing.head.section {
         None => Subject::Gauge,
         Some(_) => Subject::Released(drawing.demands.clone()),
@@ -189,6 +189,8 @@ impl Drawing {
 /// What is known beside the samples.
 struct Known {
     position: i64,
+    /// When the first sample of these gauges was.
+    begun: Timestamp,
     of_agent: OfAgent,
 }
 
@@ -213,8 +215,8 @@ async fn known(
         });
         let lost = lost.collect();
         let of_agent = OfAgent { lost, ..of_agent(reader, agent.as_ref(), &gauges)? };
-        let position = reader.feed_head()?;
-        Ok((spans, points, Known { position, of_agent }))
+        let (position, begun) = (reader.feed_head()?, begun(reader, &gauges)?);
+        Ok((spans, points, Known { position, begun, of_agent }))
     });
     let (spans, points, known) = read.await.map_err(|failure| store_problem(&failure))?;
     if spans > MAX_SPANS || points > MAX_POINTS {
@@ -222,6 +224,17 @@ async fn known(
         return Err(refused("from", format!("{much}; ask for less time")));
     }
     Ok(known)
+}
+
+/// When the first sample of any of these gauges was; the end of time where there is none.
+fn begun(reader: &SamplesReader, gauges: &[GaugeId]) -> Result<Timestamp, StoreError> {
+    let mut begun = Timestamp::MAX;
+    for gauge in gauges {
+        let (gauge, from, to) = (gauge.clone(), Timestamp::MIN, Timestamp::MAX);
+        let first = reader.samples(&SamplesQuery { gauge, from, to, cursor: None, limit: 1 })?;
+        begun = first.samples.first().map_or(begun, |first| begun.min(first.sample.at));
+    }
+    Ok(begun)
 }
 
 /// What is known of what the agent of these gauges did not send.

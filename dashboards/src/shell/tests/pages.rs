@@ -121,6 +121,29 @@ fn a_link_shows_its_alarm_in_the_language_that_is_asked_for() {
 }
 
 #[test]
+fn where_nobody_is_known_the_browsers_language_is_spoken() {
+    in_world(|world| async move {
+        let asked = |path: String, known: &'static str| {
+            let world = Arc::clone(&world);
+            async move {
+                let request = Request::builder()
+                    .uri(path)
+                    .header(header::ACCEPT_LANGUAGE, known)
+                    .extension(Peer("198.51.100.3".parse().unwrap()))
+                    .body(Body::empty())
+                    .unwrap();
+                let response = world.router.clone().oneshot(request).await.unwrap();
+                response.headers()[header::CONTENT_LANGUAGE].clone()
+            }
+        };
+        assert_eq!(asked(path(0), "en-US,en;q=0.9").await, "en");
+        assert_eq!(asked(path(0), "en-US,zh;q=0.9").await, "zh");
+        assert_eq!(asked(format!("{}?lang=zh", path(0)), "en").await, "zh", "what is asked for");
+        assert_eq!(asked(path(7), "en").await, "zh", "its recipient's");
+    });
+}
+
+#[test]
 fn every_answer_is_a_page_that_is_kept_nowhere_and_tells_nobody_where_it_came_from() {
     in_world(|world| async move {
         let mut known = BTreeSet::new();

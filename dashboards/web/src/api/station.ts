@@ -59,7 +59,7 @@ export const gauge = members({
 });
 export type Gauge = Of<typeof gauge>;
 
-const outlet = members({ id: words, formula: optional(words) });
+const outlet = members({ id: words, formula: optional(words), gauges: list(words) });
 
 export const section = members({ id: words, ...standing, outlets: optional(list(outlet)) });
 export type Section = Of<typeof section>;

@@ -1,11 +1,12 @@
 // Each page with what it shows: the live state, what it fetches, and what happens when somebody acts.
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { alarms as alarmsShape, alarmWithTimeline, notifications, type Alarm } from "../api/alarm.ts";
-import { isBack } from "../attention.ts";
+import { beganAt, isBack } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
+import { heir, stepped } from "../focus.ts";
 import type { Row } from "../order.ts";
 import { maySeeAlarms, maySeeMessages, mayTakeOn } from "../role.ts";
 import type { AlarmTab } from "../route.ts";
@@ -32,7 +33,7 @@ export function OverviewPage(): JSX.Element {
   const news = useNews();
   return (
     <>
-      <Overview stations={listed.value} rows={rows.value} counts={shown.value.counts} asOf={asOf.value} again={() => void load()} />
+      <Overview stations={listed.value} rows={rows.value} counts={shown.value.counts} alarms={shown.value.alarms.value} asOf={asOf.value} again={() => void load()} />
       <p class="unseen" aria-live="polite">{news === null ? "" : t.overview.announce(news)}</p>
     </>
   );
@@ -108,7 +109,7 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
     open === null ? null : async (signal) => get(alarmWithTimeline, `/alarms/${encodeURIComponent(open)}`, signal),
     version,
   );
-  useFocusKept();
+  useFocusKept(known.value ?? []);
   return (
     <Alarms
       tab={tab}
@@ -116,6 +117,7 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
       asOf={asOf.value}
       nameOf={nameOf}
       isBack={(alarm) => isBack(alarm, rowOf(alarm.station))}
+      beganAt={(alarm) => beganAt(alarm, rowOf(alarm.station))}
       mayTake={mayTakeOn(role)}
       hasMessages={maySeeMessages(role)}
       taking={taking}
@@ -159,21 +161,52 @@ function useTaking(): { readonly taking: ReadonlyMap<string, Taking>; readonly s
   return { taking, said, take: (alarm) => void ask(alarm) };
 }
 
-/** A list that is sorted anew, or a button that has gone, must not take the place of whoever works with keys. */
-function useFocusKept(): void {
-  const last = useRef<string | null>(null);
+/**
+ * A list that is sorted anew, or a button that has gone, must not take the place of whoever works with keys; and arrows
+ * find the list from wherever nothing else has them.
+ */
+function useFocusKept(list: readonly Alarm[]): void {
+  const held = useRef<string | null>(null);
+  const shownBefore = useRef<readonly string[]>([]);
+  const latest = useRef(list);
+  latest.current = list;
   useEffect(() => {
-    const note = (event: FocusEvent) => {
-      const item = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-alarm]") : null;
-      last.current = item?.dataset["alarm"] ?? null;
+    const note = ({ target }: Event) => {
+      const item = target instanceof Element ? target.closest<HTMLElement>("[data-alarm]") : null;
+      held.current = item?.dataset["alarm"] ?? null;
+    };
+    const key = (event: KeyboardEvent) => {
+      const isElsewhere = event.target instanceof Element && !event.target.matches("body, #main");
+      if (isElsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
+      const to = stepped(latest.current, held.current, event.key);
+      if (to !== null && focusOn(to)) event.preventDefault();
     };
     document.addEventListener("focusin", note);
-    return () => { document.removeEventListener("focusin", note); };
+    // whoever points at something else is not brought back
+    document.addEventListener("pointerdown", note);
+    document.addEventListener("keydown", key);
+    return () => {
+      document.removeEventListener("focusin", note);
+      document.removeEventListener("pointerdown", note);
+      document.removeEventListener("keydown", key);
+    };
   }, []);
-  useEffect(() => {
-    if (last.current === null || document.activeElement !== document.body) return;
-    document.querySelector<HTMLElement>(`[data-alarm="${CSS.escape(last.current)}"]`)?.focus({ preventScroll: true });
+  useLayoutEffect(() => {
+    if (held.current !== null && document.activeElement === document.body) {
+      const to = heir(shownBefore.current, list, held.current);
+      if (to === null) document.getElementById("main")?.focus({ preventScroll: true });
+      // one that moved does not move the page along
+      else focusOn(to, to === held.current);
+    }
+    shownBefore.current = list.map(({ id }) => id);
   });
+}
+
+/** Whether the alarm is there to be focused on. */
+function focusOn(id: string, isStill = false): boolean {
+  const item = document.querySelector<HTMLElement>(`[data-alarm="${CSS.escape(id)}"]`);
+  item?.focus({ preventScroll: isStill });
+  return item !== null;
 }
 
 export function OutboxPage({ alarm }: { readonly alarm: string | null }): JSX.Element {

@@ -6,6 +6,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
 import { axisTexts, type Chart, type Mark } from "../chart.ts";
+import { ticks } from "../ticks.ts";
 
 export interface PlotProps {
   readonly chart: Chart;
@@ -70,7 +71,6 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
   return {
     width,
     height: HEIGHT,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     legend: { show: false },
     padding: [12, 26, 0, 0],
     scales: {
@@ -78,7 +78,7 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
       y: { range: () => [0, chart.top === 0 ? 1 : chart.top * 1.12] },
     },
     axes: [
-      { ...axis, font, size: 34, space: width < NARROW ? 70 : 90, values: moments(chart.to - chart.from, zone) },
+      { ...axis, font, size: 34, ...moments(chart, zone) },
       { ...axis, font, size: 58, values: (_made, splits) => axisTexts(splits) },
     ],
     series: [
@@ -112,21 +112,17 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
   };
 }
 
-/**
- * Years are in no label of a shorter chart, hours in none of a longer one. Splits of days are found with the
- * browser's own clock changes and may be an hour off, so a day is named by what is a few hours into it.
- */
-function moments(seconds: number, zone: string): uPlot.Axis.DynamicValues {
-  const pattern = seconds <= 2 * 86_400 ? "{HH}:{mm}" : seconds <= 100 * 86_400 ? "{MM}-{DD}" : "{YYYY}-{MM}";
-  const day = uPlot.fmtDate("{MM}-{DD}");
-  const format = uPlot.fmtDate(pattern);
-  return (_made, splits) =>
-    splits.map((split) => {
-      const isShort = seconds <= 2 * 86_400;
-      const at = uPlot.tzDate(new Date((isShort ? split : split + 3 * 3_600) * 1000), zone);
-      const isMidnight = isShort && at.getHours() === 0 && at.getMinutes() === 0;
-      return (isMidnight ? day : format)(at);
-    });
+/** The axis of time: where it is split, and what stands there. */
+function moments(chart: Chart, zone: string): Pick<uPlot.Axis, "splits" | "values"> {
+  const room = (made: uPlot) => Math.floor(made.width / (made.width < NARROW ? 70 : 90));
+  const found = (made: uPlot) => ticks(chart.from * 1000, chart.to * 1000, zone, room(made));
+  return {
+    splits: (made) => found(made).map(({ at }) => at / 1000),
+    values: (made, splits) => {
+      const texts = new Map(found(made).map(({ at, text }) => [at / 1000, text]));
+      return splits.map((split) => texts.get(split) ?? "");
+    },
+  };
 }
 
 interface Palette {

@@ -8,7 +8,7 @@ import { station as stationShape, type Station } from "../api/station.ts";
 import { verdicts as verdictsShape } from "../api/verdict.ts";
 import { chart } from "../chart.ts";
 import { neighbours } from "../river.ts";
-import type { Row, Standing } from "../order.ts";
+import { isOld, sinceOf, type Row, type Standing } from "../order.ts";
 import type { Route, SpanWord } from "../route.ts";
 import { strip, stripBegin, type StripDay } from "../strip.ts";
 import type { Texts } from "../texts/zh.ts";
@@ -56,6 +56,7 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
   const { station, standings } = row;
   const standing = standings.find(({ section }) => section === route.section) ?? standings[0] ?? null;
   const { up, down } = neighbours(list, route.id);
+  const alarms = (shown.value.alarms.value ?? []).filter((alarm) => alarm.station === route.id);
   const detail = useResource(`station ${route.id}`, async (signal) => get(stationShape, `/stations/${encodeURIComponent(route.id)}`, signal), null, 30_000);
   return (
     <div class="station">
@@ -63,18 +64,18 @@ function Body({ route, row, list }: { readonly route: StationRoute; readonly row
         row={row} standing={standing} up={up} down={down} asOf={asOf.value}
         onSection={(section) => { refine({ ...route, section }); }}
       >
-        <StationAlarms alarms={(shown.value.alarms.value ?? []).filter((alarm) => alarm.station === route.id)} row={row} asOf={asOf.value} />
+        <StationAlarms alarms={alarms} row={row} gauges={detail.value?.gauges ?? null} asOf={asOf.value} />
       </StationHead>
       {standing === null ? null : (
         <>
-          {whyNoSeries(t, station, standing.section) ?? <Flow key={standing.section} route={route} zone={station.zone} section={standing.section} />}
+          {whyNoSeries(t, station, standing.section) ?? <Flow key={standing.section} route={route} zone={station.zone} standing={standing} />}
           <Days key={`days ${standing.section}`} route={route} zone={station.zone} standing={standing} />
         </>
       )}
       <div class="columns is-even">
         <section class="card" aria-labelledby="gauges">
           <h2 id="gauges">{t.station.gauges}</h2>
-          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} zone={station.zone} asOf={asOf.value} />}</Known>
+          <Known of={detail} again={detail.again} lines={3}>{(known) => <Gauges gauges={known.gauges ?? []} alarms={alarms} zone={station.zone} asOf={asOf.value} />}</Known>
         </section>
         <section class="card" aria-labelledby="facts">
           <h2 id="facts">{t.station.facts}</h2>
@@ -98,8 +99,10 @@ interface PartProps {
   readonly zone: string;
 }
 
-function Flow({ route, zone, section }: PartProps & { readonly section: string }): JSX.Element {
+function Flow({ route, zone, standing }: PartProps & { readonly standing: Standing }): JSX.Element {
   const t = useTexts();
+  const { section } = standing;
+  const readAt = isOld(standing) ? sinceOf(standing) : null;
   const [zoom, setZoom] = useState<{ readonly from: number; readonly to: number } | null>(null);
   const [place, setPlace] = useState<number | null>(null);
   const Plot = usePlot();
@@ -136,7 +139,7 @@ function Flow({ route, zone, section }: PartProps & { readonly section: string }
             <SeriesChart series={known} zone={zone} place={place} onPlace={setPlace}>
               {Plot === null ? <div class="plot" /> : <Plot chart={drawn} zone={zone} place={place} onPlace={setPlace} onZoom={look} theme={theme.value} />}
             </SeriesChart>
-            <Stretches series={known} zone={zone} asOf={asOf.value} />
+            <Stretches series={known} readAt={readAt} zone={zone} asOf={asOf.value} />
             <SeriesTable series={known} zone={zone} />
           </>
         )}

@@ -53,7 +53,7 @@ export const steps: Record<string, string> = {
   withdrawn: "Withdrawn",
   superseded: "Superseded",
 };
-export const gapCauses: Record<string, string> = { defect: "data came but cannot be used", lost: "data lost", queued: "to be sent later", unread: "gateway off, or not reading", offline: "gateway offline", unknown: "cause not known" };
+export const gapCauses: Record<string, string> = { defect: "data came but cannot be used", lost: "data lost", queued: "to be sent later", unread: "gateway off, or not reading", offline: "gateway offline", before: "before records begin", unknown: "cause not known" };
 export const reasons: Record<string, string> = {
   timeout: "no answer from the device",
   unreachable: "no connection to the device",
@@ -63,7 +63,7 @@ export const reasons: Record<string, string> = {
   not_a_number: "not a number",
   invalid_bcd: "invalid BCD",
   overflow: "overflow",
-  back_off: "device silent, not polled",
+  back_off: "not polled, since the device did not answer",
   range: "out of range",
   clock: "clock not trusted",
   overwritten: "overwritten, spool full",
@@ -75,3 +75,5 @@ export const reasons: Record<string, string> = {
 };
 export const because: Record<string, string> = { enough: "enough released", below: "too little released", excused: "excused", too_little_known: "too little known", doubted: "readings out of range" };
 export const statistics: Record<string, string> = { hourly_mean: "hourly mean", daily_mean: "daily mean", instantaneous: "instantaneous", below_for: "below for" };
+/** Names that operators give channels, where they say what the channel is. */
+export const channels: Record<string, string> = { sms: "SMS", voice: "call", email: "email" };

@@ -42,6 +42,31 @@ test("a thing has one word in Chinese", () => {
   for (const [path, text] of chinese) if (path !== ".link.staleBand") assert.doesNotMatch(text, /(?<!接)口令|台账|泄放口|泄水|报警|画面|网页/, path);
 });
 
+/**
+ * What is missing has a word for each thing: a station or gauge of which nothing comes, a time without readings, an hour
+ * or day of which too little is known, a figure that there are no readings for, a gateway without a connection. What is
+ * less than the mandate is short, now or for an hour or day.
+ */
+const WORDS: readonly (readonly [ReadonlyMap<string, string>, RegExp, RegExp])[] = [
+  [chinese, /中断/, /^\.(states\.stale|link\.stale|alarms\.silent|wall\.nothing|overview\.running\w+)$/],
+  [chinese, /无数据/, /^\.station\.noData$/],
+  [chinese, /缺测/, /^\.station\.(legend\.gap|gaps|noGaps|recordsBegin)$/],
+  [chinese, /离线/, /^\.gapCauses\.offline$/],
+  [chinese, /达标线/, /^\.station\.(bars|legend)\.enough$/],
+  [english, /silent/i, /^$/],
+  [english, /below mandate|^below$/i, /^$/],
+  [english, /\bSMS\b|\bsms\b/, /^\.channels\.sms$/],
+];
+
+test("what is missing and what is short have one word each", () => {
+  for (const [texts, word, places] of WORDS) {
+    const found = [...texts].filter(([, text]) => word.test(text)).map(([path]) => path);
+    assert.deepEqual(found.filter((path) => !places.test(path)), [], String(word));
+  }
+  assert.equal(en.states.breach, en.verdicts.short);
+  assert.equal(zh.states.breach, zh.verdicts.short);
+});
+
 test("every quantity that the registry knows has a name", () => {
   const source = readFileSync("../../model/src/quantity.rs", "utf8");
   const named = [...source.matchAll(/^ {4}"([a-z0-9_]+)" "[^"]+" [A-Z]\w+,/gm)].map(([, name]) => name ?? "");

@@ -3,7 +3,7 @@
 import type { AlarmState, MessageState, Severity } from "../api/alarm.ts";
 import type { State, VerdictWord } from "../api/station.ts";
 import type { SpanWord } from "../route.ts";
-import { sections, qualities, quantities, occasions, steps, gapCauses, reasons, because, statistics } from "./zh_words.ts";
+import { sections, qualities, quantities, occasions, steps, gapCauses, reasons, because, statistics, channels } from "./zh_words.ts";
 
 const states: Record<State, string> = {
   breach: "未达标",
@@ -64,6 +64,7 @@ export const zh = {
   reasons,
   because,
   statistics,
+  channels,
 
   nav: { label: "主导航", skip: "跳到正文", overview: "实时总览", alarms: "告警台", outbox: "通知", wall: "大屏", logOut: "退出登录" },
   theme: { label: "外观", auto: "自动", light: "浅色", dark: "深色" },
@@ -108,9 +109,10 @@ export const zh = {
 
   overview: {
     heading: "实时总览",
-    metRate: "今日达标率",
-    metRateOf: (met: number, assessed: number) => `${String(assessed)} 个断面中 ${String(met)} 个达标`,
-    metRateMeans: "按当前时刻计，今日达标断面占已有结论断面的比例，只舍不入",
+    metRate: "今日达标率（按日判定）",
+    metRateOf: (met: number, assessed: number) => `至此 ${String(assessed)} 个断面中 ${String(met)} 个达标`,
+    metRateShortNow: (count: number) => `其中 ${String(count)} 个此刻未达标，当日至此仍达标`,
+    metRateMeans: "各断面的当日按评价规则由已有各小时判定；今日至此达标的断面占已有结论断面的比例，只舍不入",
     runningRate: "设施运行率",
     runningRateOf: (running: number, all: number) => `${String(all)} 个在役断面中 ${String(running)} 个数据正常`,
     runningRateMeans: "在役断面中数据未中断的比例，只舍不入",
@@ -147,6 +149,7 @@ export const zh = {
     required: "核定流量",
     share: "占核定",
     todaySoFar: "今日至此",
+    todayUntil: (at: string) => `今日至 ${at}`,
     completeness: "数据完整率",
     online: "在线率",
     measured: "测于",
@@ -157,9 +160,12 @@ export const zh = {
     span: "时间范围",
     chartOf: (from: string, to: string) => `${from} 至 ${to} 的下泄流量过程线`,
     chartHelp: "左右方向键移动读数，拖动选择放大，双击还原",
-    legend: { mean: "实测均值", band: "最小—最大", required: "核定", enough: "达标线", breach: "低于达标线", gap: "缺测", exempt: "免考", doubted: "存疑读数，不计入" },
+    touchHelp: "点按图中一处查看该时刻的数值",
+    /** What less than is short: the mandate, or what of it the rule has for enough. */
+    bars: { mandate: "核定", enough: "达标线" },
+    legend: { mean: "实测均值", band: "最小—最大", required: "核定", enough: "达标线", breach: (bar: string) => `低于${bar}`, gap: "缺测", exempt: "免考", doubted: "存疑读数，不计入" },
     readout: { mean: "均值", range: "范围", required: "核定" },
-    credited: (mean: string) => `评价按 ${mean} 计（超过采集间隔的旧值最多补到达标线）`,
+    credited: (mean: string, bar: string) => `评价按 ${mean} 计（超过采集间隔的旧值最多补到${bar}）`,
     doubted: (count: number) => `${String(count)} 个读数存疑，未计入`,
     table: "数据表",
     tableFrom: "起",
@@ -169,13 +175,15 @@ export const zh = {
     tableRequired: "核定",
     tableRemark: "备注",
     tableCut: (shown: number, all: number) => `仅列最近 ${String(shown)} 行，共 ${String(all)} 行；缩短时间范围可列全`,
-    breaches: "低于达标线的时段",
+    breaches: (bar: string) => `低于${bar}的时段`,
     gaps: "缺测时段",
     lowest: (flow: string) => `最低 ${flow}`,
     deficit: "欠泄",
     notReleased: (volume: string) => `欠泄 ${volume} m³`,
-    noBreaches: "此时段内没有低于达标线",
+    noBreaches: (bar: string) => `此时段内没有低于${bar}`,
     noGaps: "此时段内没有缺测",
+    goesOn: (from: string) => `${from} 至今`,
+    recordsBegin: (at: string) => `记录始于 ${at}，此前尚无记录，不算缺测`,
     leftOff: (count: number) => `另有 ${String(count)} 个较短时段未列出`,
     noSeries: "此断面暂无过程线",
     noSeriesExited: "电站已退出运行，不再推算下泄流量",
@@ -197,6 +205,8 @@ export const zh = {
     minutesOf: (known: number, all: number) => `${String(known)}/${String(all)} 分钟`,
     tooLittle: (known: string) => `数据不足，按规则计为未达标（${known}）`,
     tooLittleHours: (hours: number) => `其中 ${String(hours)} 小时数据不足，按规则计为未达标`,
+    shortHours: (hours: string, met: number, judged: number) => `未达标的小时：${hours}；有结论的 ${String(judged)} 小时中达标 ${String(met)}，低于规则要求的比例`,
+    unknownHours: (hours: string) => `数据不足的小时：${hours}`,
     dataOf: (known: string) => `有数据 ${known}`,
     openAlarms: "未结束的告警",
     toConsole: "前往告警台",
@@ -208,10 +218,9 @@ export const zh = {
     enoughIs: (required: string, factor: string) => `（核定 ${required} × 系数 ${factor}）`,
     coverage: "有效覆盖",
     hoursOf: "各小时",
-    hoursAre: (hours: number, verdict: string) => `${String(hours)} 小时${verdict}`,
+    hoursAll: (hours: number, parts: string) => `共 ${String(hours)} 小时：${parts}`,
+    hoursAre: (hours: number, verdict: string) => `${verdict} ${String(hours)}`,
     exampleRule: (rule: string) => `${rule}（示例规则）`,
-    hourCounts: (met: number, short: number, exempt: number, unknown: number) =>
-      `达标 ${String(met)}，未达标 ${String(short)}，免考 ${String(exempt)}，数据不足 ${String(unknown)}`,
     rule: "评价规则",
     statistic: "评价指标",
     entry: "日志条目",
@@ -261,16 +270,20 @@ export const zh = {
     belowUnknown: "下泄低于核定",
     back: "已回升，确认恢复中",
     backHelp: "下泄已不低于核定，保持到告警规则规定的时间后，告警才结束",
+    backData: "数据已恢复，确认恢复中",
+    backDataHelp: "测点又有读数，持续到告警规则规定的时间后，告警才结束",
     nobody: "未能通知任何人",
     nobodyHelp: "无人确认，且没有任何渠道发出过此告警的通知",
-    silent: (gauge: string) => `测点 ${gauge} 无数据`,
+    silent: (gauge: string) => `测点 ${gauge} 数据中断`,
     flat: (gauge: string) => `测点 ${gauge} 读数卡住不变`,
+    stuck: "读数卡住不变",
     drill: "演练",
     drillTag: "【演练】",
     chattering: "反复",
     chatteringHelp: "一小时内第三次触发；不再逐次通知，恢复满一小时后才结束",
     details: "经过",
     noTimeline: "没有记录",
+    lastRead: "最后一次收到读数",
     detected: (at: string) => `${at} 发现`,
     messages: "查看通知",
     more: "更早的告警",
@@ -295,11 +308,12 @@ export const zh = {
   wall: {
     heading: "生态基流监管",
     worst: "需要处理",
-    nothing: "当前没有未达标或中断",
+    nothing: "当前没有未达标或数据中断",
     more: (count: number) => `另有 ${String(count)} 站`,
     unacknowledged: "未确认告警",
     nobody: (count: number) => `${String(count)} 条告警未能通知任何人`,
     atConsole: "未确认的告警见告警台，此大屏只显示数量",
+    from: (at: string) => `${at} 起`,
     leave: "返回",
   },
 
@@ -352,8 +366,8 @@ export const zh = {
 
   missingPage: { heading: "没有这个页面", back: "返回实时总览" },
 
-  lasting: (days: number, hours: number, minutes: number) =>
-    days > 0 ? `${String(days)} 天 ${String(hours)} 小时` : hours > 0 ? `${String(hours)} 小时 ${String(minutes)} 分` : minutes > 0 ? `${String(minutes)} 分钟` : "不足 1 分钟",
+  lasting: (days: number, hours: number, minutes: number, seconds: number) =>
+    days > 0 ? `${String(days)} 天 ${String(hours)} 小时` : hours > 0 ? `${String(hours)} 小时 ${String(minutes)} 分` : minutes > 0 ? `${String(minutes)} 分钟` : `${String(seconds)} 秒`,
   percent: (value: string) => `${value}%`,
   separator: "，",
 };

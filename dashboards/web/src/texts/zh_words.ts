@@ -59,6 +59,7 @@ export const gapCauses: Record<string, string> = {
   queued: "待补传",
   unread: "网关停机或未采集",
   offline: "网关离线",
+  before: "尚无记录",
   unknown: "原因不明",
 };
 export const reasons: Record<string, string> = {
@@ -93,3 +94,5 @@ export const statistics: Record<string, string> = {
   instantaneous: "瞬时值",
   below_for: "持续低于",
 };
+/** Names that operators give channels, where they say what the channel is. */
+export const channels: Record<string, string> = { sms: "短信", voice: "电话", email: "邮件" };

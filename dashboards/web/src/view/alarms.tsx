@@ -4,8 +4,9 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 
 import type { Alarm, AlarmStep } from "../api/alarm.ts";
-import { isToBeTaken } from "../attention.ts";
+import { isToBeTaken, momentsOf } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
+import { stepped } from "../focus.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
 import { minuteText, shortText } from "../time.ts";
 import { endText, lasting, matterText, whereText, whoText } from "../words.ts";
@@ -21,8 +22,9 @@ export interface AlarmsProps {
   readonly alarms: Loaded<readonly Alarm[]>;
   readonly asOf: number;
   readonly nameOf: (station: string) => string;
-  /** Whether what an alarm is about is enough again while it stands. */
+  /** Whether what an alarm is about is well again while it stands, and since when it is so. */
   readonly isBack: (alarm: Alarm) => boolean;
+  readonly beganAt: (alarm: Alarm) => number;
   /** Whether the role of whoever looks takes alarms on, and sees messages about them. */
   readonly mayTake: boolean;
   readonly hasMessages: boolean;
@@ -75,12 +77,13 @@ function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JS
   const { list, mayTake, onTake, onOpen, open } = props;
   const box = useRef<HTMLOListElement>(null);
   const key = (event: KeyboardEvent) => {
-    const item = event.target instanceof HTMLElement && event.target.matches("[data-alarm]") ? event.target : null;
-    const place = list.findIndex((alarm) => alarm.id === item?.dataset["alarm"]);
-    const alarm = list[place];
+    const item = event.target instanceof HTMLElement ? event.target.closest<HTMLElement>("[data-alarm]") : null;
+    const alarm = list.find(({ id }) => id === item?.dataset["alarm"]);
     if (alarm === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    const to = event.key === "ArrowDown" ? place + 1 : event.key === "ArrowUp" ? place - 1 : null;
-    if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${list[to]?.id ?? ""}"]`)?.focus();
+    const to = stepped(list, alarm.id, event.key);
+    if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${to}"]`)?.focus();
+    // a link or a button within it has keys of its own
+    else if (event.target !== item) return;
     else if (event.key === "Enter") onOpen(open === alarm.id ? null : alarm.id);
     else if (event.key.toLowerCase() === "a") { if (mayTake && isToBeTaken(alarm)) onTake(alarm); }
     else return;
@@ -97,6 +100,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
   const t = useTexts();
   const { zone } = useSite();
   const { alarm, asOf, nameOf, isBack, open, onOpen } = props;
+  const began = props.beganAt(alarm);
   const where = whereText(t, alarm, nameOf(alarm.station));
   const matter = matterText(t, alarm);
   const end = endText(t, alarm);
@@ -122,7 +126,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="alarm-when">
         <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
         <span class="muted">
-          {shortText(alarm.began_at, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
+          {shortText(began, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - began)}
         </span>
       </span>
       <span class="alarm-act">
@@ -140,9 +144,16 @@ export function AlarmNotes({ alarm, isBack }: { readonly alarm: Alarm; readonly 
   return (
     <>
       {alarm.reached_nobody ? <span class="alarm-nobody" title={alarms.nobodyHelp}><span aria-hidden="true">✕</span> {alarms.nobody}</span> : null}
-      {isBack ? <span class="alarm-back" title={alarms.backHelp}><span aria-hidden="true">▲</span> {alarms.back}</span> : null}
+      {isBack ? <Back alarm={alarm} /> : null}
     </>
   );
+}
+
+/** That what an alarm is about is well again, and not for long enough yet to end it. */
+export function Back({ alarm }: { readonly alarm: Alarm }): JSX.Element {
+  const { alarms } = useTexts();
+  const [text, help] = alarm.gauge === null ? [alarms.back, alarms.backHelp] : [alarms.backData, alarms.backDataHelp];
+  return <span class="alarm-back" title={help}><span aria-hidden="true">▲</span> {text}</span>;
 }
 
 function Act({ alarm, asOf, mayTake, taking, onTake, what }: AlarmsProps & { readonly alarm: Alarm; readonly what: string }): JSX.Element | null {
@@ -170,22 +181,26 @@ function Act({ alarm, asOf, mayTake, taking, onTake, what }: AlarmsProps & { rea
   );
 }
 
-function Timeline({ alarm, timeline, hasMessages, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
+function Timeline({ alarm, beganAt, timeline, hasMessages, againTimeline }: AlarmsProps & { readonly alarm: Alarm }): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
+  const began = beganAt(alarm);
   return (
     <div class="timeline">
       <Known of={timeline} again={againTimeline} lines={2}>
         {(steps) =>
           steps.length === 0 ? <p class="muted">{t.alarms.noTimeline}</p> : (
             <ol>
-              {steps.map((step) => (
-                <li key={`${String(step.version)} ${step.what}`}>
-                  <span class="number">{minuteText(step.event_at, zone)}</span> <strong>{t.steps[step.what] ?? step.what}</strong>
-                  {step.by === null ? null : <> {whoText(t, step.by, step.as)}</>}
-                  {step.detected_at - step.event_at > 60_000 ? <span class="muted">{t.separator}{t.alarms.detected(minuteText(step.detected_at, zone))}</span> : null}
-                </li>
-              ))}
+              {steps.map((step) => {
+                const { at, foundAt, isLastReading } = momentsOf(step, alarm, began);
+                return (
+                  <li key={`${String(step.version)} ${step.what}`}>
+                    <span class="number">{minuteText(at, zone)}</span> <strong>{isLastReading ? t.alarms.lastRead : (t.steps[step.what] ?? step.what)}</strong>
+                    {step.by === null ? null : <> {whoText(t, step.by, step.as)}</>}
+                    {foundAt === null ? null : <span class="muted">{t.separator}{t.alarms.detected(minuteText(foundAt, zone))}</span>}
+                  </li>
+                );
+              })}
             </ol>
           )
         }

@@ -73,8 +73,8 @@ function Message({ message, asOf }: { readonly message: Notification; readonly a
         {message.doubted ? <span class="message-doubt muted">{t.outbox.doubted}</span> : null}
       </span>
       <span class="message-to">
-        <bdi>{message.recipient_name ?? message.recipient}</bdi>
-        <span class="muted">{message.recipient_name === null ? null : <><bdi>{message.recipient}</bdi>{t.separator}</>}{message.channel}</span>
+        <bdi title={message.recipient}>{message.recipient_name ?? message.recipient}</bdi>
+        <span class="muted">{t.channels[message.channel] ?? message.channel}</span>
       </span>
       <span class="message-text">
         {message.text}

@@ -3,28 +3,32 @@
 import { Component, type JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 
+import type { Alarm } from "../api/alarm.ts";
 import { STATES, type LiveCounts, type State, type Station } from "../api/station.ts";
+import { beganAt } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
-import { filtered, tally, worstFirst, type Row } from "../order.ts";
+import { filtered, shortNow, tally, worstFirst, type Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { dayText, shortText } from "../time.ts";
-import { NOTHING, percentText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { lasting, matterText, NOTHING, percentText, releasedText, requiredOf, sectionText, sinceText, whereText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
 import { Mark, StateWord } from "./mark.tsx";
-import { Rivers } from "./river.tsx";
+import { ReadAt, Rivers } from "./river.tsx";
 import { Empty, Known } from "./states.tsx";
 
 export interface OverviewProps {
   readonly stations: Loaded<readonly Station[]>;
   readonly rows: readonly Row[];
   readonly counts: LiveCounts | null;
+  /** Those that are not over, the soonest first; null before they are known. */
+  readonly alarms: readonly Alarm[] | null;
   readonly asOf: number;
   readonly again: () => void;
 }
 
-export function Overview({ stations, rows, counts, asOf, again }: OverviewProps): JSX.Element {
+export function Overview({ stations, rows, counts, alarms, asOf, again }: OverviewProps): JSX.Element {
   const t = useTexts();
   const [state, setState] = useState<State | null>(null);
   return (
@@ -35,19 +39,17 @@ export function Overview({ stations, rows, counts, asOf, again }: OverviewProps)
           known.length === 0 ? (
             <Empty title={t.overview.empty}><p>{t.overview.emptyHelp}</p></Empty>
           ) : (
-            <>
-              <div class="summary">
-                <Rates counts={counts} />
-                <Tiles rows={rows} chosen={state} onChoose={setState} />
-              </div>
-              <div class="columns">
-                <section class="card" aria-labelledby="rivers">
-                  <h2 id="rivers">{t.overview.rivers} <span class="muted">{t.overview.riversHint}</span></h2>
-                  <Rivers rows={rows} />
-                </section>
-                <StationList rows={rows} state={state} asOf={asOf} onClear={() => { setState(null); }} />
-              </div>
-            </>
+            // what needs somebody comes first, also for whoever goes by key; where there is room, rates and rivers stand left of it
+            <div class="overview-areas">
+              <OpenAlarms alarms={alarms ?? []} rows={rows} asOf={asOf} />
+              <Tiles rows={rows} chosen={state} onChoose={setState} />
+              <StationList rows={rows} state={state} asOf={asOf} onClear={() => { setState(null); }} />
+              <Rates counts={counts} rows={rows} />
+              <section class="card area-rivers" aria-labelledby="rivers">
+                <h2 id="rivers">{t.overview.rivers} <span class="muted">{t.overview.riversHint}</span></h2>
+                <Rivers rows={rows} asOf={asOf} />
+              </section>
+            </div>
           )
         }
       </Known>
@@ -55,10 +57,43 @@ export function Overview({ stations, rows, counts, asOf, again }: OverviewProps)
   );
 }
 
+/** Alarms that are listed above the stations; the console has the others. */
+const ALARMS = 3;
+
+/** Open alarms where a page is narrow; a wide one has the worst stations beside the number of alarms at once. */
+function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[]; readonly rows: readonly Row[]; readonly asOf: number }): JSX.Element | null {
+  const t = useTexts();
+  if (alarms.length === 0) return null;
+  return (
+    <section class="card area-alarms" aria-labelledby="open-alarms">
+      <h2 id="open-alarms"><a href={href({ page: "alarms", tab: "open" })}>{t.station.openAlarms}</a> <span class="muted">{t.alarms.countOf(alarms.length)}</span></h2>
+      <ul>
+        {alarms.slice(0, ALARMS).map((alarm) => {
+          const row = rows.find(({ station }) => station.id === alarm.station) ?? null;
+          return (
+            <li key={alarm.id} class={`is-${alarm.severity ?? "none"} stands-${alarm.state ?? "none"}`}>
+              <p>
+                <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
+                <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>
+              </p>
+              <p>{matterText(t, alarm)}</p>
+              <p>
+                <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>{" "}
+                <span class="muted">{lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
+              </p>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
 /** How many sections would meet their day, beside how many speak at all: the one is worth nothing without the other. */
-export function Rates({ counts }: { readonly counts: LiveCounts | null }): JSX.Element {
+export function Rates({ counts, rows }: { readonly counts: LiveCounts | null; readonly rows: readonly Row[] }): JSX.Element {
   const t = useTexts();
   const of = (map: ReadonlyMap<string, number> | undefined, word: string) => map?.get(word) ?? 0;
+  const short = shortNow(rows);
   const undetermined = of(counts?.today, "indeterminate") + of(counts?.today, "exempt");
   return (
     <dl class="rates">
@@ -67,6 +102,7 @@ export function Rates({ counts }: { readonly counts: LiveCounts | null }): JSX.E
         <dd class="rate">{percentText(t, counts?.met_today.rate ?? null, 1)}</dd>
         <dd class="muted">
           {counts === null ? NOTHING : t.overview.metRateOf(counts.met_today.part, counts.met_today.whole)}
+          {short > 0 && counts !== null ? <><br />{t.overview.metRateShortNow(short)}</> : null}
           {undetermined > 0 ? <><br />{t.overview.undetermined(undetermined)}</> : null}
         </dd>
       </div>
@@ -225,7 +261,10 @@ class StationRow extends Component<RowProps> {
           {standings.length > 1 && gravest !== null ? <span class="muted"> {sectionText(t, gravest.section)}</span> : null}
         </th>
         <td class="wide">{station.river ?? "—"}</td>
-        <td class="number">{releasedText(gravest?.released ?? null, gravest?.required ?? null)}</td>
+        <td class="number">
+          {releasedText(gravest?.released ?? null, gravest?.required ?? null)}
+          <ReadAt standing={gravest} zone={station.zone} asOf={asOf} />
+        </td>
         <td class="number">{requiredOf(gravest?.required ?? null)}</td>
         <td class="number wide">{percentText(t, row.share, 0)}</td>
         <td class="number wide">{gravest?.released ? shortText(gravest.released.at, asOf, station.zone) : "—"}</td>

@@ -5,28 +5,43 @@
 import { Component, type JSX } from "preact";
 
 import { rivers, type River } from "../river.ts";
-import type { Row } from "../order.ts";
+import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
+import { dayText, shortText } from "../time.ts";
 import { releasedText, requiredOf } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Mark } from "./mark.tsx";
 import { useSite } from "./site.tsx";
 import { Loading } from "./states.tsx";
 
-export function Rivers({ rows, isWall = false }: { readonly rows: readonly Row[]; readonly isWall?: boolean }): JSX.Element {
+export function Rivers({ rows, asOf, isWall = false }: { readonly rows: readonly Row[]; readonly asOf: number; readonly isWall?: boolean }): JSX.Element {
   const { rivers: known } = useSite();
   if (known === null) return <Loading lines={3} />;
   return (
     <div class={isWall ? "rivers is-wall" : "rivers"}>
-      {rivers(rows, known).map((river) => <OneRiver key={river.facts?.name ?? ""} river={river} rows={rows} />)}
+      {rivers(rows, known).map((river) => <OneRiver key={river.facts?.name ?? ""} river={river} rows={rows} asOf={asOf} />)}
     </div>
   );
 }
 
-/** A river under its name, and where it flows; stations whose place on it nobody knows stand beside its water. */
-function OneRiver({ river: { facts, stations, unplaced }, rows }: { readonly river: River; readonly rows: readonly Row[] }): JSX.Element {
+/** When a value was read of which nothing newer has come; null for what is current. */
+export function ReadAt({ standing, zone, asOf }: { readonly standing: Standing | null; readonly zone: string; readonly asOf: number }): JSX.Element | null {
   const t = useTexts();
+  if (standing === null || !isOld(standing) || standing.released === null) return null;
+  return <span class="read-at">{t.overview.columns.at} {shortText(standing.released.at, asOf, zone)}</span>;
+}
+
+interface OneRiverProps {
+  readonly river: River;
+  readonly rows: readonly Row[];
+  readonly asOf: number;
+}
+
+/** A river under its name, and where it flows; stations whose place on it nobody knows stand beside its water. */
+function OneRiver({ river: { facts, stations, unplaced }, rows, asOf }: OneRiverProps): JSX.Element {
+  const t = useTexts();
+  const today = dayText(asOf, useSite().zone);
   const name = facts?.name ?? t.overview.noRiver;
   const below = rows.find(({ station }) => station.id === facts?.into_below)?.station.name ?? null;
   const into = facts === null || facts.into === null ? null : t.overview.into(facts.into, below);
@@ -38,13 +53,13 @@ function OneRiver({ river: { facts, stations, unplaced }, rows }: { readonly riv
       {stations.length === 0 ? null : (
         <ol class="reaches">
           {stations.map((row, place) => (
-            <Reach key={row.station.id} row={row} t={t} isMouth={place === stations.length - 1} isSource={place === 0} />
+            <Reach key={row.station.id} row={row} t={t} asOf={asOf} today={today} isMouth={place === stations.length - 1} isSource={place === 0} />
           ))}
         </ol>
       )}
       {unplaced.length === 0 ? null : (
         <ol class="reaches is-loose">
-          {unplaced.map((row) => <Reach key={row.station.id} row={row} t={t} isMouth isSource />)}
+          {unplaced.map((row) => <Reach key={row.station.id} row={row} t={t} asOf={asOf} today={today} isMouth isSource />)}
         </ol>
       )}
     </section>
@@ -54,6 +69,9 @@ function OneRiver({ river: { facts, stations, unplaced }, rows }: { readonly riv
 interface ReachProps {
   readonly row: Row;
   readonly t: Texts;
+  readonly asOf: number;
+  /** A moment of today is written without its day. */
+  readonly today: string;
   readonly isSource: boolean;
   readonly isMouth: boolean;
 }
@@ -61,11 +79,11 @@ interface ReachProps {
 /** A station and its stretch of water. It is drawn again only when it stands otherwise. */
 class Reach extends Component<ReachProps> {
   override shouldComponentUpdate(next: ReachProps): boolean {
-    const { row, t, isSource, isMouth } = this.props;
-    return next.row !== row || next.t !== t || next.isSource !== isSource || next.isMouth !== isMouth;
+    const { row, t, today, isSource, isMouth } = this.props;
+    return next.row !== row || next.t !== t || next.today !== today || next.isSource !== isSource || next.isMouth !== isMouth;
   }
 
-  override render({ row, t, isSource, isMouth }: ReachProps): JSX.Element {
+  override render({ row, t, asOf, isSource, isMouth }: ReachProps): JSX.Element {
     const { station, state, gravest } = row;
     const word = state === null ? t.overview.unjudged : t.states[state];
     return (
@@ -81,6 +99,7 @@ class Reach extends Component<ReachProps> {
           <span class="stop-flow">
             {gravest === null ? word : `${releasedText(gravest.released, gravest.required)} / ${requiredOf(gravest.required)}`}
           </span>
+          <ReadAt standing={gravest} zone={station.zone} asOf={asOf} />
         </a>
       </li>
     );

@@ -4,11 +4,11 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import type { Series } from "../api/series.ts";
-import { bucketRow, type BucketRow } from "../chart.ts";
+import { barOf, bucketRow, missing, recordsBegin, told, type BucketRow } from "../chart.ts";
 import { compare, observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
-import { clockText, minuteText, spanText } from "../time.ts";
+import { clockText, minuteText, shortText, spanText } from "../time.ts";
 import { gapText, lasting, NOTHING } from "../words.ts";
 import { useTexts } from "./language.tsx";
 
@@ -70,7 +70,7 @@ export function SeriesChart({ series, zone, place, onPlace, children }: SeriesPr
         {children}
       </div>
       <figcaption>
-        <output class="readout">{read}</output>
+        <output class="readout">{row === null ? <><span class="by-pointer">{t.station.chartHelp}</span><span class="by-touch">{t.station.touchHelp}</span></> : read}</output>
         <Legend series={series} />
       </figcaption>
     </figure>
@@ -100,23 +100,24 @@ function readout(t: Texts, row: BucketRow, zone: string): string {
 }
 
 /** What of the values does not count as it stands there. */
-function remarkText(t: Texts, { credited, doubted, enough }: BucketRow): string {
-  const counted = credited === null ? [] : [t.station.credited(observedText(credited, enough))];
+function remarkText(t: Texts, { credited, doubted, required, enough }: BucketRow): string {
+  const bar = required !== null && enough !== null && compare(enough, required) < 0 ? "enough" : "mandate";
+  const counted = credited === null ? [] : [t.station.credited(observedText(credited, enough), t.station.bars[bar])];
   return [...counted, ...(doubted > 0 ? [t.station.doubted(doubted)] : [])].join(t.separator);
 }
 
 function Legend({ series }: { readonly series: Series }): JSX.Element {
-  const { legend } = useTexts().station;
+  const { legend, bars } = useTexts().station;
   const hasExemptions = series.exemptions.length > 0;
-  const hasEnough = series.required.some((step) => compare(step.enough, step.value) < 0);
+  const bar = barOf(series);
   const hasDoubts = series.buckets.doubted.some((count) => count > 0);
   return (
     <ul class="legend">
       <li><span class="key is-mean" />{legend.mean}</li>
       <li><span class="key is-band" />{legend.band}</li>
       <li><span class="key is-required" />{legend.required}</li>
-      {hasEnough ? <li><span class="key is-enough" />{legend.enough}</li> : null}
-      <li><span class="key is-below" />{legend.breach}</li>
+      {bar === "enough" ? <li><span class="key is-enough" />{legend.enough}</li> : null}
+      <li><span class="key is-below" />{legend.breach(bars[bar])}</li>
       <li><span class="key is-gap" />{legend.gap}</li>
       {hasExemptions ? <li><span class="key is-exempt" />{legend.exempt}</li> : null}
       {hasDoubts ? <li><span class="key is-doubted" aria-hidden="true">✕</span>{legend.doubted}</li> : null}
@@ -125,14 +126,24 @@ function Legend({ series }: { readonly series: Series }): JSX.Element {
 }
 
 /** Times below the mandate and times without data, with how much and why. */
-export function Stretches({ series, zone, asOf }: { readonly series: Series; readonly zone: string; readonly asOf: number }): JSX.Element {
+export function Stretches(props: {
+  readonly series: Series;
+  /** When the last reading was, where nothing comes any more. */
+  readonly readAt: number | null;
+  readonly zone: string;
+  readonly asOf: number;
+}): JSX.Element {
   const t = useTexts();
+  const { series, readAt, zone, asOf } = props;
+  const bar = t.station.bars[barOf(series)];
+  const gaps = told(missing(series.gaps), series.to, readAt);
+  const begun = recordsBegin(series.gaps);
   const when = (span: { from: number; to: number }) => spanText(span.from, span.to, asOf, zone);
   return (
     <div class="stretches">
       <section aria-labelledby="breaches">
-        <h3 id="breaches">{t.station.breaches}</h3>
-        {series.breaches.length === 0 ? <p class="muted">{t.station.noBreaches}</p> : (
+        <h3 id="breaches">{t.station.breaches(bar)}</h3>
+        {series.breaches.length === 0 ? <p class="muted">{t.station.noBreaches(bar)}</p> : (
           <ol class="spans">
             {[...series.breaches].reverse().slice(0, STRETCHES).map((breach) => (
               <li key={breach.from}>
@@ -149,17 +160,18 @@ export function Stretches({ series, zone, asOf }: { readonly series: Series; rea
       </section>
       <section aria-labelledby="gaps">
         <h3 id="gaps">{t.station.gaps}</h3>
-        {series.gaps.length === 0 ? <p class="muted">{t.station.noGaps}</p> : (
+        {begun === null ? null : <p class="muted">{t.station.recordsBegin(shortText(begun, asOf, zone))}</p>}
+        {gaps.length === 0 ? <p class="muted">{t.station.noGaps}</p> : (
           <ol class="spans">
-            {[...series.gaps].reverse().slice(0, STRETCHES).map((gap) => (
+            {[...gaps].reverse().slice(0, STRETCHES).map((gap) => (
               <li key={gap.from}>
-                <span>{when(gap)}</span>
-                <span class="muted">{lasting(t, gap.to - gap.from)}{t.separator}{gapText(t, gap)}</span>
+                <span>{gap.goesOn ? t.station.goesOn(shortText(gap.from, asOf, zone)) : when(gap)}</span>
+                <span class="muted">{lasting(t, (gap.goesOn ? asOf : gap.to) - gap.from)}{t.separator}{gapText(t, gap)}</span>
               </li>
             ))}
           </ol>
         )}
-        <LeftOff count={series.gaps_left_off + Math.max(0, series.gaps.length - STRETCHES)} />
+        <LeftOff count={series.gaps_left_off + Math.max(0, gaps.length - STRETCHES)} />
       </section>
     </div>
   );

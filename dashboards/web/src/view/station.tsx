@@ -4,13 +4,12 @@ import type { ComponentChildren, JSX } from "preact";
 
 import type { Alarm } from "../api/alarm.ts";
 import type { Gauge, Station } from "../api/station.ts";
-import { isBack } from "../attention.ts";
+import { alarmOfGauge, beganAt, isBack } from "../attention.ts";
 import { observedText } from "../decimal.ts";
-import type { Row, Standing } from "../order.ts";
+import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
-import type { Texts } from "../texts/zh.ts";
 import { shortText } from "../time.ts";
-import { lasting, matterText, NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { hoursText, lasting, matterText, NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
 import { AlarmNotes } from "./alarms.tsx";
 import { useTexts } from "./language.tsx";
 import { StateWord } from "./mark.tsx";
@@ -62,8 +61,15 @@ export function StationHead({ row, standing, up, down, asOf, onSection, children
 }
 
 /** Every alarm of a station that is not over, the soonest first, with the way to where it is taken on. */
-export function StationAlarms({ alarms, row, asOf }: { readonly alarms: readonly Alarm[]; readonly row: Row; readonly asOf: number }): JSX.Element | null {
+export function StationAlarms(props: {
+  readonly alarms: readonly Alarm[];
+  readonly row: Row;
+  /** With their newest samples; null before they are known. */
+  readonly gauges: readonly Gauge[] | null;
+  readonly asOf: number;
+}): JSX.Element | null {
   const t = useTexts();
+  const { alarms, row, gauges, asOf } = props;
   const { station } = row;
   if (alarms.length === 0) return null;
   return (
@@ -81,11 +87,11 @@ export function StationAlarms({ alarms, row, asOf }: { readonly alarms: readonly
                 {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
                 {alarm.section === null || row.standings.length < 2 ? null : `${sectionText(t, alarm.section)}${t.separator}`}{matterText(t, alarm)}
               </span>
-              <AlarmNotes alarm={alarm} isBack={isBack(alarm, row)} />
+              <AlarmNotes alarm={alarm} isBack={isBack(alarm, row, gauges)} />
             </span>
             <span class="alarm-when">
               <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
-              <span class="muted">{shortText(alarm.began_at, asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}</span>
+              <span class="muted">{shortText(beganAt(alarm, row), asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
             </span>
           </li>
         ))}
@@ -106,38 +112,46 @@ function Beside({ label, row }: { readonly label: string; readonly row: Row | nu
 function Figures({ standing, station, asOf }: { readonly standing: Standing; readonly station: Station; readonly asOf: number }): JSX.Element {
   const t = useTexts();
   const { released, required, share, today } = standing;
+  const old = isOld(standing);
+  const unknown = released === null && standing.state !== null ? t.station.noData : NOTHING;
   return (
     <dl class={`figures is-${standing.state ?? "none"}`}>
-      <Figure label={t.station.released} unit="m³/s" value={releasedText(released, required)}>
-        {released === null ? t.station.noData : `${t.station.measured} ${shortText(released.at, asOf, station.zone)}${released.quality === "good" ? "" : `${t.separator}${t.qualities[released.quality] ?? released.quality}`}`}
+      <Figure label={t.station.released} unit="m³/s" value={released === null ? null : releasedText(released, required)} unknown={t.station.noData} isOld={old}>
+        {released === null ? null : `${t.station.measured} ${shortText(released.at, asOf, station.zone)}${released.quality === "good" ? "" : `${t.separator}${t.qualities[released.quality] ?? released.quality}`}`}
       </Figure>
-      <Figure label={t.station.required} unit="m³/s" value={requiredOf(required)}>
+      <Figure label={t.station.required} unit="m³/s" value={required === null ? null : requiredOf(required)}>
         {required === null ? t.station.noMandate : required.document}
       </Figure>
-      <Figure label={t.station.share} value={percentText(t, share, 1)}>{null}</Figure>
-      <Figure label={t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : NOTHING}>
+      <Figure label={t.station.share} value={share === null ? null : percentText(t, share, 1)} unknown={required === null ? NOTHING : unknown} isOld={old}>{null}</Figure>
+      <Figure label={old && released !== null ? t.station.todayUntil(shortText(released.at, asOf, station.zone)) : t.station.todaySoFar} value={today?.verdict ? t.verdicts[today.verdict] : null} unknown={unknown} isOld={old}>
         {today?.hours ? hoursText(t, today.hours) : null}
       </Figure>
-      <Figure label={t.station.completeness} value={percentText(t, today?.completeness ?? null, 1)}>
-        {today?.online ? `${t.station.online} ${percentText(t, today.online, 1)}` : null}
+      <Figure label={t.station.completeness} value={today?.completeness ? percentText(t, today.completeness, 1) : null} unknown={today === null ? unknown : t.station.noData} isOld={old}>
+        {today === null ? null : `${t.station.online} ${today.online === null ? t.station.noData : percentText(t, today.online, 1)}`}
       </Figure>
     </dl>
   );
 }
 
-/** How many hours are what, of those words that some hour is. */
-function hoursText(t: Texts, hours: NonNullable<NonNullable<Standing["today"]>["hours"]>): string {
-  const counts = (["met", "short", "exempt", "indeterminate"] as const).filter((word) => hours[word] > 0);
-  return counts.map((word) => t.station.hoursAre(hours[word], t.verdicts[word])).join(t.separator);
+interface FigureProps {
+  readonly label: string;
+  /** Null where it is not known, which `unknown` says. */
+  readonly value: string | null;
+  readonly unknown?: string;
+  readonly unit?: string;
+  /** Whether it is of a time that is over. */
+  readonly isOld?: boolean;
+  readonly children: ComponentChildren;
 }
 
-function Figure(props: { readonly label: string; readonly value: string; readonly unit?: string; readonly children: ComponentChildren }): JSX.Element {
+function Figure(props: FigureProps): JSX.Element {
+  const { value, unit, unknown = NOTHING, isOld: old = false } = props;
   return (
-    <div>
+    <div {...(old ? { class: "is-old" } : {})}>
       <dt>{props.label}</dt>
       <dd class="figure">
-        {props.value}
-        {props.unit === undefined || props.value === NOTHING ? null : <span class="unit"> {props.unit}</span>}
+        {value ?? unknown}
+        {unit === undefined || value === null ? null : <span class="unit"> {unit}</span>}
       </dd>
       {props.children === null ? null : <dd class="muted">{props.children}</dd>}
     </div>
@@ -173,8 +187,15 @@ export function StationFacts({ station }: { readonly station: Station }): JSX.El
 }
 
 /** The roles are those of a table, which it stays for screen readers where a telephone stacks its cells. */
-export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge[]; readonly zone: string; readonly asOf: number }): JSX.Element {
+export function Gauges(props: {
+  readonly gauges: readonly Gauge[];
+  /** Of its station, those that are not over. */
+  readonly alarms: readonly Alarm[];
+  readonly zone: string;
+  readonly asOf: number;
+}): JSX.Element {
   const t = useTexts();
+  const { gauges, alarms, zone, asOf } = props;
   const { gauge: columns } = t.station;
   if (gauges.length === 0) return <p class="muted">{t.station.noGauges}</p>;
   return (
@@ -197,7 +218,9 @@ export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge
               <td role="cell" class="number">
                 {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
               </td>
-              <td role="cell">{gauge.latest === null ? NOTHING : quality(t, gauge.latest)}</td>
+              <td role="cell">
+                <GaugeStands gauge={gauge} alarm={alarmOfGauge(alarms, gauge.id, gauges)} />
+              </td>
               <td role="cell">{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
           ))}
@@ -205,6 +228,14 @@ export function Gauges({ gauges, zone, asOf }: { readonly gauges: readonly Gauge
       </table>
     </div>
   );
+}
+
+/** What an alarm says of a gauge in the place of a good sample, which a meter that is stuck has as well; else the sample's quality. */
+function GaugeStands({ gauge: { latest }, alarm }: { readonly gauge: Gauge; readonly alarm: Alarm | null }): JSX.Element {
+  const t = useTexts();
+  if (alarm === null) return <>{latest === null ? NOTHING : quality(t, latest)}</>;
+  const isGood = latest === null || latest.quality === "good";
+  return <strong class={`gauge-alarm is-${alarm.severity ?? "none"}`}>{alarm.flat ? t.alarms.stuck : t.states.stale}{isGood ? "" : `${t.separator}${quality(t, latest)}`}</strong>;
 }
 
 function quality(t: ReturnType<typeof useTexts>, sample: { readonly quality: string; readonly reason: string | null }): string {

@@ -6,7 +6,7 @@ import type { Verdict } from "../api/verdict.ts";
 import { compare, observedText, requiredText, text, type Decimal } from "../decimal.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText } from "../time.ts";
-import { coverageText, NOTHING, percentText, ruleText, unknownText } from "../words.ts";
+import { coverageText, decidedText, hoursText, NOTHING, percentText, ruleText, unknownText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { Mark, markOfVerdict } from "./mark.tsx";
 
@@ -25,6 +25,7 @@ export function DayVerdict({ verdict, hours, zone }: { readonly verdict: Verdict
       </p>
       <div class="sum">
         {sums(t, verdict).map((line) => <p key={line}>{line}</p>)}
+        {decidedText(t, verdict, hours, zone).map((line) => <p key={line}>{line}</p>)}
         {unknown === 0 ? null : <p>{t.station.tooLittleHours(unknown)}</p>}
       </div>
       <dl class="facts">
@@ -65,7 +66,7 @@ function notes(t: Texts, verdict: Verdict): string {
  */
 function sums(t: Texts, verdict: Verdict): readonly string[] {
   const { observed, required, enough, factor, hours, because, as_read: asRead } = verdict;
-  const decided = hours === null ? [] : [t.station.byHours(t.station.hourCounts(hours.met, hours.short, hours.exempt, hours.indeterminate))];
+  const decided = hours === null ? [] : [t.station.byHours(hoursText(t, hours))];
   if (required === null || enough === null) return decided.length === 0 ? [NOTHING] : decided;
   const sign = hours !== null ? null : because === "enough" ? "≥" : because === "below" ? "<" : null;
   const needed = t.station.neededIs(requiredText(enough)) + (factor === null || compare(enough, required) === 0 ? "" : t.station.enoughIs(requiredText(required), text(factor)));

@@ -4,12 +4,13 @@ import type { JSX } from "preact";
 
 import type { Alarm } from "../api/alarm.ts";
 import type { LiveCounts, Station } from "../api/station.ts";
-import { isBack, needing, unheard, untaken, type Needing } from "../attention.ts";
+import { beganAt, isBack, needing, unheard, untaken, type Needing } from "../attention.ts";
 import type { Failure, Loaded } from "../failure.ts";
 import { tally, type Row } from "../order.ts";
 import type { Currency } from "../picture.ts";
 import { secondText, shortText } from "../time.ts";
 import { lasting, matterText, NOTHING, percentText, releasedText, requiredOf, sinceText } from "../words.ts";
+import { Back } from "./alarms.tsx";
 import { LinkChip, StaleBand } from "./frame.tsx";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
@@ -55,16 +56,16 @@ export function Wall(props: WallProps): JSX.Element {
           <>
             <div class="wall-figures">
               {(["breach", "stale"] as const).map((state) => (
-                <p key={state} class={`wall-figure ${(states.get(state) ?? 0) > 0 ? `is-${state}` : "is-none"}`}>
+                <p key={state} class={`wall-figure is-state ${(states.get(state) ?? 0) > 0 ? `is-${state}` : "is-none"}`}>
                   <Mark state={state} size={40} /> <span class="wall-count">{states.get(state) ?? 0}</span> {t.states[state]}
                 </p>
               ))}
               <p class="wall-figure"><span class="wall-count">{waiting ?? NOTHING}</span> {t.wall.unacknowledged}</p>
-              <Rates counts={counts} />
+              <Rates counts={counts} rows={rows} />
             </div>
             {nobody === 0 ? null : <p class="wall-nobody"><span aria-hidden="true">✕</span> {t.wall.nobody(nobody)}</p>}
             <div class="wall-columns">
-              <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} isWall /></section>
+              <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} asOf={asOf} isWall /></section>
               <Worst rows={rows} alarms={alarms} asOf={asOf} isCounted={alarms === null && waiting !== null && waiting > 0} />
             </div>
           </>
@@ -99,32 +100,36 @@ function Worst({ rows, alarms, asOf, isCounted }: WorstProps): JSX.Element {
   );
 }
 
-function WorstItem({ item, asOf }: { readonly item: Needing; readonly asOf: number }): JSX.Element {
+/** A station with what is the matter and who has it: severity is a word, since colour alone tells too few people. */
+function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: Needing; readonly asOf: number }): JSX.Element {
   const t = useTexts();
-  const { row, alarm } = item;
   const { station, state, gravest, share } = row;
-  if (alarm !== null) {
-    return (
-      <li class={`is-alarm is-${alarm.severity ?? "none"}`}>
-        <span class="worst-name">
-          <span><Mark state={state ?? "none"} /> <span class="unseen">{state === null ? t.overview.unjudged : t.states[state]}</span> {station.name}</span>
-        </span>
-        <span class="muted">
-          {alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}{t.separator}{lasting(t, (alarm.cleared_at ?? asOf) - alarm.began_at)}
-        </span>
-        <span class="worst-matter">{matterText(t, alarm)}{isBack(alarm, row) ? <span class="alarm-back"> <span aria-hidden="true">▲</span> {t.alarms.back}</span> : null}</span>
-      </li>
-    );
-  }
   const released = gravest?.released ?? null;
+  const back = alarm !== null && isBack(alarm, row) ? <> <Back alarm={alarm} /></> : null;
   return (
-    <li class={`is-${state ?? "none"}`}>
+    <li class={isByAlarm ? `is-${alarm?.severity ?? "none"}` : `is-${state ?? "none"}`}>
       <span class="worst-name"><StateWord state={state} /> {station.name}</span>
-      <span class="number">
-        {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
-        {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
-      </span>
-      <span class="muted">{sinceText(t, gravest, asOf)}</span>
+      <span class="worst-since">{isByAlarm && alarm !== null ? lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row)) : sinceText(t, gravest, asOf)}</span>
+      {isByAlarm && alarm !== null ? <span class="worst-matter">{matterText(t, alarm)}{back}</span> : (
+        <span class="worst-matter">
+          {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
+          {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
+          {back}
+        </span>
+      )}
+      {alarm === null ? null : <AlarmStands alarm={alarm} at={alarm.acknowledged_at ?? alarm.cleared_at ?? beganAt(alarm, row)} asOf={asOf} zone={station.zone} />}
     </li>
+  );
+}
+
+/** How grave an alarm is, whether somebody has it, and since when. */
+function AlarmStands({ alarm, at, asOf, zone }: { readonly alarm: Alarm; readonly at: number; readonly asOf: number; readonly zone: string }): JSX.Element {
+  const t = useTexts();
+  return (
+    <span class={`worst-alarm is-${alarm.severity ?? "none"}`}>
+      <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
+      <span>{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
+      <span class="muted"> {t.wall.from(shortText(at, asOf, zone))}</span>
+    </span>
   );
 }
