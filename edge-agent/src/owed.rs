@@ -38,6 +38,9 @@ const MOST: usize = 32;
 const MOST_REFUSALS: u8 = 8;
 /// Nobody answers later.
 const LATEST: Duration = Duration::from_secs(30);
+/// For so long a copy may come at least: how fast bytes find their way through gateways and radios
+/// is no matter of a short time-out.
+const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 /// No copy comes later, unless the bus has a longer time-out; nor what was asked before the start.
 const MOST_PATIENCE: Duration = Duration::from_secs(10);
 /// How many more addresses are read at most than the question has.
@@ -411,7 +414,7 @@ impl OwedAnswers {
     }
 
     fn unit(&mut self, unit: u8) -> &mut Unit {
-        let patience = self.timeout;
+        let patience = self.timeout.max(LEAST_PATIENCE);
         self.units.entry(unit).or_insert_with(|| Unit {
             owed: Vec::new(),
             said: Vec::new(),

@@ -240,6 +240,19 @@ fn where_the_second_answer_is_another_the_first_may_have_been_a_copy() {
 }
 
 #[test]
+fn a_copy_takes_its_time_whatever_the_time_out() {
+    let suspects = |timeout: Duration, after: Duration| {
+        let mut owed = OwedAnswers::new(timeout);
+        owed.answered(UNIT, &read(0, 2), Some(7), NOW);
+        owed.suspects(said(&read(9, 2), 7), &read(9, 2), NOW + after)
+    };
+    assert!(suspects(Duration::from_millis(100), LEAST_PATIENCE));
+    assert!(!suspects(Duration::from_millis(100), LEAST_PATIENCE + TICK));
+    assert!(suspects(TIMEOUT, TIMEOUT));
+    assert!(!suspects(TIMEOUT, TIMEOUT + TICK));
+}
+
+#[test]
 fn a_unit_of_many_like_registers_is_suspected_a_few_times_a_day() {
     let mut owed = none_owed();
     let mut suspects = |now: Duration| {
