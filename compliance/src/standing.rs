@@ -209,13 +209,16 @@ pub fn row(
             value: flow.decimal().to_string(),
             document,
         }),
-        today: today.map(|today| WrittenToday {
-            from: today.span.from,
-            to: today.span.to,
-            verdict: today.verdict.map(Verdict::word),
-            hours: today.hours,
-            completeness: share(today.weight.covered, today.length_by(section, known_by)),
-            online: share(today.weight.partly_covered, today.length_by(section, known_by)),
+        today: today.map(|today| {
+            let length = today.length_by(section, known_by);
+            WrittenToday {
+                from: today.span.from,
+                to: today.span.to,
+                verdict: today.verdict.map(Verdict::word),
+                hours: today.hours,
+                completeness: share(today.weight.covered, length),
+                online: share(today.weight.partly_covered, length),
+            }
         }),
     };
     // every key is a text and every value a number or a text: this cannot fail

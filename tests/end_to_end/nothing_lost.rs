@@ -21,13 +21,13 @@ fn until_stored(world: &World, gauge: &str, more: usize) {
     });
 }
 
-/// Waits until nothing in the agent's spool is queued.
 /// Waits until the server has whatever a silent site's agent was told. Its spool alone does not tell:
 /// between two batches it is empty too.
 fn until_kept(world: &World, site: &Site) {
     Oracle::read(&[site]).reconcile_gauges(&world.server, PATIENCE);
 }
 
+/// Waits until nothing in the agent's spool is queued.
 fn until_drained(agent: &Agent) {
     wait::until(&format!("{} is drained", agent.name), PATIENCE, || {
         let held = agent.held();

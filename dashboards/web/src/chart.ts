@@ -109,7 +109,7 @@ export function bucketRow(series: Series, place: number): BucketRow | null {
 }
 
 /** What less than is short, wherever the series tells of it: what is mandated, unless a rule has less for enough. */
-export function barOf({ required }: Pick<Series, "required">): "mandate" | "enough" {
+export function barOf({ required }: { readonly required: readonly Pick<Series["required"][number], "value" | "enough">[] }): "mandate" | "enough" {
   return required.some((step) => compare(step.enough, step.value) < 0) ? "enough" : "mandate";
 }
 

@@ -86,7 +86,7 @@ function midnights(from: number, to: number, zone: string): readonly number[] {
   }
 }
 
-/** Without what reads like the one before it. */
+/** Each text once, where it comes first. */
 function once(all: readonly Tick[]): readonly Tick[] {
   return all.filter(({ text }, place) => all.findIndex((other) => other.text === text) === place);
 }

@@ -115,13 +115,14 @@ function options(width: number, chart: Chart, zone: string, latest: { readonly c
 /** The axis of time: where it is split, and what stands there. */
 function moments(chart: Chart, zone: string): Pick<uPlot.Axis, "splits" | "values"> {
   const room = (made: uPlot) => Math.floor(made.width / (made.width < NARROW ? 70 : 90));
-  const found = (made: uPlot) => ticks(chart.from * 1000, chart.to * 1000, zone, room(made));
+  // found where it is split, which comes first
+  let texts: ReadonlyMap<number, string> = new Map();
   return {
-    splits: (made) => found(made).map(({ at }) => at / 1000),
-    values: (made, splits) => {
-      const texts = new Map(found(made).map(({ at, text }) => [at / 1000, text]));
-      return splits.map((split) => texts.get(split) ?? "");
+    splits: (made) => {
+      texts = new Map(ticks(chart.from * 1000, chart.to * 1000, zone, room(made)).map(({ at, text }) => [at / 1000, text]));
+      return [...texts.keys()];
     },
+    values: (_made, splits) => splits.map((split) => texts.get(split) ?? ""),
   };
 }
 

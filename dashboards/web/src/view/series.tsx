@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 
 import type { Series } from "../api/series.ts";
 import { barOf, bucketRow, missing, recordsBegin, told, type BucketRow } from "../chart.ts";
-import { compare, observedText, requiredText, text } from "../decimal.ts";
+import { observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { clockText, minuteText, shortText, spanText } from "../time.ts";
@@ -101,7 +101,7 @@ function readout(t: Texts, row: BucketRow, zone: string): string {
 
 /** What of the values does not count as it stands there. */
 function remarkText(t: Texts, { credited, doubted, required, enough }: BucketRow): string {
-  const bar = required !== null && enough !== null && compare(enough, required) < 0 ? "enough" : "mandate";
+  const bar = barOf({ required: required === null || enough === null ? [] : [{ value: required, enough }] });
   const counted = credited === null ? [] : [t.station.credited(observedText(credited, enough), t.station.bars[bar])];
   return [...counted, ...(doubted > 0 ? [t.station.doubted(doubted)] : [])].join(t.separator);
 }

@@ -115,7 +115,7 @@ impl Doubts {
             } else {
                 let check = heard.map(|heard| heard.check);
                 is_unclear = learn(owed, asked, answer, check, now);
-                let own = check.filter(|_| is_told && !is_unclear);
+                let own = check.filter(|_| !is_unclear);
                 if let Some(check) = own.and_then(|check| own_check(asked, put, answer, check)) {
                     owed.told_again(unit, request, check);
                 }
