@@ -550,21 +550,20 @@ async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode
     let longer = |meter: &Meter| {
         meter.log().lines().filter(|line| line.contains("\"words\":[7,8,9")).count()
     };
-    // since all of its answers are alike, it is suspected once, for a moment
+    // since all of its answers are alike, it is suspected once, for two patiences
     let (mut seen, mut suspected) = (0, 0);
     let noise = r#"{"say": {"bytes": "00ff00fe80a1b2c3d4e5f60718"}}"#;
     polled
         .until("values in noise", |_, reading| {
             assert!(reading.point.value().is_none_or(|value| value == 7 * 65_536 + 8));
             seen += u32::from(reading.point.value().is_some());
-            if seen < 10 {
+            if seen < 20 {
                 meter.tell(noise);
                 suspected = longer(&meter);
             }
-            seen == 20
+            seen == 30
         })
         .await;
-    assert!(suspected < 5, "{}", meter.log());
     assert_eq!(longer(&meter), suspected, "{}", meter.log());
     let mut after = 0;
     polled
