@@ -18,6 +18,8 @@ use crate::{hearing::Evidence, judgement::Hours};
 
 /// How long after it fell silent a section is looked at again: its day so far grows less complete.
 pub const SILENT_PERIOD_MS: i64 = 600_000;
+/// What came so shortly before the newest value of one that speaks may not have been judged yet.
+const UNJUDGED_MS: i64 = 60_000;
 /// An outlet is silent once nothing has come of it for so long, and for three intervals.
 const SILENT_MS: i64 = 120_000;
 
@@ -170,13 +172,15 @@ impl Today {
         Some(Self { span, verdict: None, hours, weight: Weight::default() })
     }
 
-    /// How much of it was to be known by then.
+    /// How much of it was to be known by then, and at least what was judged.
     fn length_by(&self, section: &Section<'_>, then: Timestamp) -> i128 {
+        if self.weight.length >= i128::from(then.ms_since(self.span.from)) {
+            return self.weight.length;
+        }
         let hours = section.day_of(section.hour_of(self.span.from)).unwrap_or_default();
         let begun = hours.iter().filter(|hour| hour.from < then);
         let demanded = begun.filter(|hour| section.demand_in(**hour).is_some());
         let length = demanded.map(|hour| i128::from(then.min(hour.to).ms_since(hour.from))).sum();
-        // the newest value speaks a little further
         self.weight.length.max(length)
     }
 }
@@ -188,8 +192,8 @@ pub fn row(
     today: Option<&Today>,
     before: Option<&StandingRow>,
 ) -> StandingRow {
-    // who speaks may not have been heard to the end; of who is silent whatever follows is missing
-    let known_by = if found.until.is_none() { now } else { found.as_of };
+    // of who is silent whatever follows is missing
+    let known_by = if found.until.is_none() { now } else { found.as_of.plus_ms(-UNJUDGED_MS) };
     let same = before.filter(|before| before.state == found.state);
     let since = same.map_or(found.as_of, |before| before.since);
     let key = section.key();

@@ -1,5 +1,7 @@
 //! How a section stands: by what came last, and stale by the clock alone.
 
+use std::collections::BTreeSet;
+
 use model::{standing::Standing, time::Timestamp};
 use store::{JournalReader, StandingRow};
 
@@ -91,33 +93,50 @@ fn the_day_so_far_is_that_of_its_hours_and_is_written_with_them() {
     );
 }
 
+fn complete(world: &World) -> Option<String> {
+    let row: serde_json::Value = serde_json::from_slice(&rows(world).remove(0).bytes).unwrap();
+    row["today"]["completeness"].as_str().map(str::to_owned)
+}
+
+/// Values come more often than what is known of their hour is judged anew.
+#[test]
+fn of_a_day_that_is_read_each_second_nothing_is_ever_missing() {
+    let mut world = World::new(at(0));
+    world.import(REGISTRY);
+    let mut found = BTreeSet::new();
+    for second in 0..150 {
+        let now = at(0).plus_ms(second * 1_000);
+        world.set(now);
+        world.send("S/pipe", &[(now, 1_000_000)]);
+        world.settle();
+        found.extend(complete(&world));
+    }
+    assert_eq!(found, BTreeSet::from(["1".to_owned()]));
+}
+
 #[test]
 fn of_the_day_so_far_whatever_nobody_said_is_missing() {
     let mut world = World::new(at(0));
     world.import(REGISTRY);
-    let shares = |world: &World| {
-        let row: serde_json::Value = serde_json::from_slice(&rows(world).remove(0).bytes).unwrap();
-        row["today"]["completeness"].as_str().map(str::to_owned)
-    };
     for minute in 0..=90 {
         said(&mut world, minute, 1_000_000);
     }
-    assert_eq!(shares(&world).as_deref(), Some("1"));
+    assert_eq!(complete(&world).as_deref(), Some("1"));
     // it counts as silent from minute 93 on, and then from time to time it is said how long
     for (minute, share) in [(93, "0.9784"), (102, "0.9784"), (182, "0.5")] {
         world.set(at(minute));
         world.settle();
-        assert_eq!(shares(&world).as_deref(), Some(share), "at minute {minute}");
+        assert_eq!(complete(&world).as_deref(), Some(share), "at minute {minute}");
     }
     // it speaks again, for a minute as far as is known
     said(&mut world, 364, 1_000_000);
-    assert_eq!(shares(&world).as_deref(), Some("0.252"));
+    assert_eq!(complete(&world).as_deref(), Some("0.252"));
     // of another day it says nothing at all
     for hour in [24, 27] {
         world.set(at(60 * hour));
         world.settle();
     }
-    assert_eq!(shares(&world).as_deref(), Some("0"));
+    assert_eq!(complete(&world).as_deref(), Some("0"));
 }
 
 #[test]
