@@ -17,11 +17,13 @@
 //! device that does not give those, later. What comes in another length than the question's is
 //! passed over. A refusal has no length: after one, a doubted unit is asked nothing until no copy of
 //! it can come. A copy that is not one of the newest answer of its length came after all that
-//! waiting, or in place of the answer: then patience doubles.
+//! waiting, or in place of the answer: then patience doubles. So it does twice over for one that is
+//! seen to take longer, whenever it is heard.
 //!
 //! The first copy that ever comes may come in an answer's place. It has the bytes of an answer that
 //! was heard within the same patience: such a unit is suspected, and its answer asked for again as
-//! if it were doubted. Two registers of one value look the same, so that a suspicion is not had
+//! if it were doubted. So is one of a doubted unit that looks like what another read was answered
+//! before that patience. Two registers of one value look the same, so that a suspicion is not had
 //! again for a time of two whose answer is the same once more, nor many times of one unit.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -327,10 +329,13 @@ impl OwedAnswers {
 
     /// `unit` gave this, where it had been asked again since its answer looked like an older one: to
     /// the question itself, or to a longer one whose beginning has this check sum.
-    pub fn told_again(&mut self, unit: u8, request: &Request, check: u16) {
-        let (unit, table) = (self.unit(unit), request.table);
+    pub fn told_again(&mut self, unit: u8, request: &Request, check: u16, now: Duration) {
+        let (timeout, unit, table) = (self.timeout, self.unit(unit), request.table);
         let again = |of: u16| if of == check { Again::Same } else { Again::Another };
-        unit.came_of(table, request.address, again);
+        let is_another = unit.came_of(table, request.address, again) == Some(Again::Another);
+        if is_another && unit.was_unasked(now) {
+            unit.wait_for_copies(unit.patience * 2, timeout, now);
+        }
     }
 
     /// `unit` gave an answer of another length than that to `request` has, at `now`: one that it
@@ -344,8 +349,9 @@ impl OwedAnswers {
     }
 
     /// A whole answer was heard to which there was no question. One that is owed came late, and
-    /// says nothing new; by any other its unit is doubted from here on. Whether it was not before.
-    pub fn overheard(&mut self, frame: Frame, now: Duration) -> bool {
+    /// says nothing new; by any other its unit is doubted from here on. Whether it was not before. It
+    /// came after `since`.
+    pub fn overheard(&mut self, frame: Frame, since: Duration, now: Duration) -> bool {
         let Frame { unit, shape, check } = frame;
         let (timeout, unit) = (self.timeout, self.unit(unit));
         let newest = unit.said.iter().rfind(|said| said.shape == shape).copied();
@@ -360,6 +366,8 @@ impl OwedAnswers {
             unit.say(said);
             return false;
         }
+        let copied = unit.said.iter().find(|older| older.is_same(&said));
+        let age = copied.map_or(Duration::ZERO, |older| since.saturating_sub(older.at));
         // copies of one answer come within its patience, however many there are
         let is_copied =
             |older: &Said| older.is_same(&said) && now.saturating_sub(older.at) <= unit.patience;
@@ -374,8 +382,10 @@ impl OwedAnswers {
             unit.behind.clear();
         } else if is_another && now.saturating_sub(unit.patient_since) > unit.patience {
             // what was said before that patience has been said again by now
-            unit.patience = (unit.patience * 2).min(MOST_PATIENCE.max(timeout));
-            unit.patient_since = now;
+            unit.wait_for_copies(unit.patience * 2, timeout, now);
+        }
+        if age > unit.patience && age <= MOST_PATIENCE {
+            unit.wait_for_copies(age * 2, timeout, now);
         }
         is_new
     }
@@ -386,9 +396,17 @@ impl OwedAnswers {
         let Frame { unit, shape, check } = heard;
         let (unit, address) = (self.unit(unit), request.address);
         unit.alike.retain(|alike| now.saturating_sub(alike.at) <= TRUST);
+        // of a doubted one nothing is taken in which a copy may come, unless that takes longer than any
+        // did yet; what its registers hold is alike for long, and how it refuses always
+        let is_doubted = unit.was_unasked(now);
+        let reach = if is_doubted { MOST_PATIENCE } else { unit.patience };
+        let may_be_copied = |said: &Said| {
+            let is_others = said.address.is_none_or(|other| other != address);
+            !is_doubted || (is_others && !shape.is_refusal())
+        };
         let copied = unit.said.iter().find(|said| {
             let is_alike = said.shape == shape && said.check == Some(check);
-            is_alike && now.saturating_sub(said.at) <= unit.patience
+            is_alike && now.saturating_sub(said.at) <= reach && may_be_copied(said)
         });
         let Some(copied) = copied else { return false };
         let other = copied.address.unwrap_or(address);
@@ -400,7 +418,7 @@ impl OwedAnswers {
         let of_kind = unit.alike.iter().filter(|alike| alike.shape.is_refusal() == is_refusal);
         let is_like = |alike: &Alike| alike.again == Again::Same && is_known(alike);
         let is_trusted = of_kind.count() >= MOST_ALIKE || unit.alike.iter().any(is_like);
-        if is_trusted || unit.was_unasked(now) {
+        if is_trusted {
             return false;
         }
         unit.alike.push(Alike { shape, addresses, check, at: now, again: Again::Asked(address) });
@@ -524,13 +542,28 @@ impl Unit {
         self.came_of(shape.table, address, |_check| Again::Late);
     }
 
-    /// What came of a question that was asked again, by the check sum of what was suspected.
-    fn came_of(&mut self, table: Table, address: u16, again: impl Fn(u16) -> Again) {
+    /// What came of a question that was asked again, by the check sum of what was suspected; none
+    /// where nothing was.
+    fn came_of(
+        &mut self,
+        table: Table,
+        address: u16,
+        again: impl Fn(u16) -> Again,
+    ) -> Option<Again> {
+        let mut last = None;
         for alike in &mut self.alike {
             if alike.shape.table == table && alike.again == Again::Asked(address) {
                 alike.again = again(alike.check);
+                last = Some(alike.again);
             }
         }
+        last
+    }
+
+    /// A copy took so long, or may.
+    fn wait_for_copies(&mut self, patience: Duration, timeout: Duration, now: Duration) {
+        self.patience = patience.min(MOST_PATIENCE.max(timeout));
+        self.patient_since = now;
     }
 
     fn owe(&mut self, shape: Shape, until: Duration) {

@@ -26,6 +26,9 @@ pub(super) struct Doubts {
     /// Those that this bus asks.
     units: BTreeSet<u8>,
     unasked: Unasked,
+    /// When the last question was put, and when all that came of it had been noted.
+    put_at: Duration,
+    noted_at: Duration,
 }
 
 /// Whole answers on a serial line that nobody waited for: late ones, copies, what was said unasked.
@@ -52,6 +55,8 @@ impl Doubts {
             owed: bus.line.is_serial_framed().then(|| owed_before(bus)),
             units: bus.devices.iter().map(|device| device.unit).collect(),
             unasked: Unasked::default(),
+            put_at: Duration::ZERO,
+            noted_at: Duration::ZERO,
         }
     }
 
@@ -83,6 +88,7 @@ impl Doubts {
                 Ask::In(wait) => return Err(Some(wait)),
             };
         let more = if is_sounding { 0 } else { request.count - asked.request.count };
+        self.put_at = now;
         Ok(Put { request, is_sounding, more })
     }
 
@@ -96,7 +102,8 @@ impl Doubts {
     ) -> Noted {
         let Exchanged { answer, was_closed, said } = exchanged;
         let Asked { unit, request, .. } = asked;
-        let mut is_doubtful = self.overhear(&answers(&said.before), unit, now);
+        let (waiting, since) = (self.noted_at, self.put_at);
+        let mut is_doubtful = self.overhear(&answers(&said.before), unit, (waiting, now));
         let mut after = answers(&said.after);
         // The one that was heard: the answer itself, or what its unit said in place of one.
         let (wanted, is_another) = (shape(request), matches!(answer, Answer::Nonsense(_)));
@@ -106,7 +113,7 @@ impl Doubts {
         let behind = heard.map(|heard| after.split_off(heard)).unwrap_or_default();
         let is_told = matches!(answer, Answer::Reply(_) | Answer::Refusal(_));
         let heard = behind.first().copied().filter(|_| is_told);
-        is_doubtful |= self.overhear(&after, unit, now);
+        is_doubtful |= self.overhear(&after, unit, (since, now));
         let mut is_unclear = false;
         if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
             is_doubtful |= heard.is_some_and(|heard| owed.suspects(heard, request, now));
@@ -117,7 +124,7 @@ impl Doubts {
                 is_unclear = learn(owed, asked, answer, check, now);
                 let own = check.filter(|_| !is_unclear);
                 if let Some(check) = own.and_then(|check| own_check(asked, put, answer, check)) {
-                    owed.told_again(unit, request, check);
+                    owed.told_again(unit, request, check, now);
                 }
             }
             let outcome = match answer {
@@ -129,18 +136,19 @@ impl Doubts {
                 owed.longer(unit, request.table, put.more, outcome);
             }
         }
-        self.overhear(behind.get(1..).unwrap_or_default(), unit, now);
+        self.overhear(behind.get(1..).unwrap_or_default(), unit, (since, now));
+        self.noted_at = now;
         Noted { is_doubtful, is_unclear }
     }
 
-    /// Notes whole answers to which there was no question; whether by them `unit` is doubted that
-    /// was not.
-    fn overhear(&mut self, frames: &[Frame], unit: u8, now: Duration) -> bool {
+    /// Notes whole answers to which there was no question, that came since then; whether by them
+    /// `unit` is doubted that was not.
+    fn overhear(&mut self, frames: &[Frame], unit: u8, (since, now): (Duration, Duration)) -> bool {
         let Some(owed) = &mut self.owed else { return false };
         let mut is_doubted = false;
         for frame in frames.iter().filter(|frame| self.units.contains(&frame.unit)) {
             self.unasked.answers += 1;
-            if owed.overheard(*frame, now) {
+            if owed.overheard(*frame, since, now) {
                 self.unasked.doubted.insert(frame.unit);
                 is_doubted |= frame.unit == unit;
             }
