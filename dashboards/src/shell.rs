@@ -24,4 +24,5 @@ pub mod site;
 mod stopwatch;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turns;
 pub mod waters;

@@ -107,21 +107,6 @@ pub(super) fn is_whole(
     Ok(rows.len() < LOOKED_AT && rows.iter().all(|row| row.station != *station))
 }
 
-/// The first moment of any of these gauges from a moment on; the end of time where there is none.
-pub(super) fn first(
-    reader: &SamplesReader,
-    gauges: &[GaugeId],
-    from: Timestamp,
-) -> Result<Timestamp, StoreError> {
-    let mut first = Timestamp::MAX;
-    for gauge in gauges {
-        let (gauge, to) = (gauge.clone(), Timestamp::MAX);
-        let page = reader.samples(&SamplesQuery { gauge, from, to, cursor: None, limit: 1 })?;
-        first = page.samples.first().map_or(first, |stored| stored.sample.at.min(first));
-    }
-    Ok(first)
-}
-
 /// The first and the last moment of these gauges; the first is later where there is none.
 pub(super) fn extent(
     reader: &SamplesReader,
@@ -132,5 +117,5 @@ pub(super) fn extent(
         let facts = reader.gauge(gauge)?;
         newest = newest.max(facts.and_then(|facts| facts.newest).unwrap_or(Timestamp::MIN));
     }
-    Ok((first(reader, gauges, Timestamp::MIN)?, newest))
+    Ok((reader.first_of(gauges, Timestamp::MIN)?, newest))
 }

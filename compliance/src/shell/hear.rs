@@ -161,7 +161,7 @@ impl Court {
         let position = self.position;
         let known = parts.samples.read(move |reader| {
             let next = match &all {
-                Some((gauges, from)) => evidence::first(reader, gauges, *from)?,
+                Some((gauges, from)) => reader.first_of(gauges, *from)?,
                 None => Timestamp::MAX,
             };
             let is_whole = evidence::is_whole(reader, &station, position)?;

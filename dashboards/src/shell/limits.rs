@@ -7,7 +7,7 @@
 //! | files of pages, and the description of the API, on their way | 256 | 503 |
 //! | of them those of one visitor, of IPv6 networks of 56 and of 48 bits around it | 64, 96, 128, and no more than are left | 429 |
 //! | receipts of hooks | 64 | 503 |
-//! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8, of which the last 2 are for duty and admin | more wait, within their seconds |
+//! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8, of which the last 2 are for duty and admin | more wait, within their seconds, in turn ([`super::turns`]) |
 //! | seconds a call takes | 30 | 503 |
 //! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
 //!
@@ -42,6 +42,7 @@ use super::{
     metrics::Metrics,
     pages::whose_request,
     places::{Crowded, Place, Places, Room},
+    turns::Turns,
 };
 use crate::{
     access::{Caller, Name},
@@ -62,9 +63,8 @@ const FILES: Room = Room { all: 256, kept: 0 };
 const FILES_OF: [usize; 3] = [64, 96, 128];
 /// How many receipts may be on their way to the journal.
 const RECEIPTS: Room = Room { all: 64, kept: 0 };
-/// How many reads may be made into answers, and how many of them whoever may not act asked for.
-const READS: usize = 8;
-const READS_OF_VIEWERS: usize = 6;
+/// How many reads may be made into answers.
+const READS: Room = Room { all: 8, kept: 2 };
 /// Calls that wait for a place of their own: those that wait keep nobody else's.
 const OWN_BOUNDS: [&str; 2] = [series::PATH, live::PATH];
 /// How many bytes of answers may wait to be written.
@@ -90,8 +90,7 @@ type Asking = (Vec<(Who, usize)>, bool);
 pub(crate) struct Slots {
     places: Places<Who>,
     asking: fn(&Request) -> Asking,
-    reads: Arc<Semaphore>,
-    reads_of_viewers: Arc<Semaphore>,
+    reads: Turns<Option<Name>>,
     /// Bytes.
     room: Arc<Semaphore>,
     metrics: Metrics,
@@ -145,8 +144,7 @@ impl Slots {
         Self {
             places: Places::within(calls),
             asking,
-            reads: Arc::new(Semaphore::new(READS)),
-            reads_of_viewers: Arc::new(Semaphore::new(READS_OF_VIEWERS)),
+            reads: Turns::within(READS),
             room: Arc::new(Semaphore::new(room)),
             metrics,
         }
@@ -244,13 +242,11 @@ pub(crate) async fn few_at_once(
     let matched = request.extensions().get::<MatchedPath>();
     let has_own = matched.is_some_and(|path| OWN_BOUNDS.contains(&path.as_str()));
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && !has_own;
-    let goes_first = request.extensions().get::<Caller>().is_some_and(Caller::goes_first);
-    // Never closed, so a read always comes to its place.
-    let waits_twice = is_read && !goes_first;
-    let of_viewers = if waits_twice { slots.reads_of_viewers.acquire().await.ok() } else { None };
-    let place = if is_read { slots.reads.acquire().await.ok() } else { None };
+    let caller = request.extensions().get::<Caller>();
+    let (who, goes_first) = (caller.map(Caller::known_as), caller.is_some_and(Caller::goes_first));
+    let turn = if is_read { slots.reads.take(who, goes_first).await } else { None };
     let response = next.run(request).await;
-    drop((place, of_viewers));
+    drop(turn);
     response
 }
 

@@ -2,13 +2,12 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | series at work | 2 | more wait, within their seconds |
-//! | of them and of those that come next, of whoever may not act | 2 | more wait before that |
+//! | series at work | 2 | more wait, within their seconds, in turn ([`crate::shell::turns`]) |
 //! | stored columns that are looked for in one | 1,000,000 | 400 |
 //! | samples in them | 20,000,000 | 400 |
 //! | samples of one source in memory | 32,768 | they are made into buckets, and forgotten |
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Extension,
@@ -23,10 +22,9 @@ use model::{
     time::{Span, Timestamp},
 };
 use store::{Absence, Cursor, GapRow, Page, SamplesQuery, SamplesReader, StoreError, StoredSample};
-use tokio::sync::Semaphore;
 
 use crate::{
-    access::Caller,
+    access::{Caller, Name},
     problem::{Fault, Problem},
     query::series::{RELEASED, SeriesParameters, What},
     series::{
@@ -39,6 +37,8 @@ use crate::{
         answer::{Json, store_problem},
         calls::stations::unknown,
         parts::Parts,
+        places::Room,
+        turns::Turns,
     },
     view::series::{Head, SeriesView},
 };
@@ -46,9 +46,7 @@ use crate::{
 /// Where it stands.
 pub(crate) const PATH: &str = "/api/v1/stations/{id}/series";
 /// Series that are made at the same time: each keeps a reader of the store busy.
-static PLACES: Semaphore = Semaphore::const_new(2);
-/// Those of viewers among them and next to them, so that duty and admin wait for no crowd.
-static OF_VIEWERS: Semaphore = Semaphore::const_new(2);
+static TURNS: LazyLock<Turns<Name>> = LazyLock::new(|| Turns::within(Room { all: 2, kept: 0 }));
 /// Samples of a source that are read together.
 const PAGE: usize = 32_768;
 /// How long before an agent's last batch came its last reading may be, at least.
@@ -94,9 +92,7 @@ pub(crate) async fn one(
             Drawing::of_section(&registry, station, &key, grid.span())?
         }
     };
-    // never closed, so a series always comes to its place
-    let _of_viewers = if caller.goes_first() { None } else { OF_VIEWERS.acquire().await.ok() };
-    let _place = PLACES.acquire().await.ok();
+    let _turn = TURNS.take(caller.known_as(), caller.goes_first()).await;
     let known = known(&parts, station, &drawing, grid.span()).await?;
     let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);
     let causes = Causes::new(interval_ms, known.begun, known.of_agent);
@@ -215,7 +211,8 @@ async fn known(
         });
         let lost = lost.collect();
         let of_agent = OfAgent { lost, ..of_agent(reader, agent.as_ref(), &gauges)? };
-        let (position, begun) = (reader.feed_head()?, begun(reader, &gauges)?);
+        let position = reader.feed_head()?;
+        let begun = reader.first_of(&gauges, Timestamp::MIN)?;
         Ok((spans, points, Known { position, begun, of_agent }))
     });
     let (spans, points, known) = read.await.map_err(|failure| store_problem(&failure))?;
@@ -224,17 +221,6 @@ async fn known(
         return Err(refused("from", format!("{much}; ask for less time")));
     }
     Ok(known)
-}
-
-/// When the first sample of any of these gauges was; the end of time where there is none.
-fn begun(reader: &SamplesReader, gauges: &[GaugeId]) -> Result<Timestamp, StoreError> {
-    let mut begun = Timestamp::MAX;
-    for gauge in gauges {
-        let (gauge, from, to) = (gauge.clone(), Timestamp::MIN, Timestamp::MAX);
-        let first = reader.samples(&SamplesQuery { gauge, from, to, cursor: None, limit: 1 })?;
-        begun = first.samples.first().map_or(begun, |first| begun.min(first.sample.at));
-    }
-    Ok(begun)
 }
 
 /// What is known of what the agent of these gauges did not send.

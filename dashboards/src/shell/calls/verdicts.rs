@@ -2,12 +2,15 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | large pages at work | 2 | more wait, within their seconds |
+//! | large pages at work | 2 | more wait, within their seconds, in turn ([`crate::shell::turns`]) |
 //! | months of a page | 120 | there is another page |
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use axum::extract::{Path, Query, State};
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+};
 use model::{
     ids::SectionId,
     registry::Registry,
@@ -16,9 +19,9 @@ use model::{
     verdict::Length,
 };
 use store::VerdictsQuery;
-use tokio::sync::Semaphore;
 
 use crate::{
+    access::{Caller, Name},
     month::{self, Month},
     problem::Problem,
     query::verdicts::{Asked, MonthsQuery, VerdictCursor, VerdictsParameters},
@@ -26,6 +29,8 @@ use crate::{
         answer::{Json, store_problem},
         calls::stations::unknown,
         parts::Parts,
+        places::Room,
+        turns::{Turn, Turns},
     },
     tally,
     view::verdict::{Unreadable, VerdictView, VerdictsView},
@@ -33,7 +38,7 @@ use crate::{
 
 /// Pages of many verdicts that are made at the same time: each keeps a reader of the store busy, and
 /// nobody who asks for a day waits for them.
-static PLACES: Semaphore = Semaphore::const_new(2);
+static TURNS: LazyLock<Turns<Name>> = LazyLock::new(|| Turns::within(Room { all: 2, kept: 0 }));
 /// Verdicts, beyond which a page is large.
 const FEW: usize = 1_000;
 /// Months of a page, whatever is asked for: of each its days are read.
@@ -60,6 +65,7 @@ const DAYS: usize = 40 * MONTHS;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(parameters): Query<VerdictsParameters>,
 ) -> Result<Json<VerdictsView>, Problem> {
@@ -67,8 +73,8 @@ pub(crate) async fn list(
     let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
     let judged = sections_ever(&parts, station).await?;
     match parameters.of(station, &judged)? {
-        Asked::Stored(query) => stored(&parts, query).await,
-        Asked::Months(query) => months(&parts, &registry, station, query).await,
+        Asked::Stored(query) => stored(&parts, &caller, query).await,
+        Asked::Months(query) => months(&parts, &registry, (&caller, station), query).await,
     }
     .map(Json)
 }
@@ -81,12 +87,19 @@ async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId
     read.map_err(|failure| store_problem(&failure))
 }
 
-async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Problem> {
+async fn turn(caller: &Caller) -> Option<Turn<Name>> {
+    TURNS.take(caller.known_as(), caller.goes_first()).await
+}
+
+async fn stored(
+    parts: &Parts,
+    caller: &Caller,
+    query: VerdictsQuery,
+) -> Result<VerdictsView, Problem> {
     let (limit, section, by) = (query.limit, query.section.clone(), query.by);
     // One more shows whether there is another page.
     let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
-    // never closed, so a page always comes to its place
-    let _place = if limit > FEW { PLACES.acquire().await.ok() } else { None };
+    let _turn = if limit > FEW { turn(caller).await } else { None };
     let station = section.station.clone();
     // what is read is read where it keeps nobody from being answered
     let page = parts.journal.read(move |reader| {
@@ -108,7 +121,7 @@ async fn stored(parts: &Parts, query: VerdictsQuery) -> Result<VerdictsView, Pro
 async fn months(
     parts: &Parts,
     registry: &Registry,
-    station: &Station,
+    (caller, station): (&Caller, &Station),
     MonthsQuery { section, span, limit }: MonthsQuery,
 ) -> Result<VerdictsView, Problem> {
     let Span { from, to } = month::days_of(span, &station.zone);
@@ -120,7 +133,7 @@ async fn months(
         after: None,
         limit: DAYS,
     };
-    let _place = PLACES.acquire().await.ok();
+    let _turn = turn(caller).await;
     let zone = station.zone.clone();
     // what is read is read where it keeps nobody from being answered
     let read = parts.journal.read(move |reader| {

@@ -109,6 +109,18 @@ impl SamplesReader {
         Ok(self.samples(&query)?.samples.pop())
     }
 
+    /// The first moment of any of these gauges from a moment on; the end of time where there is none.
+    pub fn first_of(&self, gauges: &[GaugeId], from: Timestamp) -> Result<Timestamp, StoreError> {
+        let mut first = Timestamp::MAX;
+        for gauge in gauges {
+            // of the next gauge only what is earlier matters
+            let (gauge, to) = (gauge.clone(), first);
+            let page = self.samples(&SamplesQuery { gauge, from, to, cursor: None, limit: 1 })?;
+            first = page.samples.first().map_or(first, |stored| stored.sample.at);
+        }
+        Ok(first)
+    }
+
     /// The newest moment of any sample: that much time has passed by the meters' clocks.
     pub fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT max(newest_ms) FROM gauge";
