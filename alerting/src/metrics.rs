@@ -1,8 +1,7 @@
 //! What alerting counts.
 
-use prometheus::{
-    Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
-};
+use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use runtime::metrics::Subsystem;
 
 /// The counters of alerting.
 #[derive(Debug, Clone)]
@@ -45,80 +44,60 @@ pub struct Metrics {
 impl Metrics {
     /// Registers them.
     pub fn new(registry: &Registry) -> Result<Self, Error> {
-        let gauge = |name, help| registered(registry, IntGauge::with_opts(of(name, help)));
-        let counter = |name, help| registered(registry, IntCounter::with_opts(of(name, help)));
-        let gauges = |name, help, labels: &[&str]| {
-            registered(registry, IntGaugeVec::new(of(name, help), labels))
-        };
-        let counters = |name, help, labels: &[&str]| {
-            registered(registry, IntCounterVec::new(of(name, help), labels))
-        };
+        let metrics = Subsystem::new("alerting", registry);
         Ok(Self {
-            feed_position: gauge("feed_position", "The last row of the feed that was taken up.")?,
-            entry_position: gauge("entry_position", "The last entry that was taken up.")?,
-            failures: counter("failures_total", "Passes that failed and are tried again.")?,
-            alarms: gauges("alarms", "Alarms that are not history, by state.", &["state"])?,
-            alarm_steps: counters(
+            feed_position: metrics.gauge("feed_position", "The last row of the feed that was taken up.")?,
+            entry_position: metrics.gauge("entry_position", "The last entry that was taken up.")?,
+            failures: metrics.counter("failures_total", "Passes that failed and are tried again.")?,
+            alarms: metrics.gauges("alarms", "Alarms that are not history, by state.", &["state"])?,
+            alarm_steps: metrics.counters(
                 "alarm_steps_total",
                 "Steps in the lives of alarms that were raised.",
                 &["what"],
             )?,
-            messages: gauges(
+            messages: metrics.gauges(
                 "messages",
                 "Messages of which something may follow by itself, by state.",
                 &["state"],
             )?,
-            message_steps: counters(
+            message_steps: metrics.counters(
                 "message_steps_total",
                 "Messages that were sent, arrived, failed or expired.",
                 &["state"],
             )?,
-            oldest_owed_seconds: gauge(
+            oldest_owed_seconds: metrics.gauge(
                 "oldest_owed_seconds",
                 "How long the message has been owed that has waited longest; 0 where none is.",
             )?,
-            unheard: gauge(
+            unheard: metrics.gauge(
                 "unheard_alarms",
                 "Raised alarms of which no channel has taken a message, and that nobody took on.",
             )?,
-            queued: gauges(
+            queued: metrics.gauges(
                 "queued_messages",
                 "Messages that wait for a place on their channel.",
                 &["channel"],
             )?,
-            queue_seconds: gauges(
+            queue_seconds: metrics.gauges(
                 "queue_seconds",
                 "How long the message has been due that waits longest for a place on its channel.",
                 &["channel"],
             )?,
-            attempts: counters(
+            attempts: metrics.counters(
                 "attempts_total",
                 "Messages handed to a channel, by what it said.",
                 &["channel", "outcome"],
             )?,
-            stray_receipts: counter("stray_receipts_total", "Receipts that said nothing.")?,
-            chattering: counter(
+            stray_receipts: metrics.counter("stray_receipts_total", "Receipts that said nothing.")?,
+            chattering: metrics.counter(
                 "chattering_total",
                 "Alarms raised for the third time within an hour, which stand until it has been quiet for one.",
             )?,
-            cut_short: counter(
+            cut_short: metrics.counter(
                 "cut_short_total",
                 "Rows of the feed at which too much waited for an outlet to speak.",
             )?,
-            is_deaf: gauge("deaf", "1 while silences do not count: the server does not listen.")?,
+            is_deaf: metrics.gauge("deaf", "1 while silences do not count: the server does not listen.")?,
         })
     }
-}
-
-fn of(name: &str, help: &str) -> Opts {
-    Opts::new(format!("baseflow_alerting_{name}"), help)
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    made: Result<C, Error>,
-) -> Result<C, Error> {
-    let collector = made?;
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }

@@ -1,6 +1,7 @@
 //! What compliance counts.
 
 use prometheus::{Error, IntCounter, IntGauge, Registry};
+use runtime::metrics::Subsystem;
 
 /// The counters of one consumer.
 #[derive(Debug, Clone)]
@@ -24,42 +25,36 @@ pub struct Metrics {
 impl Metrics {
     /// Registers them.
     pub fn new(registry: &Registry) -> Result<Self, Error> {
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, Error>(counter)
-        };
-        let position = IntGauge::new(
-            "baseflow_compliance_feed_position",
-            "The last row of the feed of samples that was taken up.",
-        )?;
-        registry.register(Box::new(position.clone()))?;
+        let metrics = Subsystem::new("compliance", registry);
         Ok(Self {
-            closed: counter(
-                "baseflow_compliance_closed_total",
+            closed: metrics.counter(
+                "closed_total",
                 "Hours and days that were closed.",
             )?,
-            revised: counter(
-                "baseflow_compliance_revised_total",
+            revised: metrics.counter(
+                "revised_total",
                 "Closed hours and days that were judged again with another outcome.",
             )?,
-            carried: counter(
-                "baseflow_compliance_carried_total",
+            carried: metrics.counter(
+                "carried_total",
                 "Hours that were judged by carrying on with what had come.",
             )?,
-            afresh: counter(
-                "baseflow_compliance_afresh_total",
+            afresh: metrics.counter(
+                "afresh_total",
                 "Hours that were judged from all of their readings.",
             )?,
-            late: counter(
-                "baseflow_compliance_late_total",
+            late: metrics.counter(
+                "late_total",
                 "Times that a reading of an open hour came late, so that it was judged from all of them.",
             )?,
-            failures: counter(
-                "baseflow_compliance_failures_total",
+            failures: metrics.counter(
+                "failures_total",
                 "Passes over the feed that failed and are tried again.",
             )?,
-            position,
+            position: metrics.gauge(
+            "feed_position",
+            "The last row of the feed of samples that was taken up.",
+        )?,
         })
     }
 }

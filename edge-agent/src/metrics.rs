@@ -1,9 +1,7 @@
 //! What the agent counts, by the names that operators see.
 
-use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    core::{Collector, GenericCounter},
-};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Registry};
+use runtime::metrics::Subsystem;
 
 /// Every number of the agent; clones share them.
 #[derive(Debug, Clone)]
@@ -51,7 +49,7 @@ pub struct Metrics {
 impl Metrics {
     /// Registers everything.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Registering(registry);
+        let metrics = Subsystem::new("edge", registry);
         Ok(Self {
             batches_closed: metrics.counter("batches_closed_total", "Batches closed.")?,
             batches_sent: metrics.counter("batches_sent_total", "Batches given to the broker.")?,
@@ -67,11 +65,11 @@ impl Metrics {
                 "batches_too_large_total",
                 "Batches kept back, for the broker takes no packet so large; tried again.",
             )?,
-            refusals: metrics.counters("refusals_total", "Refusals by reason.", "reason")?,
+            refusals: metrics.counters("refusals_total", "Refusals by reason.", &["reason"])?,
             strays: metrics.counters(
                 "stray_notices_total",
                 "Commit notices that committed nothing, by why.",
-                "why",
+                &["why"],
             )?,
             unreadable: metrics.counter(
                 "unreadable_messages_total",
@@ -84,10 +82,10 @@ impl Metrics {
                 "spool_queued_batches",
                 "Batches in the spool that no commit notice named.",
             )?,
-            spool_hours_left: metrics.register(Gauge::with_opts(opts(
+            spool_hours_left: metrics.register(Gauge::with_opts(metrics.opts(
                 "spool_hours_left",
                 "Hours until the oldest queued batch would be overwritten.",
-            ))?)?,
+            )))?,
             spool_overwritten: metrics.counter(
                 "spool_overwritten_readings_total",
                 "Readings dropped for want of room, since the start of the agent.",
@@ -101,46 +99,15 @@ impl Metrics {
                 "Spool files set aside because they were damaged.",
             )?,
             spool_seconds: metrics.register(Histogram::with_opts(
-                HistogramOpts::from(opts(
-                    "spool_seconds",
-                    "Seconds that a command of the spool took.",
-                ))
+                HistogramOpts::from(
+                    metrics.opts("spool_seconds", "Seconds that a command of the spool took."),
+                )
                 .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
-            )?)?,
+            ))?,
             spool_failures: metrics
                 .counter("spool_failures_total", "Changes of the spool that the disk refused.")?,
         })
     }
-}
-
-struct Registering<'a>(&'a Registry);
-
-impl Registering<'_> {
-    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, prometheus::Error> {
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-        self.register(GenericCounter::with_opts(opts(name, help))?)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-    ) -> Result<IntCounterVec, prometheus::Error> {
-        self.register(IntCounterVec::new(opts(name, help), &[label])?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-        self.register(IntGauge::with_opts(opts(name, help))?)
-    }
-}
-
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(format!("baseflow_edge_{name}"), help)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What ingest counts.
 
 use model::wire::refused_v1::Reason;
-use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, Registry};
+use runtime::metrics::Subsystem;
 
 /// The counters of one service.
 #[derive(Debug, Clone)]
@@ -70,58 +71,35 @@ impl Outcome {
 impl Metrics {
     /// Registers them, every label value at 0.
     pub fn new(registry: &Registry) -> Result<Self, Error> {
-        let messages = IntCounterVec::new(
-            Opts::new(
-                "baseflow_ingest_messages_total",
-                "messages by topic and what became of them",
-            ),
+        let metrics = Subsystem::new("ingest", registry);
+        let messages = metrics.counters(
+            "messages_total",
+            "messages by topic and what became of them",
             &["topic", "outcome"],
-        )?;
-        let refused = IntCounterVec::new(
-            Opts::new(
-                "baseflow_ingest_refused_total",
-                "messages or parts of them refused, by reason",
-            ),
-            &["reason"],
         )?;
         for topic in ["batch", "json", "status"] {
             for outcome in Outcome::ALL {
-                messages.with_label_values(&[topic, outcome.word()]).reset();
+                messages.with_label_values(&[topic, outcome.word()]);
             }
         }
-        for reason in Reason::ALL {
-            refused.with_label_values(&[reason.word()]).reset();
-        }
-        registry.register(Box::new(messages.clone()))?;
-        registry.register(Box::new(refused.clone()))?;
-        let counter = |name, help| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, Error>(counter)
-        };
-        let gauge = |name, help| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, Error>(gauge)
-        };
+        let refused = ("refused_total", "messages or parts of them refused, by reason");
+        let reasons = Reason::ALL.iter().map(|reason| reason.word());
         Ok(Self {
             messages,
-            refused,
-            notices: counter("baseflow_ingest_notices_total", "commit notices published")?,
-            answers_dropped: counter(
-                "baseflow_ingest_answers_dropped_total",
-                "notices and refusals that found no room",
-            )?,
-            retries: counter("baseflow_ingest_retries_total", "store writes tried again")?,
-            pauses: counter(
-                "baseflow_ingest_pauses_total",
+            refused: metrics.counters_of(refused, "reason", reasons)?,
+            notices: metrics.counter("notices_total", "commit notices published")?,
+            answers_dropped: metrics
+                .counter("answers_dropped_total", "notices and refusals that found no room")?,
+            retries: metrics.counter("retries_total", "store writes tried again")?,
+            pauses: metrics.counter(
+                "pauses_total",
                 "times that reading from the broker paused, messages waiting there",
             )?,
-            in_flight: gauge(
-                "baseflow_ingest_in_flight_messages",
+            in_flight: metrics.gauge(
+                "in_flight_messages",
                 "messages taken from the broker and not yet acknowledged",
             )?,
-            connected: gauge("baseflow_ingest_connected", "1 while subscribed at the broker")?,
+            connected: metrics.gauge("connected", "1 while subscribed at the broker")?,
         })
     }
 

@@ -1,19 +1,89 @@
-//! What every process tells of itself: its version, memory, processor time and open files.
+//! What every process tells of itself: its version, memory, processor time and open files; and how
+//! each part of it registers what it counts.
 
 use prometheus::{
-    Counter, IntGauge, IntGaugeVec, Opts, Registry,
+    Counter, Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
 use rustix::time::{ClockId, clock_gettime};
 
 /// Registers `baseflow_build_info` and the usual `process_…` metrics.
-pub fn register(registry: &Registry, version: &str) -> Result<(), prometheus::Error> {
+pub fn register(registry: &Registry, version: &str) -> Result<(), Error> {
     let help = "1, labelled with the version of the binary";
     let build = IntGaugeVec::new(Opts::new("baseflow_build_info", help), &["version"])?;
     build.with_label_values(&[version]).set(1);
     registry.register(Box::new(build))?;
     registry.register(Box::new(Process::new()?))
+}
+
+/// Makes and registers what one part of a process counts, each metric named `baseflow_PART_NAME`.
+#[derive(Debug, Clone, Copy)]
+pub struct Subsystem<'a> {
+    part: &'static str,
+    registry: &'a Registry,
+}
+
+impl<'a> Subsystem<'a> {
+    /// Nothing is registered yet.
+    pub const fn new(part: &'static str, registry: &'a Registry) -> Self {
+        Self { part, registry }
+    }
+
+    /// A metric that only grows.
+    pub fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Error> {
+        self.register(IntCounter::with_opts(self.opts(name, help)))
+    }
+
+    /// One for each set of values of these labels.
+    pub fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, Error> {
+        self.register(IntCounterVec::new(self.opts(name, help), labels))
+    }
+
+    /// One for each of these values of a label, from the start on, so that a first count is seen as a
+    /// change.
+    pub fn counters_of(
+        &self,
+        (name, help): (&str, &str),
+        label: &str,
+        values: impl IntoIterator<Item = &'static str>,
+    ) -> Result<IntCounterVec, Error> {
+        let counters = self.counters(name, help, &[label])?;
+        for value in values {
+            counters.with_label_values(&[value]);
+        }
+        Ok(counters)
+    }
+
+    /// A metric that may fall.
+    pub fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Error> {
+        self.register(IntGauge::with_opts(self.opts(name, help)))
+    }
+
+    /// One for each set of values of these labels.
+    pub fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+        self.register(IntGaugeVec::new(self.opts(name, help), labels))
+    }
+
+    /// How a metric of this part is called.
+    pub fn opts(&self, name: &str, help: &str) -> Opts {
+        Opts::new(name, help).namespace("baseflow").subsystem(self.part)
+    }
+
+    /// Registers a metric that was made, and gives it back.
+    pub fn register<C: Collector + Clone + 'static>(
+        &self,
+        made: Result<C, Error>,
+    ) -> Result<C, Error> {
+        let metric = made?;
+        self.registry.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
 }
 
 /// Reads the kernel's account of this process whenever it is asked.
@@ -24,7 +94,7 @@ struct Process {
 }
 
 impl Process {
-    fn new() -> Result<Self, prometheus::Error> {
+    fn new() -> Result<Self, Error> {
         Ok(Self {
             memory: IntGauge::new("process_resident_memory_bytes", "Resident memory in bytes")?,
             files: IntGauge::new("process_open_fds", "Open file descriptors")?,

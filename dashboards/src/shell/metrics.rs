@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
 };
+use runtime::metrics::Subsystem;
 
 use super::{hooks::Outcome, people::LogIn, places::Crowded, screens::Opening};
 use crate::live::event::Why;
@@ -38,37 +39,30 @@ pub(crate) struct LiveMetrics {
 }
 
 impl LiveMetrics {
-    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let snapshots = IntCounterVec::new(
-            Opts::new(
-                "baseflow_dashboards_live_snapshots_total",
-                "Snapshots that viewers got live, by why: new, lost what they missed, slow",
-            ),
-            &["why"],
-        )?;
-        for why in Why::ALL {
-            snapshots.with_label_values(&[why.word()]); // there from the start, at nought
-        }
-        let refused = refusals(
-            registry,
-            (
-                "baseflow_dashboards_live_refused_total",
-                "Live streams that were refused by why: as many of its own as one may have, as many of all",
-            ),
-        )?;
-        let metrics = Self {
-            viewers: IntGauge::new("baseflow_dashboards_live_viewers", "Open live streams")?,
-            refused,
-            failures: IntCounter::new(
-                "baseflow_dashboards_live_failures_total",
+    fn new(metrics: Subsystem<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            viewers: metrics.gauge("live_viewers", "Open live streams")?,
+            refused: metrics.counters_of(
+                (
+                    "live_refused_total",
+                    "Live streams that were refused by why: as many of its own as one may have, as many of all",
+                ),
+                "why",
+                Crowded::ALL.map(Crowded::word),
+            )?,
+            failures: metrics.counter(
+                "live_failures_total",
                 "Looks at the store for the live streams that failed",
             )?,
-            snapshots,
-        };
-        registry.register(Box::new(metrics.viewers.clone()))?;
-        registry.register(Box::new(metrics.failures.clone()))?;
-        registry.register(Box::new(metrics.snapshots.clone()))?;
-        Ok(metrics)
+            snapshots: metrics.counters_of(
+                (
+                    "live_snapshots_total",
+                    "Snapshots that viewers got live, by why: new, lost what they missed, slow",
+                ),
+                "why",
+                Why::ALL.map(Why::word),
+            )?,
+        })
     }
 
     pub(crate) fn note_refused(&self, why: Crowded) {
@@ -82,71 +76,52 @@ impl LiveMetrics {
 
 impl Metrics {
     /// Registers the metrics of this crate.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let requests = IntCounterVec::new(
-            Opts::new(
-                "baseflow_dashboards_requests_total",
-                "Calls of the HTTP API by route and class of status",
-            ),
-            &["route", "class"],
-        )?;
-        let seconds = seconds()?;
-        registry.register(Box::new(requests.clone()))?;
-        registry.register(Box::new(seconds.clone()))?;
-        let open = ("baseflow_dashboards_connections", "Open connections to the HTTP API");
-        let waiting =
-            ("baseflow_dashboards_answer_bytes", "Bytes of answers that wait to be written");
-        let (connections, answer_bytes) = (gauge(registry, open)?, gauge(registry, waiting)?);
-        let receipts = outcomes(
-            registry,
-            (
-                "baseflow_dashboards_receipts_total",
-                "Delivery receipts of gateways by what became of them",
-            ),
-            Outcome::ALL.map(Outcome::word),
-        )?;
-        let log_ins = outcomes(
-            registry,
-            (
-                "baseflow_dashboards_logins_total",
-                "Log-ins by what became of them: right, wrong, locked after too many wrong ones, refused for want of room",
-            ),
-            LogIn::ALL.map(LogIn::word),
-        )?;
-        let screens = outcomes(
-            registry,
-            (
-                "baseflow_dashboards_screens_total",
-                "Links of screens on walls by what became of them: opened, unknown, refused for want of room",
-            ),
-            Opening::ALL.map(Opening::word),
-        )?;
-        let refused = refusals(
-            registry,
-            (
-                "baseflow_dashboards_calls_refused_total",
-                "Calls and files that were refused by why: as many of its own as one may have, as many of all",
-            ),
-        )?;
-        let forgotten_places = counter(
-            registry,
-            (
-                "baseflow_dashboards_login_places_forgotten_total",
-                "Places whose wrong passwords were forgotten before their time, for want of room",
-            ),
-        )?;
-        let live = LiveMetrics::new(registry)?;
+    pub fn new(registry: &Registry) -> Result<Self, Error> {
+        let metrics = Subsystem::new("dashboards", registry);
         Ok(Self {
-            requests,
-            seconds,
-            connections,
-            answer_bytes,
-            receipts,
-            log_ins,
-            screens,
-            refused,
-            forgotten_places,
-            live,
+            requests: metrics.counters(
+                "requests_total",
+                "Calls of the HTTP API by route and class of status",
+                &["route", "class"],
+            )?,
+            seconds: seconds(metrics)?,
+            connections: metrics.gauge("connections", "Open connections to the HTTP API")?,
+            answer_bytes: metrics
+                .gauge("answer_bytes", "Bytes of answers that wait to be written")?,
+            receipts: metrics.counters_of(
+                ("receipts_total", "Delivery receipts of gateways by what became of them"),
+                "outcome",
+                Outcome::ALL.map(Outcome::word),
+            )?,
+            log_ins: metrics.counters_of(
+                (
+                    "logins_total",
+                    "Log-ins by what became of them: right, wrong, locked after too many wrong ones, refused for want of room",
+                ),
+                "outcome",
+                LogIn::ALL.map(LogIn::word),
+            )?,
+            screens: metrics.counters_of(
+                (
+                    "screens_total",
+                    "Links of screens on walls by what became of them: opened, unknown, refused for want of room",
+                ),
+                "outcome",
+                Opening::ALL.map(Opening::word),
+            )?,
+            refused: metrics.counters_of(
+                (
+                    "calls_refused_total",
+                    "Calls and files that were refused by why: as many of its own as one may have, as many of all",
+                ),
+                "why",
+                Crowded::ALL.map(Crowded::word),
+            )?,
+            forgotten_places: metrics.counter(
+                "login_places_forgotten_total",
+                "Places whose wrong passwords were forgotten before their time, for want of room",
+            )?,
+            live: LiveMetrics::new(metrics)?,
         })
     }
 
@@ -178,51 +153,9 @@ impl Metrics {
     }
 }
 
-fn seconds() -> Result<HistogramVec, prometheus::Error> {
-    let buckets = vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
-    let name = "baseflow_dashboards_request_seconds";
+fn seconds(metrics: Subsystem<'_>) -> Result<HistogramVec, Error> {
     let help = "Seconds from a call's head to its answer's head, by route";
-    HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), &["route"])
-}
-
-fn gauge(registry: &Registry, (name, help): (&str, &str)) -> Result<IntGauge, prometheus::Error> {
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
-}
-
-fn counter(
-    registry: &Registry,
-    (name, help): (&str, &str),
-) -> Result<IntCounter, prometheus::Error> {
-    let counter = IntCounter::new(name, help)?;
-    registry.register(Box::new(counter.clone()))?;
-    Ok(counter)
-}
-
-/// Counts by why there was no place, each of which is there from the start, at nought.
-fn refusals(
-    registry: &Registry,
-    (name, help): (&str, &str),
-) -> Result<IntCounterVec, prometheus::Error> {
-    let counts = IntCounterVec::new(Opts::new(name, help), &["why"])?;
-    for why in Crowded::ALL {
-        counts.with_label_values(&[why.word()]);
-    }
-    registry.register(Box::new(counts.clone()))?;
-    Ok(counts)
-}
-
-/// Counts by outcome, each of which is there from the start, at nought.
-fn outcomes(
-    registry: &Registry,
-    (name, help): (&str, &str),
-    words: impl IntoIterator<Item = &'static str>,
-) -> Result<IntCounterVec, prometheus::Error> {
-    let counts = IntCounterVec::new(Opts::new(name, help), &["outcome"])?;
-    for word in words {
-        counts.with_label_values(&[word]);
-    }
-    registry.register(Box::new(counts.clone()))?;
-    Ok(counts)
+    let buckets = vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+    let opts = HistogramOpts::from(metrics.opts("request_seconds", help)).buckets(buckets);
+    metrics.register(HistogramVec::new(opts, &["route"]))
 }

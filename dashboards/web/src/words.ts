@@ -19,6 +19,11 @@ export function lasting(t: Texts, ms: number): string {
   return t.lasting(days ?? 0, hours ?? 0, minutes ?? 0, Math.floor((past % MINUTE_MS) / 1000));
 }
 
+/** How long an alarm has stood that began then, or did stand. */
+export function stoodText(t: Texts, alarm: Alarm, began: number, asOf: number): string {
+  return lasting(t, (alarm.cleared_at ?? asOf) - began);
+}
+
 /** What is released, with `≥` where an outlet is missing. */
 export function releasedText(released: Released | null, required: Required | null): string {
   if (released === null) return NOTHING;

@@ -9,7 +9,7 @@ import type { Loaded } from "../failure.ts";
 import { stepped } from "../focus.ts";
 import { ALARM_TABS, href, stationRoute, type AlarmTab } from "../route.ts";
 import { minuteText, shortText } from "../time.ts";
-import { endText, lasting, matterText, whereText, whoText } from "../words.ts";
+import { endText, matterText, stoodText, whereText, whoText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
 import { Empty, Known } from "./states.tsx";
@@ -126,7 +126,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="alarm-when">
         <span class="alarm-state">{alarm.state === null ? "—" : t.alarmStates[alarm.state]}</span>
         <span class="muted">
-          {shortText(began, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - began)}
+          {shortText(began, asOf, zone)}{t.separator}{t.alarms.columns.lasting} {stoodText(t, alarm, began, asOf)}
         </span>
       </span>
       <span class="alarm-act">

@@ -11,7 +11,7 @@ import { filtered, shortNow, tally, worstFirst, type Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { dayText, shortText } from "../time.ts";
-import { lasting, matterText, NOTHING, percentText, releasedText, requiredOf, sectionText, sinceText, whereText } from "../words.ts";
+import { NOTHING, matterText, percentText, releasedText, requiredOf, sectionText, sinceText, stoodText, whereText } from "../words.ts";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
 import { Mark, StateWord } from "./mark.tsx";
@@ -79,7 +79,7 @@ function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[];
               <p>{matterText(t, alarm)}</p>
               <p>
                 <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>{" "}
-                <span class="muted">{lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
+                <span class="muted">{stoodText(t, alarm, beganAt(alarm, row), asOf)}</span>
               </p>
             </li>
           );

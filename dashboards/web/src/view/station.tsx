@@ -9,7 +9,7 @@ import { observedText } from "../decimal.ts";
 import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
 import { shortText } from "../time.ts";
-import { hoursText, lasting, matterText, NOTHING, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText } from "../words.ts";
+import { NOTHING, hoursText, matterText, percentText, reasonText, releasedText, requiredOf, sectionText, sinceText, stoodText } from "../words.ts";
 import { AlarmNotes } from "./alarms.tsx";
 import { useTexts } from "./language.tsx";
 import { StateWord } from "./mark.tsx";
@@ -91,7 +91,7 @@ export function StationAlarms(props: {
             </span>
             <span class="alarm-when">
               <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
-              <span class="muted">{shortText(beganAt(alarm, row), asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row))}</span>
+              <span class="muted">{shortText(beganAt(alarm, row), asOf, station.zone)}{t.separator}{t.alarms.columns.lasting} {stoodText(t, alarm, beganAt(alarm, row), asOf)}</span>
             </span>
           </li>
         ))}

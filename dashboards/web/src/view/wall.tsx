@@ -9,7 +9,7 @@ import type { Failure, Loaded } from "../failure.ts";
 import { tally, type Row } from "../order.ts";
 import type { Currency } from "../picture.ts";
 import { secondText, shortText } from "../time.ts";
-import { lasting, matterText, NOTHING, percentText, releasedText, requiredOf, sinceText } from "../words.ts";
+import { NOTHING, matterText, percentText, releasedText, requiredOf, sinceText, stoodText } from "../words.ts";
 import { Back } from "./alarms.tsx";
 import { LinkChip, StaleBand } from "./frame.tsx";
 import { useTexts } from "./language.tsx";
@@ -109,7 +109,7 @@ function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: N
   return (
     <li class={isByAlarm ? `is-${alarm?.severity ?? "none"}` : `is-${state ?? "none"}`}>
       <span class="worst-name"><StateWord state={state} /> {station.name}</span>
-      <span class="worst-since">{isByAlarm && alarm !== null ? lasting(t, (alarm.cleared_at ?? asOf) - beganAt(alarm, row)) : sinceText(t, gravest, asOf)}</span>
+      <span class="worst-since">{isByAlarm && alarm !== null ? stoodText(t, alarm, beganAt(alarm, row), asOf) : sinceText(t, gravest, asOf)}</span>
       {isByAlarm && alarm !== null ? <span class="worst-matter">{matterText(t, alarm)}{back}</span> : (
         <span class="worst-matter">
           {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}

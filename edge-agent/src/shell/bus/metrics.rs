@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::quality::Quality;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
+use runtime::metrics::Subsystem;
 
 /// The reasons that [`reason`] gives: every series is there from the start.
 const REASONS: [&str; 10] = [
@@ -51,41 +50,35 @@ pub struct BusMetrics {
 impl Metrics {
     /// Registers the families.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let seconds = HistogramOpts::new(
-            "baseflow_edge_poll_seconds",
-            "From the first request of a device's poll to its last answer",
-        );
+        let metrics = Subsystem::new("edge", registry);
         let buckets = vec![0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-        let poll = HistogramVec::new(seconds.buckets(buckets), &["bus"])?;
-        registry.register(Box::new(poll.clone()))?;
+        let seconds = metrics
+            .opts("poll_seconds", "From the first request of a device's poll to its last answer");
+        let seconds = HistogramOpts::from(seconds).buckets(buckets);
+        let poll = metrics.register(HistogramVec::new(seconds, &["bus"]))?;
         Ok(Self {
-            taken: counter(
-                "baseflow_edge_readings_taken_total",
+            taken: metrics.counters(
+                "readings_taken_total",
                 "Readings with a value",
                 &["bus"],
             )?,
-            failed: counter(
-                "baseflow_edge_readings_failed_total",
+            failed: metrics.counters(
+                "readings_failed_total",
                 "Readings without a value, by reason",
                 &["bus", "reason"],
             )?,
-            skipped: counter(
-                "baseflow_edge_slots_missed_total",
+            skipped: metrics.counters(
+                "slots_missed_total",
                 "Slots for which no reading was taken since the line was busy",
                 &["bus"],
             )?,
-            split: counter(
-                "baseflow_edge_reads_split_total",
+            split: metrics.counters(
+                "reads_split_total",
                 "Reads that a device refused as a whole and that are made in pieces since",
                 &["bus"],
             )?,
-            unasked: counter(
-                "baseflow_edge_answers_unasked_total",
+            unasked: metrics.counters(
+                "answers_unasked_total",
                 "Answers on a serial line that nobody waited for: late ones, copies, and what was said unasked",
                 &["bus"],
             )?,
