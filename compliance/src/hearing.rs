@@ -195,7 +195,7 @@ pub fn day_of(
     };
     let judged = Judged { verdict, because, weight, as_read };
     let judgement = Judgement::new(section.key(), by, demand, &judged);
-    Some(Judgement { hours: Some(hours), ..judgement })
+    Some(Judgement { hours: Some((hours, rule.day_hours_met)), ..judgement })
 }
 
 fn why(verdict: Verdict, hours: Hours, rule: &RuleProfile) -> Because {

@@ -6,7 +6,7 @@
 use model::{
     ids::{RuleId, SectionKey},
     quantity::{Decimal, Rounding, enough_flow, mean_flow, share_of_time, volume_m3},
-    rule::{RuleProfile, Statistic},
+    rule::{Ratio, RuleProfile, Statistic},
     section::Demand,
     time::{Span, Timestamp},
     verdict::{Length, Verdict},
@@ -44,8 +44,9 @@ pub struct Judgement {
     pub weight: Weight,
     /// The same with those as they were read, where that is another matter.
     pub as_read: Option<Weight>,
-    /// Of a day whose hours are judged: what they are.
-    pub hours: Option<Hours>,
+    /// Of a day whose hours are judged: what they are, and the share of those with an outcome that
+    /// must be met.
+    pub hours: Option<(Hours, Ratio)>,
 }
 
 /// How many hours of a day are what.
@@ -156,7 +157,8 @@ impl Judgement {
             bound,
             coverage,
             deficit_m3: shown(volume_m3(weight.deficit)),
-            hours: self.hours,
+            day_hours_met: self.hours.map(|(_, ratio)| ratio.to_string()),
+            hours: self.hours.map(|(hours, _)| hours),
             sums,
             as_read: self.as_read.as_ref().map(Told::of),
         };
@@ -285,6 +287,8 @@ struct Written<'a> {
     coverage: Option<String>,
     deficit_m3: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    day_hours_met: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     hours: Option<Hours>,
     sums: Weight,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -370,11 +374,14 @@ mod tests {
         .assert_eq(&text(&judgement(Statistic::HourlyMean, Length::Hour)));
         let day = Judgement {
             verdict: None,
-            hours: Some(Hours::of(&[Verdict::Met, Verdict::Short, Verdict::Met])),
+            hours: Some((
+                Hours::of(&[Verdict::Met, Verdict::Short, Verdict::Met]),
+                "22/24".parse().unwrap(),
+            )),
             weight: Weight::default(),
             ..judgement(Statistic::BelowFor { for_ms: 1_800_000 }, Length::Day)
         };
-        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"below_for","below_for_ms":1800000,"factor":"1","required":null,"enough":null,"observed":null,"bound":null,"coverage":null,"deficit_m3":"0","hours":{"met":2,"short":1,"exempt":0,"indeterminate":0},"sums":{"length":"0","whole":"0","whole_water":"0","held":"0","held_water":"0","covered":"0","partly_covered":"0","required":"0","deficit":"0"}}"#]]
+        expect![[r#"{"v":1,"station":"BF-620721-04","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-03-31T17:00:00Z","verdict":null,"because":"below","document":"示例文号 1","rule":"hourly-mean-80","statistic":"below_for","below_for_ms":1800000,"factor":"1","required":null,"enough":null,"observed":null,"bound":null,"coverage":null,"deficit_m3":"0","day_hours_met":"22/24","hours":{"met":2,"short":1,"exempt":0,"indeterminate":0},"sums":{"length":"0","whole":"0","whole_water":"0","held":"0","held_water":"0","covered":"0","partly_covered":"0","required":"0","deficit":"0"}}"#]]
         .assert_eq(&text(&day));
     }
 

@@ -108,7 +108,9 @@ fn a_day_is_what_its_hours_are_and_sums_them() {
     let all = of(1);
     let span = Span { from: hours[0].from, to: hours[23].to };
     let day = day_of(&section, span, &Together::all(&all).unwrap(), false).unwrap();
-    assert_eq!(day.hours, Some(Hours { met: 23, short: 1, ..Hours::default() }));
+    let counted = Hours { met: 23, short: 1, ..Hours::default() };
+    let asked = section.demand_in(span).unwrap().rule.day_hours_met;
+    assert_eq!(day.hours, Some((counted, asked)));
     // without `day_hours_met` in the rule every judged hour must be met
     assert_eq!((day.verdict, day.because), (Some(Verdict::Short), Because::Below));
     assert_eq!(day.weight.deficit, 500_000 * 3_600_000);

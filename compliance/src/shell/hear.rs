@@ -234,6 +234,7 @@ impl Court {
             let judgement =
                 together.and_then(|together| hearing::day_of(section, day, &together, is_open));
             if let Some(Judgement { span, verdict, weight, hours, .. }) = judgement {
+                let hours = hours.map(|(hours, _)| hours);
                 let today = Today { span, verdict, hours, weight };
                 self.carried.keep_day(key.clone(), span, Some(today));
             }

@@ -70,7 +70,11 @@ pub struct VerdictView {
     /// The share of the mandated flow that is enough; null of a month.
     #[schema(value_type = Option<f64>)]
     pub factor: Option<Exact>,
-    /// Of a day whose hours are judged: how many are what.
+    /// Of a day whose hours are judged: the share of those with an outcome that the rule asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "22/24")]
+    pub day_hours_met: Option<String>,
+    /// Of such a day: how many hours are what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<HoursView>,
     /// Of a month: how many of its days are what, which is all that it is made of.
@@ -184,6 +188,7 @@ struct Judgement {
     bound: Option<String>,
     coverage: Option<String>,
     deficit_m3: Option<String>,
+    day_hours_met: Option<String>,
     hours: Option<HoursView>,
     as_read: Option<AsRead>,
 }
@@ -240,6 +245,7 @@ impl VerdictView {
             document: read.document,
             rule: read.rule,
             statistic: read.statistic,
+            day_hours_met: read.day_hours_met,
             hours: read.hours,
             days: None,
             version: row.version,
@@ -278,6 +284,7 @@ impl VerdictView {
             rule: rule.map(|rule| rule.id.to_string()),
             statistic: None,
             factor: None,
+            day_hours_met: None,
             hours: None,
             days: Some(MonthDaysView {
                 counts: DaysView::of(*days),
@@ -305,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_verdict_shows_what_its_judgement_says() {
-        let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":"0.95","required":"1.2","enough":"1.14","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":null,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0},"sums":{}}"#;
+        let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":"0.95","required":"1.2","enough":"1.14","observed":"1.199999","bound":"lower","coverage":"0.7499","deficit_m3":null,"day_hours_met":"22/24","hours":{"met":21,"short":3,"exempt":0,"indeterminate":0},"sums":{}}"#;
         let row = VerdictRow {
             by: Length::Day,
             span: Span {
@@ -322,7 +329,7 @@ mod tests {
         };
         let section = SectionKey { station: "S".parse().unwrap(), section: "dam".parse().unwrap() };
         let shown = serde_json::to_string(&VerdictView::of(&section, &row).unwrap()).unwrap();
-        expect![[r#"{"section":"dam","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","required":1.2,"enough":1.14,"observed":1.199999,"bound":"lower","coverage":0.7499,"deficit_m3":null,"document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":0.95,"hours":{"met":21,"short":3,"exempt":0,"indeterminate":0,"doubted":0},"version":2,"provisional":false,"late":false,"judged_at":"2026-04-02T00:00:00Z","entry":7}"#]]
+        expect![[r#"{"section":"dam","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":"short","because":"below","required":1.2,"enough":1.14,"observed":1.199999,"bound":"lower","coverage":0.7499,"deficit_m3":null,"document":"示例文号 1","rule":"r","statistic":"hourly_mean","factor":0.95,"day_hours_met":"22/24","hours":{"met":21,"short":3,"exempt":0,"indeterminate":0,"doubted":0},"version":2,"provisional":false,"late":false,"judged_at":"2026-04-02T00:00:00Z","entry":7}"#]]
         .assert_eq(&shown);
         let bytes = r#"{"v":1,"station":"S","section":"dam","by":"day","from":"2026-03-31T16:00:00Z","to":"2026-04-01T16:00:00Z","verdict":null,"because":"withdrawn"}"#;
         let bytes = bytes.as_bytes().to_vec();

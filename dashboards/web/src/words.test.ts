@@ -51,22 +51,25 @@ test("minutes that are known are whole, and never more than they are", () => {
 });
 
 /** A day of hours, one letter each: m met, s short, i not known. */
-function day(letters: string, word: string, because: string) {
+function day(letters: string, word: string, because: string, asked: string | null = "22/24") {
   const words: Readonly<Record<string, string>> = { m: "met", s: "short", i: "indeterminate" };
   const hours = [...letters].map((letter, place) => {
     const [from, to] = [place, place + 1].map((hour) => new Date(Date.UTC(2026, 10, 21, 16 + hour)).toISOString());
     return { ...judged(words[letter] ?? "", "below", "1"), from: Date.parse(from ?? ""), to: Date.parse(to ?? "") };
   });
   const count = (letter: string) => [...letters].filter((one) => one === letter).length;
-  const all = { ...judged(word, because, "1", 24), hours: { met: count("m"), short: count("s"), exempt: 0, indeterminate: count("i"), doubted: null } };
+  const all = { ...judged(word, because, "1", 24), day_hours_met: asked, hours: { met: count("m"), short: count("s"), exempt: 0, indeterminate: count("i"), doubted: null } };
   return [zh, en].map((t) => decidedText(t, all, hours, "Asia/Shanghai").join("; "));
 }
 
 test("a day that is short says which hours made it so", () => {
   assert.deepEqual(day("mmssms", "short", "below"), [
-    "未达标的小时：02:00–04:00 05:00–06:00；有结论的 6 小时中达标 3，低于规则要求的比例",
-    "Short hours: 02:00–04:00 05:00–06:00; 3 of 6 hours with an outcome met, less than the rule asks for",
+    "未达标的小时：02:00–04:00 05:00–06:00；有结论的 6 小时中达标 3，低于规则要求的 22/24",
+    "Short hours: 02:00–04:00 05:00–06:00; 3 of 6 hours with an outcome met, less than the 22/24 that the rule asks for",
   ]);
+  const ends = (asked: string | null) => day("sm", "short", "below", asked).map((text) => text.split(/[，,]/).at(-1)?.trim());
+  assert.deepEqual(ends("24/24"), ["规则要求全部达标", "and the rule asks for all of them"]);
+  assert.deepEqual(ends(null), ["低于规则要求的比例", "less than the rule asks for"], "judged before that was kept");
   assert.deepEqual(day("msmsmsmsmsmsms", "short", "below")[0]?.split("；")[0], "未达标的小时：01:00–02:00 03:00–04:00 05:00–06:00 07:00–08:00 09:00–10:00 11:00–12:00 …");
   assert.deepEqual(day("mi", "indeterminate", "too_little_known"), ["数据不足的小时：01:00–02:00", "Hours with too little data: 01:00–02:00"]);
 });

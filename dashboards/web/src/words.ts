@@ -101,9 +101,16 @@ export function decidedText(t: Texts, day: Verdict, hours: readonly Verdict[], z
   if (day.hours === null || hours.length === 0) return [];
   const named = (word: VerdictWord) => runsText(hours.filter(({ verdict }) => verdict === word), zone);
   const { met, short } = day.hours;
-  if (day.verdict === "short" && short > 0 && day.because === "below") return [t.station.shortHours(named("short"), met, met + short)];
+  if (day.verdict === "short" && short > 0 && day.because === "below") return [t.station.shortHours(named("short"), met, met + short, askedText(t, day.day_hours_met))];
   const isUnknown = day.because === "too_little_known" && day.hours.indeterminate > 0;
   return isUnknown ? [t.station.unknownHours(named("indeterminate"))] : [];
+}
+
+/** The share of hours that a rule asks for, all of them where it is as many. */
+function askedText(t: Texts, ratio: string | null): string {
+  const [part, whole] = (ratio ?? "").split("/");
+  if (whole === undefined) return t.station.askedShare;
+  return part === whole ? t.station.askedAll : t.station.askedOf(ratio ?? "");
 }
 
 /** Hours by their clocks, those that adjoin as one. */

@@ -28,6 +28,7 @@ export const verdict = members({
   rule: optional(words),
   document: optional(words),
   entry: optional(count),
+  day_hours_met: optional(words),
   hours: optional(hours),
   as_read: optional(asRead),
 });
