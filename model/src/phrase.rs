@@ -123,9 +123,9 @@ phrases! {
     /// What the matter is: a gauge says the same again and again.
     Stuck = "stuck", "◆ 读数卡住不变", "◆ Reading stuck";
     /// That enough is released again, and not for long enough yet to end the alarm.
-    BackAbove = "back_above", "▲ 已回升，确认恢复中", "▲ Enough is released again, confirming";
+    BackAbove = "back_above", "▲ 已回升，观察中", "▲ Enough is released again, being watched";
     /// That nothing is mandated any longer, and not for long enough yet to end the alarm.
-    BackUnmandated = "back_unmandated", "▲ 现无核定流量，确认恢复中", "▲ Nothing mandated now, confirming";
+    BackUnmandated = "back_unmandated", "▲ 现无核定流量，观察中", "▲ Nothing mandated now, being watched";
     /// What an alarm whose value is back waits for.
     BackNote = "back_note",
         "保持到告警规则规定的时间后，告警才结束。",
@@ -174,7 +174,7 @@ phrases! {
     /// The state: it is past, and nobody had it.
     StatePast = "state_past", "已恢复，无人确认", "over, nobody has taken it on";
     /// The state: it is closed.
-    StateClosed = "state_closed", "已结束", "closed";
+    StateClosed = "state_closed", "已关闭", "closed";
     /// The state: it is silenced for a while, or by a rule.
     StateSilenced = "state_silenced", "已搁置或抑制", "silenced";
     /// Before what is released.
@@ -196,7 +196,7 @@ phrases! {
     /// Before how long it has lasted.
     LastingLabel = "lasting", "持续", "Duration";
     /// Before when people were first told.
-    ToldLabel = "told", "通知", "First told";
+    ToldLabel = "told", "首次通知", "First told";
     /// Before the beginning of the alarm's id.
     AlarmLabel = "alarm_id", "告警编号", "Alarm id";
     /// Before the moment for which a page speaks.
@@ -224,7 +224,7 @@ phrases! {
         "此链接发出已超过 24 小时，只能查看，不能确认。",
         "This link is more than 24 hours old: it still shows the alarm, but cannot take it on.";
     /// That the alarm is closed.
-    ClosedNote = "closed_note", "本次告警已结束，无需处理。", "This alarm is closed; nothing is left to be done.";
+    ClosedNote = "closed_note", "本次告警已关闭，无需处理。", "This alarm is closed; nothing is left to be done.";
     /// After a click: another acted first.
     WasFirst = "was_first", "已有人先确认。", "Somebody else was first.";
     /// After a click: it is no longer what was seen.

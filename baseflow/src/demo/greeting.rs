@@ -114,13 +114,13 @@ const fn chinese(plot: Plot) -> Words {
     match plot {
         Plot::Falls => Words {
             what: "下泄流量降到核定值以下",
-            seen: "「实时总览」显示「未达标」并排到最前，「告警台」出现橙色告警，发出短信（「通知」页）",
+            seen: "「告警台」出现橙色告警，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「未达标」",
             after: "流量回升，约 1 分钟后告警结束，再发短信",
         },
         Plot::LosesLink => Words {
             what: "网关断线，读数存在网关上",
-            seen: "「实时总览」显示「数据中断」，「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）",
-            after: "连接恢复，网关补传，电站页「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信",
+            seen: "「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「数据中断」",
+            after: "连接恢复，网关补传，电站页的「缺测时段」和「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信",
         },
         Plot::Sticks => Words {
             what: "流量计卡住，读数不再变化",
@@ -134,17 +134,17 @@ const fn english(plot: Plot) -> Words {
     match plot {
         Plot::Falls => Words {
             what: "releases less than its mandate",
-            seen: "first on «Live overview», as «Short»; an orange alarm on «Alarms»; an SMS on «Messages»",
+            seen: "an orange alarm on «Alarms»; an SMS on «Messages»; «Overview» has said «Short» for half a minute",
             after: "it recovers; about a minute later the alarm is over, and an SMS says so",
         },
         Plot::LosesLink => Words {
             what: "its gateway loses the link and keeps the readings",
-            seen: "«No data» on «Live overview»; a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»",
+            seen: "a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»; «Overview» has said\n      «No data» for half a minute",
             after: "what was kept comes, and the gap in «Flow» on the station's page closes; about a minute later\n      the alarm is over, and an SMS says so",
         },
         Plot::Sticks => Words {
             what: "its meter sticks and says the same again and again",
-            seen: "a blue alarm, gauge stuck, on «Alarms»; an SMS on «Messages»; «Live overview» believes the\n      meter and goes on saying «Met»",
+            seen: "a blue alarm, gauge stuck, on «Alarms»; an SMS on «Messages»; «Overview» believes the\n      meter and goes on saying «Met»",
             after: "its meter moves again; within a minute the alarm is over, and an SMS says so",
         },
     }
@@ -184,25 +184,26 @@ mod tests {
 
               看什么（北京时间）
               14:05:40–14:09:40  雪线沟（示例）：下泄流量降到核定值以下，每 40 分钟一次
-                约 14:06:10 起：「实时总览」显示「未达标」并排到最前，「告警台」出现橙色告警，发出短信（「通知」页）
+                约 14:06:10 起：「告警台」出现橙色告警，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「未达标」
                 14:09:40 起：流量回升，约 1 分钟后告警结束，再发短信
               14:07:00–14:14:00  双树坪（示例）：网关断线，读数存在网关上，每 50 分钟一次
-                约 14:10:35 起：「实时总览」显示「数据中断」，「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）
-                14:14:00 起：连接恢复，网关补传，电站页「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信
+                约 14:10:35 起：「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「数据中断」
+                14:14:00 起：连接恢复，网关补传，电站页的「缺测时段」和「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信
               14:08:00–14:17:00  鹿鸣滩（示例）：流量计卡住，读数不再变化，每 60 分钟一次
                 约 14:10:10 起：「告警台」出现蓝色告警「读数卡住不变」，发出短信（「通知」页）；「实时总览」仍按此读数显示「达标」
                 14:17:00 起：读数恢复变化，不到 1 分钟告警结束，再发短信
 
               what to watch (Beijing time; names as the pages show them)
               14:05:40–14:09:40  雪线沟（示例）: releases less than its mandate, every 40 min
-                from about 14:06:10: first on «Live overview», as «Short»; an orange alarm on «Alarms»; an SMS on «Messages»
+                from about 14:06:10: an orange alarm on «Alarms»; an SMS on «Messages»; «Overview» has said «Short» for half a minute
                 from 14:09:40: it recovers; about a minute later the alarm is over, and an SMS says so
               14:07:00–14:14:00  双树坪（示例）: its gateway loses the link and keeps the readings, every 50 min
-                from about 14:10:35: «No data» on «Live overview»; a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»
+                from about 14:10:35: a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»; «Overview» has said
+                  «No data» for half a minute
                 from 14:14:00: what was kept comes, and the gap in «Flow» on the station's page closes; about a minute later
                   the alarm is over, and an SMS says so
               14:08:00–14:17:00  鹿鸣滩（示例）: its meter sticks and says the same again and again, every 60 min
-                from about 14:10:10: a blue alarm, gauge stuck, on «Alarms»; an SMS on «Messages»; «Live overview» believes the
+                from about 14:10:10: a blue alarm, gauge stuck, on «Alarms»; an SMS on «Messages»; «Overview» believes the
                   meter and goes on saying «Met»
                 from 14:17:00: its meter moves again; within a minute the alarm is over, and an SMS says so
 

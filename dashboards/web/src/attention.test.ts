@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { alarm, type Alarm } from "./api/alarm.ts";
 import { liveCounts, liveSection, station } from "./api/station.ts";
-import { alarmOfGauge, beganAt, momentsOf, isBack, isToBeTaken, needing, open, unheard, untaken } from "./attention.ts";
+import { alarmOfGauge, beganAt, momentsOf, isBack, isSilent, isToBeTaken, needing, open, unheard, untaken } from "./attention.ts";
 import { parse } from "./json.ts";
 import { rows, sinceOf, type Row } from "./order.ts";
 
@@ -90,6 +90,12 @@ test("a gauge whose newest sample is known is judged by that", () => {
   assert.equal(isBack(level, row, sample("3", "00:10:00")), true);
   assert.equal(isBack(level, row, sample("", "00:10:00")), false, "a time-out is no reading");
   assert.equal(isBack(level, row, sample("3", "00:00:00")), false);
+});
+
+test("a gauge of which nothing has come for three intervals is silent, of frequent ones for two minutes", () => {
+  const silent = (interval_ms: number, ms: number) => isSilent({ interval_ms, latest: { at: 0, value: null, quality: "good", reason: null } }, ms);
+  assert.deepEqual([silent(60_000, 179_999), silent(60_000, 180_000), silent(1_000, 119_999), silent(1_000, 120_000)], [false, true, false, true]);
+  assert.equal(isSilent({ interval_ms: 60_000, latest: null }, 1e12), false, "nothing is known of it");
 });
 
 test("one loss has begun at one moment, whoever tells of it: with the last reading", () => {

@@ -109,6 +109,14 @@ export function alarmOfGauge(alarms: readonly Alarm[], gauge: string, samples: S
   return alarms.find((alarm) => alarm.active && alarm.gauge !== null && gaugeName(alarm) === gauge && !isBack(alarm, null, samples)) ?? null;
 }
 
+/** Whether nothing has come of a gauge for so long that it counts as silent: three of its intervals, two minutes at least. */
+export function isSilent({ latest, interval_ms }: Pick<Gauge, "latest" | "interval_ms">, asOf: number): boolean {
+  return latest !== null && asOf - latest.at >= Math.max(SILENT_MS, 3 * interval_ms);
+}
+
+/** As of a section's outlets. */
+const SILENT_MS = 120_000;
+
 /** What its gauge is called within its station. */
 export function gaugeName({ gauge }: Alarm): string {
   return gauge?.split("/").at(-1) ?? "";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { series } from "./api/series.ts";
-import { axisTexts, barOf, bucketRow, chart, missing, recordsBegin, told } from "./chart.ts";
+import { asRead, axisTexts, barOf, bucketRow, chart, missing, recordsBegin, told } from "./chart.ts";
 import { text } from "./decimal.ts";
 import { parse } from "./json.ts";
 
@@ -72,6 +72,16 @@ test("a loss that goes on has begun with the last reading; one that is over is a
   assert.equal(begins([gap(10, 20), gap(60, 100)], null), "10-20 60-100", "data come");
   assert.equal(begins([gap(10, 20), gap(60, 90)], 55), "10-20 60-90");
   assert.equal(begins([], 55), "");
+});
+
+test("what stands after the last reading of a loss that goes on was held, and is not drawn as measured", () => {
+  const { from, step_ms: step, buckets } = SERIES;
+  const to = from + buckets.mean.length * step;
+  const series = { ...SERIES, to, gaps: [{ from: to - 1, to, because: "offline", reason: null }] };
+  const measured = (readAt: number | null) => asRead(series, readAt).buckets.mean.filter((mean) => mean !== null).length;
+  const all = buckets.mean.filter((mean) => mean !== null).length;
+  assert.deepEqual([measured(null), measured(from + step), measured(from)], [all, buckets.mean.slice(0, 1).filter((mean) => mean !== null).length, 0]);
+  assert.deepEqual(asRead(series, from + step).gaps.map((gap) => gap.from), [from + step]);
 });
 
 test("before records begin nothing is missing", () => {

@@ -125,6 +125,22 @@ export function recordsBegin(gaps: readonly Gap[]): number | null {
 
 const BEFORE = "before";
 
+/**
+ * The series as people tell of it: of a loss that goes on, what stands after the last reading was held, and not measured.
+ */
+export function asRead(series: Series, readAt: number | null): Series {
+  const [loss] = told(missing(series.gaps), series.to, readAt).filter(({ goesOn }) => goesOn);
+  if (loss === undefined) return series;
+  const { buckets, step_ms: step } = series;
+  const until = <T,>(values: readonly (T | null)[]) => values.map((value, place) => (series.from + place * step >= loss.from ? null : value));
+  const before = series.gaps.filter((gap) => !missing([gap]).length);
+  return {
+    ...series,
+    gaps: [...before, ...told(missing(series.gaps), series.to, readAt)],
+    buckets: { ...buckets, min: until(buckets.min), mean: until(buckets.mean), max: until(buckets.max), credited: until(buckets.credited) },
+  };
+}
+
 /** A gap that may go on: then it is as long as until now. */
 export interface ToldGap extends Gap {
   readonly goesOn: boolean;

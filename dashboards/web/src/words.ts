@@ -96,12 +96,13 @@ export function hoursText(t: Texts, hours: Hours): string {
 /** Runs of hours that are named; the others are counted by the sentence. */
 const RUNS = 6;
 
-/** Which hours made a day short, or left it unknown; nothing where no hour decided it so. */
+/** Which hours were short, or left a day unknown, and how many the rule asks for; nothing where that is no matter. */
 export function decidedText(t: Texts, day: Verdict, hours: readonly Verdict[], zone: string): readonly string[] {
   if (day.hours === null || hours.length === 0) return [];
   const named = (word: VerdictWord) => runsText(hours.filter(({ verdict }) => verdict === word), zone);
   const { met, short } = day.hours;
-  if (day.verdict === "short" && short > 0 && day.because === "below") return [t.station.shortHours(named("short"), met, met + short, askedText(t, day.day_hours_met))];
+  const isTold = (day.verdict === "short" && day.because === "below") || day.verdict === "met";
+  if (isTold && short > 0) return [t.station.shortHours(named("short"), met, met + short, askedText(t, day.day_hours_met))];
   const isUnknown = day.because === "too_little_known" && day.hours.indeterminate > 0;
   return isUnknown ? [t.station.unknownHours(named("indeterminate"))] : [];
 }
@@ -110,7 +111,7 @@ export function decidedText(t: Texts, day: Verdict, hours: readonly Verdict[], z
 function askedText(t: Texts, ratio: string | null): string {
   const [part, whole] = (ratio ?? "").split("/");
   if (whole === undefined) return t.station.askedShare;
-  return part === whole ? t.station.askedAll : t.station.askedOf(ratio ?? "");
+  return part === whole ? t.station.askedAll : t.station.asked(ratio ?? "");
 }
 
 /** Hours by their clocks, those that adjoin as one. */

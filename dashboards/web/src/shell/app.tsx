@@ -20,7 +20,7 @@ import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
 import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
 import { place } from "./place.ts";
 import { PasswordPage } from "./password_page.tsx";
-import { logIn, logOut, screenLink, standing, who } from "./session.ts";
+import { logIn, logins, logOut, screenLink, standing, who } from "./session.ts";
 import { StationPage } from "./station_page.tsx";
 
 export function App(): JSX.Element {
@@ -44,6 +44,10 @@ function Entrance(): JSX.Element {
 
 function Pages({ route }: { readonly route: Route }): JSX.Element {
   useTitle(route);
+  useEffect(() => {
+    // whoever has just logged in by key goes on from there
+    if (logins.peek() > 0) document.getElementById("main")?.focus({ preventScroll: true });
+  }, []);
   if (route.page === "wall") return <Guard page="wall"><WallPage /></Guard>;
   const { link, at, why, counts, alarms } = shown.value;
   const role = who.value?.role ?? null;

@@ -81,7 +81,8 @@ export function begin(stop: AbortSignal): void {
     // each registry, and each login, has its own; a list from before the snapshot would be asked for twice
     void registry.value;
     void logins.value;
-    if (isTold.value || hasWaited.value) void load();
+    // nor is it asked for before it is known who looks
+    if (standing.value !== "unknown" && (isTold.value || hasWaited.value)) void load();
   });
 }
 
@@ -101,7 +102,7 @@ let asked = 0;
 export async function load(isPatient = true): Promise<boolean> {
   asked += 1;
   const mine = asked;
-  if (mustChange()) return false;
+  if (!mayAsk()) return false;
   const [facts, result] = await Promise.all([get(registryShape, "/registry"), all()]);
   if (mine !== asked) return result.ok;
   if (facts.ok) {

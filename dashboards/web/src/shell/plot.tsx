@@ -160,12 +160,14 @@ function behind(made: uPlot, chart: Chart, colours: Palette): void {
   for (const mark of chart.gaps) hatch(made, mark, colours.gap);
 }
 
-/** At least a pixel wide: a short breach of a long year must be seen, too. */
+/** So wide at least, in pixels: a short one of a long year must be seen, too. */
+const NARROWEST = 3;
+
 function extent(made: uPlot, mark: Mark<unknown>): { left: number; width: number } {
   const { left: begin, width: all } = made.bbox;
   const left = Math.max(begin, made.valToPos(mark.from, "x", true));
   const right = Math.min(begin + all, made.valToPos(mark.to, "x", true));
-  return { left, width: right < left ? 0 : Math.max(devicePixelRatio, right - left) };
+  return { left, width: right < left ? 0 : Math.max(NARROWEST * devicePixelRatio, right - left) };
 }
 
 function fill(made: uPlot, mark: Mark<unknown>, colour: string): void {

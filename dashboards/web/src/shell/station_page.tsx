@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { series as seriesShape } from "../api/series.ts";
 import { station as stationShape, type Station } from "../api/station.ts";
 import { verdicts as verdictsShape } from "../api/verdict.ts";
-import { chart } from "../chart.ts";
+import { asRead, chart } from "../chart.ts";
 import { neighbours } from "../river.ts";
 import { isOld, sinceOf, type Row, type Standing } from "../order.ts";
 import type { Route, SpanWord } from "../route.ts";
@@ -122,7 +122,10 @@ function Flow({ route, zone, standing }: PartProps & { readonly standing: Standi
     null,
     zoom === null && route.span === "24h" ? 30_000 : null,
   );
-  const drawn = useMemo(() => (series.value === null ? null : chart(series.value)), [series.value]);
+  const [read, drawn] = useMemo(() => {
+    const read = series.value === null ? null : asRead(series.value, readAt);
+    return [read, read === null ? null : chart(read)];
+  }, [series.value, readAt]);
   const look = (span: { readonly from: number; readonly to: number } | null) => {
     setPlace(null);
     setZoom(span === null || span.to - span.from < CLOSEST_MS ? null : span);
@@ -134,13 +137,13 @@ function Flow({ route, zone, standing }: PartProps & { readonly standing: Standi
         <SpanChoice span={route.span} isZoomed={zoom !== null} onSpan={(span) => { look(null); refine({ ...route, span }); }} />
       </div>
       <Known of={series} again={series.again} lines={8}>
-        {(known) => known.buckets.mean.length === 0 || drawn === null ? <Empty title={t.station.noSeries} /> : (
+        {() => read === null || read.buckets.mean.length === 0 || drawn === null ? <Empty title={t.station.noSeries} /> : (
           <>
-            <SeriesChart series={known} zone={zone} place={place} onPlace={setPlace}>
+            <SeriesChart series={read} zone={zone} place={place} onPlace={setPlace}>
               {Plot === null ? <div class="plot" /> : <Plot chart={drawn} zone={zone} place={place} onPlace={setPlace} onZoom={look} theme={theme.value} />}
             </SeriesChart>
-            <Stretches series={known} readAt={readAt} zone={zone} asOf={asOf.value} />
-            <SeriesTable series={known} zone={zone} />
+            <Stretches series={read} readAt={readAt} zone={zone} asOf={asOf.value} />
+            <SeriesTable series={read} zone={zone} />
           </>
         )}
       </Known>

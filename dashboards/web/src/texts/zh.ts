@@ -29,7 +29,7 @@ const alarmStates: Record<AlarmState, string> = {
   shelved: "已搁置",
   suppressed: "已抑制",
   out_of_service: "退出服务",
-  normal: "已结束",
+  normal: "已关闭",
 };
 
 const severities: Record<Severity, string> = { red: "红色", orange: "橙色", yellow: "黄色", blue: "蓝色" };
@@ -67,7 +67,7 @@ export const zh = {
   channels,
 
   nav: { label: "主导航", skip: "跳到正文", overview: "实时总览", alarms: "告警台", outbox: "通知", wall: "大屏", logOut: "退出登录" },
-  theme: { label: "外观", auto: "自动", light: "浅色", dark: "深色" },
+  theme: { label: "外观", auto: "外观自动", light: "浅色外观", dark: "深色外观" },
 
   link: {
     live: "实时",
@@ -114,7 +114,7 @@ export const zh = {
     metRateShortNow: (count: number) => `其中 ${String(count)} 个此刻未达标，当日至此仍达标`,
     metRateMeans: "各断面的当日按评价规则由已有各小时判定；今日至此达标的断面占已有结论断面的比例，只舍不入",
     runningRate: "设施运行率",
-    runningRateOf: (running: number, all: number) => `${String(all)} 个在役断面中 ${String(running)} 个数据正常`,
+    runningRateOf: (running: number, all: number) => `${String(all)} 个在役断面中 ${String(running)} 个数据未中断`,
     runningRateMeans: "在役断面中数据未中断的比例，只舍不入",
     undetermined: (count: number) => `另有 ${String(count)} 个数据不足或免考`,
     none: "—",
@@ -206,12 +206,12 @@ export const zh = {
     tooLittle: (known: string) => `数据不足，按规则计为未达标（${known}）`,
     tooLittleHours: (hours: number) => `其中 ${String(hours)} 小时数据不足，按规则计为未达标`,
     shortHours: (hours: string, met: number, judged: number, asked: string) => `未达标的小时：${hours}；有结论的 ${String(judged)} 小时中达标 ${String(met)}，${asked}`,
-    askedOf: (ratio: string) => `低于规则要求的 ${ratio}`,
+    asked: (ratio: string) => `规则要求 ${ratio}`,
     askedAll: "规则要求全部达标",
-    askedShare: "低于规则要求的比例",
+    askedShare: "按规则要求的比例",
     unknownHours: (hours: string) => `数据不足的小时：${hours}`,
     dataOf: (known: string) => `有数据 ${known}`,
-    openAlarms: "未结束的告警",
+    openAlarms: "未关闭的告警",
     toConsole: "前往告警台",
     asRead: (released: string, coverage: string) => `若计入存疑读数：${released}，有效覆盖 ${coverage}`,
     observedNothing: "下泄未知",
@@ -241,19 +241,19 @@ export const zh = {
 
   alarms: {
     heading: "告警台",
-    tabs: { open: "未结束", history: "历史" },
+    tabs: { open: "未关闭", history: "历史" },
     take: "确认",
     taking: "正在确认",
     takeLabel: (what: string) => `确认：${what}`,
-    taken: (who: string, at: string) => `${at} 由 ${who} 确认`,
+    taken: (who: string, at: string) => `${at} 由${who} 确认`,
     asked: "已记入日志，正在生效",
     conflict: "未能确认：已有他人先行处理，或告警已变化。列表已更新。",
     forbidden: "未能确认：需要值班权限",
     failed: "未能确认，请重试",
     done: (what: string) => `已确认：${what}`,
-    none: "没有未结束的告警",
-    noneHelp: "所有电站都按核定下泄，且数据正常。",
-    noneHistory: "没有已结束的告警",
+    none: "没有未关闭的告警",
+    noneHelp: "电站此刻的状态见",
+    noneHistory: "没有已关闭的告警",
     keys: "方向键选择告警，按 A 键或确认按钮确认，回车键查看经过",
     keysToSee: "方向键选择告警，回车键查看经过；确认需要值班权限",
     notYours: "确认需要值班权限",
@@ -271,9 +271,9 @@ export const zh = {
     } as Record<string, string>,
     belowAtLeast: (released: string, required: string) => `触发时下泄至少 ${released}，核定 ${required} m³/s`,
     belowUnknown: "下泄低于核定",
-    back: "已回升，确认恢复中",
+    back: "已回升，观察中",
     backHelp: "下泄已不低于核定，保持到告警规则规定的时间后，告警才结束",
-    backData: "数据已恢复，确认恢复中",
+    backData: "数据已恢复，观察中",
     backDataHelp: "测点又有读数，持续到告警规则规定的时间后，告警才结束",
     nobody: "未能通知任何人",
     nobodyHelp: "无人确认，且没有任何渠道发出过此告警的通知",
@@ -301,7 +301,7 @@ export const zh = {
     none: "还没有发出过通知",
     noneHelp: "告警触发后，发给值班人员的消息会出现在这里。",
     columns: { state: "状态", recipient: "收件人", channel: "渠道", occasion: "事由", text: "内容", owed: "应发", sent: "发出", ended: "送达或终止" },
-    attempts: (count: number) => `第 ${String(count)} 次`,
+    attempts: (count: number) => `发送 ${String(count)} 次`,
     doubted: "可能已送达",
     more: "更早的通知",
     notYours: "查看通知需要值班权限",
@@ -370,7 +370,7 @@ export const zh = {
   missingPage: { heading: "没有这个页面", back: "返回实时总览" },
 
   lasting: (days: number, hours: number, minutes: number, seconds: number) =>
-    days > 0 ? `${String(days)} 天 ${String(hours)} 小时` : hours > 0 ? `${String(hours)} 小时 ${String(minutes)} 分` : minutes > 0 ? `${String(minutes)} 分钟` : `${String(seconds)} 秒`,
+    days > 0 ? `${String(days)} 天${hours > 0 ? ` ${String(hours)} 小时` : ""}` : hours > 0 ? `${String(hours)} 小时${minutes > 0 ? ` ${String(minutes)} 分` : ""}` : minutes > 0 ? `${String(minutes)} 分钟` : `${String(seconds)} 秒`,
   percent: (value: string) => `${value}%`,
   separator: "，",
 };

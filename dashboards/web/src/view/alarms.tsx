@@ -59,7 +59,7 @@ export function Alarms(props: AlarmsProps): JSX.Element {
       <Known of={alarms} again={props.again}>
         {(known) =>
           known.length === 0 ? (
-            <Empty title={tab === "open" ? t.alarms.none : t.alarms.noneHistory}>{tab === "open" ? <p>{t.alarms.noneHelp}</p> : null}</Empty>
+            <Empty title={tab === "open" ? t.alarms.none : t.alarms.noneHistory}>{tab === "open" ? <p>{t.alarms.noneHelp} <a href="/">{t.overview.heading}</a></p> : null}</Empty>
           ) : (
             <>
               {tab === "open" ? <p class="muted keys">{props.mayTake ? t.alarms.keys : t.alarms.keysToSee}</p> : null}

@@ -1,7 +1,7 @@
 // The way in: a name and a password, and nothing that tells which of the two was wrong.
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useTexts } from "./language.tsx";
 
@@ -34,6 +34,8 @@ export function LogIn({ isBusy, said, onLogIn, onLanguage, isScreen }: LogInProp
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [isIncomplete, setIncomplete] = useState(false);
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => { first.current?.focus(); }, []);
   const submit = (event: Event) => {
     event.preventDefault();
     const isWhole = name !== "" && password !== "";
@@ -47,7 +49,7 @@ export function LogIn({ isBusy, said, onLogIn, onLanguage, isScreen }: LogInProp
         <h1>{t.login.heading}</h1>
         <p class="muted">{t.title}</p>
         <label for="name">{t.login.user}</label>
-        <input id="name" name="username" autoComplete="username" autoCapitalize="none" spellcheck={false} value={name}
+        <input id="name" ref={first} name="username" autoComplete="username" autoCapitalize="none" spellcheck={false} value={name}
           onInput={(event) => { setName(event.currentTarget.value); }} />
         <label for="password">{t.login.password}</label>
         <input id="password" name="password" type="password" autoComplete="current-password" value={password}

@@ -43,7 +43,7 @@ export function Overview({ stations, rows, counts, alarms, asOf, again }: Overvi
             <div class="overview-areas">
               <OpenAlarms alarms={alarms ?? []} rows={rows} asOf={asOf} />
               <Tiles rows={rows} chosen={state} onChoose={setState} />
-              <StationList rows={rows} state={state} asOf={asOf} onClear={() => { setState(null); }} />
+              <StationList rows={rows} alarms={alarms ?? []} state={state} asOf={asOf} onClear={() => { setState(null); }} />
               <Rates counts={counts} rows={rows} />
               <section class="card area-rivers" aria-labelledby="rivers">
                 <h2 id="rivers">{t.overview.rivers} <span class="muted">{t.overview.riversHint}</span></h2>
@@ -60,7 +60,7 @@ export function Overview({ stations, rows, counts, alarms, asOf, again }: Overvi
 /** Alarms that are listed above the stations; the console has the others. */
 const ALARMS = 3;
 
-/** Open alarms where a page is narrow; a wide one has the worst stations beside the number of alarms at once. */
+/** Open alarms where a page is narrow; a wide one has them in the stations' rows, beside the number of alarms, at once. */
 function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[]; readonly rows: readonly Row[]; readonly asOf: number }): JSX.Element | null {
   const t = useTexts();
   if (alarms.length === 0) return null;
@@ -149,6 +149,7 @@ function Tiles({ rows, chosen, onChoose }: TilesProps): JSX.Element {
 
 interface ListProps {
   readonly rows: readonly Row[];
+  readonly alarms: readonly Alarm[];
   readonly state: State | null;
   readonly asOf: number;
   readonly onClear: () => void;
@@ -158,7 +159,7 @@ interface ListProps {
 const ROWS = 100;
 
 /** The worst first. While somebody points at the list or is in it, nothing changes its place. */
-function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
+function StationList({ rows, alarms, state, asOf, onClear }: ListProps): JSX.Element {
   const t = useTexts();
   const [search, setSearch] = useState("");
   const [limit, setLimit] = useState(ROWS);
@@ -197,7 +198,7 @@ function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
           onFocusCapture={() => { note({ focus: true }); }}
           onBlurCapture={() => { note({ focus: false }); }}
         >
-          <Table rows={shown.slice(0, limit)} asOf={asOf} />
+          <Table rows={shown.slice(0, limit)} alarms={alarms} asOf={asOf} />
         </div>
       )}
       {shown.length > limit ? (
@@ -207,7 +208,7 @@ function StationList({ rows, state, asOf, onClear }: ListProps): JSX.Element {
   );
 }
 
-function Table({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: number }): JSX.Element {
+function Table({ rows, alarms, asOf }: Pick<ListProps, "rows" | "alarms" | "asOf">): JSX.Element {
   const t = useTexts();
   const { zone } = useSite();
   const { columns, unit } = t.overview;
@@ -226,15 +227,22 @@ function Table({ rows, asOf }: { readonly rows: readonly Row[]; readonly asOf: n
       </thead>
       <tbody>
         {rows.map((row) => (
-          <StationRow key={row.station.id} row={row} t={t} since={sinceText(t, row.gravest, asOf)} asOf={asOf} today={dayText(asOf, zone)} />
+          <StationRow key={row.station.id} row={row} alarm={beside(row, alarms)} t={t} since={sinceText(t, row.gravest, asOf)} asOf={asOf} today={dayText(asOf, zone)} />
         ))}
       </tbody>
     </table>
   );
 }
 
+/** The first open alarm of a station whose state tells of none: a meter that is stuck reads like a good one. */
+function beside({ station, state }: Row, alarms: readonly Alarm[]): Alarm | null {
+  if (state === "breach" || state === "stale") return null;
+  return alarms.find((alarm) => alarm.station === station.id) ?? null;
+}
+
 interface RowProps {
   readonly row: Row;
+  readonly alarm: Alarm | null;
   readonly t: Texts;
   readonly since: string | null;
   readonly asOf: number;
@@ -244,11 +252,11 @@ interface RowProps {
 /** A line of the list; it is drawn again only when something of it reads otherwise. */
 class StationRow extends Component<RowProps> {
   override shouldComponentUpdate(next: RowProps): boolean {
-    const { row, t, since, today } = this.props;
-    return next.row !== row || next.t !== t || next.since !== since || next.today !== today;
+    const { row, alarm, t, since, today } = this.props;
+    return next.row !== row || next.alarm !== alarm || next.t !== t || next.since !== since || next.today !== today;
   }
 
-  override render({ row, t, since, asOf }: RowProps): JSX.Element {
+  override render({ row, alarm, t, since, asOf }: RowProps): JSX.Element {
     const { station, gravest, state, standings } = row;
     return (
       <tr class={`is-${state ?? "none"}`}>
@@ -259,6 +267,7 @@ class StationRow extends Component<RowProps> {
         <th scope="row">
           <a href={href(stationRoute(station.id))}>{station.name}</a>
           {standings.length > 1 && gravest !== null ? <span class="muted"> {sectionText(t, gravest.section)}</span> : null}
+          {alarm === null ? null : <span class={`row-alarm gauge-alarm is-${alarm.severity ?? "none"}`}>{matterText(t, alarm)}</span>}
         </th>
         <td class="wide">{station.river ?? "—"}</td>
         <td class="number">

@@ -8,7 +8,7 @@ import { barOf, bucketRow, missing, recordsBegin, told, type BucketRow } from ".
 import { observedText, requiredText, text } from "../decimal.ts";
 import { SPANS, type SpanWord } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
-import { clockText, minuteText, shortText, spanText } from "../time.ts";
+import { clockText, MINUTE_MS, minuteText, secondText, shortText, spanText } from "../time.ts";
 import { gapText, lasting, NOTHING } from "../words.ts";
 import { useTexts } from "./language.tsx";
 
@@ -91,7 +91,7 @@ function moved(key: string, place: number, last: number): number | null {
 
 function readout(t: Texts, row: BucketRow, zone: string): string {
   const { mean, min, max, required, enough, gap, isLower } = row;
-  const when = `${minuteText(row.from, zone)}–${clockText(row.to, zone)}`;
+  const when = row.to - row.from < MINUTE_MS ? secondText(row.from, zone) : `${minuteText(row.from, zone)}–${clockText(row.to, zone)}`;
   const remark = remarkText(t, row);
   if (mean === null) return [when, gap === null ? t.station.noData : gapText(t, gap), remark].filter((part) => part !== "").join(t.separator);
   const range = min !== null && max !== null ? `${t.separator}${t.station.readout.range} ${observedText(min)}–${observedText(max)}` : "";
@@ -147,7 +147,7 @@ export function Stretches(props: {
           <ol class="spans">
             {[...series.breaches].reverse().slice(0, STRETCHES).map((breach) => (
               <li key={breach.from}>
-                <span>{when(breach)}</span>
+                <span>{breach.to >= series.to ? t.station.goesOn(shortText(breach.from, asOf, zone)) : when(breach)}</span>
                 <span class="muted">
                   {lasting(t, breach.to - breach.from)}{t.separator}{t.station.lowest(observedText(breach.lowest))}
                   {breach.deficit_m3 === null ? null : <>{t.separator}{t.station.notReleased(text(breach.deficit_m3))}</>}

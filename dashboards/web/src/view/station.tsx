@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 
 import type { Alarm } from "../api/alarm.ts";
 import type { Gauge, Station } from "../api/station.ts";
-import { alarmOfGauge, beganAt, isBack } from "../attention.ts";
+import { alarmOfGauge, beganAt, isBack, isSilent } from "../attention.ts";
 import { observedText } from "../decimal.ts";
 import { isOld, type Row, type Standing } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
@@ -216,10 +216,10 @@ export function Gauges(props: {
               <th scope="row" role="rowheader"><bdi>{gauge.id}</bdi></th>
               <td role="cell">{t.quantities[gauge.quantity] ?? gauge.quantity}</td>
               <td role="cell" class="number">
-                {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)} ${unitText(gauge.unit)}`}
+                {gauge.latest === null || gauge.latest.value === null ? NOTHING : `${observedText(gauge.latest.value, null, gauge.decimals)}${unitText(gauge.unit)}`}
               </td>
               <td role="cell">
-                <GaugeStands gauge={gauge} alarm={alarmOfGauge(alarms, gauge.id, gauges)} />
+                <GaugeStands gauge={gauge} alarm={alarmOfGauge(alarms, gauge.id, gauges)} asOf={asOf} />
               </td>
               <td role="cell">{gauge.latest === null ? NOTHING : shortText(gauge.latest.at, asOf, zone)}</td>
             </tr>
@@ -230,9 +230,11 @@ export function Gauges(props: {
   );
 }
 
-/** What an alarm says of a gauge in the place of a good sample, which a meter that is stuck has as well; else the sample's quality. */
-function GaugeStands({ gauge: { latest }, alarm }: { readonly gauge: Gauge; readonly alarm: Alarm | null }): JSX.Element {
+/** What an alarm says of a gauge in the place of a good sample, which a meter that is stuck has as well; else the sample's quality, while it is not old. */
+function GaugeStands({ gauge, alarm, asOf }: { readonly gauge: Gauge; readonly alarm: Alarm | null; readonly asOf: number }): JSX.Element {
   const t = useTexts();
+  const { latest } = gauge;
+  if (alarm === null && isSilent(gauge, asOf)) return <strong class="state is-stale">{t.states.stale}</strong>;
   if (alarm === null) return <>{latest === null ? NOTHING : quality(t, latest)}</>;
   const isGood = latest === null || latest.quality === "good";
   return <strong class={`gauge-alarm is-${alarm.severity ?? "none"}`}>{alarm.flat ? t.alarms.stuck : t.states.stale}{isGood ? "" : `${t.separator}${quality(t, latest)}`}</strong>;
@@ -243,9 +245,11 @@ function quality(t: ReturnType<typeof useTexts>, sample: { readonly quality: str
   return sample.reason === null ? word : `${word}${t.separator}${reasonText(t, sample.reason)}`;
 }
 
-/** Units as people write them. */
+/** Units as people write them, with the space before them where there is one. */
 function unitText(unit: string): string {
-  if (unit === "degC") return "°C";
+  if (unit === "%") return "%";
+  if (unit === "degC") return " °C";
   if (unit === "deg") return "°";
-  return unit.replace("m3", "m³").replace("10^4", "10⁴").replace(/^u(?=[gS])/, "µ");
+  if (unit === "pH" || unit === "1") return "";
+  return " " + unit.replace("m3", "m³").replace("10^4", "10⁴").replace(/^u(?=[gS])/, "µ");
 }

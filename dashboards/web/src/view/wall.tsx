@@ -112,7 +112,7 @@ function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: N
       <span class="worst-since">{isByAlarm && alarm !== null ? stoodText(t, alarm, beganAt(alarm, row), asOf) : sinceText(t, gravest, asOf)}</span>
       {isByAlarm && alarm !== null ? <span class="worst-matter">{matterText(t, alarm)}{back}</span> : (
         <span class="worst-matter">
-          {releasedText(released, gravest?.required ?? null)} / {requiredOf(gravest?.required ?? null)}
+          {t.overview.columns.released} {releasedText(released, gravest?.required ?? null)} / {t.overview.columns.required} {requiredOf(gravest?.required ?? null)} {t.overview.unit}
           {" "}<span class="muted">{state === "stale" && released !== null ? `${t.overview.columns.at} ${shortText(released.at, asOf, station.zone)}` : percentText(t, share, 0)}</span>
           {back}
         </span>
