@@ -123,10 +123,10 @@ impl FromStr for Timestamp {
 
     /// RFC 3339 with any offset; finer than a millisecond is cut off.
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let moment: jiff::Timestamp =
-            text.parse().map_err(|_cause: jiff::Error| TimeError::Text(text.to_owned()))?;
+        let refused = || TimeError::Text(text.chars().take(48).collect());
+        let moment: jiff::Timestamp = text.parse().map_err(|_cause: jiff::Error| refused())?;
         let floored = moment.as_nanosecond().div_euclid(1_000_000);
-        i64::try_from(floored).map_or_else(|_| Err(TimeError::Text(text.to_owned())), Self::from_ms)
+        i64::try_from(floored).map_or_else(|_| Err(refused()), Self::from_ms)
     }
 }
 
@@ -153,7 +153,9 @@ impl Zone {
 
     /// The zone of this IANA name, such as `Asia/Shanghai`.
     pub fn named(name: &str) -> Result<Self, TimeError> {
-        TimeZone::get(name).map(Self).map_err(|_unknown| TimeError::Zone(name.to_owned()))
+        TimeZone::get(name)
+            .map(Self)
+            .map_err(|_unknown| TimeError::Zone(name.chars().take(48).collect()))
     }
 
     /// The IANA name.

@@ -9,7 +9,8 @@
 //! | receipts of hooks | 64 | 503 |
 //! | reads that are made into answers at the same time, but for series and `/live`, which have bounds of their own | 8, of which the last 2 are for duty and admin | more wait, within their seconds, in turn ([`super::turns`]) |
 //! | seconds a call takes | 30 | 503 |
-//! | bytes of answers that wait to be written | 64 MiB, and 64 KiB of each call beside | 503 |
+//! | bytes of answers that wait to be written, but for those of 64 KiB and less | 64 MiB, of which the last 16 are for duty and admin | 503 |
+//! | of them those of one user, token or screen, or address and network | 16 MiB, and no more than are left | 429 |
 //!
 //! A caller that does not read what it asked for costs memory: so an answer's bytes carry the
 //! call's place and their share of the room, and give both back where they themselves are dropped,
@@ -22,7 +23,7 @@
 //! ([`super::people`], [`super::screens`], [`super::pages`]), so that none of them can keep the others
 //! out.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -31,10 +32,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
 use super::{
@@ -68,7 +66,9 @@ const READS: Room = Room { all: 8, kept: 2 };
 /// Calls that wait for a place of their own: those that wait keep nobody else's.
 const OWN_BOUNDS: [&str; 2] = [series::PATH, live::PATH];
 /// How many bytes of answers may wait to be written.
-const ROOM_BYTES: usize = 64 << 20;
+const ROOM: Room = Room { all: 64 << 20, kept: 16 << 20 };
+/// Those of one who asks, by whatever name.
+const ROOM_OF_ONE: usize = 16 << 20;
 /// An answer of so many bytes needs no room: the slots bound such answers to 16 MiB, and whoever
 /// does not read large ones keeps nobody from small ones.
 const SMALL_BYTES: usize = 64 << 10;
@@ -92,7 +92,7 @@ pub(crate) struct Slots {
     asking: fn(&Request) -> Asking,
     reads: Turns<Option<Name>>,
     /// Bytes.
-    room: Arc<Semaphore>,
+    room: Places<Who>,
     metrics: Metrics,
 }
 
@@ -105,7 +105,7 @@ struct Outgoing {
     bytes: Bytes,
     metrics: Metrics,
     _place: Place<Who>,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Option<Place<Who>>,
 }
 
 fn of_caller(request: &Request) -> Asking {
@@ -127,32 +127,31 @@ const fn of_gateway(_request: &Request) -> Asking {
 impl Slots {
     /// Those of the API, once it is known who calls.
     pub(crate) fn of_api(metrics: Metrics) -> Self {
-        Self::with(metrics, CALLS, of_caller, ROOM_BYTES)
+        Self::with(metrics, CALLS, of_caller, ROOM)
     }
 
     /// Those of files of pages.
     pub(crate) fn of_files(metrics: Metrics) -> Self {
-        Self::with(metrics, FILES, of_visitor, ROOM_BYTES)
+        Self::with(metrics, FILES, of_visitor, ROOM)
     }
 
     /// Those of hooks, whose answers are empty.
     pub(crate) fn of_hooks(metrics: Metrics) -> Self {
-        Self::with(metrics, RECEIPTS, of_gateway, 0)
+        Self::with(metrics, RECEIPTS, of_gateway, Room { all: 0, kept: 0 })
     }
 
-    fn with(metrics: Metrics, calls: Room, asking: fn(&Request) -> Asking, room: usize) -> Self {
+    fn with(metrics: Metrics, calls: Room, asking: fn(&Request) -> Asking, room: Room) -> Self {
         Self {
             places: Places::within(calls),
             asking,
             reads: Turns::within(READS),
-            room: Arc::new(Semaphore::new(room)),
+            room: Places::within(room),
             metrics,
         }
     }
 
-    fn take(&self, request: &Request) -> Result<Place<Who>, Problem> {
-        let (who, goes_first) = (self.asking)(request);
-        self.places.take(who, goes_first).map_err(|crowded| {
+    fn take(&self, (who, goes_first): &Asking) -> Result<Place<Who>, Problem> {
+        self.places.take(who.iter().cloned(), *goes_first).map_err(|crowded| {
             self.metrics.note_refused(crowded);
             match crowded {
                 Crowded::Own => Problem::too_often(
@@ -166,8 +165,25 @@ impl Slots {
         })
     }
 
-    /// The answer with what it takes, or 503 where too much waits to be written already.
-    async fn held(&self, response: Response, place: Place<Who>) -> Response {
+    /// Room for so many bytes.
+    fn room(&self, bytes: usize, (who, goes_first): &Asking) -> Result<Place<Who>, Problem> {
+        let who = who.iter().map(|(name, _)| (name.clone(), ROOM_OF_ONE));
+        self.room.take_many(bytes, who, *goes_first).map_err(|crowded| {
+            self.metrics.note_refused(crowded);
+            match crowded {
+                Crowded::Own => Problem::too_often(
+                    5,
+                    "as many answers wait for whoever asks as may; read them, or ask for less",
+                ),
+                Crowded::All => Problem::unavailable(
+                    "too many answers wait to be read; try again, or ask for less",
+                ),
+            }
+        })
+    }
+
+    /// The answer with what it takes, or a refusal where too much waits to be written already.
+    async fn held(&self, response: Response, place: Place<Who>, asking: &Asking) -> Response {
         let is_error = response.status().is_client_error() || response.status().is_server_error();
         if is_error || response.extensions().get::<Unending>().is_some() {
             return response;
@@ -180,16 +196,9 @@ impl Slots {
         let room = if bytes.len() <= SMALL_BYTES {
             None
         } else {
-            let asked = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            match Arc::clone(&self.room).try_acquire_many_owned(asked) {
+            match self.room(bytes.len(), asking) {
                 Ok(room) => Some(room),
-                Err(_too_much) => {
-                    drop(bytes);
-                    return Problem::unavailable(
-                        "too many answers wait to be read; try again, or ask for less",
-                    )
-                    .into_response();
-                }
+                Err(problem) => return problem.into_response(),
             }
         };
         let outgoing = Outgoing::new(bytes, self.metrics.clone(), place, room);
@@ -198,12 +207,7 @@ impl Slots {
 }
 
 impl Outgoing {
-    fn new(
-        bytes: Bytes,
-        metrics: Metrics,
-        place: Place<Who>,
-        room: Option<OwnedSemaphorePermit>,
-    ) -> Self {
+    fn new(bytes: Bytes, metrics: Metrics, place: Place<Who>, room: Option<Place<Who>>) -> Self {
         metrics.answer_bytes.add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
         Self { bytes, metrics, _place: place, _room: room }
     }
@@ -224,12 +228,13 @@ impl Drop for Outgoing {
 /// Answers 503 where too many calls are at work, so that none waits without an end, or where too
 /// many answers wait to be written.
 pub(crate) async fn in_turn(State(slots): State<Slots>, request: Request, next: Next) -> Response {
-    let place = match slots.take(&request) {
+    let asking = (slots.asking)(&request);
+    let place = match slots.take(&asking) {
         Ok(place) => place,
         Err(problem) => return problem.into_response(),
     };
     let response = next.run(request).await;
-    slots.held(response, place).await
+    slots.held(response, place, &asking).await
 }
 
 /// Lets a few reads at a time be made into answers: what is read, its view and its JSON are in
@@ -323,12 +328,21 @@ mod tests {
         metrics: Metrics,
     }
 
+    fn by_header(request: &Request) -> Asking {
+        let who = request
+            .headers()
+            .get(header::FROM)
+            .map(|name| (Who::Caller(("user", name.to_str().unwrap().to_owned())), CALLS_OF_ONE));
+        (who.into_iter().collect(), false)
+    }
+
     impl World {
-        /// Two calls at work, and room for one large answer and a half.
-        fn new() -> Self {
+        /// So many calls at work, and room for two large answers and a half.
+        fn new(calls: usize) -> Self {
             let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
-            let calls = Room { all: 2, kept: 0 };
-            let slots = Slots::with(metrics.clone(), calls, of_gateway, 3 * SMALL_BYTES);
+            let calls = Room { all: calls, kept: 0 };
+            let room = Room { all: 5 * SMALL_BYTES, kept: 0 };
+            let slots = Slots::with(metrics.clone(), calls, by_header, room);
             let router = Router::new()
                 .route("/small", get(|| async { "small" }))
                 .route("/large", get(|| async { "x".repeat(2 * SMALL_BYTES) }))
@@ -340,11 +354,16 @@ mod tests {
             let request = Request::builder().uri(path).body(Body::empty()).unwrap();
             self.router.clone().oneshot(request).await.unwrap()
         }
+
+        async fn get_as(&self, who: &str, path: &str) -> Response {
+            let request = Request::builder().uri(path).header(header::FROM, who);
+            self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+        }
     }
 
     #[tokio::test]
     async fn a_call_is_at_work_until_its_answer_is_written_or_dropped() {
-        let world = World::new();
+        let world = World::new(2);
         let unread = world.get("/small").await;
         let read = world.get("/small").await;
         assert_eq!(world.get("/small").await.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -362,13 +381,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_that_nobody_reads_have_a_bound_and_keep_nobody_from_small_ones() {
-        let world = World::new();
-        let unread = world.get("/large").await;
+    async fn answers_that_nobody_reads_have_a_bound_and_keep_nobody_from_others() {
+        let world = World::new(4);
+        let unread = world.get_as("one", "/large").await;
         assert_eq!(unread.status(), StatusCode::OK);
-        assert_eq!(world.get("/large").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(world.get("/small").await.status(), StatusCode::OK);
+        assert_eq!(world.get_as("one", "/large").await.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(world.get_as("one", "/small").await.status(), StatusCode::OK);
+        let of_another = world.get_as("other", "/large").await;
+        assert_eq!(of_another.status(), StatusCode::OK);
+        let refused = world.get_as("third", "/large").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(world.get_as("third", "/small").await.status(), StatusCode::OK);
         drop(unread);
-        assert_eq!(world.get("/large").await.status(), StatusCode::OK);
+        assert_eq!(world.get_as("third", "/large").await.status(), StatusCode::OK);
     }
 }

@@ -45,11 +45,12 @@ struct Held<K: Eq + Hash> {
     of: HashMap<K, usize>,
 }
 
-/// One place, given back where it is dropped.
+/// One place, or several at once, given back where it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place<K: Eq + Hash> {
     who: Vec<K>,
-    is_kept: bool,
+    open: usize,
+    kept: usize,
     places: Places<K>,
 }
 
@@ -89,30 +90,41 @@ impl<K: Eq + Hash + Clone> Places<K> {
         who: impl IntoIterator<Item = (K, usize)>,
         goes_first: bool,
     ) -> Result<Place<K>, Crowded> {
+        self.take_many(1, who, goes_first)
+    }
+
+    /// So many at once, or none.
+    pub(crate) fn take_many(
+        &self,
+        count: usize,
+        who: impl IntoIterator<Item = (K, usize)>,
+        goes_first: bool,
+    ) -> Result<Place<K>, Crowded> {
         let mut held = self.held();
         let open = self.room.all.saturating_sub(self.room.kept).saturating_sub(held.open);
         let kept = if goes_first { self.room.kept.saturating_sub(held.kept) } else { 0 };
         let left = open.saturating_add(kept);
         let mut names = Vec::new();
         for (name, at_most) in who {
-            let has = held.of.get(&name).copied().unwrap_or(0);
-            if has >= at_most || (left > 0 && has >= left) {
+            let has = held.of.get(&name).copied().unwrap_or(0).saturating_add(count);
+            if has > at_most || (left >= count && has > left) {
                 return Err(Crowded::Own);
             }
             names.push(name);
         }
-        if left == 0 {
+        if left < count {
             return Err(Crowded::All);
         }
         for name in &names {
             let has = held.of.entry(name.clone()).or_insert(0);
-            *has = has.saturating_add(1);
+            *has = has.saturating_add(count);
         }
-        let is_kept = open == 0;
-        let taken = held.of_sort(is_kept);
-        *taken = taken.saturating_add(1);
+        let open = open.min(count);
+        let kept = count - open;
+        held.open = held.open.saturating_add(open);
+        held.kept = held.kept.saturating_add(kept);
         drop(held);
-        Ok(Place { who: names, is_kept, places: self.clone() })
+        Ok(Place { who: names, open, kept, places: self.clone() })
     }
 
     /// How many are held.
@@ -128,20 +140,15 @@ impl<K: Eq + Hash> Places<K> {
     }
 }
 
-impl<K: Eq + Hash> Held<K> {
-    fn of_sort(&mut self, is_kept: bool) -> &mut usize {
-        if is_kept { &mut self.kept } else { &mut self.open }
-    }
-}
-
 impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut held = self.places.held();
-        let taken = held.of_sort(self.is_kept);
-        *taken = taken.saturating_sub(1);
+        held.open = held.open.saturating_sub(self.open);
+        held.kept = held.kept.saturating_sub(self.kept);
+        let count = self.open.saturating_add(self.kept);
         for name in &self.who {
             match held.of.get_mut(name) {
-                Some(has) if *has > 1 => *has -= 1,
+                Some(has) if *has > count => *has -= count,
                 Some(_) | None => {
                     held.of.remove(name);
                 }
@@ -160,6 +167,23 @@ mod tests {
         names: &[(&'static str, usize)],
     ) -> Vec<Place<&'static str>> {
         std::iter::from_fn(|| places.take(names.iter().copied(), false).ok()).collect()
+    }
+
+    #[test]
+    fn several_are_taken_at_once_and_one_alone_takes_half_of_those_that_are_not_kept() {
+        let places = Places::within(Room { all: 100, kept: 20 });
+        let one = places.take_many(40, [("one", 60)], false).unwrap();
+        assert_eq!(places.take_many(1, [("one", 60)], false).unwrap_err(), Crowded::Own);
+        let other = places.take_many(20, [("other", 60)], false).unwrap();
+        assert_eq!(places.take_many(21, [("third", 60)], false).unwrap_err(), Crowded::All);
+        let first = places.take_many(30, [("first", 60)], true).unwrap();
+        assert_eq!(places.taken(), 90);
+        assert_eq!(places.take_many(1, [("third", 60)], false).unwrap_err(), Crowded::All);
+        drop((one, other, first));
+        assert_eq!(places.taken(), 0);
+        assert!(places.held().of.is_empty());
+        assert_eq!(places.take_many(70, [("one", 60)], false).unwrap_err(), Crowded::Own);
+        assert!(places.take_many(80, [], false).is_ok());
     }
 
     #[test]

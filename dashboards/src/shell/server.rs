@@ -7,7 +7,7 @@
 //! | of one address, of IPv6 networks of 56 and of 48 bits, this machine's own address excepted | 128, 192, 256 | another one is closed |
 //! | seconds until a request's head has come | 10 | the connection ends |
 //! | bytes of a head | 32 KiB, or twice that if they come at once; 64 headers | 431 |
-//! | seconds in which a caller takes nothing of its answer, of which 512 bytes that it does take buy one back | 30 | the connection ends |
+//! | seconds in which a caller takes nothing of its answer, of which 512 bytes that it does take buy one back | 90 | the connection ends |
 //! | bytes of an answer that the kernel holds for a caller, so that we see what it takes | 32 KiB | |
 //! | seconds of a connection's life | 300 | it ends after the call in hand, at the latest 40 s later |
 //!
@@ -63,7 +63,9 @@ const CONNECTIONS_OF: [usize; 3] = [128, 192, 256];
 /// Between two looks for a place, where there is none.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// A kernel says so only when some 20 KiB have been taken, and the caller's own, where it is his program
+/// that is slow, when 60 have.
+const WRITE_LIMIT: Duration = Duration::from_secs(90);
 /// What whoever reads slowly takes a second at least: half of what an old telephone does.
 const LEAST_BYTES: u32 = 512;
 /// More of an answer that nobody reads would be in the kernel, and look as if it were taken; less would

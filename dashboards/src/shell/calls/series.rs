@@ -38,7 +38,7 @@ use crate::{
         calls::stations::unknown,
         parts::Parts,
         places::Room,
-        turns::Turns,
+        turns::{Turn, Turns},
     },
     view::series::{Head, SeriesView},
 };
@@ -92,8 +92,9 @@ pub(crate) async fn one(
             Drawing::of_section(&registry, station, &key, grid.span())?
         }
     };
-    let _turn = TURNS.take(caller.known_as(), caller.goes_first()).await;
-    let known = known(&parts, station, &drawing, grid.span()).await?;
+    // whoever leaves gives it back when what was being read for him has been read
+    let turn = Arc::new(TURNS.take(caller.known_as(), caller.goes_first()).await);
+    let known = known(&parts, station, (&drawing, grid.span()), &turn).await?;
     let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);
     let causes = Causes::new(interval_ms, known.begun, known.of_agent);
     let subject = match drawing.head.section {
@@ -101,9 +102,11 @@ pub(crate) async fn one(
         Some(_) => Subject::Released(drawing.demands.clone()),
     };
     let mut series = Series::new(subject, drawing.sources.clone(), causes, grid);
-    fill(&parts, &drawing, &mut series, known.position).await?;
+    fill(&parts, &drawing, (&mut series, known.position), &turn).await?;
     Ok(Json(SeriesView::of(drawing.head, &drawing.demands, &series.finish())))
 }
+
+type HeldTurn = Arc<Option<Turn<Name>>>;
 
 /// What is to be drawn, and of which gauges.
 struct Drawing {
@@ -193,9 +196,10 @@ struct Known {
 async fn known(
     parts: &Parts,
     station: &Station,
-    drawing: &Drawing,
-    span: Span,
+    (drawing, span): (&Drawing, Span),
+    turn: &HeldTurn,
 ) -> Result<Known, Problem> {
+    let turn = Arc::clone(turn);
     let (gauges, agent, id) = (drawing.gauges.clone(), station.agent.clone(), station.id.clone());
     let read = parts.samples.read(move |reader| {
         let (mut spans, mut points) = (0_u64, 0_u64);
@@ -213,6 +217,7 @@ async fn known(
         let of_agent = OfAgent { lost, ..of_agent(reader, agent.as_ref(), &gauges)? };
         let position = reader.feed_head()?;
         let begun = reader.first_of(&gauges, Timestamp::MIN)?;
+        drop(turn);
         Ok((spans, points, Known { position, begun, of_agent }))
     });
     let (spans, points, known) = read.await.map_err(|failure| store_problem(&failure))?;
@@ -252,8 +257,8 @@ fn of_agent(
 async fn fill(
     parts: &Parts,
     drawing: &Drawing,
-    series: &mut Series,
-    position: i64,
+    (series, position): (&mut Series, i64),
+    turn: &HeldTurn,
 ) -> Result<(), Problem> {
     let mut cursors: Vec<Option<Cursor>> = vec![None; drawing.gauges.len()];
     while let Some(number) = series.wants() {
@@ -263,8 +268,12 @@ async fn fill(
         let cursor = known.unwrap_or_else(|| Cursor::as_of(position, span.from));
         let Span { from, to } = span;
         let query = SamplesQuery { gauge, from, to, cursor: Some(cursor), limit: PAGE };
-        let read =
-            move |reader: &SamplesReader| -> Result<Page, StoreError> { reader.samples(&query) };
+        let turn = Arc::clone(turn);
+        let read = move |reader: &SamplesReader| -> Result<Page, StoreError> {
+            let page = reader.samples(&query);
+            drop(turn);
+            page
+        };
         let page = parts.samples.read(read).await.map_err(|failure| store_problem(&failure))?;
         let samples: Vec<Sample> =
             page.samples.iter().map(|stored| drawing.sample(number, stored)).collect();

@@ -99,7 +99,7 @@ async fn stored(
     let (limit, section, by) = (query.limit, query.section.clone(), query.by);
     // One more shows whether there is another page.
     let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
-    let _turn = if limit > FEW { turn(caller).await } else { None };
+    let turn = if limit > FEW { turn(caller).await } else { None };
     let station = section.station.clone();
     // what is read is read where it keeps nobody from being answered
     let page = parts.journal.read(move |reader| {
@@ -111,7 +111,9 @@ async fn stored(
             .filter(|_| has_more)
             .map(|row| VerdictCursor { from: row.span.from, version: row.version }.to_string());
         let verdicts = shown.iter().map(|row| VerdictView::of(&section, row));
-        Ok(verdicts.collect::<Result<_, Unreadable>>().map(|verdicts| (verdicts, next)))
+        let verdicts = verdicts.collect::<Result<_, Unreadable>>();
+        drop(turn); // also of whoever has left meanwhile
+        Ok(verdicts.map(|verdicts| (verdicts, next)))
     });
     let page = page.await.map_err(|failure| store_problem(&failure))?;
     let (verdicts, next) = page.map_err(|failure| unreadable(&failure))?;
@@ -133,7 +135,7 @@ async fn months(
         after: None,
         limit: DAYS,
     };
-    let _turn = turn(caller).await;
+    let turn = turn(caller).await;
     let zone = station.zone.clone();
     // what is read is read where it keeps nobody from being answered
     let read = parts.journal.read(move |reader| {
@@ -141,7 +143,9 @@ async fn months(
         let rows = reader.verdicts(&query)?;
         // where the rows come to their bound, there may be more of the last month
         let cut = rows.last().filter(|_| rows.len() == DAYS).map(|row| row.span.from);
-        Ok(month::months(&rows, &zone).map(|months| (months, cut, closed)))
+        let months = month::months(&rows, &zone);
+        drop(turn);
+        Ok(months.map(|months| (months, cut, closed)))
     });
     let read = read.await.map_err(|failure| store_problem(&failure))?;
     let (months, cut, closed) = read.map_err(|failure| unreadable(&failure))?;
