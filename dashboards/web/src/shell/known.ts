@@ -1,6 +1,6 @@
 // What the pages know: the live state, the registry's stations, and both together in rows.
 
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 
 import { registry as registryShape } from "../api/registry.ts";
 import { stations as stationsShape, type Station } from "../api/station.ts";
@@ -81,8 +81,7 @@ export function begin(stop: AbortSignal): void {
     // each registry, and each login, has its own; a list from before the snapshot would be asked for twice
     void registry.value;
     void logins.value;
-    // nor is it asked for before it is known who looks
-    if (standing.value !== "unknown" && (isTold.value || hasWaited.value)) void load();
+    if (isTold.value || hasWaited.value) untracked(() => void load());
   });
 }
 

@@ -116,6 +116,7 @@ function took(result: Result<Session>): void {
   drawnFor = result.value.role;
   who.value = result.value;
   provesItself(result.value.csrf);
-  if (standing.value === "out") logins.value += 1;
+  const wasOut = standing.value === "out";
   standing.value = "in";
+  if (wasOut) logins.value += 1;
 }
