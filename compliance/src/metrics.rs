@@ -52,9 +52,9 @@ impl Metrics {
                 "Passes over the feed that failed and are tried again.",
             )?,
             position: metrics.gauge(
-            "feed_position",
-            "The last row of the feed of samples that was taken up.",
-        )?,
+                "feed_position",
+                "The last row of the feed of samples that was taken up.",
+            )?,
         })
     }
 }

@@ -174,9 +174,6 @@ impl Today {
 
     /// How much of it was to be known by then, and at least what was judged.
     fn length_by(&self, section: &Section<'_>, then: Timestamp) -> i128 {
-        if self.weight.length >= i128::from(then.ms_since(self.span.from)) {
-            return self.weight.length;
-        }
         let hours = section.day_of(section.hour_of(self.span.from)).unwrap_or_default();
         let begun = hours.iter().filter(|hour| hour.from < then);
         let demanded = begun.filter(|hour| section.demand_in(**hour).is_some());

@@ -59,6 +59,8 @@ const DOUBT: Duration = Duration::from_hours(1);
 const TRUST: Duration = Duration::from_hours(24);
 /// So many reads that are alike within that time are no copies.
 const MOST_ALIKE: usize = 8;
+/// So many answers to one question that look like an older one may be copies of it, one after another.
+const MOST_COPIES: u8 = 2;
 
 /// What is owed on one line.
 #[derive(Debug)]
@@ -107,8 +109,12 @@ struct Alike {
     addresses: (u16, u16),
     /// Their check sum.
     check: u16,
+    /// That of as many addresses as the question has; none of a sounding.
+    own: Option<u16>,
     at: Duration,
     again: Again,
+    /// How often in a row.
+    times: u8,
 }
 
 /// What came of a question that was asked again, since its answer looked like an older one.
@@ -312,7 +318,11 @@ impl OwedAnswers {
     ) -> bool {
         let of_unit = self.unit(unit);
         of_unit.silences.remove(&request.table);
-        of_unit.owe_unbelieved(now);
+        match of_unit.unbelieved {
+            // it answers in order, and a refusal of another function is no other's
+            Some((unbelieved, _)) if unbelieved.table != request.table => of_unit.unbelieved = None,
+            Some(_) | None => of_unit.owe_unbelieved(now),
+        }
         let refusal = Shape::refusal(request.table);
         of_unit.say(Said { shape: refusal, at: now, address: Some(request.address), check });
         of_unit.pass_until(request.table, now);
@@ -331,8 +341,14 @@ impl OwedAnswers {
     /// the question itself, or to a longer one whose beginning has this check sum.
     pub fn told_again(&mut self, unit: u8, request: &Request, check: u16, now: Duration) {
         let (timeout, unit, table) = (self.timeout, self.unit(unit), request.table);
-        let again = |of: u16| if of == check { Again::Same } else { Again::Another };
-        let is_another = unit.came_of(table, request.address, again) == Some(Again::Another);
+        let mut is_another = false;
+        unit.came_of(table, request.address, |alike| match alike.own {
+            Some(own) if own == check => Again::Same,
+            own => {
+                is_another |= own.is_some();
+                Again::Another
+            }
+        });
         if is_another && unit.was_unasked(now) {
             unit.wait_for_copies(unit.patience * 2, timeout, now);
         }
@@ -366,7 +382,8 @@ impl OwedAnswers {
             unit.say(said);
             return false;
         }
-        let copied = unit.said.iter().find(|older| older.is_same(&said));
+        // of what was not believed a copy is none of what that looked like
+        let copied = unit.said.iter().find(|older| !is_awaited && older.is_same(&said));
         let age = copied.map_or(Duration::ZERO, |older| since.saturating_sub(older.at));
         // copies of one answer come within its patience, however many there are
         let is_copied =
@@ -391,8 +408,15 @@ impl OwedAnswers {
     }
 
     /// Whether the answer of `unit` to `request` may be a copy of an older one, and is to be asked for
-    /// again.
-    pub fn suspects(&mut self, heard: Frame, request: &Request, now: Duration) -> bool {
+    /// again. `own` is the check sum that it has without the addresses behind the question's own, where
+    /// it is that to a question.
+    pub fn suspects(
+        &mut self,
+        heard: Frame,
+        request: &Request,
+        own: Option<u16>,
+        now: Duration,
+    ) -> bool {
         let Frame { unit, shape, check } = heard;
         let (unit, address) = (self.unit(unit), request.address);
         unit.alike.retain(|alike| now.saturating_sub(alike.at) <= TRUST);
@@ -413,6 +437,14 @@ impl OwedAnswers {
         let addresses = (address.min(other), address.max(other));
         let is_known = |alike: &Alike| (alike.shape, alike.addresses) == (shape, addresses);
         let is_over = |again| matches!(again, Again::Same | Again::Another);
+        let is_again =
+            |alike: &Alike| is_known(alike) && !is_over(alike.again) && alike.check == check;
+        let again = unit.alike.iter_mut().find(|alike| is_again(alike));
+        let times = again.as_ref().map_or(0, |alike| alike.times);
+        if let Some(alike) = again.filter(|_| is_doubted && times >= MOST_COPIES) {
+            alike.again = Again::Asked(address);
+            return false;
+        }
         unit.alike.retain(|alike| is_over(alike.again) || !is_known(alike));
         let is_refusal = shape.is_refusal();
         let of_kind = unit.alike.iter().filter(|alike| alike.shape.is_refusal() == is_refusal);
@@ -421,7 +453,8 @@ impl OwedAnswers {
         if is_trusted {
             return false;
         }
-        unit.alike.push(Alike { shape, addresses, check, at: now, again: Again::Asked(address) });
+        let (again, times) = (Again::Asked(address), times.saturating_add(1));
+        unit.alike.push(Alike { shape, addresses, check, own, at: now, again, times });
         true
     }
 
@@ -539,25 +572,16 @@ impl Unit {
     fn owe_unbelieved(&mut self, now: Duration) {
         let Some((shape, address)) = self.unbelieved.take() else { return };
         self.owe(shape, now + LATEST);
-        self.came_of(shape.table, address, |_check| Again::Late);
+        self.came_of(shape.table, address, |_alike| Again::Late);
     }
 
-    /// What came of a question that was asked again, by the check sum of what was suspected; none
-    /// where nothing was.
-    fn came_of(
-        &mut self,
-        table: Table,
-        address: u16,
-        again: impl Fn(u16) -> Again,
-    ) -> Option<Again> {
-        let mut last = None;
+    /// What came of a question that was asked again, by what was suspected.
+    fn came_of(&mut self, table: Table, address: u16, mut again: impl FnMut(&Alike) -> Again) {
         for alike in &mut self.alike {
             if alike.shape.table == table && alike.again == Again::Asked(address) {
-                alike.again = again(alike.check);
-                last = Some(alike.again);
+                alike.again = again(alike);
             }
         }
-        last
     }
 
     /// A copy took so long, or may.

@@ -79,7 +79,7 @@ words! {
         Acknowledged = "acknowledged",
         /// 已恢复·未确认: it stands no longer, and nobody had taken it on.
         ClearedUnacknowledged = "cleared_unacknowledged",
-        /// 已结束: it is history.
+        /// 已关闭: it is history.
         Normal = "normal",
         /// 已搁置: a person silenced it for a while.
         Shelved = "shelved",

@@ -123,9 +123,9 @@ phrases! {
     /// What the matter is: a gauge says the same again and again.
     Stuck = "stuck", "◆ 读数卡住不变", "◆ Reading stuck";
     /// That enough is released again, and not for long enough yet to end the alarm.
-    BackAbove = "back_above", "▲ 已回升，观察中", "▲ Enough is released again, being watched";
+    BackAbove = "back_above", "▲ 已回升，观察中", "▲ Enough is released again; it is being watched";
     /// That nothing is mandated any longer, and not for long enough yet to end the alarm.
-    BackUnmandated = "back_unmandated", "▲ 现无核定流量，观察中", "▲ Nothing mandated now, being watched";
+    BackUnmandated = "back_unmandated", "▲ 现无核定流量，观察中", "▲ Nothing is mandated now; it is being watched";
     /// What an alarm whose value is back waits for.
     BackNote = "back_note",
         "保持到告警规则规定的时间后，告警才结束。",

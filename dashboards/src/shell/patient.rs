@@ -105,12 +105,13 @@ mod tests {
     };
 
     use super::*;
+    use crate::shell::server::{LEAST_BYTES, WRITE_LIMIT};
 
     /// Somebody takes so many bytes at a time of an answer: what becomes of it, after how many seconds.
     async fn written(bytes: usize, every_s: u64) -> (Result<(), io::ErrorKind>, u64) {
         let (near, mut far) = duplex(bytes.max(1_024));
-        let mut near = Patient::new(near, Duration::from_secs(30), 512);
-        let (answer, began) = (vec![7; 64 << 10], Instant::now());
+        let mut near = Patient::new(near, WRITE_LIMIT, LEAST_BYTES);
+        let (answer, began) = (vec![7; 256 << 10], Instant::now());
         let reads = async {
             let mut rhythm = interval(Duration::from_secs(every_s));
             let mut piece = vec![0; bytes];
@@ -130,7 +131,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_slowly_and_steadily_gets_everything() {
         // as an old telephone does, and in pieces as a kernel makes them of that
-        for (bytes, every_s) in [(1 << 10, 1), (600, 1), (16 << 10, 20)] {
+        for (bytes, every_s) in [(1 << 10, 1), (600, 1), (16 << 10, 20), (60 << 10, 60)] {
             let (written, seconds) = written(bytes, every_s).await;
             assert_eq!(written, Ok(()), "{bytes} every {every_s} s, after {seconds} s");
             assert!(seconds >= 40, "{seconds}");
@@ -139,10 +140,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_or_next_to_nothing_loses_the_connection() {
-        for (bytes, every_s) in [(1, 3_600), (100, 10), (100, 1), (1_000, 29)] {
+        for (bytes, every_s) in [(1, 3_600), (100, 10), (100, 1), (1_000, 29), (20_000, 91)] {
             let (written, seconds) = written(bytes, every_s).await;
             assert_eq!(written, Err(io::ErrorKind::TimedOut), "{bytes} every {every_s} s");
-            assert!((25..=60).contains(&seconds), "{bytes} every {every_s} s: {seconds}");
+            assert!((80..=180).contains(&seconds), "{bytes} every {every_s} s: {seconds}");
         }
     }
 }

@@ -65,9 +65,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// A kernel says so only when some 20 KiB have been taken, and the caller's own, where it is his program
 /// that is slow, when 60 have.
-const WRITE_LIMIT: Duration = Duration::from_secs(90);
+pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(90);
 /// What whoever reads slowly takes a second at least: half of what an old telephone does.
-const LEAST_BYTES: u32 = 512;
+pub(super) const LEAST_BYTES: u32 = 512;
 /// More of an answer that nobody reads would be in the kernel, and look as if it were taken; less would
 /// make an answer slow to whoever is far away.
 const KERNEL_BYTES: usize = 32 << 10;

@@ -1,8 +1,8 @@
 //! Whose turn it is at work that few may do at the same time.
 //!
 //! Whoever asks for much waits for himself: of those who wait, the next turn is his who has the fewest
-//! at that moment, and of several his who was called longest ago. Those who go first are called before
-//! all others, and a few turns may be kept for them. No turn is left free while somebody waits who may
+//! at that moment, and of several his who was called longest ago. Of those who go first each has his
+//! first turn before all others, and a few turns may be kept for them. No turn is left free while somebody waits who may
 //! have it.
 
 use std::{
@@ -102,7 +102,8 @@ impl<K: Eq + Hash + Clone> Line<K> {
         let left = room.all.saturating_sub(self.taken);
         let may = |waiting: &Waiting<K>| left > if waiting.goes_first { 0 } else { room.kept };
         let rank = |waiting: &Waiting<K>| {
-            (!waiting.goes_first, self.of.get(&waiting.who).copied().unwrap_or_default())
+            let has = self.of.get(&waiting.who).copied().unwrap_or_default();
+            (!waiting.goes_first || has.turns > 0, has)
         };
         let waiting = self.waiting.iter().enumerate().filter(|(_, waiting)| may(waiting));
         let (at, _) = waiting.min_by_key(|(_, waiting)| rank(waiting))?;
@@ -226,6 +227,17 @@ mod tests {
         assert_eq!(world.working(), [2, 4]);
         world.ends(0);
         assert_eq!(world.working(), [4, 5]);
+    }
+
+    #[test]
+    fn nor_do_those_who_go_first_keep_others_out_by_asking_for_much() {
+        let mut world = World::new(Room { all: 2, kept: 0 });
+        for who in [2, 2, 2, 2, 1, 1] {
+            world.come(who);
+        }
+        assert_eq!(world.working(), [2, 2]);
+        world.ends(0);
+        assert_eq!(world.working(), [2, 1]);
     }
 
     proptest! {

@@ -77,11 +77,12 @@ test("a loss that goes on has begun with the last reading; one that is over is a
 test("what stands after the last reading of a loss that goes on was held, and is not drawn as measured", () => {
   const { from, step_ms: step, buckets } = SERIES;
   const to = from + buckets.mean.length * step;
-  const series = { ...SERIES, to, gaps: [{ from: to - 1, to, because: "offline", reason: null }] };
+  const gap = (begin: number, end: number) => ({ from: begin, to: end, because: "defect", reason: null });
+  const series = { ...SERIES, to, gaps: [gap(to - 2, to - 1), gap(to - 1, to)] };
   const measured = (readAt: number | null) => asRead(series, readAt).buckets.mean.filter((mean) => mean !== null).length;
   const all = buckets.mean.filter((mean) => mean !== null).length;
-  assert.deepEqual([measured(null), measured(from + step), measured(from)], [all, buckets.mean.slice(0, 1).filter((mean) => mean !== null).length, 0]);
-  assert.deepEqual(asRead(series, from + step).gaps.map((gap) => gap.from), [from + step]);
+  assert.deepEqual([measured(null), measured(from + step), measured(from)], [all, 1, 1]);
+  assert.deepEqual(asRead(series, from + step).gaps.map((gap) => gap.from), [from + step, to - 1]);
 });
 
 test("before records begin nothing is missing", () => {

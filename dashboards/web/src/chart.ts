@@ -129,14 +129,13 @@ const BEFORE = "before";
  * The series as people tell of it: of a loss that goes on, what stands after the last reading was held, and not measured.
  */
 export function asRead(series: Series, readAt: number | null): Series {
-  const [loss] = told(missing(series.gaps), series.to, readAt).filter(({ goesOn }) => goesOn);
-  if (loss === undefined) return series;
+  const gaps = told(missing(series.gaps), series.to, readAt);
+  if (readAt === null || gaps.at(-1)?.goesOn !== true) return series;
   const { buckets, step_ms: step } = series;
-  const until = <T,>(values: readonly (T | null)[]) => values.map((value, place) => (series.from + place * step >= loss.from ? null : value));
-  const before = series.gaps.filter((gap) => !missing([gap]).length);
+  const until = <T,>(values: readonly (T | null)[]) => values.map((value, place) => (series.from + place * step > readAt ? null : value));
   return {
     ...series,
-    gaps: [...before, ...told(missing(series.gaps), series.to, readAt)],
+    gaps: [...series.gaps.filter(({ because }) => because === BEFORE), ...gaps],
     buckets: { ...buckets, min: until(buckets.min), mean: until(buckets.mean), max: until(buckets.max), credited: until(buckets.credited) },
   };
 }
@@ -157,7 +156,8 @@ export function told(gaps: readonly Gap[], to: number, readAt: number | null): r
     first -= 1;
     begin = gaps[first]?.from ?? begin;
   }
-  const isLoss = readAt !== null;
+  // a look at a time before says nothing of now
+  const isLoss = readAt !== null && readAt < to;
   return gaps.map((gap, place) => ({
     ...gap,
     from: isLoss && place === first && readAt < gap.from ? readAt : gap.from,

@@ -64,13 +64,13 @@ function day(letters: string, word: string, because: string, asked: string | nul
 
 test("a day that is short says which hours made it so", () => {
   assert.deepEqual(day("mmssms", "short", "below"), [
-    "未达标的小时：02:00–04:00 05:00–06:00；有结论的 6 小时中达标 3，规则要求 22/24",
+    "未达标的小时：02:00–04:00 05:00–06:00；有结论的 6 小时中达标 3 小时，规则要求 22/24",
     "Short hours: 02:00–04:00 05:00–06:00; 3 of 6 hours with an outcome met, the rule asks for 22/24",
   ]);
   const ends = (asked: string | null) => day("sm", "short", "below", asked).map((text) => text.split(/[，,]/).at(-1)?.trim());
   assert.deepEqual(ends("24/24"), ["规则要求全部达标", "the rule asks for all of them"]);
-  assert.deepEqual(ends(null), ["按规则要求的比例", "by the share that the rule asks for"], "judged before that was kept");
-  assert.deepEqual(day("mmms", "met", "enough")[0], "未达标的小时：03:00–04:00；有结论的 4 小时中达标 3，规则要求 22/24", "nor is an hour that was short passed over where the day is met");
+  assert.deepEqual(ends(null), ["是否达标按规则要求的比例判定", "and the rule asks for a share of them"], "judged before that was kept");
+  assert.deepEqual(day("mmms", "met", "enough")[0], "未达标的小时：03:00–04:00；有结论的 4 小时中达标 3 小时，规则要求 22/24", "nor is an hour that was short passed over where the day is met");
   assert.deepEqual(day("msmsmsmsmsmsms", "short", "below")[0]?.split("；")[0], "未达标的小时：01:00–02:00 03:00–04:00 05:00–06:00 07:00–08:00 09:00–10:00 11:00–12:00 …");
   assert.deepEqual(day("mi", "indeterminate", "too_little_known"), ["数据不足的小时：01:00–02:00", "Hours with too little data: 01:00–02:00"]);
 });

@@ -110,11 +110,17 @@ fn a_refusal_of_another_table_is_of_no_older_question_and_ends_the_doubt() {
 fn a_refusal_like_an_older_one_is_asked_for_again_once() {
     let mut owed = none_owed();
     let refusal = Frame { shape: Shape::refusal(Table::Holding), ..said(&read(0, 2), 7) };
-    assert!(!owed.suspects(refusal, &read(0, 2), NOW));
+    assert!(!owed.suspects(refusal, &read(0, 2), Some(7), NOW));
     owed.refused(UNIT, &read(0, 2), Some(7), NOW);
-    assert!(!owed.suspects(Frame { check: 8, ..refusal }, &read(9, 2), NOW), "another reason");
-    assert!(!owed.suspects(refusal, &read(9, 2), NOW + TIMEOUT + TICK), "so late no copy comes");
-    assert!(owed.suspects(refusal, &read(9, 2), NOW));
+    assert!(
+        !owed.suspects(Frame { check: 8, ..refusal }, &read(9, 2), Some(8), NOW),
+        "another reason"
+    );
+    assert!(
+        !owed.suspects(refusal, &read(9, 2), Some(7), NOW + TIMEOUT + TICK),
+        "so late no copy comes"
+    );
+    assert!(owed.suspects(refusal, &read(9, 2), Some(7), NOW));
     owed.not_believed(UNIT, &read(9, 2), Some(refusal), NOW);
     assert_eq!(owed.ask(UNIT, &read(20, 4), 125, NOW), Ask::In(TIMEOUT), "a copy of it");
     let later = NOW + TIMEOUT;
@@ -122,8 +128,11 @@ fn a_refusal_like_an_older_one_is_asked_for_again_once() {
     owed.answered(UNIT, &read(9, 3), Some(5), later);
     owed.refused(UNIT, &read(9, 2), Some(7), later + TIMEOUT);
     owed.told_again(UNIT, &read(9, 2), 7, later);
-    assert!(!owed.suspects(refusal, &read(0, 2), later + TIMEOUT), "they are alike, it seems");
-    assert!(owed.suspects(refusal, &read(20, 2), later + TIMEOUT), "this one is another");
+    assert!(
+        !owed.suspects(refusal, &read(0, 2), Some(7), later + TIMEOUT),
+        "they are alike, it seems"
+    );
+    assert!(owed.suspects(refusal, &read(20, 2), Some(7), later + TIMEOUT), "this one is another");
     assert!(owed.overheard(refusal, later + TIMEOUT, later + TIMEOUT), "nobody asked for that");
 }
 
@@ -198,7 +207,7 @@ fn where_no_longer_read_is_given_a_copy_is_waited_for() {
 fn an_answer_that_looks_like_an_older_one_is_asked_for_again_once() {
     let mut owed = none_owed();
     let suspects = |owed: &mut OwedAnswers, request: &Request, check, now| {
-        owed.suspects(said(request, check), request, now)
+        owed.suspects(said(request, check), request, Some(check), now)
     };
     assert!(!suspects(&mut owed, &read(0, 2), 7, NOW));
     owed.answered(UNIT, &read(0, 2), Some(7), NOW);
@@ -206,7 +215,12 @@ fn an_answer_that_looks_like_an_older_one_is_asked_for_again_once() {
     assert!(!suspects(&mut owed, &read(9, 2), 7, later), "so late no copy comes");
     assert!(!suspects(&mut owed, &read(9, 2), 8, NOW), "of other bytes");
     assert!(!suspects(&mut owed, &read(9, 1), 7, NOW), "of another length");
-    assert!(!owed.suspects(Frame { unit: UNIT + 1, ..said(&read(9, 2), 7) }, &read(9, 2), NOW));
+    assert!(!owed.suspects(
+        Frame { unit: UNIT + 1, ..said(&read(9, 2), 7) },
+        &read(9, 2),
+        Some(7),
+        NOW
+    ));
     assert!(suspects(&mut owed, &read(9, 2), 7, NOW));
     owed.not_believed(UNIT, &read(9, 2), None, NOW);
     assert_eq!(owed.ask(UNIT, &read(9, 2), 125, NOW), Ask::Longer(read(9, 3)));
@@ -229,14 +243,17 @@ fn where_the_second_answer_is_another_the_first_may_have_been_a_copy() {
     let mut now = NOW;
     for number in (0..).step_by(2).take(MOST_ALIKE) {
         owed.answered(UNIT, &read(0, 2), Some(number), now);
-        assert!(owed.suspects(said(&read(0, 2), number), &read(0, 2), now), "{number}");
+        assert!(
+            owed.suspects(said(&read(0, 2), number), &read(0, 2), Some(number), now),
+            "{number}"
+        );
         owed.not_believed(UNIT, &read(0, 2), None, now);
         owed.answered(UNIT, &read(0, 3), Some(5), now);
         owed.told_again(UNIT, &read(0, 3), number + 1, now);
         now += 3 * TIMEOUT;
     }
     owed.answered(UNIT, &read(0, 2), Some(99), now);
-    assert!(!owed.suspects(said(&read(0, 2), 99), &read(0, 2), now), "it is just so");
+    assert!(!owed.suspects(said(&read(0, 2), 99), &read(0, 2), Some(99), now), "it is just so");
 }
 
 #[test]
@@ -244,7 +261,7 @@ fn a_copy_takes_its_time_whatever_the_time_out() {
     let suspects = |timeout: Duration, after: Duration| {
         let mut owed = OwedAnswers::new(timeout);
         owed.answered(UNIT, &read(0, 2), Some(7), NOW);
-        owed.suspects(said(&read(9, 2), 7), &read(9, 2), NOW + after)
+        owed.suspects(said(&read(9, 2), 7), &read(9, 2), Some(7), NOW + after)
     };
     assert!(suspects(Duration::from_millis(100), LEAST_PATIENCE));
     assert!(!suspects(Duration::from_millis(100), LEAST_PATIENCE + TICK));
@@ -258,7 +275,7 @@ fn a_unit_of_many_like_registers_is_suspected_a_few_times_a_day() {
     let mut suspects = |now: Duration| {
         let reads = (0..50).map(|address| read(address * 2, 2));
         let suspected = reads.filter(|read| {
-            let suspected = owed.suspects(said(read, 7), read, now);
+            let suspected = owed.suspects(said(read, 7), read, Some(7), now);
             owed.answered(UNIT, read, Some(7), now);
             owed.told_again(UNIT, read, 7, now);
             suspected
@@ -325,6 +342,66 @@ fn a_copy_that_is_seen_to_take_longer_is_waited_for() {
     assert_eq!(waits(MOST_PATIENCE + TICK), Ask::In(TIMEOUT), "so late no copy comes");
 }
 
+/// A repeater says everything twice, and two registers hold the same.
+#[test]
+fn registers_of_a_doubted_unit_that_are_alike_are_asked_for_again_twice_and_no_more() {
+    let mut owed = none_owed();
+    owed.overheard(said(&read(0, 9), 1), NOW, NOW);
+    owed.answered(UNIT, &read(0, 2), Some(7), NOW);
+    let mut now = NOW + TIMEOUT;
+    let suspects = |owed: &mut OwedAnswers, now| {
+        owed.suspects(said(&read(20, 2), 7), &read(20, 2), Some(7), now)
+    };
+    for _ in 0..MOST_COPIES {
+        assert!(suspects(&mut owed, now));
+        owed.not_believed(UNIT, &read(20, 2), None, now);
+        let copied_at = now + TIMEOUT;
+        owed.overheard(said(&read(20, 2), 7), copied_at, copied_at);
+        now += 2 * TIMEOUT;
+        owed.answered(UNIT, &read(20, 1), Some(3), now);
+    }
+    assert!(!suspects(&mut owed, now), "it is just so");
+    owed.answered(UNIT, &read(20, 2), Some(7), now);
+    owed.told_again(UNIT, &read(20, 2), 7, now);
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 2, now), Ask::In(TIMEOUT), "no patience was lost");
+    now += 2 * TIMEOUT;
+    assert!(!suspects(&mut owed, now), "nor is it, for a day");
+}
+
+/// Refusals of another table are as good as values: what is older has passed.
+#[test]
+fn a_sounding_that_another_table_refuses_says_nothing_of_what_was_not_believed() {
+    let mut owed = none_owed();
+    let beside = Request { table: Table::Input, ..read(9, 1) };
+    owed.answered(UNIT, &read(0, 1), Some(7), NOW);
+    assert!(owed.suspects(said(&read(9, 1), 7), &read(9, 1), Some(7), NOW));
+    owed.not_believed(UNIT, &read(9, 1), None, NOW);
+    assert_eq!(owed.ask(UNIT, &read(9, 1), 1, NOW), Ask::AfterSounding(beside.clone()));
+    owed.refused(UNIT, &beside, Some(3), NOW);
+    let now = NOW + 3 * TIMEOUT;
+    assert_eq!(owed.ask(UNIT, &read(9, 1), 1, now), Ask::Plainly);
+    owed.answered(UNIT, &read(9, 1), Some(7), now);
+    owed.told_again(UNIT, &read(9, 1), 7, now);
+    owed.answered(UNIT, &read(0, 1), Some(7), now);
+    assert!(!owed.suspects(said(&read(9, 1), 7), &read(9, 1), Some(7), now), "they are alike");
+}
+
+/// What is suspected may have been a longer read: what tells of it is what the question's own addresses say.
+#[test]
+fn what_is_alike_in_a_longer_read_is_alike_in_another_length_too() {
+    for (again, patience) in [(5, TIMEOUT), (6, 2 * TIMEOUT)] {
+        let mut owed = none_owed();
+        owed.overheard(said(&read(0, 9), 1), NOW, NOW);
+        owed.answered(UNIT, &read(0, 3), Some(7), NOW);
+        let now = NOW + TIMEOUT;
+        assert!(owed.suspects(said(&read(20, 3), 7), &read(20, 3), Some(5), now));
+        owed.not_believed(UNIT, &read(20, 3), None, now);
+        owed.answered(UNIT, &read(20, 4), Some(9), now);
+        owed.told_again(UNIT, &read(20, 4), again, now);
+        assert_eq!(owed.ask(UNIT, &read(40, 4), 4, now), Ask::In(patience));
+    }
+}
+
 /// Copies of a doubted unit may take longer than any did yet.
 #[test]
 fn what_looks_like_what_a_doubted_unit_said_of_another_read_is_asked_for_again() {
@@ -334,7 +411,7 @@ fn what_looks_like_what_a_doubted_unit_said_of_another_read_is_asked_for_again()
     let now = NOW + MOST_PATIENCE;
     let suspects = |owed: &mut OwedAnswers, address, check, now| {
         let asked = read(address, 2);
-        owed.suspects(said(&asked, check), &asked, now)
+        owed.suspects(said(&asked, check), &asked, Some(check), now)
     };
     assert!(!suspects(&mut owed, 0, 7, now), "a register that stays as it is");
     assert!(!suspects(&mut owed, 20, 8, now), "of other bytes");
@@ -349,7 +426,7 @@ fn what_looks_like_what_a_doubted_unit_said_of_another_read_is_asked_for_again()
     assert!(!suspects(&mut owed, 40, 8, now), "they are alike, it seems");
     let refusal = Frame { shape: Shape::refusal(Table::Holding), ..said(&read(0, 2), 3) };
     owed.refused(UNIT, &read(0, 2), Some(3), now);
-    assert!(!owed.suspects(refusal, &read(20, 2), now), "refusals are alike");
+    assert!(!owed.suspects(refusal, &read(20, 2), Some(3), now), "refusals are alike");
 }
 
 #[test]
@@ -625,8 +702,9 @@ fn poll_stale(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, Te
         }
         let heard = heard.map(|word| (word.frame(), word));
         let told = heard.as_ref().filter(|(frame, _)| shape(&asked).may_be(frame.shape));
+        let own = told.filter(|_| !is_sounding).and_then(|(_, word)| word.own_check(&wanted, more));
         if let Some((frame, _)) = told {
-            is_doubtful |= owed.suspects(*frame, &asked, *now);
+            is_doubtful |= owed.suspects(*frame, &asked, own, *now);
             if !is_doubtful && frame.shape.is_refusal() && is_trusted(owed, *frame, *now) {
                 break; // of refusals that are alike only the first few are asked for again
             }
@@ -634,7 +712,6 @@ fn poll_stale(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, Te
         if more > 0 && !is_sounding && !is_doubtful {
             owed.longer(UNIT, asked.table, more, outcome(told.map(|(_, word)| word)));
         }
-        let own = told.filter(|_| !is_sounding).and_then(|(_, word)| word.own_check(&wanted, more));
         match (told, &heard) {
             (Some((frame, _)), _) if is_doubtful => {
                 owed.not_believed(UNIT, &asked, Some(*frame), *now);

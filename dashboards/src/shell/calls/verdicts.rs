@@ -36,8 +36,7 @@ use crate::{
     view::verdict::{Unreadable, VerdictView, VerdictsView},
 };
 
-/// Pages of many verdicts that are made at the same time: each keeps a reader of the store busy, and
-/// nobody who asks for a day waits for them.
+/// Pages of many verdicts that are made at the same time: each keeps a reader of the store busy.
 static TURNS: LazyLock<Turns<Name>> = LazyLock::new(|| Turns::within(Room { all: 2, kept: 0 }));
 /// Verdicts, beyond which a page is large.
 const FEW: usize = 1_000;

@@ -67,7 +67,7 @@ export const zh = {
   channels,
 
   nav: { label: "主导航", skip: "跳到正文", overview: "实时总览", alarms: "告警台", outbox: "通知", wall: "大屏", logOut: "退出登录" },
-  theme: { label: "外观", auto: "外观自动", light: "浅色外观", dark: "深色外观" },
+  theme: { label: "外观", auto: "外观：自动", light: "外观：浅色", dark: "外观：深色" },
 
   link: {
     live: "实时",
@@ -205,10 +205,10 @@ export const zh = {
     minutesOf: (known: number, all: number) => `${String(known)}/${String(all)} 分钟`,
     tooLittle: (known: string) => `数据不足，按规则计为未达标（${known}）`,
     tooLittleHours: (hours: number) => `其中 ${String(hours)} 小时数据不足，按规则计为未达标`,
-    shortHours: (hours: string, met: number, judged: number, asked: string) => `未达标的小时：${hours}；有结论的 ${String(judged)} 小时中达标 ${String(met)}，${asked}`,
+    shortHours: (hours: string, met: number, judged: number, asked: string) => `未达标的小时：${hours}；有结论的 ${String(judged)} 小时中达标 ${String(met)} 小时，${asked}`,
     asked: (ratio: string) => `规则要求 ${ratio}`,
     askedAll: "规则要求全部达标",
-    askedShare: "按规则要求的比例",
+    askedShare: "是否达标按规则要求的比例判定",
     unknownHours: (hours: string) => `数据不足的小时：${hours}`,
     dataOf: (known: string) => `有数据 ${known}`,
     openAlarms: "未关闭的告警",
@@ -301,7 +301,7 @@ export const zh = {
     none: "还没有发出过通知",
     noneHelp: "告警触发后，发给值班人员的消息会出现在这里。",
     columns: { state: "状态", recipient: "收件人", channel: "渠道", occasion: "事由", text: "内容", owed: "应发", sent: "发出", ended: "送达或终止" },
-    attempts: (count: number) => `发送 ${String(count)} 次`,
+    attempts: (count: number) => `尝试 ${String(count)} 次`,
     doubted: "可能已送达",
     more: "更早的通知",
     notYours: "查看通知需要值班权限",

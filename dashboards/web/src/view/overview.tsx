@@ -5,7 +5,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 
 import type { Alarm } from "../api/alarm.ts";
 import { STATES, type LiveCounts, type State, type Station } from "../api/station.ts";
-import { beganAt } from "../attention.ts";
+import { beganAt, isBack } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
 import { filtered, shortNow, tally, worstFirst, type Row } from "../order.ts";
 import { href, stationRoute } from "../route.ts";
@@ -234,10 +234,10 @@ function Table({ rows, alarms, asOf }: Pick<ListProps, "rows" | "alarms" | "asOf
   );
 }
 
-/** The first open alarm of a station whose state tells of none: a meter that is stuck reads like a good one. */
-function beside({ station, state }: Row, alarms: readonly Alarm[]): Alarm | null {
-  if (state === "breach" || state === "stale") return null;
-  return alarms.find((alarm) => alarm.station === station.id) ?? null;
+/** The first alarm that stands of a station whose state tells of none: a meter that is stuck reads like a good one. */
+function beside(row: Row, alarms: readonly Alarm[]): Alarm | null {
+  if (row.state === "breach" || row.state === "stale") return null;
+  return alarms.find((alarm) => alarm.station === row.station.id && alarm.active && !isBack(alarm, row)) ?? null;
 }
 
 interface RowProps {
@@ -267,7 +267,7 @@ class StationRow extends Component<RowProps> {
         <th scope="row">
           <a href={href(stationRoute(station.id))}>{station.name}</a>
           {standings.length > 1 && gravest !== null ? <span class="muted"> {sectionText(t, gravest.section)}</span> : null}
-          {alarm === null ? null : <span class={`row-alarm gauge-alarm is-${alarm.severity ?? "none"}`}>{matterText(t, alarm)}</span>}
+          {alarm === null ? null : <span class={`row-alarm gauge-alarm is-${alarm.severity ?? "none"}`}>{alarm.drill ? t.alarms.drillTag : ""}{matterText(t, alarm)}</span>}
         </th>
         <td class="wide">{station.river ?? "—"}</td>
         <td class="number">

@@ -147,7 +147,7 @@ export function Stretches(props: {
           <ol class="spans">
             {[...series.breaches].reverse().slice(0, STRETCHES).map((breach) => (
               <li key={breach.from}>
-                <span>{breach.to >= series.to ? t.station.goesOn(shortText(breach.from, asOf, zone)) : when(breach)}</span>
+                <span>{breach.to >= series.to && asOf - series.to < MINUTE_MS ? t.station.goesOn(shortText(breach.from, asOf, zone)) : when(breach)}</span>
                 <span class="muted">
                   {lasting(t, breach.to - breach.from)}{t.separator}{t.station.lowest(observedText(breach.lowest))}
                   {breach.deficit_m3 === null ? null : <>{t.separator}{t.station.notReleased(text(breach.deficit_m3))}</>}

@@ -116,15 +116,15 @@ impl Doubts {
         is_doubtful |= self.overhear(&after, unit, (since, now));
         let mut is_unclear = false;
         if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
-            is_doubtful |= heard.is_some_and(|heard| owed.suspects(heard, request, now));
+            let own = heard.and_then(|heard| own_check(asked, put, answer, heard.check));
+            is_doubtful |= heard.is_some_and(|heard| owed.suspects(heard, request, own, now));
             if is_told && is_doubtful {
                 owed.not_believed(unit, request, heard, now);
             } else {
                 let check = heard.map(|heard| heard.check);
                 is_unclear = learn(owed, asked, answer, check, now);
-                let own = check.filter(|_| !is_unclear);
-                if let Some(check) = own.and_then(|check| own_check(asked, put, answer, check)) {
-                    owed.told_again(unit, request, check, now);
+                if let Some(own) = own.filter(|_| !is_unclear) {
+                    owed.told_again(unit, request, own, now);
                 }
             }
             let outcome = match answer {
