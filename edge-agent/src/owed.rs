@@ -286,8 +286,12 @@ impl OwedAnswers {
         let unit = self.unit(unit);
         unit.owe_unbelieved(now);
         unit.unbelieved = Some((shape(request), request.address));
-        if let Some(Frame { shape, check, .. }) = heard.filter(|heard| heard.shape.is_refusal()) {
-            unit.say(Said { shape, at: now, address: Some(request.address), check: Some(check) });
+        if let Some(Frame { shape, check, .. }) = heard {
+            // copies of this may come, too; what it looks like stays what it may be a copy of
+            let said = Said { check: Some(check), ..Said::unheard(shape, now) };
+            let is_new = !unit.said.iter().any(|older| older.is_same(&said));
+            let address = (is_new || shape.is_refusal()).then_some(request.address);
+            unit.say(Said { address, ..said });
         }
     }
 
@@ -373,10 +377,11 @@ impl OwedAnswers {
         let newest = unit.said.iter().rfind(|said| said.shape == shape).copied();
         // to a question whose answer was not believed this may be it, however alike an older one
         let is_awaited = unit.unbelieved.is_some_and(|(unbelieved, _)| unbelieved.may_be(shape));
-        let said = Said { check: Some(check), ..Said::unheard(shape, now) };
+        let mut said = Said { check: Some(check), ..Said::unheard(shape, now) };
         if !unit.said.iter().any(|older| older.is_same(&said)) {
             // no copy of what was heard: it is the answer itself
-            unit.unbelieved.take_if(|(unbelieved, _)| *unbelieved == shape);
+            let itself = unit.unbelieved.take_if(|(unbelieved, _)| *unbelieved == shape);
+            said.address = itself.map(|(_, address)| address);
         }
         if unit.owes(shape) {
             unit.say(said);

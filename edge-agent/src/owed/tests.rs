@@ -368,6 +368,23 @@ fn registers_of_a_doubted_unit_that_are_alike_are_asked_for_again_twice_and_no_m
     assert!(!suspects(&mut owed, now), "nor is it, for a day");
 }
 
+/// However it looked like an older answer.
+#[test]
+fn a_copy_of_what_was_not_believed_is_as_old_as_that() {
+    let mut owed = none_owed();
+    owed.overheard(said(&read(0, 9), 1), NOW, NOW);
+    owed.answered(UNIT, &read(0, 2), Some(7), NOW);
+    let now = NOW + TIMEOUT;
+    let heard = said(&read(20, 2), 7);
+    assert!(owed.suspects(heard, &read(20, 2), Some(7), now));
+    owed.not_believed(UNIT, &read(20, 2), Some(heard), now);
+    owed.answered(UNIT, &read(20, 1), Some(3), now);
+    let later = now + TIMEOUT / 2;
+    owed.overheard(heard, later, later);
+    owed.answered(UNIT, &read(20, 3), Some(4), later);
+    assert_eq!(owed.ask(UNIT, &read(20, 3), 3, later), Ask::In(TIMEOUT));
+}
+
 /// Refusals of another table are as good as values: what is older has passed.
 #[test]
 fn a_sounding_that_another_table_refuses_says_nothing_of_what_was_not_believed() {
