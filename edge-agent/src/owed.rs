@@ -17,8 +17,8 @@
 //! device that does not give those, later. What comes in another length than the question's is
 //! passed over. A refusal has no length: after one, a doubted unit is asked nothing until no copy of
 //! it can come. A copy that is not one of the newest answer of its length came after all that
-//! waiting, or in place of the answer: then patience doubles. So it does twice over for one that is
-//! seen to take longer, whenever it is heard.
+//! waiting, or in place of the answer: then patience doubles. Of one that is seen to take longer,
+//! whenever it is heard, patience is twice as long.
 //!
 //! The first copy that ever comes may come in an answer's place. It has the bytes of an answer that
 //! was heard within the same patience: such a unit is suspected, and its answer asked for again as
@@ -378,7 +378,8 @@ impl OwedAnswers {
         // to a question whose answer was not believed this may be it, however alike an older one
         let is_awaited = unit.unbelieved.is_some_and(|(unbelieved, _)| unbelieved.may_be(shape));
         let mut said = Said { check: Some(check), ..Said::unheard(shape, now) };
-        if !unit.said.iter().any(|older| older.is_same(&said)) {
+        let copied = unit.said.iter().find(|older| older.is_same(&said)).copied();
+        if copied.is_none() {
             // no copy of what was heard: it is the answer itself
             let itself = unit.unbelieved.take_if(|(unbelieved, _)| *unbelieved == shape);
             said.address = itself.map(|(_, address)| address);
@@ -388,12 +389,10 @@ impl OwedAnswers {
             return false;
         }
         // of what was not believed a copy is none of what that looked like
-        let copied = unit.said.iter().find(|older| !is_awaited && older.is_same(&said));
+        let copied = copied.filter(|_| !is_awaited);
         let age = copied.map_or(Duration::ZERO, |older| since.saturating_sub(older.at));
         // copies of one answer come within its patience, however many there are
-        let is_copied =
-            |older: &Said| older.is_same(&said) && now.saturating_sub(older.at) <= unit.patience;
-        if is_awaited || !unit.said.iter().any(is_copied) {
+        if copied.is_none_or(|older| now.saturating_sub(older.at) > unit.patience) {
             unit.say(said);
         }
         let is_new = !unit.was_unasked(now);
