@@ -564,6 +564,7 @@ async fn who_speaks_unasked_is_doubted_and_who_is_merely_noisy_is_not(mode: Mode
             seen == 30
         })
         .await;
+    assert!(suspected < 10, "{}", meter.log());
     assert_eq!(longer(&meter), suspected, "{}", meter.log());
     let mut after = 0;
     polled
