@@ -90,7 +90,7 @@ type Asking = (Vec<(Who, usize)>, bool);
 pub(crate) struct Slots {
     places: Places<Who>,
     asking: fn(&Request) -> Asking,
-    reads: Turns<Option<Name>>,
+    reads: Turns<Name>,
     /// Bytes.
     room: Places<Who>,
     metrics: Metrics,
@@ -247,9 +247,10 @@ pub(crate) async fn few_at_once(
     let matched = request.extensions().get::<MatchedPath>();
     let has_own = matched.is_some_and(|path| OWN_BOUNDS.contains(&path.as_str()));
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && !has_own;
-    let caller = request.extensions().get::<Caller>();
-    let (who, goes_first) = (caller.map(Caller::known_as), caller.is_some_and(Caller::goes_first));
-    let turn = if is_read { slots.reads.take(who, goes_first).await } else { None };
+    let turn = match request.extensions().get::<Caller>() {
+        Some(caller) if is_read => slots.reads.of(caller).await,
+        Some(_) | None => None,
+    };
     let response = next.run(request).await;
     drop(turn);
     response

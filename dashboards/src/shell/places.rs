@@ -4,8 +4,7 @@
 //! the networks around it. Under each of them no more places are held than its own bound, and no more
 //! than are left to all others: one alone takes half of them at most, two take a third each, and
 //! whoever comes anew finds one as long as there are more places than those who hold some, or, where
-//! several are taken at once, as many as he asks for are left. A few may be
-//! kept for those who go first.
+//! several are taken at once, as many as he asks for are left. A few may be kept for those who go first.
 
 use std::{
     collections::HashMap,

@@ -1,9 +1,9 @@
 //! Whose turn it is at work that few may do at the same time.
 //!
-//! Whoever asks for much waits for himself: of those who wait, the next turn is his who has the fewest
-//! at that moment, and of several his who was called longest ago. Of those who go first each has his
-//! first turn before all others, and a few turns may be kept for them. No turn is left free while somebody waits who may
-//! have it.
+//! Whoever asks for much waits for himself: of those who wait, the next turn is his who has the
+//! fewest at that moment, and of several his who was called longest ago. Of those who go first each has his
+//! first turn before all others, and a few turns may be kept for them. No turn is left free while
+//! somebody waits who may have it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,6 +14,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::places::Room;
+use crate::access::{Caller, Name};
 
 /// Turns and who waits for one; clones share them.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
     }
 
     /// A turn for `who`, when it has come. Whoever waits no longer, be it dropped, is passed over.
-    pub(crate) async fn take(&self, who: K, goes_first: bool) -> Option<Turn<K>> {
+    async fn take(&self, who: K, goes_first: bool) -> Option<Turn<K>> {
         let (called, turn) = oneshot::channel();
         self.line().waiting.push_back(Waiting { who, goes_first, called });
         self.call();
@@ -88,6 +89,13 @@ impl<K: Eq + Hash + Clone> Turns<K> {
             // one that has just left drops the turn, and with it calls the next
             drop(called.send(Turn { who, turns: self.clone() }));
         }
+    }
+}
+
+impl Turns<Name> {
+    /// A turn for whoever calls.
+    pub(crate) async fn of(&self, caller: &Caller) -> Option<Turn<Name>> {
+        self.take(caller.known_as(), caller.goes_first()).await
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) async fn one(
         }
     };
     // whoever leaves gives it back when what was being read for him has been read
-    let turn = Arc::new(TURNS.take(caller.known_as(), caller.goes_first()).await);
+    let turn = Arc::new(TURNS.of(&caller).await);
     let known = known(&parts, station, (&drawing, grid.span()), &turn).await?;
     let interval_ms = drawing.sources.iter().map(|source| source.interval_ms).max().unwrap_or(1);
     let causes = Causes::new(interval_ms, known.begun, known.of_agent);

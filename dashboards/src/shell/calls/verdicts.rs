@@ -30,7 +30,7 @@ use crate::{
         calls::stations::unknown,
         parts::Parts,
         places::Room,
-        turns::{Turn, Turns},
+        turns::Turns,
     },
     tally,
     view::verdict::{Unreadable, VerdictView, VerdictsView},
@@ -86,10 +86,6 @@ async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId
     read.map_err(|failure| store_problem(&failure))
 }
 
-async fn turn(caller: &Caller) -> Option<Turn<Name>> {
-    TURNS.take(caller.known_as(), caller.goes_first()).await
-}
-
 async fn stored(
     parts: &Parts,
     caller: &Caller,
@@ -98,7 +94,7 @@ async fn stored(
     let (limit, section, by) = (query.limit, query.section.clone(), query.by);
     // One more shows whether there is another page.
     let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
-    let turn = if limit > FEW { turn(caller).await } else { None };
+    let turn = if limit > FEW { TURNS.of(caller).await } else { None };
     let station = section.station.clone();
     // what is read is read where it keeps nobody from being answered
     let page = parts.journal.read(move |reader| {
@@ -134,7 +130,7 @@ async fn months(
         after: None,
         limit: DAYS,
     };
-    let turn = turn(caller).await;
+    let turn = TURNS.of(caller).await;
     let zone = station.zone.clone();
     // what is read is read where it keeps nobody from being answered
     let read = parts.journal.read(move |reader| {
