@@ -46,10 +46,16 @@ impl Metrics {
     pub fn new(registry: &Registry) -> Result<Self, Error> {
         let metrics = Subsystem::new("alerting", registry);
         Ok(Self {
-            feed_position: metrics.gauge("feed_position", "The last row of the feed that was taken up.")?,
+            feed_position: metrics
+                .gauge("feed_position", "The last row of the feed that was taken up.")?,
             entry_position: metrics.gauge("entry_position", "The last entry that was taken up.")?,
-            failures: metrics.counter("failures_total", "Passes that failed and are tried again.")?,
-            alarms: metrics.gauges("alarms", "Alarms that are not history, by state.", &["state"])?,
+            failures: metrics
+                .counter("failures_total", "Passes that failed and are tried again.")?,
+            alarms: metrics.gauges(
+                "alarms",
+                "Alarms that are not history, by state.",
+                &["state"],
+            )?,
             alarm_steps: metrics.counters(
                 "alarm_steps_total",
                 "Steps in the lives of alarms that were raised.",
@@ -88,7 +94,8 @@ impl Metrics {
                 "Messages handed to a channel, by what it said.",
                 &["channel", "outcome"],
             )?,
-            stray_receipts: metrics.counter("stray_receipts_total", "Receipts that said nothing.")?,
+            stray_receipts: metrics
+                .counter("stray_receipts_total", "Receipts that said nothing.")?,
             chattering: metrics.counter(
                 "chattering_total",
                 "Alarms raised for the third time within an hour, which stand until it has been quiet for one.",
@@ -97,7 +104,8 @@ impl Metrics {
                 "cut_short_total",
                 "Rows of the feed at which too much waited for an outlet to speak.",
             )?,
-            is_deaf: metrics.gauge("deaf", "1 while silences do not count: the server does not listen.")?,
+            is_deaf: metrics
+                .gauge("deaf", "1 while silences do not count: the server does not listen.")?,
         })
     }
 }
