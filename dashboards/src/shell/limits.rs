@@ -23,7 +23,11 @@
 //! ([`super::people`], [`super::screens`], [`super::pages`]), so that none of them can keep the others
 //! out.
 
-use std::{any::Any, time::Duration};
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -40,7 +44,7 @@ use super::{
     metrics::Metrics,
     pages::whose_request,
     places::{Crowded, Place, Places, Room},
-    turns::Turns,
+    turns::{Turn, Turns},
 };
 use crate::{
     access::{Caller, Name},
@@ -95,6 +99,10 @@ pub(crate) struct Slots {
     room: Places<Who>,
     metrics: Metrics,
 }
+
+/// The turn of a read that is made into an answer; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading(Arc<Mutex<Option<Turn<Name>>>>);
 
 /// Marks an answer that has no end, such as that of `/live`.
 #[derive(Debug, Clone, Copy)]
@@ -206,6 +214,13 @@ impl Slots {
     }
 }
 
+impl Reading {
+    /// Its turn is another's, as where what is read waits for a turn of another kind.
+    pub(crate) fn end(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 impl Outgoing {
     fn new(bytes: Bytes, metrics: Metrics, place: Place<Who>, room: Option<Place<Who>>) -> Self {
         metrics.answer_bytes.add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
@@ -241,7 +256,7 @@ pub(crate) async fn in_turn(State(slots): State<Slots>, request: Request, next: 
 /// memory together meanwhile, and no room is counted for them. Decisions never wait here.
 pub(crate) async fn few_at_once(
     State(slots): State<Slots>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let matched = request.extensions().get::<MatchedPath>();
@@ -251,8 +266,10 @@ pub(crate) async fn few_at_once(
         Some(caller) if is_read => slots.reads.of(caller).await,
         Some(_) | None => None,
     };
+    let reading = Reading(Arc::new(Mutex::new(turn)));
+    request.extensions_mut().insert(reading.clone());
     let response = next.run(request).await;
-    drop(turn);
+    reading.end();
     response
 }
 

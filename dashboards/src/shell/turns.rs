@@ -92,6 +92,14 @@ impl<K: Eq + Hash + Clone> Turns<K> {
     }
 }
 
+#[cfg(test)]
+impl<K: Eq + Hash + Clone> Turns<K> {
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.line().waiting.len()
+    }
+}
+
 impl Turns<Name> {
     /// A turn for whoever calls.
     pub(crate) async fn of(&self, caller: &Caller) -> Option<Turn<Name>> {

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
 use futures_util::future::BoxFuture;
 use model::fault::Fault;
-use prometheus::{Error as MetricsError, IntCounterVec, Opts, Registry};
-use runtime::tasks::Failure;
+use prometheus::{Error as MetricsError, IntCounterVec, Registry};
+use runtime::{metrics::Subsystem, tasks::Failure};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -107,14 +107,8 @@ impl Refusals {
 
     /// Registers them, every label value at 0.
     pub fn new(registry: &Registry) -> Result<Self, MetricsError> {
-        let name = "baseflow_ingest_broker_refused_total";
-        let counter =
-            IntCounterVec::new(Opts::new(name, "what the embedded broker refused"), &["what"])?;
-        for what in Self::WHAT {
-            counter.with_label_values(&[what]).reset();
-        }
-        registry.register(Box::new(counter.clone()))?;
-        Ok(Self(counter))
+        let refused = ("broker_refused_total", "what the embedded broker refused");
+        Subsystem::new("ingest", registry).counters_of(refused, "what", Self::WHAT).map(Self)
     }
 
     fn count(&self, what: &str) {

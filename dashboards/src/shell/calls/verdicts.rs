@@ -2,7 +2,7 @@
 //!
 //! | bound | value | at the bound |
 //! |---|---|---|
-//! | large pages at work | 2 | more wait, within their seconds, in turn ([`crate::shell::turns`]) |
+//! | large pages at work | 2 | more wait, within their seconds, in turn ([`crate::shell::turns`]), and keep no turn of small reads |
 //! | months of a page | 120 | there is another page |
 
 use std::sync::{Arc, LazyLock};
@@ -28,16 +28,18 @@ use crate::{
     shell::{
         answer::{Json, store_problem},
         calls::stations::unknown,
+        limits::Reading,
         parts::Parts,
         places::Room,
-        turns::Turns,
+        turns::{Turn, Turns},
     },
     tally,
     view::verdict::{Unreadable, VerdictView, VerdictsView},
 };
 
 /// Pages of many verdicts that are made at the same time: each keeps a reader of the store busy.
-static TURNS: LazyLock<Turns<Name>> = LazyLock::new(|| Turns::within(Room { all: 2, kept: 0 }));
+pub(in crate::shell) static LARGE: LazyLock<Turns<Name>> =
+    LazyLock::new(|| Turns::within(Room { all: 2, kept: 0 }));
 /// Verdicts, beyond which a page is large.
 const FEW: usize = 1_000;
 /// Months of a page, whatever is asked for: of each its days are read.
@@ -65,6 +67,7 @@ const DAYS: usize = 40 * MONTHS;
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
     Extension(caller): Extension<Caller>,
+    Extension(reading): Extension<Reading>,
     Path(id): Path<String>,
     Query(parameters): Query<VerdictsParameters>,
 ) -> Result<Json<VerdictsView>, Problem> {
@@ -72,10 +75,22 @@ pub(crate) async fn list(
     let station = registry.station(&id).ok_or_else(|| unknown(&id))?;
     let judged = sections_ever(&parts, station).await?;
     match parameters.of(station, &judged)? {
-        Asked::Stored(query) => stored(&parts, &caller, query).await,
-        Asked::Months(query) => months(&parts, &registry, (&caller, station), query).await,
+        Asked::Stored(query) => {
+            let turn = if query.limit > FEW { large(&caller, &reading).await } else { None };
+            stored(&parts, turn, query).await
+        }
+        Asked::Months(query) => {
+            let turn = large(&caller, &reading).await;
+            months(&parts, (&registry, station), turn, query).await
+        }
     }
     .map(Json)
+}
+
+/// A turn for a large page; small ones do not wait for it.
+async fn large(caller: &Caller, reading: &Reading) -> Option<Turn<Name>> {
+    reading.end();
+    LARGE.of(caller).await
 }
 
 /// The sections of a station of which anything was ever judged: also those that the registry calls
@@ -88,13 +103,12 @@ async fn sections_ever(parts: &Parts, station: &Station) -> Result<Vec<SectionId
 
 async fn stored(
     parts: &Parts,
-    caller: &Caller,
+    turn: Option<Turn<Name>>,
     query: VerdictsQuery,
 ) -> Result<VerdictsView, Problem> {
     let (limit, section, by) = (query.limit, query.section.clone(), query.by);
     // One more shows whether there is another page.
     let asked = VerdictsQuery { limit: limit.saturating_add(1), ..query };
-    let turn = if limit > FEW { TURNS.of(caller).await } else { None };
     let station = section.station.clone();
     // what is read is read where it keeps nobody from being answered
     let page = parts.journal.read(move |reader| {
@@ -117,8 +131,8 @@ async fn stored(
 
 async fn months(
     parts: &Parts,
-    registry: &Registry,
-    (caller, station): (&Caller, &Station),
+    (registry, station): (&Registry, &Station),
+    turn: Option<Turn<Name>>,
     MonthsQuery { section, span, limit }: MonthsQuery,
 ) -> Result<VerdictsView, Problem> {
     let Span { from, to } = month::days_of(span, &station.zone);
@@ -130,7 +144,6 @@ async fn months(
         after: None,
         limit: DAYS,
     };
-    let turn = TURNS.of(caller).await;
     let zone = station.zone.clone();
     // what is read is read where it keeps nobody from being answered
     let read = parts.journal.read(move |reader| {

@@ -8,6 +8,10 @@ use model::alarm::LinkToken;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::{
+    access::{Caller, LetInBy},
+    shell::calls::verdicts,
+};
 
 const STATIONS: &str = "/api/v1/stations";
 const WRONG: &str = "Wrong-123";
@@ -137,6 +141,41 @@ fn who_takes_as_many_calls_as_there_are_keeps_nobody_else_from_the_api() {
         assert_eq!(world.count("calls_refused_total", "own"), "196");
         drop(unread);
         assert!(world.get(STATIONS).await.starts_with("200 "));
+    });
+}
+
+#[test]
+fn who_waits_for_a_large_page_keeps_nobody_from_small_ones() {
+    in_world(|world| async move {
+        let mut held = Vec::new();
+        for number in 0..2 {
+            let caller = Caller {
+                let_in_by: LetInBy::Token,
+                name: format!("reader{number}"),
+                role: Role::Viewer,
+                must_change: false,
+            };
+            held.push(verdicts::LARGE.of(&caller).await);
+        }
+        let viewer = world.token(Role::Viewer).to_owned();
+        let mut large = JoinSet::new();
+        for _ in 0..20 {
+            let (world, viewer) = (Arc::clone(&world), viewer.clone());
+            large.spawn(async move {
+                let path = "/api/v1/stations/S-1/verdicts?by=month";
+                world.unread(path, Some(&viewer), "127.0.0.1").await.status().as_u16()
+            });
+        }
+        let limit = tokio::time::Instant::now() + Duration::from_mins(1);
+        while verdicts::LARGE.waiting() < 20 {
+            assert!(tokio::time::Instant::now() < limit, "they keep turns of others");
+            tokio::task::yield_now().await;
+        }
+        assert!(world.get(STATIONS).await.starts_with("200 "));
+        drop(held);
+        while let Some(status) = large.join_next().await {
+            assert_eq!(status.unwrap(), 200);
+        }
     });
 }
 
