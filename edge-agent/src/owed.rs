@@ -57,7 +57,7 @@ const DOUBT: Duration = Duration::from_hours(1);
 /// How long two reads of a unit are not suspected again: where registers are alike, each suspicion
 /// of a healthy unit may cost it two time-outs.
 const TRUST: Duration = Duration::from_hours(24);
-/// So many reads that are alike within that time are no copies.
+/// Of so many pairs of reads that were suspected within that time no further one is.
 const MOST_ALIKE: usize = 8;
 /// So many answers to one question that look like an older one may be copies of it, one after another.
 const MOST_COPIES: u8 = 2;
@@ -82,7 +82,9 @@ struct Unit {
     /// What was answered by what may have been a copy, and where it begins, if nothing was answered
     /// since.
     unbelieved: Option<(Shape, u16)>,
-    /// For so long a copy of what it said may come.
+    /// For so long a copy of what it says may come, of a unit that is not doubted.
+    least_patience: Duration,
+    /// The same of one that is doubted.
     patience: Duration,
     /// Since when that has been so, or since when it is doubted.
     patient_since: Duration,
@@ -99,6 +101,8 @@ struct Behind {
     more: u16,
     /// How many such reads in a row got no answer.
     silences: u8,
+    /// When that was found out.
+    at: Duration,
 }
 
 /// Two reads whose answers were alike.
@@ -109,11 +113,11 @@ struct Alike {
     addresses: (u16, u16),
     /// Their check sum.
     check: u16,
-    /// That of as many addresses as the question has; none of a sounding.
+    /// That of as many addresses as the question has; none of a sounding, nor of a refused longer read.
     own: Option<u16>,
     at: Duration,
     again: Again,
-    /// How often in a row.
+    /// How often in a row, without a believed answer in between.
     times: u8,
 }
 
@@ -126,8 +130,6 @@ enum Again {
     Same,
     /// Another answer: the first one may have been a copy.
     Another,
-    /// None in time: the first one may have been a copy.
-    Late,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -205,7 +207,7 @@ impl OwedAnswers {
         if !is_owed && wait.is_zero() {
             return Ask::Plainly;
         }
-        let behind = unit.behind.get(&request.table).copied().unwrap_or_default();
+        let behind = unit.behind_of(request.table, now);
         let longer = |more| request.count + 1..=longest.min(request.count.saturating_add(more));
         let reads = |table, counts: Vec<u16>| {
             let reads = counts.into_iter().map(move |count| Request {
@@ -267,9 +269,7 @@ impl OwedAnswers {
         let unit = self.unit(unit);
         unit.unbelieved = None;
         unit.silences.remove(&request.table);
-        for owed in std::mem::take(&mut unit.owed) {
-            unit.say(Said::unheard(owed.shape, now));
-        }
+        unit.pass(unit.owed.len(), now);
         unit.say(Said { shape: shape(request), at: now, address: Some(request.address), check });
     }
 
@@ -288,7 +288,7 @@ impl OwedAnswers {
         unit.unbelieved = Some((shape(request), request.address));
         if let Some(Frame { shape, check, .. }) = heard {
             // copies of this may come, too; what it looks like stays what it may be a copy of
-            let said = Said { check: Some(check), ..Said::unheard(shape, now) };
+            let said = Said { check: Some(check), ..Said::new(shape, now) };
             let is_new = !unit.said.iter().any(|older| older.is_same(&said));
             let address = (is_new || shape.is_refusal()).then_some(request.address);
             unit.say(Said { address, ..said });
@@ -296,18 +296,26 @@ impl OwedAnswers {
     }
 
     /// What came of a read of so many more addresses than registers have. One that `unit` refuses,
-    /// or does not answer several times, is not asked again of that table while it is doubted.
-    pub fn longer(&mut self, unit: u8, table: Table, more: u16, outcome: Longer) {
-        let behind = self.unit(unit).behind.entry(table).or_default();
+    /// or does not answer several times, is not asked again of that table for a time: the unit may
+    /// have been switched off, or questions may have been lost.
+    pub fn longer(
+        &mut self,
+        unit: u8,
+        (table, more): (Table, u16),
+        outcome: Longer,
+        now: Duration,
+    ) {
+        let mut behind = self.unit(unit).behind_of(table, now);
         let silences = match outcome {
             Longer::Answered => 0,
             Longer::Silent => behind.silences + 1,
             Longer::Refused => MOST_SILENCES,
         };
         if silences >= MOST_SILENCES {
-            behind.more = behind.more.min(more.saturating_sub(1));
+            (behind.more, behind.at) = (behind.more.min(more.saturating_sub(1)), now);
         }
         behind.silences = silences % MOST_SILENCES;
+        self.unit(unit).behind.insert(table, behind);
     }
 
     /// `unit` refused, with this check sum, and a refusal has no length: it may have been the oldest
@@ -343,41 +351,42 @@ impl OwedAnswers {
 
     /// `unit` gave this, where it had been asked again since its answer looked like an older one: to
     /// the question itself, or to a longer one whose beginning has this check sum.
-    pub fn told_again(&mut self, unit: u8, request: &Request, check: u16, now: Duration) {
-        let (timeout, unit, table) = (self.timeout, self.unit(unit), request.table);
-        let mut is_another = false;
-        unit.came_of(table, request.address, |alike| match alike.own {
-            Some(own) if own == check => Again::Same,
-            own => {
-                is_another |= own.is_some();
-                Again::Another
+    pub fn told_again(&mut self, unit: u8, request: &Request, check: u16) {
+        for alike in &mut self.unit(unit).alike {
+            if alike.shape.table == request.table && alike.again == Again::Asked(request.address) {
+                alike.again = if alike.own == Some(check) { Again::Same } else { Again::Another };
             }
-        });
-        if is_another && unit.was_unasked(now) {
-            unit.wait_for_copies(unit.patience * 2, timeout, now);
         }
     }
 
-    /// `unit` gave an answer of another length than that to `request` has, at `now`: one that it
-    /// owed, and the one to `request` is to come.
-    pub fn answered_another(&mut self, unit: u8, request: &Request, now: Duration) {
+    /// This was heard in the place of an answer to `request`, which is to come. Where one is owed that
+    /// looks so, it is that one, and what was asked before it has been passed over; but a copy of what
+    /// was said lately is none.
+    pub fn answered_another(&mut self, heard: Frame, request: &Request, now: Duration) {
+        let Frame { unit, shape: another, check } = heard;
         let unit = self.unit(unit);
-        if let Some(Owed { shape, .. }) = unit.pass_oldest(now) {
-            unit.say(Said::unheard(shape, now));
+        let said = Said { check: Some(check), ..Said::new(another, now) };
+        let is_copied =
+            |older: &Said| older.is_same(&said) && now.saturating_sub(older.at) <= MOST_PATIENCE;
+        if !unit.said.iter().any(is_copied)
+            && let Some(owed) = unit.owed.iter().position(|owed| owed.shape == another)
+        {
+            unit.pass(owed + 1, now);
         }
+        unit.say(said);
         unit.owe(shape(request), now + LATEST);
     }
 
     /// A whole answer was heard to which there was no question. One that is owed came late, and
-    /// says nothing new; by any other its unit is doubted from here on. Whether it was not before. It
-    /// came after `since`.
+    /// says nothing new; by any other its unit is doubted from here on. Whether that is new. It was
+    /// not on the line yet at `since`.
     pub fn overheard(&mut self, frame: Frame, since: Duration, now: Duration) -> bool {
         let Frame { unit, shape, check } = frame;
         let (timeout, unit) = (self.timeout, self.unit(unit));
         let newest = unit.said.iter().rfind(|said| said.shape == shape).copied();
         // to a question whose answer was not believed this may be it, however alike an older one
         let is_awaited = unit.unbelieved.is_some_and(|(unbelieved, _)| unbelieved.may_be(shape));
-        let mut said = Said { check: Some(check), ..Said::unheard(shape, now) };
+        let mut said = Said { check: Some(check), ..Said::new(shape, now) };
         let copied = unit.said.iter().find(|older| older.is_same(&said)).copied();
         if copied.is_none() {
             // no copy of what was heard: it is the answer itself
@@ -388,6 +397,12 @@ impl OwedAnswers {
             unit.say(said);
             return false;
         }
+        let is_new = !unit.was_unasked(now);
+        if is_new {
+            (unit.patience, unit.patient_since) = (unit.least_patience, now);
+            unit.behind.clear();
+        }
+        unit.unasked_at = Some(now);
         // of what was not believed a copy is none of what that looked like
         let copied = copied.filter(|_| !is_awaited);
         let age = copied.map_or(Duration::ZERO, |older| since.saturating_sub(older.at));
@@ -395,13 +410,8 @@ impl OwedAnswers {
         if copied.is_none_or(|older| now.saturating_sub(older.at) > unit.patience) {
             unit.say(said);
         }
-        let is_new = !unit.was_unasked(now);
-        unit.unasked_at = Some(now);
         let is_another = newest.and_then(|said| said.check).is_some_and(|newest| newest != check);
-        if is_new {
-            unit.patient_since = now;
-            unit.behind.clear();
-        } else if is_another && now.saturating_sub(unit.patient_since) > unit.patience {
+        if is_another && now.saturating_sub(unit.patient_since) > unit.patience {
             // what was said before that patience has been said again by now
             unit.wait_for_copies(unit.patience * 2, timeout, now);
         }
@@ -427,7 +437,7 @@ impl OwedAnswers {
         // of a doubted one nothing is taken in which a copy may come, unless that takes longer than any
         // did yet; what its registers hold is alike for long, and how it refuses always
         let is_doubted = unit.was_unasked(now);
-        let reach = if is_doubted { MOST_PATIENCE } else { unit.patience };
+        let reach = if is_doubted { MOST_PATIENCE } else { unit.least_patience };
         let may_be_copied = |said: &Said| {
             let is_others = said.address.is_none_or(|other| other != address);
             !is_doubted || (is_others && !shape.is_refusal())
@@ -440,7 +450,7 @@ impl OwedAnswers {
         let other = copied.address.unwrap_or(address);
         let addresses = (address.min(other), address.max(other));
         let is_known = |alike: &Alike| (alike.shape, alike.addresses) == (shape, addresses);
-        let is_over = |again| matches!(again, Again::Same | Again::Another);
+        let is_over = |again| !matches!(again, Again::Asked(_));
         let is_again =
             |alike: &Alike| is_known(alike) && !is_over(alike.again) && alike.check == check;
         let again = unit.alike.iter_mut().find(|alike| is_again(alike));
@@ -465,18 +475,19 @@ impl OwedAnswers {
     /// The answer to `request` comes within the time-out, if it does.
     fn awaits(&mut self, unit: u8, request: &Request, now: Duration) {
         let at = now + self.timeout;
-        self.unit(unit).say(Said::unheard(shape(request), at));
+        self.unit(unit).say(Said::new(shape(request), at));
     }
 
     fn unit(&mut self, unit: u8) -> &mut Unit {
-        let patience = self.timeout.max(LEAST_PATIENCE);
+        let least_patience = self.timeout.max(LEAST_PATIENCE);
         self.units.entry(unit).or_insert_with(|| Unit {
             owed: Vec::new(),
             said: Vec::new(),
             unasked_at: None,
             alike: Vec::new(),
             unbelieved: None,
-            patience,
+            least_patience,
+            patience: least_patience,
             patient_since: Duration::ZERO,
             behind: BTreeMap::new(),
             silences: BTreeMap::new(),
@@ -484,15 +495,9 @@ impl OwedAnswers {
     }
 }
 
-impl Default for Behind {
-    fn default() -> Self {
-        Self { more: LONGER, silences: 0 }
-    }
-}
-
 impl Said {
-    /// Said, or to be said, and heard by nobody.
-    const fn unheard(shape: Shape, at: Duration) -> Self {
+    /// Said, or to be said; nothing more is known of it.
+    const fn new(shape: Shape, at: Duration) -> Self {
         Self { shape, at, address: None, check: None }
     }
 
@@ -503,7 +508,7 @@ impl Said {
 
 impl Unit {
     fn is_doubted(&self, now: Duration) -> bool {
-        let is_suspected = |last: &Alike| now.saturating_sub(last.at) <= 2 * self.patience;
+        let is_suspected = |last: &Alike| now.saturating_sub(last.at) <= 2 * self.patience(now);
         self.was_unasked(now) || self.alike.last().is_some_and(is_suspected)
     }
 
@@ -530,7 +535,18 @@ impl Unit {
     fn wait(&self, is_alike: impl Fn(Shape) -> bool, now: Duration) -> Duration {
         let alike = self.said.iter().filter(|said| is_alike(said.shape) && self.is_doubted(now));
         let last = alike.map(|said| said.at).max();
-        last.map_or(Duration::ZERO, |at| (at + self.patience).saturating_sub(now))
+        last.map_or(Duration::ZERO, |at| (at + self.patience(now)).saturating_sub(now))
+    }
+
+    /// For so long a copy of what it says may come.
+    fn patience(&self, now: Duration) -> Duration {
+        if self.was_unasked(now) { self.patience } else { self.least_patience }
+    }
+
+    /// What it gives behind its registers, as far as that was found out lately.
+    fn behind_of(&self, table: Table, now: Duration) -> Behind {
+        let known = self.behind.get(&table).filter(|behind| now <= behind.at + DOUBT);
+        known.copied().unwrap_or(Behind { more: LONGER, silences: 0, at: now })
     }
 
     fn say(&mut self, said: Said) {
@@ -553,9 +569,13 @@ impl Unit {
     /// this one comes no more.
     fn pass_until(&mut self, table: Table, now: Duration) {
         let first = self.owed.iter().position(|owed| owed.shape.table == table);
-        let passed: Vec<_> = self.owed.drain(..first.unwrap_or(self.owed.len())).collect();
-        for owed in passed {
-            self.say(Said::unheard(owed.shape, now));
+        self.pass(first.unwrap_or(self.owed.len()), now);
+    }
+
+    /// So many of those owed come no more, but for copies.
+    fn pass(&mut self, oldest: usize, now: Duration) {
+        for owed in self.owed.drain(..oldest).collect::<Vec<_>>() {
+            self.say(Said::new(owed.shape, now));
         }
     }
 
@@ -574,18 +594,8 @@ impl Unit {
 
     /// The answer in whose place a copy may have come is late, and still to come.
     fn owe_unbelieved(&mut self, now: Duration) {
-        let Some((shape, address)) = self.unbelieved.take() else { return };
+        let Some((shape, _)) = self.unbelieved.take() else { return };
         self.owe(shape, now + LATEST);
-        self.came_of(shape.table, address, |_alike| Again::Late);
-    }
-
-    /// What came of a question that was asked again, by what was suspected.
-    fn came_of(&mut self, table: Table, address: u16, mut again: impl FnMut(&Alike) -> Again) {
-        for alike in &mut self.alike {
-            if alike.shape.table == table && alike.again == Again::Asked(address) {
-                alike.again = again(alike);
-            }
-        }
     }
 
     /// A copy took so long, or may.

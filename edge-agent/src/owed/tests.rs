@@ -127,7 +127,7 @@ fn a_refusal_like_an_older_one_is_asked_for_again_once() {
     assert_eq!(owed.ask(UNIT, &read(9, 2), 125, later), Ask::Longer(read(9, 3)), "or late");
     owed.answered(UNIT, &read(9, 3), Some(5), later);
     owed.refused(UNIT, &read(9, 2), Some(7), later + TIMEOUT);
-    owed.told_again(UNIT, &read(9, 2), 7, later);
+    owed.told_again(UNIT, &read(9, 2), 7);
     assert!(
         !owed.suspects(refusal, &read(0, 2), Some(7), later + TIMEOUT),
         "they are alike, it seems"
@@ -193,13 +193,13 @@ fn where_no_longer_read_is_given_a_copy_is_waited_for() {
     assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW + TICK), Ask::In(TIMEOUT.abs_diff(TICK)));
     assert_eq!(owed.ask(UNIT, &read(0, 2), 2, NOW + TIMEOUT), Ask::Plainly);
     owed.answered(UNIT, &read(0, 3), None, NOW);
-    owed.longer(UNIT, Table::Holding, 3, Longer::Refused);
+    owed.longer(UNIT, (Table::Holding, 3), Longer::Refused, NOW);
     assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Longer(read(0, 4)));
     for outcome in [Longer::Silent, Longer::Answered, Longer::Silent, Longer::Silent] {
-        owed.longer(UNIT, Table::Holding, 2, outcome);
+        owed.longer(UNIT, (Table::Holding, 2), outcome, NOW);
         assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::Longer(read(0, 4)));
     }
-    owed.longer(UNIT, Table::Holding, 2, Longer::Silent);
+    owed.longer(UNIT, (Table::Holding, 2), Longer::Silent, NOW);
     assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::In(TIMEOUT));
 }
 
@@ -227,7 +227,7 @@ fn an_answer_that_looks_like_an_older_one_is_asked_for_again_once() {
     assert_eq!(owed.ask(UNIT, &read(9, 2), 2, NOW), Ask::AfterSounding(read(9, 1)));
     owed.answered(UNIT, &read(9, 1), Some(7), NOW);
     assert_eq!(owed.ask(UNIT, &read(9, 2), 2, NOW), Ask::In(2 * TIMEOUT));
-    owed.told_again(UNIT, &read(9, 2), 7, NOW);
+    owed.told_again(UNIT, &read(9, 2), 7);
     let later = NOW + 2 * TIMEOUT + TICK;
     owed.answered(UNIT, &read(0, 2), Some(7), later);
     assert!(!suspects(&mut owed, &read(9, 2), 7, later), "they are alike, it seems");
@@ -249,7 +249,7 @@ fn where_the_second_answer_is_another_the_first_may_have_been_a_copy() {
         );
         owed.not_believed(UNIT, &read(0, 2), None, now);
         owed.answered(UNIT, &read(0, 3), Some(5), now);
-        owed.told_again(UNIT, &read(0, 3), number + 1, now);
+        owed.told_again(UNIT, &read(0, 3), number + 1);
         now += 3 * TIMEOUT;
     }
     owed.answered(UNIT, &read(0, 2), Some(99), now);
@@ -277,7 +277,7 @@ fn a_unit_of_many_like_registers_is_suspected_a_few_times_a_day() {
         let suspected = reads.filter(|read| {
             let suspected = owed.suspects(said(read, 7), read, Some(7), now);
             owed.answered(UNIT, read, Some(7), now);
-            owed.told_again(UNIT, read, 7, now);
+            owed.told_again(UNIT, read, 7);
             suspected
         });
         suspected.count()
@@ -295,7 +295,7 @@ fn a_table_that_gives_no_more_says_nothing_of_the_others() {
     for request in [&read(0, 2), &input] {
         owed.answered(UNIT, request, Some(1), NOW);
     }
-    owed.longer(UNIT, Table::Holding, 1, Longer::Refused);
+    owed.longer(UNIT, (Table::Holding, 1), Longer::Refused, NOW);
     assert_eq!(owed.ask(UNIT, &read(0, 2), 125, NOW), Ask::In(TIMEOUT));
     let longer = Request { count: 3, ..input.clone() };
     assert_eq!(owed.ask(UNIT, &input, 125, NOW), Ask::Longer(longer));
@@ -362,7 +362,7 @@ fn registers_of_a_doubted_unit_that_are_alike_are_asked_for_again_twice_and_no_m
     }
     assert!(!suspects(&mut owed, now), "it is just so");
     owed.answered(UNIT, &read(20, 2), Some(7), now);
-    owed.told_again(UNIT, &read(20, 2), 7, now);
+    owed.told_again(UNIT, &read(20, 2), 7);
     assert_eq!(owed.ask(UNIT, &read(20, 2), 2, now), Ask::In(TIMEOUT), "no patience was lost");
     now += 2 * TIMEOUT;
     assert!(!suspects(&mut owed, now), "nor is it, for a day");
@@ -398,7 +398,7 @@ fn a_sounding_that_another_table_refuses_says_nothing_of_what_was_not_believed()
     let now = NOW + 3 * TIMEOUT;
     assert_eq!(owed.ask(UNIT, &read(9, 1), 1, now), Ask::Plainly);
     owed.answered(UNIT, &read(9, 1), Some(7), now);
-    owed.told_again(UNIT, &read(9, 1), 7, now);
+    owed.told_again(UNIT, &read(9, 1), 7);
     owed.answered(UNIT, &read(0, 1), Some(7), now);
     assert!(!owed.suspects(said(&read(9, 1), 7), &read(9, 1), Some(7), now), "they are alike");
 }
@@ -406,7 +406,7 @@ fn a_sounding_that_another_table_refuses_says_nothing_of_what_was_not_believed()
 /// What is suspected may have been a longer read: what tells of it is what the question's own addresses say.
 #[test]
 fn what_is_alike_in_a_longer_read_is_alike_in_another_length_too() {
-    for (again, patience) in [(5, TIMEOUT), (6, 2 * TIMEOUT)] {
+    for (again, is_alike) in [(5, true), (6, false)] {
         let mut owed = none_owed();
         owed.overheard(said(&read(0, 9), 1), NOW, NOW);
         owed.answered(UNIT, &read(0, 3), Some(7), NOW);
@@ -414,8 +414,10 @@ fn what_is_alike_in_a_longer_read_is_alike_in_another_length_too() {
         assert!(owed.suspects(said(&read(20, 3), 7), &read(20, 3), Some(5), now));
         owed.not_believed(UNIT, &read(20, 3), None, now);
         owed.answered(UNIT, &read(20, 4), Some(9), now);
-        owed.told_again(UNIT, &read(20, 4), again, now);
-        assert_eq!(owed.ask(UNIT, &read(40, 4), 4, now), Ask::In(patience));
+        owed.told_again(UNIT, &read(20, 4), again);
+        let now = now + 2 * TIMEOUT;
+        let suspects = owed.suspects(said(&read(20, 3), 7), &read(20, 3), Some(again), now);
+        assert_eq!(suspects, !is_alike);
     }
 }
 
@@ -435,15 +437,154 @@ fn what_looks_like_what_a_doubted_unit_said_of_another_read_is_asked_for_again()
     assert!(!suspects(&mut owed, 20, 7, now + TICK), "so late no copy comes");
     assert!(suspects(&mut owed, 20, 7, now));
     owed.not_believed(UNIT, &read(20, 2), None, now);
-    owed.told_again(UNIT, &read(20, 2), 8, now);
+    owed.told_again(UNIT, &read(20, 2), 8);
     owed.answered(UNIT, &read(20, 2), Some(8), now);
-    assert_eq!(owed.ask(UNIT, &read(20, 2), 2, now), Ask::In(3 * TIMEOUT), "it was a copy");
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 2, now), Ask::In(2 * TIMEOUT));
     assert!(suspects(&mut owed, 40, 8, now));
-    owed.told_again(UNIT, &read(40, 2), 8, now);
+    owed.told_again(UNIT, &read(40, 2), 8);
     assert!(!suspects(&mut owed, 40, 8, now), "they are alike, it seems");
     let refusal = Frame { shape: Shape::refusal(Table::Holding), ..said(&read(0, 2), 3) };
     owed.refused(UNIT, &read(0, 2), Some(3), now);
     assert!(!owed.suspects(refusal, &read(20, 2), Some(3), now), "refusals are alike");
+}
+
+/// A unit may stay without an answer, or refuse, before what is asked again is answered.
+#[test]
+fn what_is_answered_late_when_asked_again_is_as_good_as_what_is_answered_at_once() {
+    let beside = Request { table: Table::Input, ..read(50, 1) };
+    let heard = said(&read(50, 1), 7);
+    let mut owed = none_owed();
+    owed.answered(UNIT, &read(0, 1), Some(7), NOW);
+    assert!(owed.suspects(heard, &read(50, 1), Some(7), NOW));
+    owed.not_believed(UNIT, &read(50, 1), Some(heard), NOW);
+    assert_eq!(owed.ask(UNIT, &read(50, 1), 125, NOW), Ask::Longer(read(50, 2)));
+    owed.refused(UNIT, &read(50, 2), Some(3), NOW);
+    owed.longer(UNIT, (Table::Holding, 1), Longer::Refused, NOW);
+    let mut now = NOW + TIMEOUT;
+    assert_eq!(owed.ask(UNIT, &read(50, 1), 1, now), Ask::AfterSounding(beside.clone()));
+    owed.refused(UNIT, &beside, Some(4), now);
+    now += 2 * TIMEOUT;
+    assert_eq!(owed.ask(UNIT, &read(50, 1), 1, now), Ask::Plainly);
+    owed.answered(UNIT, &read(50, 1), Some(7), now);
+    owed.told_again(UNIT, &read(50, 1), 7);
+    now += 2 * TIMEOUT;
+    owed.answered(UNIT, &read(0, 1), Some(7), now);
+    assert!(!owed.suspects(heard, &read(50, 1), Some(7), now), "they are alike, it seems");
+}
+
+/// Copies are counted of one question that is asked again, and not of a day.
+#[test]
+fn what_was_told_from_an_older_answer_is_suspected_again() {
+    let mut owed = none_owed();
+    owed.overheard(said(&read(0, 9), 1), NOW, NOW);
+    owed.answered(UNIT, &read(0, 2), Some(7), NOW);
+    let heard = said(&read(20, 2), 7);
+    let mut now = NOW + TIMEOUT;
+    for _ in 0..MOST_COPIES {
+        assert!(owed.suspects(heard, &read(20, 2), Some(7), now));
+        owed.not_believed(UNIT, &read(20, 2), Some(heard), now);
+        owed.unanswered(UNIT, &read(20, 1), now);
+        now += 2 * TIMEOUT;
+    }
+    owed.answered(UNIT, &read(20, 2), Some(8), now);
+    owed.told_again(UNIT, &read(20, 2), 8);
+    now += DOUBT / 2;
+    owed.answered(UNIT, &read(0, 2), Some(7), now);
+    assert!(owed.suspects(heard, &read(20, 2), Some(7), now + 2 * TIMEOUT));
+}
+
+const SHORT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// It was heard, though in the place of another.
+#[test]
+fn a_copy_of_what_came_in_the_place_of_another_is_asked_for_again() {
+    let mut owed = OwedAnswers::new(SHORT_TIMEOUT);
+    let late = said(&read(0, 2), 7);
+    owed.unanswered(UNIT, &read(0, 2), NOW);
+    let now = NOW + SHORT_TIMEOUT;
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 125, now), Ask::AfterSounding(read(20, 1)));
+    owed.answered_another(late, &read(20, 1), now);
+    let now = now + SHORT_TIMEOUT;
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 125, now), Ask::Plainly);
+    assert!(owed.suspects(said(&read(20, 2), 7), &read(20, 2), Some(7), now));
+}
+
+/// A copy of what is long over says nothing of what is owed.
+#[test]
+fn what_nobody_owes_leaves_everything_owed() {
+    let mut owed = OwedAnswers::new(SHORT_TIMEOUT);
+    let older = said(&read(50, 3), 9);
+    owed.answered(UNIT, &read(50, 3), Some(9), NOW);
+    owed.answered_another(older, &read(0, 2), NOW);
+    let now = NOW + SHORT_TIMEOUT;
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 125, now), Ask::AfterSounding(read(20, 1)));
+    owed.answered_another(older, &read(20, 1), now);
+    assert_ne!(owed.ask(UNIT, &read(20, 2), 125, now), Ask::Plainly);
+    owed.answered_another(said(&read(0, 2), 5), &read(20, 3), now);
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 125, now), Ask::Plainly, "that one has come");
+    assert_ne!(owed.ask(UNIT, &read(20, 1), 1, now), Ask::Plainly, "what was asked later has not");
+    owed.answered_another(said(&read(0, 2), 5), &read(40, 2), now);
+    assert_ne!(owed.ask(UNIT, &read(40, 2), 125, now), Ask::Plainly, "a copy of that one");
+}
+
+/// Two registers hold the same, and it changes before they are asked again.
+#[test]
+fn what_has_changed_when_asked_again_costs_no_patience() {
+    let mut owed = none_owed();
+    owed.overheard(said(&read(0, 9), 1), NOW, NOW);
+    let mut now = NOW;
+    for number in 0..4 {
+        owed.answered(UNIT, &read(0, 2), Some(number), now);
+        now += TIMEOUT;
+        let heard = said(&read(20, 2), number);
+        assert!(owed.suspects(heard, &read(20, 2), Some(number), now));
+        owed.not_believed(UNIT, &read(20, 2), Some(heard), now);
+        owed.answered(UNIT, &read(20, 1), Some(3), now);
+        now += 2 * TIMEOUT;
+        owed.answered(UNIT, &read(20, 2), Some(50 + number), now);
+        owed.told_again(UNIT, &read(20, 2), 50 + number);
+        assert_eq!(owed.ask(UNIT, &read(40, 2), 2, now), Ask::In(TIMEOUT), "{number}");
+        now += 10 * TIMEOUT;
+    }
+}
+
+/// It may have been switched off, or questions got lost.
+#[test]
+fn a_longer_read_that_was_not_given_is_tried_again_after_an_hour() {
+    let mut owed = none_owed();
+    let asked_at = |owed: &mut OwedAnswers, now| {
+        owed.overheard(said(&read(0, 9), 1), now, now);
+        for count in [2, 3] {
+            owed.answered(UNIT, &read(0, count), Some(1), now);
+        }
+        owed.ask(UNIT, &read(0, 2), 125, now)
+    };
+    assert_eq!(asked_at(&mut owed, NOW), Ask::Longer(read(0, 4)));
+    owed.longer(UNIT, (Table::Holding, 2), Longer::Refused, NOW);
+    assert_eq!(asked_at(&mut owed, NOW), Ask::In(TIMEOUT));
+    let later = NOW + DOUBT;
+    owed.longer(UNIT, (Table::Holding, 1), Longer::Answered, later);
+    assert_eq!(asked_at(&mut owed, later), Ask::In(TIMEOUT));
+    assert_eq!(asked_at(&mut owed, later + TICK), Ask::Longer(read(0, 4)));
+}
+
+#[test]
+fn patience_ends_with_the_doubt() {
+    let mut owed = none_owed();
+    owed.overheard(said(&read(0, 9), 1), NOW, NOW);
+    owed.answered(UNIT, &read(0, 2), Some(7), NOW);
+    let late = NOW + 8 * TIMEOUT;
+    owed.overheard(said(&read(0, 2), 7), late, late);
+    owed.answered(UNIT, &read(0, 2), Some(8), late);
+    assert_eq!(owed.ask(UNIT, &read(20, 2), 2, late), Ask::In(MOST_PATIENCE));
+    let later = late + DOUBT + TICK;
+    owed.answered(UNIT, &read(0, 2), Some(7), later);
+    let asked = read(20, 2);
+    let suspects =
+        |owed: &mut OwedAnswers, now| owed.suspects(said(&asked, 7), &asked, Some(7), now);
+    assert!(!suspects(&mut owed, later + TIMEOUT + TICK), "so late no first copy comes");
+    owed.overheard(said(&read(0, 9), 2), later, later);
+    assert_eq!(owed.ask(UNIT, &asked, 2, later), Ask::In(TIMEOUT), "a new doubt begins anew");
 }
 
 #[test]
@@ -553,6 +694,7 @@ fn turns_with(latest: u64, (copies, within): (usize, u64)) -> impl Strategy<Valu
 /// A unit, the line to it, and who polls it.
 struct Scene {
     owed: OwedAnswers,
+    timeout: Duration,
     now: Duration,
     /// When the unit has answered all that it was asked.
     free_at: Duration,
@@ -604,7 +746,7 @@ impl Scene {
 
     /// What is heard in place of an answer, and what is passed over.
     fn hear(&mut self, asked: &Request) -> (Option<Word>, Vec<Word>) {
-        let (until, mut passed) = (self.now + TIMEOUT, Vec::new());
+        let (until, mut passed) = (self.now + self.timeout, Vec::new());
         while self.line.first().is_some_and(|word| word.at <= until) {
             let word = self.line.remove(0);
             self.now = self.now.max(word.at);
@@ -624,6 +766,7 @@ impl Scene {
 /// What it does with addresses that are none of its registers'.
 #[derive(Debug, Clone, Copy)]
 struct Map {
+    timeout: Duration,
     longest: u16,
     /// Behind them.
     manner: Manner,
@@ -647,7 +790,7 @@ impl Map {
 fn maps() -> impl Strategy<Value = Map> {
     let manner = || prop::sample::select(MANNERS.to_vec());
     let map = (3_u16..125, manner(), manner());
-    map.prop_map(|(longest, manner, beside)| Map { longest, manner, beside })
+    map.prop_map(|(longest, manner, beside)| Map { timeout: TIMEOUT, longest, manner, beside })
 }
 
 /// Whether it is believed though it is like what was said within a time-out.
@@ -660,9 +803,9 @@ fn is_trusted(owed: &OwedAnswers, heard: Frame, now: Duration) -> bool {
     !unit.was_unasked(now) && unit.said.iter().any(is_alike)
 }
 
-fn tell_again(owed: &mut OwedAnswers, asked: &Request, own: Option<u16>, now: Duration) {
+fn tell_again(owed: &mut OwedAnswers, asked: &Request, own: Option<u16>) {
     if let Some(check) = own {
-        owed.told_again(UNIT, asked, check, now);
+        owed.told_again(UNIT, asked, check);
     }
 }
 
@@ -692,8 +835,10 @@ fn poll(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, TestCase
 /// Polls a unit that does this until a copy of an earlier answer to the same question is believed;
 /// each value is what was asked for.
 fn poll_stale(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, TestCaseError> {
+    let timeout = map.timeout;
+    let owed = OwedAnswers::new(timeout);
     let mut scene =
-        Scene { owed: none_owed(), now: NOW, free_at: NOW, line: Vec::new(), noted_at: NOW };
+        Scene { owed, timeout, now: NOW, free_at: NOW, line: Vec::new(), noted_at: NOW };
     if is_doubted {
         scene.owed.overheard(said(&read(0, 9), 0), NOW, NOW);
     }
@@ -727,7 +872,7 @@ fn poll_stale(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, Te
             }
         }
         if more > 0 && !is_sounding && !is_doubtful {
-            owed.longer(UNIT, asked.table, more, outcome(told.map(|(_, word)| word)));
+            owed.longer(UNIT, (asked.table, more), outcome(told.map(|(_, word)| word)), *now);
         }
         match (told, &heard) {
             (Some((frame, _)), _) if is_doubtful => {
@@ -737,11 +882,11 @@ fn poll_stale(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, Te
             (Some((frame, word)), _) if word.is_refusal => {
                 let is_unclear = owed.refused(UNIT, &asked, Some(frame.check), *now);
                 polled.is_refused_rightly &= is_unclear || word.number == number;
-                tell_again(owed, &asked, own.filter(|_| !is_unclear), *now);
+                tell_again(owed, &asked, own.filter(|_| !is_unclear));
             }
             (Some((frame, word)), _) => {
                 owed.answered(UNIT, &asked, Some(frame.check), *now);
-                tell_again(owed, &asked, own, *now);
+                tell_again(owed, &asked, own);
                 prop_assert_eq!(&word.request, &asked);
                 polled.is_fresh &= word.number == number;
                 polled.values += usize::from(!is_sounding);
@@ -749,13 +894,13 @@ fn poll_stale(turns: Vec<Turn>, map: Map, is_doubted: bool) -> Result<Polled, Te
                     break;
                 }
             }
-            (None, Some((frame, _))) if frame.shape.table == asked.table => {
-                owed.answered_another(UNIT, &asked, *now);
-                *now += TIMEOUT;
+            (None, Some((frame, _))) => {
+                owed.answered_another(*frame, &asked, *now);
+                *now += timeout;
             }
-            (None, _) => {
+            (None, None) => {
                 owed.unanswered(UNIT, &asked, *now);
-                *now += TIMEOUT;
+                *now += timeout;
             }
         }
     }
@@ -785,7 +930,7 @@ fn two_lines_with_copies_and_not_one_is_believed() {
         [(&one[..], false), (&one, true), (&another, false), (&another, true)]
     {
         for manner in MANNERS {
-            let map = Map { longest: 3, manner, beside: manner };
+            let map = Map { timeout: TIMEOUT, longest: 3, manner, beside: manner };
             poll(turns.to_vec(), map, is_doubted).unwrap();
         }
     }
@@ -841,5 +986,15 @@ proptest! {
     ) {
         let answers = turns.into_iter().filter(|turn| turn.manner != Manner::Refuses);
         poll_stale(answers.collect(), map, true)?;
+    }
+
+    /// Nor is the first copy of a late unit where the time-out is shorter than copies take.
+    #[test]
+    fn no_first_copy_that_outlasts_the_time_out_is_believed(
+        turns in turns_with(400, (2, 250)),
+        map in maps(),
+    ) {
+        let answers = turns.into_iter().filter(|turn| turn.manner == Manner::Answers);
+        poll_stale(answers.collect(), Map { timeout: SHORT_TIMEOUT, ..map }, false)?;
     }
 }

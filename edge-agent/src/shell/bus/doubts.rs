@@ -4,8 +4,6 @@
 
 use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
-use model::quality::Quality;
-
 use super::{
     answer::Answer,
     tries::{Asked, Noted, Put},
@@ -111,20 +109,20 @@ impl Doubts {
             |frame: &Frame| frame.unit == unit && (is_another || wanted.may_be(frame.shape));
         let heard = after.iter().position(is_heard);
         let behind = heard.map(|heard| after.split_off(heard)).unwrap_or_default();
+        let heard = behind.first().copied();
         let is_told = matches!(answer, Answer::Reply(_) | Answer::Refusal(_));
-        let heard = behind.first().copied().filter(|_| is_told);
+        let told = heard.filter(|_| is_told);
         is_doubtful |= self.overhear(&after, unit, (since, now));
         let mut is_unclear = false;
         if let Some(owed) = self.owed.as_mut().filter(|_| !*was_closed) {
-            let own = heard.and_then(|heard| own_check(asked, put, answer, heard.check));
-            is_doubtful |= heard.is_some_and(|heard| owed.suspects(heard, request, own, now));
+            let own = told.and_then(|told| own_check(asked, put, answer, told.check));
+            is_doubtful |= told.is_some_and(|told| owed.suspects(told, request, own, now));
             if is_told && is_doubtful {
-                owed.not_believed(unit, request, heard, now);
+                owed.not_believed(unit, request, told, now);
             } else {
-                let check = heard.map(|heard| heard.check);
-                is_unclear = learn(owed, asked, answer, check, now);
+                is_unclear = learn(owed, asked, answer, heard, now);
                 if let Some(own) = own.filter(|_| !is_unclear) {
-                    owed.told_again(unit, request, own, now);
+                    owed.told_again(unit, request, own);
                 }
             }
             let outcome = match answer {
@@ -133,7 +131,7 @@ impl Doubts {
                 Answer::Nonsense(_) | Answer::Silence(_) | Answer::NoLine(_) => Longer::Silent,
             };
             if put.more > 0 && !is_doubtful {
-                owed.longer(unit, request.table, put.more, outcome);
+                owed.longer(unit, (request.table, put.more), outcome, now);
             }
         }
         self.overhear(behind.get(1..).unwrap_or_default(), unit, (since, now));
@@ -168,22 +166,24 @@ fn owed_before(bus: &Bus) -> OwedAnswers {
     owed
 }
 
-/// Notes what an answer with this check sum says of those that are owed; whether it is a refusal
+/// Notes what an answer says of those that are owed, which was heard as this; whether it is a refusal
 /// that may be the answer to an older question.
 fn learn(
     owed: &mut OwedAnswers,
     asked: Asked<'_>,
     answer: &Answer,
-    check: Option<u16>,
+    heard: Option<Frame>,
     now: Duration,
 ) -> bool {
     let Asked { unit, request, .. } = asked;
-    match answer {
-        Answer::Reply(_) => owed.answered(unit, request, check, now),
-        Answer::Refusal(_) => return owed.refused(unit, request, check, now),
-        Answer::Nonsense(Quality::SHORT) => owed.answered_another(unit, request, now),
-        Answer::Nonsense(_) | Answer::Silence(_) => owed.unanswered(unit, request, now),
-        Answer::NoLine(_) => {}
+    let check = heard.map(|heard| heard.check);
+    let another = heard.filter(|heard| !shape(request).may_be(heard.shape));
+    match (answer, another) {
+        (Answer::Reply(_), _) => owed.answered(unit, request, check, now),
+        (Answer::Refusal(_), _) => return owed.refused(unit, request, check, now),
+        (Answer::Nonsense(_), Some(another)) => owed.answered_another(another, request, now),
+        (Answer::Nonsense(_) | Answer::Silence(_), _) => owed.unanswered(unit, request, now),
+        (Answer::NoLine(_), _) => {}
     }
     false
 }
@@ -204,6 +204,8 @@ fn own_check(asked: Asked<'_>, put: &Put<'_>, answer: &Answer, check: u16) -> Op
 
 #[cfg(test)]
 mod tests {
+    use model::quality::Quality;
+
     use super::*;
     use crate::{plan::Request, register::Table};
 
