@@ -22,7 +22,7 @@ pub fn day(hours: Hours, rule: &RuleProfile) -> Option<Verdict> {
 /// It is exempt if exemptions leave fewer than the rule's valid hours; where fewer than that are
 /// judged, `missing` decides; else it is met if the rule's share of the judged hours is.
 fn of(hours: Hours, rule: &RuleProfile) -> Verdict {
-    let Hours { met, short, exempt, indeterminate, doubted: _ } = hours;
+    let Hours { met, short, exempt, indeterminate, doubted: _, unknown: _ } = hours;
     let all = met + short + exempt + indeterminate;
     // a day that a zone's clock change shortens needs no more hours than it has
     let valid = u32::from(rule.day_valid_hours).min(all).max(1);
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_day_with_doubted_hours_is_what_it_is_whatever_they_are() {
         let of = |met, short, doubted, missing| {
-            let hours = Hours { met, short, exempt: 0, indeterminate: doubted, doubted };
+            let hours = Hours { indeterminate: doubted, doubted, met, short, ..Hours::default() };
             day(hours, &rule(Statistic::HourlyMean, missing))
         };
         for missing in [Missing::Short, Missing::Indeterminate] {

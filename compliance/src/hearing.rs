@@ -114,6 +114,8 @@ pub struct JudgedHour {
     /// Whether that is indeterminate since it is one thing without readings that are doubted, and
     /// another with them.
     pub is_doubted: bool,
+    /// Whether it is short since too little is known of it.
+    pub is_unknown: bool,
     /// Its sums.
     pub weight: Weight,
     /// The same with readings that are doubted, where that is another matter.
@@ -125,7 +127,15 @@ impl JudgedHour {
     pub fn of(judgement: &Judgement) -> Self {
         let Judgement { span, verdict, because, weight, as_read, .. } = judgement;
         let is_doubted = *because == Because::Doubted;
-        Self { span: *span, verdict: *verdict, is_doubted, weight: *weight, as_read: *as_read }
+        let is_unknown = *verdict == Some(Verdict::Short) && *because == Because::TooLittleKnown;
+        Self {
+            span: *span,
+            verdict: *verdict,
+            is_doubted,
+            is_unknown,
+            weight: *weight,
+            as_read: *as_read,
+        }
     }
 }
 
@@ -204,7 +214,11 @@ fn why(verdict: Verdict, hours: Hours, rule: &RuleProfile) -> Because {
         Verdict::Met => Because::Enough,
         Verdict::Exempt => Because::Excused,
         Verdict::Indeterminate => Because::TooLittleKnown,
-        Verdict::Short if rule.day_hours_met.is_reached_by(hours.met, judged) || judged == 0 => {
+        // so it is for want of data where it would be met if those hours were that lack them
+        Verdict::Short
+            if rule.day_hours_met.is_reached_by(hours.met + hours.unknown, judged)
+                || judged == 0 =>
+        {
             Because::TooLittleKnown
         }
         Verdict::Short => Because::Below,

@@ -63,6 +63,9 @@ pub struct Hours {
     /// Those of them that are one thing without readings that are doubted, and another with them.
     #[serde(default, skip_serializing_if = "is_none_of_them")]
     pub doubted: u32,
+    /// Those of the short ones that are so since too little is known of them.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub unknown: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -96,6 +99,9 @@ impl Hours {
         self.count(verdict);
         if hour.is_doubted {
             self.doubted += 1;
+        }
+        if hour.is_unknown {
+            self.unknown += 1;
         }
     }
 }
@@ -236,10 +242,13 @@ pub fn read_day(span: Span, bytes: &[u8]) -> Result<(JudgedHour, Option<Hours>),
         let found = Verdict::WORDS.iter().find(|(known, _)| *known == word);
         found.map(|(_, verdict)| *verdict).ok_or(ReadError(format!("`{word}` is no verdict")))
     };
+    let verdict = read.verdict.map(known).transpose()?;
+    let is_short = verdict == Some(Verdict::Short);
     let judged = JudgedHour {
         span,
-        verdict: read.verdict.map(known).transpose()?,
+        verdict,
         is_doubted: read.because == Because::Doubted.word(),
+        is_unknown: is_short && read.because == Because::TooLittleKnown.word(),
         weight: read.sums,
         as_read: read.as_read.map(|as_read| as_read.sums),
     };

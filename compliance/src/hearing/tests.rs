@@ -128,6 +128,28 @@ fn a_day_is_what_its_hours_are_and_sums_them() {
 }
 
 #[test]
+fn a_day_is_short_for_want_of_data_where_its_known_hours_would_do() {
+    let registry = registry();
+    let section = Section::judged(&registry).next().unwrap();
+    let hours = section.day_of(hour_span(5)).unwrap();
+    let day = |flows: [&[Option<&str>]; 2]| {
+        let judged = hours.iter().enumerate().map(|(index, span)| {
+            let flows = flows.get(index).copied().unwrap_or(&[Some("1"); 60]);
+            let judgement = hour(&section, &evidence(&section, span.from, flows), *span).unwrap();
+            read(*span, &judgement.bytes()).unwrap()
+        });
+        let together = Together::all(&judged.collect::<Vec<_>>()).unwrap();
+        let span = Span { from: hours[0].from, to: hours[23].to };
+        let day = day_of(&section, span, &together, false).unwrap();
+        (day.verdict.unwrap(), day.because, day.hours.unwrap().0.unknown)
+    };
+    let [enough, below, known] = [&[Some("1"); 60], &[Some("0.5"); 60], &[Some("1"); 10][..]];
+    assert_eq!(day([enough, enough]), (Verdict::Met, Because::Enough, 0));
+    assert_eq!(day([known, known]), (Verdict::Short, Because::TooLittleKnown, 2));
+    assert_eq!(day([known, below]), (Verdict::Short, Because::Below, 1));
+}
+
+#[test]
 fn an_open_day_by_its_mean_is_judged_as_far_as_it_is_known() {
     let mut registry = registry();
     for rule in registry.rules.values_mut() {
