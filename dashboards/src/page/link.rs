@@ -219,7 +219,9 @@ impl Shown<'_> {
                     input type="hidden" name="version" value=(self.view.version);
                     button type="submit" { (self.say(Phrase::TakeOn)) }
                 }
-                p { (self.say(Phrase::TakeOnMeans)) }
+                @if !self.is_past() {
+                    p { (self.say(Phrase::TakeOnMeans)) }
+                }
             };
         }
         let why = match self.view.state {

@@ -20,7 +20,7 @@ import { chooseLanguage, chooseTheme, texts, theme } from "./language.ts";
 import { AlarmsPage, nameOf, OutboxPage, OverviewPage, WallPage } from "./pages.tsx";
 import { place } from "./place.ts";
 import { PasswordPage } from "./password_page.tsx";
-import { logIn, logins, logOut, screenLink, standing, who } from "./session.ts";
+import { hasLapsed, logIn, logins, logOut, screenLink, standing, who } from "./session.ts";
 import { StationPage } from "./station_page.tsx";
 
 export function App(): JSX.Element {
@@ -108,7 +108,7 @@ function Page({ route }: { readonly route: Exclude<Route, { readonly page: "wall
 function LogInPage(): JSX.Element {
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
-  const [said, setSaid] = useState<string | null>(linkText(t, screenLink.value));
+  const [said, setSaid] = useState<string | null>(linkText(t, screenLink.value) ?? (hasLapsed.value ? t.login.lapsed : null));
   const ask = async (name: string, password: string): Promise<void> => {
     setBusy(true);
     setSaid(null);

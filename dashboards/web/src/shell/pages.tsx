@@ -7,6 +7,7 @@ import { alarms as alarmsShape, alarmWithTimeline, notifications, type Alarm } f
 import { beganAt, isBack } from "../attention.ts";
 import type { Loaded } from "../failure.ts";
 import { heir, stepped } from "../focus.ts";
+import { isItsOwn } from "../gesture.ts";
 import type { Row } from "../order.ts";
 import { maySeeAlarms, maySeeMessages, mayTakeOn } from "../role.ts";
 import type { AlarmTab } from "../route.ts";
@@ -115,6 +116,7 @@ export function AlarmsPage({ tab }: { readonly tab: AlarmTab }): JSX.Element {
       tab={tab}
       alarms={known}
       asOf={asOf.value}
+      isStale={shown.value.link === "stale"}
       nameOf={nameOf}
       isBack={(alarm) => isBack(alarm, rowOf(alarm.station))}
       beganAt={(alarm) => beganAt(alarm, rowOf(alarm.station))}
@@ -140,19 +142,23 @@ function useTaking(): { readonly taking: ReadonlyMap<string, Taking>; readonly s
   const [taking, setTaking] = useState<ReadonlyMap<string, Taking>>(new Map());
   const [said, setSaid] = useState<string | null>(null);
   const busy = useRef(new Set<string>());
+  const lastAt = useRef<number | null>(null);
   const note = (id: string, what: Taking) => { setTaking((before) => new Map(before).set(id, what)); };
   const ask = async (alarm: Alarm): Promise<void> => {
-    if (busy.current.has(alarm.id)) return;
+    const at = performance.now();
+    // an alarm that is over leaves the list once it is taken on, and the next one comes into its place
+    if (busy.current.has(alarm.id) || !isItsOwn(lastAt.current, at)) return;
+    lastAt.current = at;
     busy.current.add(alarm.id);
     note(alarm.id, "asking");
     const result = await post(alarmWithTimeline, `/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { version: alarm.version });
-    busy.current.delete(alarm.id);
     pollSoon();
     if (result.ok) {
       note(alarm.id, "asked");
       setSaid(t.alarms.done(`${whereText(t, alarm, nameOf(alarm.station))}${t.separator}${matterText(t, alarm)}`));
       return;
     }
+    busy.current.delete(alarm.id);
     const { kind } = result.failure;
     const what = kind === "conflict" ? "conflict" : kind === "forbidden" ? "forbidden" : "failed";
     note(alarm.id, what);

@@ -17,6 +17,8 @@ export type Standing = "unknown" | "in" | "out";
 
 export const standing = signal<Standing>("unknown");
 export const who = signal<Session | null>(null);
+/** Whether somebody was logged in until the server knew them no longer. */
+export const hasLapsed = signal(false);
 /** Why a link for a screen on a wall has opened nothing. */
 export const screenLink = signal<ScreenLink | null>(null);
 /** What could not be asked for is asked for again so soon. */
@@ -31,7 +33,10 @@ export const logins = signal(0);
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("baseflow-session-1") : null;
 if (tabs !== null) tabs.onmessage = () => void find();
 
-whenRefused(left, () => void find());
+whenRefused(() => {
+  if (standing.peek() === "in") hasLapsed.value = true;
+  left();
+}, () => void find());
 
 /** Asks who looks, until somebody answers: a screen is one again as soon as the server is there. */
 export const find = asking(async () => {
@@ -114,6 +119,7 @@ function took(result: Result<Session>): void {
     return;
   }
   drawnFor = result.value.role;
+  hasLapsed.value = false;
   who.value = result.value;
   provesItself(result.value.csrf);
   const wasOut = standing.value === "out";

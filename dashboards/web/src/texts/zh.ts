@@ -72,6 +72,7 @@ export const zh = {
   link: {
     live: "实时",
     opening: "正在连接",
+    unknown: "连接已断开，此刻情况不明",
     stale: "连接中断",
     staleBand: (at: string) => `画面数据已停止更新，数据截至 ${at}，正在重新连接`,
     neverBand: "尚未收到实时数据，正在重新连接",
@@ -253,6 +254,7 @@ export const zh = {
     done: (what: string) => `已确认：${what}`,
     none: "没有未关闭的告警",
     noneHelp: "电站此刻的状态见",
+    id: "告警编号",
     noneHistory: "没有已关闭的告警",
     keys: "方向键选择告警，按 A 键或确认按钮确认，回车键查看经过",
     keysToSee: "方向键选择告警，回车键查看经过；确认需要值班权限",
@@ -326,6 +328,7 @@ export const zh = {
     password: "密码",
     submit: "登录",
     busy: "正在登录",
+    lapsed: "登录已失效，请重新登录",
     wrong: "用户名或密码不正确",
     tooMany: "尝试次数过多，登录已锁定，请 30 分钟后再试",
     crowded: "服务器繁忙，暂时无法登录，请稍后再试",

@@ -14,6 +14,9 @@ import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
 import { Empty, Known } from "./states.tsx";
 
+/** As much of an alarm's id as the page behind its link shows, and people say to one another. */
+const ID_DIGITS = 8;
+
 /** What became of somebody's taking an alarm on. */
 export type Taking = "asking" | "asked" | "conflict" | "forbidden" | "failed";
 
@@ -21,6 +24,8 @@ export interface AlarmsProps {
   readonly tab: AlarmTab;
   readonly alarms: Loaded<readonly Alarm[]>;
   readonly asOf: number;
+  /** Whether nothing is known of what has happened since then. */
+  readonly isStale: boolean;
   readonly nameOf: (station: string) => string;
   /** Whether what an alarm is about is well again while it stands, and since when it is so. */
   readonly isBack: (alarm: Alarm) => boolean;
@@ -59,7 +64,7 @@ export function Alarms(props: AlarmsProps): JSX.Element {
       <Known of={alarms} again={props.again}>
         {(known) =>
           known.length === 0 ? (
-            <Empty title={tab === "open" ? t.alarms.none : t.alarms.noneHistory}>{tab === "open" ? <p>{t.alarms.noneHelp} <a href="/">{t.overview.heading}</a></p> : null}</Empty>
+            <Empty title={tab === "history" ? t.alarms.noneHistory : props.isStale ? t.link.unknown : t.alarms.none}>{tab === "open" ? <p>{t.alarms.noneHelp} <a href="/">{t.overview.heading}</a></p> : null}</Empty>
           ) : (
             <>
               {tab === "open" ? <p class="muted keys">{props.mayTake ? t.alarms.keys : t.alarms.keysToSee}</p> : null}
@@ -83,7 +88,7 @@ function AlarmList(props: AlarmsProps & { readonly list: readonly Alarm[] }): JS
     const to = stepped(list, alarm.id, event.key);
     if (to !== null) box.current?.querySelector<HTMLElement>(`[data-alarm="${to}"]`)?.focus();
     // a link or a button within it has keys of its own
-    else if (event.target !== item) return;
+    else if (event.target !== item || event.repeat) return;
     else if (event.key === "Enter") onOpen(open === alarm.id ? null : alarm.id);
     else if (event.key.toLowerCase() === "a") { if (mayTake && isToBeTaken(alarm)) onTake(alarm); }
     else return;
@@ -205,6 +210,7 @@ function Timeline({ alarm, beganAt, timeline, hasMessages, againTimeline }: Alar
           )
         }
       </Known>
+      <p class="muted">{t.alarms.id} {alarm.id.slice(0, ID_DIGITS)}</p>
       {hasMessages ? <a href={href({ page: "outbox", alarm: alarm.id })}>{t.alarms.messages}</a> : null}
     </div>
   );

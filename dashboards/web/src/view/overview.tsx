@@ -12,6 +12,7 @@ import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { dayText, shortText } from "../time.ts";
 import { NOTHING, matterText, percentText, releasedText, requiredOf, sectionText, sinceText, stoodText, whereText } from "../words.ts";
+import { AlarmNotes } from "./alarms.tsx";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
 import { Mark, StateWord } from "./mark.tsx";
@@ -76,10 +77,15 @@ function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[];
                 <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
                 <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>
               </p>
-              <p>{matterText(t, alarm)}</p>
+              <p>
+                {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
+                {alarm.chattering ? <span class="drill" title={t.alarms.chatteringHelp}>{t.alarms.chattering}</span> : null}
+                {matterText(t, alarm)}
+              </p>
+              <AlarmNotes alarm={alarm} isBack={isBack(alarm, row)} />
               <p>
                 <span class="alarm-state">{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>{" "}
-                <span class="muted">{stoodText(t, alarm, beganAt(alarm, row), asOf)}</span>
+                <span class="muted">{t.alarms.columns.lasting} {stoodText(t, alarm, beganAt(alarm, row), asOf)}</span>
               </p>
             </li>
           );

@@ -97,7 +97,7 @@ class Reach extends Component<ReachProps> {
           <span class="stop-name">{station.name}</span>
           <span class="unseen">{word}{t.separator}</span>
           <span class="stop-flow">
-            {gravest === null ? word : `${releasedText(gravest.released, gravest.required)} / ${requiredOf(gravest.required)}`}
+            {gravest === null ? word : <><span class="stop-read">{releasedText(gravest.released, gravest.required)}</span> / {requiredOf(gravest.required)}</>}
           </span>
           <ReadAt standing={gravest} zone={station.zone} asOf={asOf} />
         </a>

@@ -81,6 +81,11 @@ function released(t: Texts, observed: Decimal | null, bound: string | null, enou
   return (bound === "lower" ? t.station.observedIsAtLeast : t.station.observedIs)(observedText(observed, enough));
 }
 
+/** Nothing was measured in it: what it was credited with is no value of its own. */
+function isBlank({ coverage }: Verdict): boolean {
+  return coverage !== null && Number(text(coverage)) === 0;
+}
+
 function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly zone: string }): JSX.Element {
   const t = useTexts();
   return (
@@ -93,7 +98,7 @@ function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly z
             <span class="hour-name">{clockText(hour.from, zone)}</span>
             <Mark state={mark} size={12} />
             <span class="unseen">{unknown ?? (hour.verdict === null ? t.station.stripNone : t.verdicts[hour.verdict])}</span>
-            <span class="hour-flow">{hour.observed === null ? NOTHING : observedText(hour.observed, hour.enough)}</span>
+            <span class="hour-flow">{hour.observed === null || isBlank(hour) ? NOTHING : observedText(hour.observed, hour.enough)}</span>
             {unknown === null ? null : <span class="hour-known" aria-hidden="true">{t.station.dataOf(coverageText(t, hour))}</span>}
           </li>
         );

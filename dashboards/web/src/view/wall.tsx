@@ -66,7 +66,7 @@ export function Wall(props: WallProps): JSX.Element {
             {nobody === 0 ? null : <p class="wall-nobody"><span aria-hidden="true">✕</span> {t.wall.nobody(nobody)}</p>}
             <div class="wall-columns">
               <section aria-labelledby="rivers"><h2 id="rivers">{t.overview.rivers}</h2><Rivers rows={rows} asOf={asOf} isWall /></section>
-              <Worst rows={rows} alarms={alarms} asOf={asOf} isCounted={alarms === null && waiting !== null && waiting > 0} />
+              <Worst rows={rows} alarms={alarms} asOf={asOf} isStale={link === "stale"} isCounted={alarms === null && waiting !== null && waiting > 0} />
             </div>
           </>
         )}
@@ -79,17 +79,19 @@ interface WorstProps {
   readonly rows: readonly Row[];
   readonly alarms: readonly Alarm[] | null;
   readonly asOf: number;
+  /** Whether nothing is known of what has happened since then. */
+  readonly isStale: boolean;
   /** Whether there are alarms of which this screen is told the number alone. */
   readonly isCounted: boolean;
 }
 
-function Worst({ rows, alarms, asOf, isCounted }: WorstProps): JSX.Element {
+function Worst({ rows, alarms, asOf, isStale, isCounted }: WorstProps): JSX.Element {
   const t = useTexts();
   const worst = needing(rows, alarms ?? []);
   return (
     <section aria-labelledby="worst">
       <h2 id="worst">{t.wall.worst}</h2>
-      {worst.length === 0 ? <p class="wall-fine">{t.wall.nothing}</p> : (
+      {worst.length === 0 ? (isStale ? <p>{t.link.unknown}</p> : <p class="wall-fine">{t.wall.nothing}</p>) : (
         <ol class="worst">
           {worst.slice(0, WORST).map((item) => <WorstItem key={item.row.station.id} item={item} asOf={asOf} />)}
         </ol>
@@ -109,7 +111,7 @@ function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: N
   return (
     <li class={isByAlarm ? `is-${alarm?.severity ?? "none"}` : `is-${state ?? "none"}`}>
       <span class="worst-name"><StateWord state={state} /> {station.name}</span>
-      <span class="worst-since">{isByAlarm && alarm !== null ? stoodText(t, alarm, beganAt(alarm, row), asOf) : sinceText(t, gravest, asOf)}</span>
+      <span class="worst-since">{isByAlarm && alarm !== null ? null : sinceText(t, gravest, asOf)}</span>
       {isByAlarm && alarm !== null ? <span class="worst-matter">{matterText(t, alarm)}{back}</span> : (
         <span class="worst-matter">
           {t.overview.columns.released} {releasedText(released, gravest?.required ?? null)} / {t.overview.columns.required} {requiredOf(gravest?.required ?? null)} {t.overview.unit}
@@ -117,19 +119,24 @@ function WorstItem({ item: { row, alarm, isByAlarm }, asOf }: { readonly item: N
           {back}
         </span>
       )}
-      {alarm === null ? null : <AlarmStands alarm={alarm} at={alarm.acknowledged_at ?? alarm.cleared_at ?? beganAt(alarm, row)} asOf={asOf} zone={station.zone} />}
+      {alarm === null ? null : (
+        <AlarmStands
+          alarm={alarm} at={alarm.acknowledged_at ?? alarm.cleared_at ?? beganAt(alarm, row)} asOf={asOf} zone={station.zone}
+          stood={isByAlarm ? stoodText(t, alarm, beganAt(alarm, row), asOf) : null}
+        />
+      )}
     </li>
   );
 }
 
-/** How grave an alarm is, whether somebody has it, and since when. */
-function AlarmStands({ alarm, at, asOf, zone }: { readonly alarm: Alarm; readonly at: number; readonly asOf: number; readonly zone: string }): JSX.Element {
+/** How grave an alarm is, whether somebody has it and since when, and for how long it stood where nothing else says so. */
+function AlarmStands({ alarm, at, stood, asOf, zone }: { readonly alarm: Alarm; readonly at: number; readonly stood: string | null; readonly asOf: number; readonly zone: string }): JSX.Element {
   const t = useTexts();
   return (
     <span class={`worst-alarm is-${alarm.severity ?? "none"}`}>
       <span class="severity">{alarm.severity === null ? NOTHING : t.severities[alarm.severity]}</span>{" "}
       <span>{alarm.state === null ? NOTHING : t.alarmStates[alarm.state]}</span>
-      <span class="muted"> {t.wall.from(shortText(at, asOf, zone))}</span>
+      <span class="muted"> {t.wall.from(shortText(at, asOf, zone))}{stood === null ? null : `${t.separator}${t.alarms.columns.lasting} ${stood}`}</span>
     </span>
   );
 }
