@@ -103,7 +103,17 @@ struct Opened {
 /// Reads the settings and opens the store beside a server that may be running; makes it where
 /// there is none.
 fn open(config: &Path) -> anyhow::Result<Opened> {
-    open_with(&settings(config)?.config)
+    let config = settings(config)?.config;
+    let is_new = !store::exists(&config.data_dir).context("cannot look at the data folder")?;
+    let opened = open_with(&config)?;
+    if is_new {
+        // where the path is misspelt, the store that a server works with is elsewhere
+        output::complain(&format!(
+            "data_dir: a new store was made in `{}`",
+            config.data_dir.display()
+        ));
+    }
+    Ok(opened)
 }
 
 /// The same for a command that makes no sense without a store, and so makes none: a path that is

@@ -1,6 +1,9 @@
 //! The CSV form of samples (`docs/formats.md` §13): a stored sample as a row, and a row as a point.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+};
 
 use model::{ids::GaugeId, quality::Quality, quantity::Decimal, time::Timestamp};
 use store::StoredSample;
@@ -43,6 +46,42 @@ impl<'a> Row<'a> {
     pub(crate) fn fields(&self) -> [&str; 7] {
         [self.station, self.gauge, &self.at, &self.value, self.unit, self.quality, &self.reason]
     }
+}
+
+/// The bytes of a file, each line ended by `\n`: whatever else ends one on other systems is not counted
+/// by the library as a line. A space before that end is none of a field.
+pub(crate) struct Lines<R> {
+    file: R,
+    is_over: bool,
+}
+
+impl<R> Lines<R> {
+    pub(crate) const fn of(file: R) -> Self {
+        Self { file, is_over: false }
+    }
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let read = buffer.get_mut(..count).unwrap_or_default();
+        for byte in read.iter_mut().filter(|byte| **byte == b'\r') {
+            *byte = b' ';
+        }
+        let end = buffer.first_mut().filter(|_| count == 0 && !self.is_over);
+        end.map_or(Ok(count), |end| {
+            (*end, self.is_over) = (b'\n', true);
+            Ok(1)
+        })
+    }
+}
+
+/// The line of a file on which the record begins that was just read. The library says so of the end of
+/// the one before, behind which lines may be empty.
+pub(crate) fn first_line<R: Read>(lines: &csv::Reader<Lines<R>>, record: &csv::ByteRecord) -> u64 {
+    let within = record.as_slice().split(|byte| *byte == b'\n').skip(1).count();
+    let within = u64::try_from(within).unwrap_or(u64::MAX);
+    lines.position().line().saturating_sub(1).saturating_sub(within)
 }
 
 /// Where each column of a file stands.
@@ -175,6 +214,32 @@ mod tests {
     use model::sample::{QcFlags, Sample};
 
     use super::*;
+
+    #[test]
+    fn records_begin_on_the_lines_that_an_editor_shows() {
+        let lines = |text: &str| {
+            let mut lines =
+                csv::ReaderBuilder::new().flexible(true).from_reader(Lines::of(text.as_bytes()));
+            assert_eq!(lines.byte_headers().unwrap(), vec!["a", "b "]);
+            let (mut record, mut found) = (csv::ByteRecord::new(), Vec::new());
+            while lines.read_byte_record(&mut record).unwrap() {
+                let last = record.get(record.len() - 1).unwrap();
+                found.push((first_line(&lines, &record), last.trim_ascii().to_vec()));
+            }
+            found
+        };
+        let expected = [(2, b"2".to_vec()), (4, b"x\ny".to_vec()), (6, b"4".to_vec())];
+        let text = "a,b \n1,2\n\n3,\"x\ny\"\n5,4";
+        for text in [text.to_owned(), format!("{text}\n"), format!("{text}\n\n\n")] {
+            assert_eq!(lines(&text), expected, "{text:?}");
+        }
+        // a line that is empty but for its end is a record there
+        let text = "a,b\r\n1,2\r\n5,3\r\n7,4";
+        let expected = [(2, b"2".to_vec()), (3, b"3".to_vec()), (4, b"4".to_vec())];
+        for text in [text.to_owned(), format!("{text}\r\n")] {
+            assert_eq!(lines(&text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn every_sample_that_is_written_is_read_as_the_same() {

@@ -26,7 +26,7 @@ use writing::Door;
 
 use super::{by, open_existing};
 use crate::{
-    csv_file::{Columns, Parsed},
+    csv_file::{Columns, Lines, Parsed, first_line},
     failure::Ended,
     output::say,
     stored,
@@ -106,9 +106,8 @@ fn digest(file: &Path) -> anyhow::Result<([u8; 32], u64)> {
 fn read(file: &Path, days: &mut Days, report: &mut Report, door: &mut Door) -> anyhow::Result<()> {
     let attempt = || format!("cannot read `{}`", file.display());
     let opened = File::open(file).with_context(attempt)?;
-    let mut lines = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(BufReader::with_capacity(1 << 16, opened));
+    let opened = Lines::of(BufReader::with_capacity(1 << 16, opened));
+    let mut lines = csv::ReaderBuilder::new().flexible(true).from_reader(opened);
     let header = lines.byte_headers().with_context(attempt)?.clone();
     let names: Result<Vec<&str>, _> = header.iter().map(std::str::from_utf8).collect();
     let names =
@@ -117,8 +116,11 @@ fn read(file: &Path, days: &mut Days, report: &mut Report, door: &mut Door) -> a
         .map_err(|problem| anyhow::anyhow!("`{}`: {problem}", file.display()))?;
     let mut record = csv::ByteRecord::new();
     while lines.read_byte_record(&mut record).with_context(attempt)? {
-        let (line, byte) = record.position().map_or((0, 0), |place| (place.line(), place.byte()));
-        report.at(byte);
+        let line = first_line(&lines, &record);
+        report.at(lines.position().byte());
+        if record.iter().all(|field| field.trim_ascii().is_empty()) {
+            continue; // as spreadsheets leave them behind a table
+        }
         let parsed = columns.fields(&record).and_then(Parsed::of);
         match parsed.and_then(|row| days.take(line, row, report)) {
             Ok(None) => {}

@@ -115,7 +115,7 @@ const fn chinese(plot: Plot) -> Words {
         Plot::Falls => Words {
             what: "下泄流量降到核定值以下",
             seen: "「告警台」出现橙色告警，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「未达标」",
-            after: "流量回升，约 1 分钟后告警结束，再发短信",
+            after: "流量回升，约半分钟后告警结束，再发短信",
         },
         Plot::LosesLink => Words {
             what: "网关断线，读数存在网关上",
@@ -135,7 +135,7 @@ const fn english(plot: Plot) -> Words {
         Plot::Falls => Words {
             what: "releases less than its mandate",
             seen: "an orange alarm on «Alarms»; an SMS on «Messages»; «Overview» has said «Short» for half a minute",
-            after: "it recovers; about a minute later the alarm is over, and an SMS says so",
+            after: "it recovers; about half a minute later the alarm is over, and an SMS says so",
         },
         Plot::LosesLink => Words {
             what: "its gateway loses the link and keeps the readings",
@@ -185,7 +185,7 @@ mod tests {
               看什么（北京时间）
               14:05:40–14:09:40  雪线沟（示例）：下泄流量降到核定值以下，每 40 分钟一次
                 约 14:06:10 起：「告警台」出现橙色告警，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「未达标」
-                14:09:40 起：流量回升，约 1 分钟后告警结束，再发短信
+                14:09:40 起：流量回升，约半分钟后告警结束，再发短信
               14:07:00–14:14:00  双树坪（示例）：网关断线，读数存在网关上，每 50 分钟一次
                 约 14:10:35 起：「告警台」出现黄色告警「数据中断」，发出短信（「通知」页）；「实时总览」此前约半分钟已显示「数据中断」
                 14:14:00 起：连接恢复，网关补传，电站页的「缺测时段」和「流量过程」的缺口自己补上；约 1 分钟后告警结束，再发短信
@@ -196,7 +196,7 @@ mod tests {
               what to watch (Beijing time; names as the pages show them)
               14:05:40–14:09:40  雪线沟（示例）: releases less than its mandate, every 40 min
                 from about 14:06:10: an orange alarm on «Alarms»; an SMS on «Messages»; «Overview» has said «Short» for half a minute
-                from 14:09:40: it recovers; about a minute later the alarm is over, and an SMS says so
+                from 14:09:40: it recovers; about half a minute later the alarm is over, and an SMS says so
               14:07:00–14:14:00  双树坪（示例）: its gateway loses the link and keeps the readings, every 50 min
                 from about 14:10:35: a yellow alarm, no data from a gauge, on «Alarms»; an SMS on «Messages»; «Overview» has said
                   «No data» for half a minute
