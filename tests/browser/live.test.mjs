@@ -94,6 +94,40 @@ test("a tab that holds the connection and sleeps loses it to one that is seen", 
   });
 });
 
+test("one gesture asks for one alarm, whatever comes into its place, and the next gesture for another", async () => {
+  const context = await visit(browser);
+  await shown("gesture", context, async () => {
+    const asked = [];
+    // nothing is taken on by this
+    await context.route("**/api/v1/alarms/*/acknowledge", (route) => {
+      asked.push(new URL(route.request().url()).pathname.split("/").at(-2));
+      return route.fulfill({
+        status: 503,
+        contentType: "application/problem+json",
+        body: JSON.stringify({ type: "urn:baseflow:problem:unavailable", title: "-", status: 503, detail: "-" }),
+      });
+    });
+    const { page } = await open(context, "/alarms");
+    await page.locator(".alarm .button.is-first").nth(1).waitFor();
+    await page.evaluate(() => {
+      for (const button of document.querySelectorAll(".alarm .button.is-first")) button.click();
+    });
+    await page.locator(".said").filter({ hasText: /./ }).waitFor();
+    assert.equal(asked.length, 1);
+    const second = page.locator(".alarm").filter({ has: page.locator(".button.is-first") }).nth(1);
+    const id = await second.getAttribute("data-alarm");
+    await second.focus();
+    const limit = Date.now() + BACK_LIMIT;
+    while (asked.length < 2 && Date.now() < limit) await page.keyboard.press("a");
+    assert.equal(asked[1], id);
+    // a key that is held down says so of what it repeats
+    await page.keyboard.down("a");
+    for (let again = 0; again < 40; again += 1) await page.keyboard.down("a");
+    await page.keyboard.up("a");
+    assert.ok(asked.length <= 3, `${String(asked.length)} are asked for`);
+  });
+});
+
 test("an alarm is taken on with the keyboard alone, and every tab hears of it", async () => {
   const context = await visit(browser);
   await shown("alarm", context, async () => {
