@@ -374,6 +374,7 @@ impl OwedAnswers {
             unit.pass(owed + 1, now);
         }
         unit.say(said);
+        unit.owe_unbelieved(now);
         unit.owe(shape(request), now + LATEST);
     }
 
@@ -450,16 +451,17 @@ impl OwedAnswers {
         let other = copied.address.unwrap_or(address);
         let addresses = (address.min(other), address.max(other));
         let is_known = |alike: &Alike| (alike.shape, alike.addresses) == (shape, addresses);
-        let is_over = |again| !matches!(again, Again::Asked(_));
-        let is_again =
-            |alike: &Alike| is_known(alike) && !is_over(alike.again) && alike.check == check;
+        let is_asked = |alike: &Alike| matches!(alike.again, Again::Asked(_));
+        // where nothing tells the two apart, there is no answer to be waited for
+        let is_over = |alike: &Alike| !is_asked(alike) || now.saturating_sub(alike.at) > LATEST;
+        let is_again = |alike: &Alike| is_known(alike) && is_asked(alike) && alike.check == check;
         let again = unit.alike.iter_mut().find(|alike| is_again(alike));
         let times = again.as_ref().map_or(0, |alike| alike.times);
         if let Some(alike) = again.filter(|_| is_doubted && times >= MOST_COPIES) {
             alike.again = Again::Asked(address);
             return false;
         }
-        unit.alike.retain(|alike| is_over(alike.again) || !is_known(alike));
+        unit.alike.retain(|alike| is_over(alike) || !is_known(alike));
         let is_refusal = shape.is_refusal();
         let of_kind = unit.alike.iter().filter(|alike| alike.shape.is_refusal() == is_refusal);
         let is_like = |alike: &Alike| alike.again == Again::Same && is_known(alike);

@@ -472,6 +472,31 @@ fn what_is_answered_late_when_asked_again_is_as_good_as_what_is_answered_at_once
     assert!(!owed.suspects(heard, &read(50, 1), Some(7), now), "they are alike, it seems");
 }
 
+/// Two registers hold the same, each read by itself, and nothing else is ever answered: there is no
+/// way to ask again but to ask in the next poll, where it looks just so.
+#[test]
+fn what_can_never_be_asked_again_is_suspected_a_few_times_a_day() {
+    let mut owed = none_owed();
+    let heard = said(&read(20, 1), 7);
+    let suspected = (0_u32..100).filter(|poll| {
+        let now = NOW + Duration::from_mins(1) * *poll;
+        assert_eq!(owed.ask(UNIT, &read(0, 1), 1, now), Ask::Plainly);
+        owed.answered(UNIT, &read(0, 1), Some(7), now);
+        assert_eq!(owed.ask(UNIT, &read(20, 1), 1, now), Ask::Plainly);
+        let is_suspected = owed.suspects(heard, &read(20, 1), Some(7), now);
+        if is_suspected {
+            owed.not_believed(UNIT, &read(20, 1), Some(heard), now);
+            let beside = Request { table: Table::Input, ..read(20, 1) };
+            owed.unanswered(UNIT, &beside, now + TIMEOUT);
+        } else {
+            owed.answered(UNIT, &read(20, 1), Some(7), now);
+            owed.told_again(UNIT, &read(20, 1), 7);
+        }
+        is_suspected
+    });
+    assert_eq!(suspected.count(), MOST_ALIKE);
+}
+
 /// Copies are counted of one question that is asked again, and not of a day.
 #[test]
 fn what_was_told_from_an_older_answer_is_suspected_again() {
