@@ -104,7 +104,7 @@ struct Opened {
 /// there is none.
 fn open(config: &Path) -> anyhow::Result<Opened> {
     let config = settings(config)?.config;
-    let is_new = !store::exists(&config.data_dir).context("cannot look at the data folder")?;
+    let is_new = !has_store(&config)?;
     let opened = open_with(&config)?;
     if is_new {
         // where the path is misspelt, the store that a server works with is elsewhere
@@ -120,7 +120,7 @@ fn open(config: &Path) -> anyhow::Result<Opened> {
 /// misspelt must not look like a store with nothing in it.
 fn open_existing(file: &Path) -> anyhow::Result<Opened> {
     let config = settings(file)?.config;
-    if !store::exists(&config.data_dir).context("cannot look at the data folder")? {
+    if !has_store(&config)? {
         anyhow::bail!(
             "data_dir: there is no store in `{}`; correct the path, or let `{}` or `{}` make it",
             config.data_dir.display(),
@@ -129,6 +129,10 @@ fn open_existing(file: &Path) -> anyhow::Result<Opened> {
         );
     }
     open_with(&config)
+}
+
+fn has_store(config: &Config) -> anyhow::Result<bool> {
+    store::exists(&config.data_dir).context("cannot look at the data folder")
 }
 
 fn open_with(config: &Config) -> anyhow::Result<Opened> {

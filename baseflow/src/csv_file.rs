@@ -233,7 +233,6 @@ mod tests {
         for text in [text.to_owned(), format!("{text}\n"), format!("{text}\n\n\n")] {
             assert_eq!(lines(&text), expected, "{text:?}");
         }
-        // a line that is empty but for its end is a record there
         let text = "a,b\r\n1,2\r\n5,3\r\n7,4";
         let expected = [(2, b"2".to_vec()), (3, b"3".to_vec()), (4, b"4".to_vec())];
         for text in [text.to_owned(), format!("{text}\r\n")] {

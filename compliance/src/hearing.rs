@@ -114,7 +114,7 @@ pub struct JudgedHour {
     /// Whether that is indeterminate since it is one thing without readings that are doubted, and
     /// another with them.
     pub is_doubted: bool,
-    /// Whether it is short since too little is known of it.
+    /// Whether it is what it is since too little is known of it.
     pub is_unknown: bool,
     /// Its sums.
     pub weight: Weight,
@@ -127,7 +127,7 @@ impl JudgedHour {
     pub fn of(judgement: &Judgement) -> Self {
         let Judgement { span, verdict, because, weight, as_read, .. } = judgement;
         let is_doubted = *because == Because::Doubted;
-        let is_unknown = *verdict == Some(Verdict::Short) && *because == Because::TooLittleKnown;
+        let is_unknown = *because == Because::TooLittleKnown;
         Self {
             span: *span,
             verdict: *verdict,

@@ -100,7 +100,7 @@ impl Hours {
         if hour.is_doubted {
             self.doubted += 1;
         }
-        if hour.is_unknown {
+        if hour.is_unknown && matches!(verdict, Verdict::Short) {
             self.unknown += 1;
         }
     }
@@ -242,13 +242,11 @@ pub fn read_day(span: Span, bytes: &[u8]) -> Result<(JudgedHour, Option<Hours>),
         let found = Verdict::WORDS.iter().find(|(known, _)| *known == word);
         found.map(|(_, verdict)| *verdict).ok_or(ReadError(format!("`{word}` is no verdict")))
     };
-    let verdict = read.verdict.map(known).transpose()?;
-    let is_short = verdict == Some(Verdict::Short);
     let judged = JudgedHour {
         span,
-        verdict,
+        verdict: read.verdict.map(known).transpose()?,
         is_doubted: read.because == Because::Doubted.word(),
-        is_unknown: is_short && read.because == Because::TooLittleKnown.word(),
+        is_unknown: read.because == Because::TooLittleKnown.word(),
         weight: read.sums,
         as_read: read.as_read.map(|as_read| as_read.sums),
     };

@@ -54,8 +54,8 @@ const MOST_SAID: usize = 128;
 const MOST_SILENCES: u8 = 3;
 /// How long a unit is doubted after it was last heard unasked.
 const DOUBT: Duration = Duration::from_hours(1);
-/// How long two reads of a unit are not suspected again: where registers are alike, each suspicion
-/// of a healthy unit may cost it two time-outs.
+/// How long two reads of a unit are not suspected again: where registers are alike, a suspicion of a
+/// healthy unit may cost it a poll.
 const TRUST: Duration = Duration::from_hours(24);
 /// Of so many pairs of reads that were suspected within that time no further one is.
 const MOST_ALIKE: usize = 8;

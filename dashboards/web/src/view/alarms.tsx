@@ -120,8 +120,7 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       <span class="severity">{alarm.severity === null ? "—" : t.severities[alarm.severity]}</span>
       <span class="alarm-what">
         <span class="alarm-where">
-          {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
-          {alarm.chattering ? <span class="drill" title={t.alarms.chatteringHelp}>{t.alarms.chattering}</span> : null}
+          <AlarmTags alarm={alarm} />
           <a href={href(stationRoute(alarm.station))}>{where}</a>
         </span>
         <span>{matter}</span>
@@ -140,6 +139,17 @@ function AlarmItem(props: AlarmsProps & { readonly alarm: Alarm }): JSX.Element 
       </span>
       {isOpen ? <Timeline {...props} /> : null}
     </li>
+  );
+}
+
+/** That an alarm is none in earnest, or comes again and again. */
+export function AlarmTags({ alarm }: { readonly alarm: Alarm }): JSX.Element {
+  const { alarms } = useTexts();
+  return (
+    <>
+      {alarm.drill ? <span class="drill">{alarms.drill}</span> : null}
+      {alarm.chattering ? <span class="drill" title={alarms.chatteringHelp}>{alarms.chattering}</span> : null}
+    </>
   );
 }
 

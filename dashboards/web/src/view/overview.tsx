@@ -12,7 +12,7 @@ import { href, stationRoute } from "../route.ts";
 import type { Texts } from "../texts/zh.ts";
 import { dayText, shortText } from "../time.ts";
 import { NOTHING, matterText, percentText, releasedText, requiredOf, sectionText, sinceText, stoodText, whereText } from "../words.ts";
-import { AlarmNotes } from "./alarms.tsx";
+import { AlarmNotes, AlarmTags } from "./alarms.tsx";
 import { useTexts } from "./language.tsx";
 import { useSite } from "./site.tsx";
 import { Mark, StateWord } from "./mark.tsx";
@@ -78,8 +78,7 @@ function OpenAlarms({ alarms, rows, asOf }: { readonly alarms: readonly Alarm[];
                 <a href={href(stationRoute(alarm.station))}>{whereText(t, alarm, row?.station.name ?? alarm.station)}</a>
               </p>
               <p>
-                {alarm.drill ? <span class="drill">{t.alarms.drill}</span> : null}
-                {alarm.chattering ? <span class="drill" title={t.alarms.chatteringHelp}>{t.alarms.chattering}</span> : null}
+                <AlarmTags alarm={alarm} />
                 {matterText(t, alarm)}
               </p>
               <AlarmNotes alarm={alarm} isBack={isBack(alarm, row)} />

@@ -81,11 +81,6 @@ function released(t: Texts, observed: Decimal | null, bound: string | null, enou
   return (bound === "lower" ? t.station.observedIsAtLeast : t.station.observedIs)(observedText(observed, enough));
 }
 
-/** Nothing was measured in it: what it was credited with is no value of its own. */
-function isBlank({ coverage }: Verdict): boolean {
-  return coverage !== null && Number(text(coverage)) === 0;
-}
-
 function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly zone: string }): JSX.Element {
   const t = useTexts();
   return (
@@ -93,12 +88,14 @@ function Hours({ hours, zone }: { readonly hours: readonly Verdict[]; readonly z
       {hours.map((hour) => {
         const mark = markOfVerdict(hour.verdict);
         const unknown = unknownText(t, hour);
+        // where nothing was measured, what the hour was credited with is no value of its own
+        const observed = hour.coverage?.units === 0n ? null : hour.observed;
         return (
           <li key={hour.from} class={`hour is-${mark}`} {...(unknown === null ? {} : { title: unknown })}>
             <span class="hour-name">{clockText(hour.from, zone)}</span>
             <Mark state={mark} size={12} />
             <span class="unseen">{unknown ?? (hour.verdict === null ? t.station.stripNone : t.verdicts[hour.verdict])}</span>
-            <span class="hour-flow">{hour.observed === null || isBlank(hour) ? NOTHING : observedText(hour.observed, hour.enough)}</span>
+            <span class="hour-flow">{observed === null ? NOTHING : observedText(observed, hour.enough)}</span>
             {unknown === null ? null : <span class="hour-known" aria-hidden="true">{t.station.dataOf(coverageText(t, hour))}</span>}
           </li>
         );

@@ -255,11 +255,13 @@ impl Courier {
 
     fn refused(&mut self, refused: &Refused) {
         let Refused { reason, detail, epoch, sequence, digest, .. } = refused;
-        self.metrics.refusals.with_label_values(&[reason.word()]).inc();
-        let why = format!("{} {detail}", reason.word());
-        if let Some(held_back) = self.missing.note(why, self.clock.now()) {
-            let reason = reason.word();
-            warn!(reason, detail, sequence, held_back, "server refuses a batch or part of it");
+        let word = reason.word();
+        self.metrics.refusals.with_label_values(&[word]).inc();
+        if let Some(held_back) = self.missing.note(format!("{word} {detail}"), self.clock.now()) {
+            warn!(
+                reason = word,
+                detail, sequence, held_back, "server refuses a batch or part of it"
+            );
         }
         let key = epoch.zip(*sequence).map(|(epoch, sequence)| BatchKey { epoch, sequence });
         let digest = digest.as_ref().and_then(|digest| Digest::from_hex(digest).ok());
